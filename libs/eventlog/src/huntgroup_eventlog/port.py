@@ -1,0 +1,96 @@
+"""The log port: an append-only log of topics with numbered partitions.
+
+Everything above it (the journal, the relay, the auditor) needs no more of a broker than this, so that memory,
+SQLite and Kafka are interchangeable. It promises less than a broker does: an append may be lost, late or
+duplicated, and its outcome may be unknown. What is read is the truth; positions grow, but need not be dense.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+RECORD_BYTES_MAX = 1_048_576
+"""A record's value may hold this many bytes on every adapter (Kafka's default limit); journals stay at half of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """One record as it was read: `position` is unique and growing within (topic, partition)."""
+
+    position: int
+    key: bytes
+    value: bytes
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecord:
+    """One record to append."""
+
+    key: bytes
+    value: bytes
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class AppendFailedError(Exception):
+    """The append failed, or its outcome is unknown: only reading tells. The writer must stop and read again."""
+
+
+class RecordTooLargeError(ValueError):
+    """The record's value exceeds `RECORD_BYTES_MAX`; nothing was appended."""
+
+
+class LogUnavailableError(Exception):
+    """The log cannot be opened or read at the moment; the message names the address or directory and the reason."""
+
+
+class Reader(Protocol):
+    """A cursor on one partition. Not safe for use by two tasks at once."""
+
+    async def read(self, limit: int, wait_ms: int) -> Sequence[LogRecord]:
+        """Return up to `limit` next records in order; wait up to `wait_ms` for the first, then return an empty list.
+
+        Raises `LogUnavailableError` when the log cannot be read; the cursor has not moved then.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free the cursor; a pending `read` ends."""
+        ...
+
+
+class Log(Protocol):
+    """A log that any number of processes may append to and read."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions every topic has (the same for all, so that domains are co-partitioned)."""
+        ...
+
+    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
+        """Append one record atomically and return its position once it is durable.
+
+        Calls of one caller that overlap are appended in the order of the calls.
+        Raises `RecordTooLargeError` (nothing done) or `AppendFailedError` (outcome unknown).
+        """
+        ...
+
+    async def reader(self, topic: str, partition: int, position: int) -> Reader:
+        """Open a cursor whose first record is the first one at or after `position` (0 = from the beginning)."""
+        ...
+
+    async def end(self, topic: str, partition: int) -> int:
+        """Return the position after the last readable record: everything below it can be read now."""
+        ...
+
+    async def topics(self) -> Sequence[str]:
+        """Return the names of the topics that exist, sorted."""
+        ...
+
+    async def ensure_topics(self, topics: Sequence[str]) -> None:
+        """Create the topics that do not exist yet, with `partitions` partitions each."""
+        ...
+
+    async def close(self) -> None:
+        """Release the log; pending appends fail with `AppendFailedError`."""
+        ...
