@@ -1,0 +1,1 @@
+"""What every service process needs: owners, servers, telemetry and orderly shutdown."""

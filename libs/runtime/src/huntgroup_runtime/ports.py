@@ -1,0 +1,61 @@
+"""What the runtime's parts need of each other, so that each can be tested with a small stand-in."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from huntgroup_eventlog.application import AcceptedEvent, CommandOutcome
+
+T = TypeVar("T")
+
+
+class Journals(Protocol):
+    """All partitions of one service's journal in this process: some owned here, the others followed."""
+
+    async def submit(
+        self, domain: str, command_id: str, command: Any, *, check: int, traceparent: str
+    ) -> CommandOutcome:
+        """Decide `command`, and return what became of it once its record was read back and accepted.
+
+        `check` is a checksum of the request (32 bits). Raises `NotOwnerError`, `OutcomeUnknownError`,
+        `OverloadedError`, `CommandReusedError` or `PartitionHaltedError` (huntgroup_eventlog.application).
+        """
+        ...
+
+    async def query(self, domain: str, read: Callable[[Any], T]) -> T:
+        """Return `read(state)` of the domain as accepted, after every command answered before; raises `NotOwnerError`.
+
+        `read` must not change the state nor keep a reference to it.
+        """
+        ...
+
+    def owner_address(self, domain: str) -> str:
+        """Return the owner's address; empty when none is known; `NotOwnerError` has the same."""
+        ...
+
+    def owns(self, domain: str) -> bool:
+        """Return whether this replica owns the domain's partition and serves."""
+        ...
+
+    def caught_up(self) -> bool:
+        """Return whether every partition is owned here or followed to its end, and none is halted."""
+        ...
+
+    def subscribe(self, listener: "Listener") -> None:
+        """Register a listener before the start; it is called on the event loop, in order, and must not block."""
+        ...
+
+
+class Listener(Protocol):
+    """Sees what a service accepted; for streams, effects and projections. Called only while the partition is owned here."""
+
+    def owned(self, partition: int, states: dict[str, Any]) -> None:
+        """Called when this replica became the owner of a partition, with the state of each of its domains (read only)."""
+        ...
+
+    def accepted(self, partition: int, events: list[AcceptedEvent]) -> None:
+        """Called with the events of each accepted record, in order."""
+        ...
+
+    def lost(self, partition: int) -> None:
+        """Called when this replica stopped being the owner."""
+        ...
