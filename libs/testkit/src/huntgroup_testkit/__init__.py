@@ -1,0 +1,1 @@
+"""What tests share: virtual time, seeded faults and port suites."""

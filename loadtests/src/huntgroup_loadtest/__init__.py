@@ -1,0 +1,1 @@
+"""Load tests: open-loop contact traffic, measured from the scheduled start."""

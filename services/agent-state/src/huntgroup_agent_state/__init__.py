@@ -1,0 +1,1 @@
+"""Agent state: presence, capacity, skills and wrap-up of every agent."""

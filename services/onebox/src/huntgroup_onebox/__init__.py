@@ -1,0 +1,1 @@
+"""Onebox: every service in one process on the embedded log."""

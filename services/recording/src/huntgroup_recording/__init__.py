@@ -1,0 +1,1 @@
+"""Recording: consent, media intake, retention and legal hold."""

@@ -1,0 +1,1 @@
+"""Reporting: the KPI ledger, live views and exports."""

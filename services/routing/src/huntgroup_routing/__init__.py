@@ -1,0 +1,1 @@
+"""Routing: queues, policies, waiting contacts and offers."""

@@ -1,0 +1,1 @@
+"""Session: contacts from first ring to completed."""
