@@ -65,7 +65,7 @@ def generate(root: Path, sources: list[Path], scratch: Path) -> Path:
     package = scratch / "huntgroup"
     for module in package.rglob("*_pb2_grpc.py"):
         # protoc writes an empty module for a file without services; nobody should import that.
-        if "Stub(" not in module.read_text():
+        if "Servicer" not in module.read_text():
             module.unlink()
             module.with_suffix(".pyi").unlink(missing_ok=True)
     for folder in sorted({package, *(path.parent for path in package.rglob("*.py"))}):

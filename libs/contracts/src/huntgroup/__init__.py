@@ -1,0 +1,1 @@
+"""Generated from proto/huntgroup by `make proto`; do not edit."""

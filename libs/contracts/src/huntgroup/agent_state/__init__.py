@@ -1,0 +1,1 @@
+"""Generated from proto/huntgroup/agent_state by `make proto`; do not edit."""

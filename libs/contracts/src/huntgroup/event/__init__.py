@@ -1,0 +1,1 @@
+"""Generated from proto/huntgroup/event by `make proto`; do not edit."""

@@ -1,0 +1,1 @@
+"""Generated from proto/huntgroup/recording by `make proto`; do not edit."""

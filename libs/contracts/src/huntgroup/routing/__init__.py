@@ -1,0 +1,1 @@
+"""Generated from proto/huntgroup/routing by `make proto`; do not edit."""
