@@ -12,6 +12,9 @@ from typing import Protocol
 RECORD_BYTES_MAX = 1_048_576
 """A record's value may hold this many bytes on every adapter (Kafka's default limit); journals stay at half of it."""
 
+KEY_AND_HEADERS_BYTES_MAX = 65_536
+"""A record's key, header names (UTF-8) and header values may hold this many bytes together, on every adapter."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRecord:
@@ -37,7 +40,7 @@ class AppendFailedError(Exception):
 
 
 class RecordTooLargeError(ValueError):
-    """The record's value exceeds `RECORD_BYTES_MAX`; nothing was appended."""
+    """The record exceeds `RECORD_BYTES_MAX` or `KEY_AND_HEADERS_BYTES_MAX`; nothing was appended."""
 
 
 class LogUnavailableError(Exception):
@@ -55,7 +58,7 @@ class Reader(Protocol):
         ...
 
     async def close(self) -> None:
-        """Free the cursor; a pending `read` ends."""
+        """Free the cursor; a pending `read` ends with an empty list, a later one raises `LogUnavailableError`."""
         ...
 
 
@@ -70,17 +73,25 @@ class Log(Protocol):
     async def append(self, topic: str, partition: int, record: NewRecord) -> int:
         """Append one record atomically and return its position once it is durable.
 
-        Calls of one caller that overlap are appended in the order of the calls.
-        Raises `RecordTooLargeError` (nothing done) or `AppendFailedError` (outcome unknown).
+        Calls that overlap are appended to a partition in the order of the calls. At the adapter's bound of pending
+        appends the call waits. Raises `RecordTooLargeError` (nothing done) or `AppendFailedError` (outcome unknown;
+        also for a topic that does not exist, and on a closed log).
         """
         ...
 
     async def reader(self, topic: str, partition: int, position: int) -> Reader:
-        """Open a cursor whose first record is the first one at or after `position` (0 = from the beginning)."""
+        """Open a cursor whose first record is the first one at or after `position` (0 = from the beginning).
+
+        Raises `LogUnavailableError` when the topic does not exist, when records at `position` are no longer kept,
+        or when the partition ends before `position` (it is not the log that the position was taken from).
+        """
         ...
 
     async def end(self, topic: str, partition: int) -> int:
-        """Return the position after the last readable record: everything below it can be read now."""
+        """Return the position after the last readable record: everything below it can be read now.
+
+        Raises `LogUnavailableError`; also when the topic does not exist.
+        """
         ...
 
     async def topics(self) -> Sequence[str]:
@@ -88,9 +99,14 @@ class Log(Protocol):
         ...
 
     async def ensure_topics(self, topics: Sequence[str]) -> None:
-        """Create the topics that do not exist yet, with `partitions` partitions each."""
+        """Create the topics that do not exist yet, with `partitions` partitions each; then they can be used.
+
+        Raises `LogUnavailableError` when one exists with another number, `ValueError` for a name Kafka would refuse.
+        """
         ...
 
     async def close(self) -> None:
-        """Release the log; pending appends fail with `AppendFailedError`."""
+        """Release the log; pending appends fail with `AppendFailedError`, pending and later reads with
+        `LogUnavailableError`.
+        """
         ...

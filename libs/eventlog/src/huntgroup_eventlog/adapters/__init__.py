@@ -1,0 +1,1 @@
+"""The log port's adapters: `memory` (simulation), `embedded` (one machine, SQLite) and `kafka`."""
