@@ -69,7 +69,7 @@ types: setup ## mypy --strict over sources, tests and tools
 
 arch: setup ## Import contracts and the shape of the repository
 	@echo "== arch"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(PYTEST) -q tests/architecture
 
 unit: setup ## Quick tests: no network, no processes
@@ -99,7 +99,7 @@ deploy-check: setup ## Dockerfiles, docker-compose.yml, YAML style
 		if [ -f "$$file" ]; then echo "hadolint $$file"; $(BIN)/hadolint "$$file" || exit 1; fi; \
 	done
 	@if [ -f docker-compose.yml ]; then $(COMPOSE) config --quiet && echo "docker-compose.yml is valid"; fi
-	@$(BIN)/yamllint --strict .
+	@$(BIN)/yamllint --strict . && echo "YAML files are tidy"
 
 docs-check: setup ## Links between the pages, and verbs they name
 	@echo "== docs-check"
