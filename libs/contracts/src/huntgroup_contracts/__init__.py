@@ -1,1 +1,1 @@
-"""Wire contracts by hand: CloudEvents headers and the codec between bytes and messages."""
+"""Wire contracts by hand: codecs, validation, the registry of event types and CloudEvents headers."""
