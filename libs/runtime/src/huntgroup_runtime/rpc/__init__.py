@@ -1,0 +1,1 @@
+"""gRPC: hosting, commands and queries, forwarding to the owner, and a client."""
