@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/recording/v1/events.proto\x12\x16huntgroup.recording.v1\x1a huntgroup/event/v1/options.proto\"\x91\x01\n\x12RecordingPolicySet\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x33\n\x04mode\x18\x03 \x01(\x0e\x32%.huntgroup.recording.v1.RecordingMode:%\x8a\xb2\x19!huntgroup.recording.policy.set.v1\"\xa1\x01\n\x12RecordingRequested\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x05 \x01(\t:.\x8a\xb2\x19*huntgroup.recording.recording.requested.v1\"\xa2\x01\n\x10RecordingStarted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x0f\n\x07segment\x18\x04 \x01(\x05\x12\x16\n\x0esample_rate_hz\x18\x05 \x01(\x05:,\x8a\xb2\x19(huntgroup.recording.recording.started.v1\"\xac\x01\n\x0fRecordingPaused\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x33\n\x06reason\x18\x04 \x01(\x0e\x32#.huntgroup.recording.v1.PauseReason:+\x8a\xb2\x19\'huntgroup.recording.recording.paused.v1\"\xae\x01\n\x10RecordingResumed\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x33\n\x06reason\x18\x04 \x01(\x0e\x32#.huntgroup.recording.v1.PauseReason:,\x8a\xb2\x19(huntgroup.recording.recording.resumed.v1\"\xe0\x01\n\x11RecordingGapNoted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x0f\n\x07segment\x18\x04 \x01(\x05\x12\x0f\n\x07\x66rom_ms\x18\x05 \x01(\x03\x12\r\n\x05to_ms\x18\x06 \x01(\x03\x12\x31\n\x06reason\x18\x07 \x01(\x0e\x32!.huntgroup.recording.v1.GapReason:.\x8a\xb2\x19*huntgroup.recording.recording.gap-noted.v1\"\x8a\x01\n\x10RecordingStopped\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x0f\n\x07segment\x18\x04 \x01(\x05:,\x8a\xb2\x19(huntgroup.recording.recording.stopped.v1\"\xe4\x01\n\x0fRecordingSealed\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x14\n\x0clength_bytes\x18\x05 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x10\n\x08segments\x18\x08 \x01(\x05\x12\x0c\n\x04gaps\x18\t \x01(\x05:+\x8a\xb2\x19\'huntgroup.recording.recording.sealed.v1\"\xae\x01\n\x0fRecordingAbsent\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x35\n\x06reason\x18\x04 \x01(\x0e\x32%.huntgroup.recording.v1.AbsenceReason:+\x8a\xb2\x19\'huntgroup.recording.recording.absent.v1*_\n\rRecordingMode\x12\x1e\n\x1aRECORDING_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12RECORDING_MODE_OFF\x10\x01\x12\x16\n\x12RECORDING_MODE_ALL\x10\x02*_\n\x0bPauseReason\x12\x1c\n\x18PAUSE_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11PAUSE_REASON_HOLD\x10\x01\x12\x1b\n\x17PAUSE_REASON_BY_COMMAND\x10\x02*\x80\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18GAP_REASON_RECORDER_LOST\x10\x01\x12\x1a\n\x16GAP_REASON_STREAM_LOST\x10\x02\x12\x1d\n\x19GAP_REASON_STORAGE_FAILED\x10\x03*L\n\rAbsenceReason\x12\x1e\n\x1a\x41\x42SENCE_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41\x42SENCE_REASON_NO_AUDIO\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/recording/v1/events.proto\x12\x16huntgroup.recording.v1\x1a huntgroup/event/v1/options.proto\"\x91\x01\n\x12RecordingPolicySet\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x33\n\x04mode\x18\x03 \x01(\x0e\x32%.huntgroup.recording.v1.RecordingMode:%\x8a\xb2\x19!huntgroup.recording.policy.set.v1\"\xba\x01\n\x12RecordingRequested\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x05 \x01(\t\x12\x17\n\x0f\x63onnected_at_ms\x18\x06 \x01(\x03:.\x8a\xb2\x19*huntgroup.recording.recording.requested.v1\"\xad\x01\n\x10RecordingOmitted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08queue_id\x18\x03 \x01(\t\x12\x36\n\x06reason\x18\x04 \x01(\x0e\x32&.huntgroup.recording.v1.OmissionReason:,\x8a\xb2\x19(huntgroup.recording.recording.omitted.v1\"\xa2\x01\n\x10RecordingStarted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x0f\n\x07segment\x18\x04 \x01(\x05\x12\x16\n\x0esample_rate_hz\x18\x05 \x01(\x05:,\x8a\xb2\x19(huntgroup.recording.recording.started.v1\"\xbf\x01\n\x0fRecordingPaused\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x33\n\x06reason\x18\x04 \x01(\x0e\x32#.huntgroup.recording.v1.PauseReason\x12\x11\n\toffset_ms\x18\x05 \x01(\x03:+\x8a\xb2\x19\'huntgroup.recording.recording.paused.v1\"\xc1\x01\n\x10RecordingResumed\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x33\n\x06reason\x18\x04 \x01(\x0e\x32#.huntgroup.recording.v1.PauseReason\x12\x11\n\toffset_ms\x18\x05 \x01(\x03:,\x8a\xb2\x19(huntgroup.recording.recording.resumed.v1\"\xe0\x01\n\x11RecordingGapNoted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x0f\n\x07segment\x18\x04 \x01(\x05\x12\x0f\n\x07\x66rom_ms\x18\x05 \x01(\x03\x12\r\n\x05to_ms\x18\x06 \x01(\x03\x12\x31\n\x06reason\x18\x07 \x01(\x0e\x32!.huntgroup.recording.v1.GapReason:.\x8a\xb2\x19*huntgroup.recording.recording.gap-noted.v1\"\x9d\x01\n\x10RecordingStopped\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x0f\n\x07segment\x18\x04 \x01(\x05\x12\x11\n\toffset_ms\x18\x05 \x01(\x03:,\x8a\xb2\x19(huntgroup.recording.recording.stopped.v1\"\xe4\x01\n\x0fRecordingSealed\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x14\n\x0clength_bytes\x18\x05 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x10\n\x08segments\x18\x08 \x01(\x05\x12\x0c\n\x04gaps\x18\t \x01(\x05:+\x8a\xb2\x19\'huntgroup.recording.recording.sealed.v1\"\xae\x01\n\x0fRecordingAbsent\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x14\n\x0crecording_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x35\n\x06reason\x18\x04 \x01(\x0e\x32%.huntgroup.recording.v1.AbsenceReason:+\x8a\xb2\x19\'huntgroup.recording.recording.absent.v1*_\n\rRecordingMode\x12\x1e\n\x1aRECORDING_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12RECORDING_MODE_OFF\x10\x01\x12\x16\n\x12RECORDING_MODE_ALL\x10\x02*_\n\x0bPauseReason\x12\x1c\n\x18PAUSE_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11PAUSE_REASON_HOLD\x10\x01\x12\x1b\n\x17PAUSE_REASON_BY_COMMAND\x10\x02*\x80\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18GAP_REASON_RECORDER_LOST\x10\x01\x12\x1a\n\x16GAP_REASON_STREAM_LOST\x10\x02\x12\x1d\n\x19GAP_REASON_STORAGE_FAILED\x10\x03*k\n\rAbsenceReason\x12\x1e\n\x1a\x41\x42SENCE_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41\x42SENCE_REASON_NO_AUDIO\x10\x01\x12\x1d\n\x19\x41\x42SENCE_REASON_AUDIO_LOST\x10\x02*w\n\x0eOmissionReason\x12\x1f\n\x1bOMISSION_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1aOMISSION_REASON_POLICY_OFF\x10\x01\x12$\n OMISSION_REASON_NO_AUDIO_CHANNEL\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDINGPOLICYSET']._serialized_options = b'\212\262\031!huntgroup.recording.policy.set.v1'
   _globals['_RECORDINGREQUESTED']._loaded_options = None
   _globals['_RECORDINGREQUESTED']._serialized_options = b'\212\262\031*huntgroup.recording.recording.requested.v1'
+  _globals['_RECORDINGOMITTED']._loaded_options = None
+  _globals['_RECORDINGOMITTED']._serialized_options = b'\212\262\031(huntgroup.recording.recording.omitted.v1'
   _globals['_RECORDINGSTARTED']._loaded_options = None
   _globals['_RECORDINGSTARTED']._serialized_options = b'\212\262\031(huntgroup.recording.recording.started.v1'
   _globals['_RECORDINGPAUSED']._loaded_options = None
@@ -50,30 +52,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDINGSEALED']._serialized_options = b'\212\262\031\'huntgroup.recording.recording.sealed.v1'
   _globals['_RECORDINGABSENT']._loaded_options = None
   _globals['_RECORDINGABSENT']._serialized_options = b'\212\262\031\'huntgroup.recording.recording.absent.v1'
-  _globals['_RECORDINGMODE']._serialized_start=1702
-  _globals['_RECORDINGMODE']._serialized_end=1797
-  _globals['_PAUSEREASON']._serialized_start=1799
-  _globals['_PAUSEREASON']._serialized_end=1894
-  _globals['_GAPREASON']._serialized_start=1897
-  _globals['_GAPREASON']._serialized_end=2025
-  _globals['_ABSENCEREASON']._serialized_start=2027
-  _globals['_ABSENCEREASON']._serialized_end=2103
+  _globals['_RECORDINGMODE']._serialized_start=1960
+  _globals['_RECORDINGMODE']._serialized_end=2055
+  _globals['_PAUSEREASON']._serialized_start=2057
+  _globals['_PAUSEREASON']._serialized_end=2152
+  _globals['_GAPREASON']._serialized_start=2155
+  _globals['_GAPREASON']._serialized_end=2283
+  _globals['_ABSENCEREASON']._serialized_start=2285
+  _globals['_ABSENCEREASON']._serialized_end=2392
+  _globals['_OMISSIONREASON']._serialized_start=2394
+  _globals['_OMISSIONREASON']._serialized_end=2513
   _globals['_RECORDINGPOLICYSET']._serialized_start=98
   _globals['_RECORDINGPOLICYSET']._serialized_end=243
   _globals['_RECORDINGREQUESTED']._serialized_start=246
-  _globals['_RECORDINGREQUESTED']._serialized_end=407
-  _globals['_RECORDINGSTARTED']._serialized_start=410
-  _globals['_RECORDINGSTARTED']._serialized_end=572
-  _globals['_RECORDINGPAUSED']._serialized_start=575
-  _globals['_RECORDINGPAUSED']._serialized_end=747
-  _globals['_RECORDINGRESUMED']._serialized_start=750
-  _globals['_RECORDINGRESUMED']._serialized_end=924
-  _globals['_RECORDINGGAPNOTED']._serialized_start=927
-  _globals['_RECORDINGGAPNOTED']._serialized_end=1151
-  _globals['_RECORDINGSTOPPED']._serialized_start=1154
-  _globals['_RECORDINGSTOPPED']._serialized_end=1292
-  _globals['_RECORDINGSEALED']._serialized_start=1295
-  _globals['_RECORDINGSEALED']._serialized_end=1523
-  _globals['_RECORDINGABSENT']._serialized_start=1526
-  _globals['_RECORDINGABSENT']._serialized_end=1700
+  _globals['_RECORDINGREQUESTED']._serialized_end=432
+  _globals['_RECORDINGOMITTED']._serialized_start=435
+  _globals['_RECORDINGOMITTED']._serialized_end=608
+  _globals['_RECORDINGSTARTED']._serialized_start=611
+  _globals['_RECORDINGSTARTED']._serialized_end=773
+  _globals['_RECORDINGPAUSED']._serialized_start=776
+  _globals['_RECORDINGPAUSED']._serialized_end=967
+  _globals['_RECORDINGRESUMED']._serialized_start=970
+  _globals['_RECORDINGRESUMED']._serialized_end=1163
+  _globals['_RECORDINGGAPNOTED']._serialized_start=1166
+  _globals['_RECORDINGGAPNOTED']._serialized_end=1390
+  _globals['_RECORDINGSTOPPED']._serialized_start=1393
+  _globals['_RECORDINGSTOPPED']._serialized_end=1550
+  _globals['_RECORDINGSEALED']._serialized_start=1553
+  _globals['_RECORDINGSEALED']._serialized_end=1781
+  _globals['_RECORDINGABSENT']._serialized_start=1784
+  _globals['_RECORDINGABSENT']._serialized_end=1958
 # @@protoc_insertion_point(module_scope)

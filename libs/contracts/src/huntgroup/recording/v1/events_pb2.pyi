@@ -79,12 +79,38 @@ class _AbsenceReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Absence
     DESCRIPTOR: _descriptor.EnumDescriptor
     ABSENCE_REASON_UNSPECIFIED: _AbsenceReason.ValueType  # 0
     ABSENCE_REASON_NO_AUDIO: _AbsenceReason.ValueType  # 1
+    """Nothing arrived."""
+    ABSENCE_REASON_AUDIO_LOST: _AbsenceReason.ValueType  # 2
+    """Audio arrived, but none of it reached the store; the gaps say why."""
 
 class AbsenceReason(_AbsenceReason, metaclass=_AbsenceReasonEnumTypeWrapper): ...
 
 ABSENCE_REASON_UNSPECIFIED: AbsenceReason.ValueType  # 0
 ABSENCE_REASON_NO_AUDIO: AbsenceReason.ValueType  # 1
+"""Nothing arrived."""
+ABSENCE_REASON_AUDIO_LOST: AbsenceReason.ValueType  # 2
+"""Audio arrived, but none of it reached the store; the gaps say why."""
 Global___AbsenceReason: _TypeAlias = AbsenceReason  # noqa: Y015
+
+class _OmissionReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OmissionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OmissionReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OMISSION_REASON_UNSPECIFIED: _OmissionReason.ValueType  # 0
+    OMISSION_REASON_POLICY_OFF: _OmissionReason.ValueType  # 1
+    OMISSION_REASON_NO_AUDIO_CHANNEL: _OmissionReason.ValueType  # 2
+    """The contact's channel carries no audio, for example a chat."""
+
+class OmissionReason(_OmissionReason, metaclass=_OmissionReasonEnumTypeWrapper):
+    """Why a connected contact is not recorded."""
+
+OMISSION_REASON_UNSPECIFIED: OmissionReason.ValueType  # 0
+OMISSION_REASON_POLICY_OFF: OmissionReason.ValueType  # 1
+OMISSION_REASON_NO_AUDIO_CHANNEL: OmissionReason.ValueType  # 2
+"""The contact's channel carries no audio, for example a chat."""
+Global___OmissionReason: _TypeAlias = OmissionReason  # noqa: Y015
 
 @_typing.final
 class RecordingPolicySet(_message.Message):
@@ -125,12 +151,15 @@ class RecordingRequested(_message.Message):
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     AGENT_ID_FIELD_NUMBER: _builtins.int
+    CONNECTED_AT_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     recording_id: _builtins.str
     contact_id: _builtins.str
     queue_id: _builtins.str
     agent_id: _builtins.str
+    connected_at_ms: _builtins.int
+    """When the contact was connected, milliseconds since the epoch, UTC: the contact's clock begins here."""
     def __init__(
         self,
         *,
@@ -139,14 +168,46 @@ class RecordingRequested(_message.Message):
         contact_id: _builtins.str = ...,
         queue_id: _builtins.str = ...,
         agent_id: _builtins.str = ...,
+        connected_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "recording_id", b"recording_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "connected_at_ms", b"connected_at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "recording_id", b"recording_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordingRequested: _TypeAlias = RecordingRequested  # noqa: Y015
+
+@_typing.final
+class RecordingOmitted(_message.Message):
+    """A connected contact is not to be recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    reason: Global___OmissionReason.ValueType
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        reason: Global___OmissionReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordingOmitted: _TypeAlias = RecordingOmitted  # noqa: Y015
 
 @_typing.final
 class RecordingStarted(_message.Message):
@@ -185,7 +246,7 @@ Global___RecordingStarted: _TypeAlias = RecordingStarted  # noqa: Y015
 
 @_typing.final
 class RecordingPaused(_message.Message):
-    """What arrives from now on is written as silence."""
+    """What arrives from now on is written as silence, until no pause stands: a hold and a command pause independently."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -193,11 +254,14 @@ class RecordingPaused(_message.Message):
     RECORDING_ID_FIELD_NUMBER: _builtins.int
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    OFFSET_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     recording_id: _builtins.str
     contact_id: _builtins.str
     reason: Global___PauseReason.ValueType
+    offset_ms: _builtins.int
+    """The moment on the contact's clock: milliseconds since it was connected."""
     def __init__(
         self,
         *,
@@ -205,10 +269,11 @@ class RecordingPaused(_message.Message):
         recording_id: _builtins.str = ...,
         contact_id: _builtins.str = ...,
         reason: Global___PauseReason.ValueType = ...,
+        offset_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "reason", b"reason", "recording_id", b"recording_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "offset_ms", b"offset_ms", "reason", b"reason", "recording_id", b"recording_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -216,7 +281,7 @@ Global___RecordingPaused: _TypeAlias = RecordingPaused  # noqa: Y015
 
 @_typing.final
 class RecordingResumed(_message.Message):
-    """What arrives from now on is written again."""
+    """This pause is over; what arrives from now on is written again unless the other pause still stands."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -224,11 +289,14 @@ class RecordingResumed(_message.Message):
     RECORDING_ID_FIELD_NUMBER: _builtins.int
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    OFFSET_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     recording_id: _builtins.str
     contact_id: _builtins.str
     reason: Global___PauseReason.ValueType
+    offset_ms: _builtins.int
+    """The moment on the contact's clock: milliseconds since it was connected."""
     def __init__(
         self,
         *,
@@ -236,10 +304,11 @@ class RecordingResumed(_message.Message):
         recording_id: _builtins.str = ...,
         contact_id: _builtins.str = ...,
         reason: Global___PauseReason.ValueType = ...,
+        offset_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "reason", b"reason", "recording_id", b"recording_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "offset_ms", b"offset_ms", "reason", b"reason", "recording_id", b"recording_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -295,11 +364,14 @@ class RecordingStopped(_message.Message):
     RECORDING_ID_FIELD_NUMBER: _builtins.int
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     SEGMENT_FIELD_NUMBER: _builtins.int
+    OFFSET_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     recording_id: _builtins.str
     contact_id: _builtins.str
     segment: _builtins.int
+    offset_ms: _builtins.int
+    """The moment on the contact's clock: milliseconds since it was connected."""
     def __init__(
         self,
         *,
@@ -307,10 +379,11 @@ class RecordingStopped(_message.Message):
         recording_id: _builtins.str = ...,
         contact_id: _builtins.str = ...,
         segment: _builtins.int = ...,
+        offset_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "recording_id", b"recording_id", "segment", b"segment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "offset_ms", b"offset_ms", "recording_id", b"recording_id", "segment", b"segment"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
