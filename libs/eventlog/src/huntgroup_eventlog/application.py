@@ -166,5 +166,3 @@ class CommandReusedError(ValueError):
 
 class PartitionHaltedError(Exception):
     """A bug stopped the partition on this replica; the message says where. Nothing was done."""
-
-

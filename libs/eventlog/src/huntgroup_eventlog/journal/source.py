@@ -1,0 +1,96 @@
+"""Takes in another service's journal: by the reader rule, event by event, as commands of this service."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from huntgroup.journal.v1 import journal_pb2 as wire
+from huntgroup_eventlog.application import ForeignEvent, Reactions
+from huntgroup_eventlog.journal.chain import ChainReader, ChainState, Unreadable
+from huntgroup_eventlog.journal.effects import Parked
+from huntgroup_eventlog.journal.fold import SourceCursor, event_id
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCommand:
+    """An `Observe…` command that follows from one foreign event."""
+
+    command: Any
+    traceparent: str
+    causation_id: str
+    event_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInput:
+    """What follows from one foreign entry: commands of one domain (maybe none), and the cursor after it."""
+
+    topic: str
+    domain: str
+    commands: list[SourceCommand]
+    cursor: SourceCursor
+    parked: list[Parked]
+
+
+class SourceFeed:
+    """One foreign journal partition, from where the own journal says it has been taken in."""
+
+    def __init__(
+        self, topic: str, service: str, cursor: SourceCursor, reactions: Reactions
+    ) -> None:
+        self.topic = topic
+        self.service = service
+        self.position = cursor.position
+        self._reactions = reactions
+        self._reader = ChainReader(ChainState(cursor.epoch, cursor.owner, cursor.chain))
+
+    def read(self, position: int, value: bytes) -> SourceInput:
+        """Return what follows from the foreign entry at `position`."""
+        entry = self._reader.read(value)
+        self.position = position + 1
+        commands: list[SourceCommand] = []
+        parked: list[Parked] = []
+        domain = ""
+        if isinstance(entry, wire.Batch):
+            domain = entry.domain
+            for index in range(len(entry.events)):
+                self._react(entry, index, position, commands, parked)
+        elif isinstance(entry, Unreadable):
+            parked.append(Parked(self.topic, position, value, entry.error))
+        return SourceInput(self.topic, domain, commands, self.cursor(), parked)
+
+    def cursor(self) -> SourceCursor:
+        """Return where this feed stands."""
+        chain = self._reader.state
+        return SourceCursor(self.position, chain.epoch, chain.owner, chain.chain)
+
+    def _react(
+        self,
+        batch: wire.Batch,
+        index: int,
+        position: int,
+        commands: list[SourceCommand],
+        parked: list[Parked],
+    ) -> None:
+        recorded = batch.events[index]
+        caused_by = event_id(self._reader.state.chain, index)
+        event = ForeignEvent(
+            service=self.service,
+            domain=batch.domain,
+            type=recorded.type,
+            payload=recorded.payload,
+            at_ms=batch.at_ms,
+            sequence=recorded.sequence,
+            event_id=caused_by,
+            traceparent=recorded.traceparent,
+        )
+        try:
+            command = self._reactions.react(event)
+        except ValueError as error:
+            parked.append(
+                Parked(
+                    self.topic, position, recorded.payload, str(error), batch.domain, recorded.type
+                )
+            )
+            return
+        if command is not None:
+            commands.append(SourceCommand(command, recorded.traceparent, caused_by, recorded.type))

@@ -1,0 +1,308 @@
+"""How one replica behaves, told step by step on a list that stands for the log."""
+
+from typing import Any
+
+import pytest
+from huntgroup_eventlog.application import (
+    CommandOutcome,
+    CommandReusedError,
+    NotOwnerError,
+    OutcomeUnknownError,
+    OverloadedError,
+    PartitionHaltedError,
+)
+from huntgroup_eventlog.journal import effects as fx
+from huntgroup_eventlog.journal.replica import Limits, Replica, Role
+from huntgroup_eventlog.journal.decider import Submission
+from huntgroup_eventlog.journal.snapshot import SnapshotRejectedError, load_snapshot
+from huntgroup_testkit.counter import Add, Added, Remind, Reminded, counter_application
+
+DOMAIN = "acme/emea"
+
+
+class World:
+    """A log and the replicas that read it."""
+
+    def __init__(self) -> None:
+        self.log: list[bytes] = []
+        self.answers: dict[str, Any] = {}
+        self.accepted: list[Any] = []
+        self.seen: list[fx.Effect] = []
+
+    def replica(self, owner: str, **more: Any) -> Replica:
+        replica = Replica(
+            counter_application(), partition=0, owner=owner, address=f"{owner}:1", **more
+        )
+        self.catch_up(replica)
+        return replica
+
+    def owner(self, name: str = "a", **more: Any) -> Replica:
+        replica = self.replica(name, **more)
+        replica.claim(1_000)
+        self.settle(replica, 1_000)
+        assert replica.role is Role.OWNING
+        return replica
+
+    def catch_up(self, replica: Replica) -> None:
+        while replica.position < len(self.log) and replica.role not in (Role.RETIRED, Role.HALTED):
+            replica.read(replica.position, self.log[replica.position])
+
+    def carry_out(self, replica: Replica) -> int:
+        done = 0
+        while replica.effects:
+            effect = replica.effects.popleft()
+            self.seen.append(effect)
+            done += 1
+            match effect:
+                case fx.Append(value=value):
+                    self.log.append(value)
+                case fx.Answer(ticket=ticket, result=result):
+                    self.answers[ticket] = result
+                case fx.Accepted(events=events):
+                    self.accepted.extend(events)
+        return done
+
+    def settle(self, replica: Replica, now_ms: int) -> None:
+        while True:
+            replica.advance(now_ms)
+            done = self.carry_out(replica)
+            before = replica.position
+            self.catch_up(replica)
+            if not done and not replica.effects and before == replica.position:
+                return
+
+    def submit(
+        self, replica: Replica, command_id: str, command: Any, check: int = 7, domain: str = DOMAIN
+    ) -> None:
+        replica.submit(
+            Submission(
+                domain, command_id, command, check, "00-trace", command_id + str(len(self.seen))
+            )
+        )
+
+    def ask(
+        self, replica: Replica, command_id: str, command: Any, now_ms: int = 2_000, **more: Any
+    ) -> Any:
+        self.submit(replica, command_id, command, **more)
+        before = set(self.answers)
+        self.settle(replica, now_ms)
+        (ticket,) = set(self.answers) - before
+        return self.answers[ticket]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def total(replica: Replica, name: str = "x") -> int:
+    return replica.fold.domains[DOMAIN].state.totals.get(name, 0)
+
+
+def test_a_command_is_answered_only_after_its_batch_was_read_back(world: World) -> None:
+    replica = world.owner()
+    world.submit(replica, "c1", Add(name="x", amount=3))
+    replica.advance(2_000)
+    world.carry_out(replica)
+    assert not world.answers
+    world.catch_up(replica)
+    world.carry_out(replica)
+    (outcome,) = world.answers.values()
+    assert outcome == CommandOutcome(command_id="c1", position=1)
+    assert [a.event for a in world.accepted] == [Added(at_ms=2_000, name="x", amount=3, total=3)]
+
+
+def test_a_follower_refuses_and_names_the_owner(world: World) -> None:
+    world.owner("a")
+    follower = world.replica("b")
+    with pytest.raises(NotOwnerError) as error:
+        world.submit(follower, "c1", Add(name="x", amount=1))
+    assert error.value.address == "a:1"
+
+
+def test_a_repeated_command_has_one_effect_and_the_same_reply(world: World) -> None:
+    replica = world.owner()
+    first = world.ask(replica, "c1", Add(name="x", amount=3))
+    again = world.ask(replica, "c1", Add(name="x", amount=3))
+    assert (again.position, again.reason, again.repeated) == (first.position, "", True)
+    assert total(replica) == 3
+
+
+def test_a_repetition_in_the_same_batch_and_in_flight_waits_for_the_first(world: World) -> None:
+    replica = world.owner()
+    for ticket in ("t1", "t2"):
+        replica.submit(Submission(DOMAIN, "c1", Add(name="x", amount=3), 7, "", ticket))
+    replica.advance(2_000)
+    replica.submit(Submission(DOMAIN, "c1", Add(name="x", amount=3), 7, "", "t3"))
+    replica.advance(2_000)
+    world.carry_out(replica)
+    assert not world.answers
+    world.settle(replica, 2_000)
+    assert [world.answers[t].repeated for t in ("t1", "t2", "t3")] == [False, True, True]
+    assert {world.answers[t].position for t in ("t1", "t2", "t3")} == {1}
+    assert total(replica) == 3
+
+
+def test_a_command_id_used_for_another_command_is_told(world: World) -> None:
+    replica = world.owner()
+    world.ask(replica, "c1", Add(name="x", amount=3))
+    assert isinstance(
+        world.ask(replica, "c1", Add(name="x", amount=4), check=8), CommandReusedError
+    )
+    assert total(replica) == 3
+
+
+def test_a_refusal_is_remembered_with_its_reason(world: World) -> None:
+    replica = world.owner()
+    world.ask(replica, "c0", Add(name="x", amount=1))
+    first = world.ask(replica, "c1", Add(name="x", amount=-1))
+    again = world.ask(replica, "c1", Add(name="x", amount=-1))
+    assert (first.reason, again.reason, again.detail) == ("NEGATIVE", "NEGATIVE", first.detail)
+    assert total(replica) == 1
+
+
+def test_a_refusal_in_an_unknown_domain_leaves_no_trace(world: World) -> None:
+    replica = world.owner()
+    outcome = world.ask(replica, "c1", Add(name="x", amount=-1))
+    assert (outcome.reason, outcome.position) == ("NEGATIVE", -1)
+    assert not replica.fold.domains
+    assert len(world.log) == 1
+
+
+def test_time_is_told_when_a_deadline_comes(world: World) -> None:
+    replica = world.owner()
+    world.ask(replica, "c1", Remind(name="r", delay_ms=500), now_ms=2_000)
+    assert replica.next_wake_ms() == 2_500
+    world.settle(replica, 2_499)
+    assert [type(a.event) for a in world.accepted] == [type(world.accepted[0].event)]
+    world.settle(replica, 2_500)
+    assert world.accepted[-1].event == Reminded(at_ms=2_500, name="r")
+    assert replica.next_wake_ms() is None
+
+
+def test_log_time_never_goes_back(world: World) -> None:
+    replica = world.owner()
+    world.ask(replica, "c1", Add(name="x", amount=1), now_ms=5_000)
+    world.ask(replica, "c2", Add(name="x", amount=1), now_ms=4_000)
+    assert [a.at_ms for a in world.accepted] == [5_000, 5_000]
+
+
+def test_the_owner_that_was_replaced_retires_and_its_batch_counts_for_nobody(world: World) -> None:
+    old = world.owner("a")
+    new = world.owner("b")
+    world.submit(old, "c1", Add(name="x", amount=1))
+    old.advance(2_000)
+    world.settle(old, 2_000)
+    assert old.role is Role.RETIRED
+    assert isinstance(next(iter(world.answers.values())), OutcomeUnknownError)
+    world.settle(new, 2_000)
+    assert DOMAIN not in new.fold.domains
+
+
+def test_a_lost_append_is_noticed_and_the_owner_retires(world: World) -> None:
+    replica = world.owner()
+    world.submit(replica, "c1", Add(name="x", amount=1))
+    replica.advance(2_000)
+    replica.effects.clear()  # the append is lost
+    world.submit(replica, "c2", Add(name="x", amount=1))
+    world.settle(replica, 2_000)
+    assert replica.role is Role.RETIRED
+    assert [type(a) for a in world.answers.values()] == [OutcomeUnknownError, OutcomeUnknownError]
+    assert DOMAIN not in world.replica("b").fold.domains
+
+
+def test_a_duplicated_append_changes_nothing(world: World) -> None:
+    replica = world.owner()
+    world.ask(replica, "c1", Add(name="x", amount=1))
+    world.log.append(world.log[-1])
+    world.ask(replica, "c2", Add(name="x", amount=1))
+    assert (replica.role, total(replica), total(world.replica("b"))) == (Role.OWNING, 2, 2)
+
+
+def test_a_resigned_owner_is_replaced_at_once(world: World) -> None:
+    replica = world.owner("a")
+    follower = world.replica("b")
+    replica.resign()
+    with pytest.raises(NotOwnerError):
+        world.submit(replica, "c1", Add(name="x", amount=1))
+    world.settle(replica, 2_000)
+    world.catch_up(follower)
+    assert (replica.role, follower.owner_resigned) == (Role.RETIRED, True)
+
+
+def test_a_bug_stops_the_partition_and_says_so(world: World) -> None:
+    replica = world.owner()
+    answer = world.ask(replica, "c1", Add(name="x", amount=1, explode=True))
+    assert isinstance(answer, PartitionHaltedError)
+    assert "deciding Add c1 of acme/emea" in str(answer)
+    halted = world.seen[-1]
+    assert isinstance(halted, fx.Halted)
+    assert isinstance(halted.error, ZeroDivisionError)
+    with pytest.raises(PartitionHaltedError):
+        world.submit(replica, "c2", Add(name="x", amount=1))
+
+
+def test_commands_beyond_the_bound_are_told_and_not_taken(world: World) -> None:
+    replica = world.owner(limits=Limits(inputs_waiting_max=1))
+    world.submit(replica, "c1", Add(name="x", amount=1))
+    with pytest.raises(OverloadedError, match="inputs_waiting_max"):
+        world.submit(replica, "c2", Add(name="x", amount=1))
+
+
+def test_a_batch_stays_below_its_bound(world: World) -> None:
+    replica = world.owner(limits=Limits(batch_bytes_max=4_000, batches_in_flight_max=100))
+    for n in range(200):
+        world.submit(replica, f"c{n}", Add(name="x", amount=1))
+    world.settle(replica, 2_000)
+    assert max(map(len, world.log)) <= 4_000
+    assert total(replica) == 200
+
+
+def test_an_entry_that_cannot_be_decoded_is_parked_and_stops_nothing(world: World) -> None:
+    replica = world.owner()
+    world.log.append(b"\xff\xff garbage")
+    world.ask(replica, "c1", Add(name="x", amount=1))
+    parked = [e for e in world.seen if isinstance(e, fx.Parked)]
+    assert [(p.position, p.value) for p in parked] == [(1, b"\xff\xff garbage")]
+    assert total(replica) == 1
+
+
+def test_a_snapshot_and_the_tail_equal_the_full_replay(world: World) -> None:
+    replica = world.owner(limits=Limits(snapshot_every_records=5))
+    for n in range(12):
+        world.ask(replica, f"c{n}", Add(name="x", amount=n % 3 - 1), now_ms=2_000 + n * 700_000)
+    taken = [e for e in world.seen if isinstance(e, fx.SnapshotTaken)]
+    assert len(taken) >= 2
+    for one in taken:
+        fold, chain, position, address = load_snapshot(counter_application(), 0, one.dumped)
+        assert position == one.position
+        resumed = world.replica(
+            "b", fold=fold, chain=chain, position=position, owner_address=address
+        )
+        assert resumed.snapshot() == world.replica("c").snapshot() == replica.snapshot()
+
+
+def test_a_snapshot_that_is_corrupt_or_of_other_code_is_rejected(world: World) -> None:
+    from dataclasses import replace
+
+    replica = world.owner()
+    world.ask(replica, "c1", Add(name="x", amount=1))
+    dumped = replica.snapshot()
+    corrupt = dumped[:-1] + bytes([dumped[-1] ^ 1])
+    with pytest.raises(SnapshotRejectedError, match="corrupt"):
+        load_snapshot(counter_application(), 0, corrupt)
+    with pytest.raises(SnapshotRejectedError, match="code version"):
+        load_snapshot(replace(counter_application(), code_version="test-2"), 0, dumped)
+    with pytest.raises(SnapshotRejectedError, match="partition"):
+        load_snapshot(counter_application(), 1, dumped)
+
+
+def test_a_query_sees_what_was_decided_before_it_and_waits_for_its_acceptance(world: World) -> None:
+    replica = world.owner()
+    world.submit(replica, "c1", Add(name="x", amount=5))
+    replica.advance(2_000)
+    replica.query(DOMAIN, lambda state: state.totals["x"], "q")
+    world.carry_out(replica)
+    assert "q" not in world.answers
+    world.settle(replica, 2_000)
+    assert world.answers["q"] == 5
