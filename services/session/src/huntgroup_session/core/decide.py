@@ -1,0 +1,392 @@
+"""What follows from a command: events, or a refusal. One function per command, and nothing is changed here.
+
+Commands of the API are refused when they contradict the contact's phase, and yield no events when what they ask for
+is so already. Facts of others are never refused: one that no longer matters yields no events.
+"""
+
+from typing import assert_never
+
+from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS, due
+from huntgroup_session.core.messages import (
+    Command,
+    CompleteContact,
+    ContactAbandoned,
+    ContactCompleted,
+    ContactConnected,
+    ContactConnectionFailed,
+    ContactDisconnected,
+    ContactHeld,
+    ContactInitiated,
+    ContactOffered,
+    ContactQueued,
+    ContactRetrieved,
+    ContactReturnedToQueue,
+    EndContact,
+    Event,
+    HangUpContact,
+    HoldContact,
+    ObserveOfferAccepted,
+    ObserveOfferCreated,
+    ObserveOfferFailed,
+    ObserveQueueConfigured,
+    ObserveWrapUpFinished,
+    PassTime,
+    QueueContact,
+    QueueLearned,
+    Reason,
+    Refused,
+    RetrieveContact,
+    StartContact,
+)
+from huntgroup_session.core.state import (
+    Abandoned,
+    Completed,
+    Connected,
+    Contact,
+    Initiated,
+    Offer,
+    Offering,
+    OnHold,
+    Place,
+    Queued,
+    State,
+    Wrapping,
+)
+from huntgroup_session.core.values import (
+    AbandonStage,
+    CompletionReason,
+    ConversationId,
+    DisconnectReason,
+    InitiationMethod,
+    QueueId,
+)
+
+Decision = tuple[Event, ...] | Refused
+AgentCommand = EndContact | HoldContact | RetrieveContact
+ContactCommand = AgentCommand | QueueContact | HangUpContact | CompleteContact
+
+
+def decide(state: State, command: Command, at_ms: int) -> Decision:
+    """Return what follows from `command` at log time `at_ms`."""
+    match command:
+        case StartContact():
+            return start_contact(state, command, at_ms)
+        case QueueContact():
+            return queue_contact(state, command, at_ms)
+        case HangUpContact():
+            return hang_up_contact(state, command, at_ms)
+        case EndContact():
+            return end_contact(state, command, at_ms)
+        case HoldContact():
+            return hold_contact(state, command, at_ms)
+        case RetrieveContact():
+            return retrieve_contact(state, command, at_ms)
+        case CompleteContact():
+            return complete_contact(state, command, at_ms)
+        case ObserveQueueConfigured():
+            return observe_queue_configured(state, command, at_ms)
+        case ObserveOfferCreated():
+            return observe_offer_created(state, command, at_ms)
+        case ObserveOfferAccepted():
+            return observe_offer_accepted(state, command, at_ms)
+        case ObserveOfferFailed():
+            return observe_offer_failed(state, command, at_ms)
+        case ObserveWrapUpFinished():
+            return observe_wrap_up_finished(state, command, at_ms)
+        case PassTime():
+            return pass_time(state, at_ms)
+        case _:
+            assert_never(command)
+
+
+def start_contact(state: State, command: StartContact, at_ms: int) -> Decision:
+    """Let a contact in, once; it begins a conversation of its own unless the command names one."""
+    known = state.find(command.contact_id)
+    if known is not None:
+        detail = f"contact_id {known.contact_id!r} is taken: that contact is {known.state}"
+        return Refused(Reason.CONTACT_EXISTS, detail)
+    keys = [attribute.key for attribute in command.attributes]
+    if len(set(keys)) < len(keys):
+        return Refused(Reason.ATTRIBUTE_REPEATED, f"attributes {keys} name a key more than once")
+    method = command.initiation_method
+    if method is InitiationMethod.UNSPECIFIED:
+        method = InitiationMethod.INBOUND
+    initiated = ContactInitiated(
+        at_ms=at_ms,
+        contact_id=command.contact_id,
+        conversation_id=command.conversation_id or ConversationId(command.contact_id),
+        channel=command.channel,
+        initiation_method=method,
+        customer_endpoint=command.customer_endpoint,
+        system_endpoint=command.system_endpoint,
+        attributes=command.attributes,
+    )
+    return (initiated,)
+
+
+def queue_contact(state: State, command: QueueContact, at_ms: int) -> Decision:
+    """Give the contact a place in a queue that is known and not full."""
+    skills = tuple(sorted(set(command.required_skills)))
+    match state.find(command.contact_id):
+        case Contact(phase=Initiated()) as contact:
+            queued = ContactQueued(
+                at_ms=at_ms,
+                contact_id=contact.contact_id,
+                queue_id=command.queue_id,
+                channel=contact.channel,
+                priority=command.priority,
+                required_skills=skills,
+                enqueued_at_ms=at_ms,
+            )
+            return refuse_queue(state, command.queue_id) or (queued,)
+        case Contact(
+            phase=Queued() | Offering(),
+            place=Place(queue_id=command.queue_id, priority=command.priority) as place,
+        ) if place.required_skills == skills:
+            return ()
+        case contact:
+            return refuse(contact, command, "it can be queued once, while INITIATED")
+
+
+def hang_up_contact(state: State, command: HangUpContact, at_ms: int) -> Decision:
+    """The customer is gone: that abandons a contact or ends its conversation, whatever anybody else wants."""
+    match state.find(command.contact_id):
+        case Contact(phase=Initiated()) as contact:
+            return (abandoned(contact, AbandonStage.IN_MENU, at_ms),)
+        case Contact(phase=Queued()) as contact:
+            return (abandoned(contact, AbandonStage.IN_QUEUE, at_ms),)
+        case Contact(phase=Offering()) as contact:
+            return (abandoned(contact, AbandonStage.WHILE_OFFERING, at_ms),)
+        case Contact(phase=Connected() | OnHold() as talk) as contact:
+            return (disconnected(contact, talk, DisconnectReason.CUSTOMER_DISCONNECT, at_ms),)
+        case Contact():
+            return ()
+        case None:
+            return refuse(None, command, "")
+
+
+def end_contact(state: State, command: EndContact, at_ms: int) -> Decision:
+    """End the conversation for its agent; it may have ended a moment ago, because the customer hung up."""
+    match state.find(command.contact_id):
+        case (
+            Contact(
+                phase=Connected() | OnHold() as talk, offer=Offer(agent_id=command.agent_id)
+            ) as contact
+        ):
+            return (disconnected(contact, talk, DisconnectReason.AGENT_DISCONNECT, at_ms),)
+        case Contact(phase=Wrapping() | Completed(), offer=Offer(agent_id=command.agent_id)):
+            return ()
+        case contact:
+            return refuse(contact, command, "only a conversation can be ended")
+
+
+def hold_contact(state: State, command: HoldContact, at_ms: int) -> Decision:
+    """Let the customer wait for the agent they talk to."""
+    match state.find(command.contact_id):
+        case Contact(phase=Connected(), offer=Offer(agent_id=command.agent_id)) as contact:
+            held = ContactHeld(
+                at_ms=at_ms, contact_id=contact.contact_id, agent_id=command.agent_id
+            )
+            return (held,)
+        case Contact(phase=OnHold(), offer=Offer(agent_id=command.agent_id)):
+            return ()
+        case contact:
+            return refuse(contact, command, "only a conversation can be put on hold")
+
+
+def retrieve_contact(state: State, command: RetrieveContact, at_ms: int) -> Decision:
+    """Let agent and customer talk on."""
+    match state.find(command.contact_id):
+        case Contact(phase=OnHold() as hold, offer=Offer(agent_id=command.agent_id)) as contact:
+            retrieved = ContactRetrieved(
+                at_ms=at_ms,
+                contact_id=contact.contact_id,
+                agent_id=command.agent_id,
+                hold_ms=at_ms - hold.held_at_ms,
+            )
+            return (retrieved,)
+        case Contact(phase=Connected(), offer=Offer(agent_id=command.agent_id)):
+            return ()
+        case contact:
+            return refuse(contact, command, "only a contact on hold can be retrieved")
+
+
+def complete_contact(state: State, command: CompleteContact, at_ms: int) -> Decision:
+    """Close the contact although its wrap-up is not reported as finished."""
+    match state.find(command.contact_id):
+        case Contact(phase=Wrapping()) as contact:
+            return (completed(contact, CompletionReason.BY_COMMAND, at_ms, wrap_up_ms=0),)
+        case Contact(phase=Completed() | Abandoned()):
+            return ()
+        case contact:
+            return refuse(contact, command, "it must be disconnected before it can be completed")
+
+
+def observe_queue_configured(state: State, command: ObserveQueueConfigured, at_ms: int) -> Decision:
+    """Learn of a queue, or of its new limit."""
+    queue = state.queues.get(command.queue_id)
+    if queue is not None and queue.waiting_max == command.waiting_max:
+        return ()
+    learned = QueueLearned(at_ms=at_ms, queue_id=command.queue_id, waiting_max=command.waiting_max)
+    return (learned,)
+
+
+def observe_offer_created(state: State, command: ObserveOfferCreated, at_ms: int) -> Decision:
+    """An agent rings, unless the customer has left: routing will hear of that and cancel the offer.
+
+    Routing ends an offer before it makes the next, so the newest one counts.
+    """
+    match state.live.get(command.contact_id):
+        case Contact(offer=Offer(offer_id=command.offer_id)):
+            return ()
+        case Contact(phase=Queued() | Offering()) as contact:
+            offered = ContactOffered(
+                at_ms=at_ms,
+                contact_id=contact.contact_id,
+                offer_id=command.offer_id,
+                agent_id=command.agent_id,
+            )
+            return (offered,)
+        case _:
+            return ()
+
+
+def observe_offer_accepted(state: State, command: ObserveOfferAccepted, at_ms: int) -> Decision:
+    """Connect customer and agent; when the customer has left, say so, or the agent would wait for ever.
+
+    A contact that is QUEUED although its offer was accepted missed an event that could not be read: connect it too.
+    """
+    match state.find(command.contact_id):
+        case (
+            Contact(phase=Queued())
+            | Contact(phase=Offering(), offer=Offer(offer_id=command.offer_id)) as contact
+        ):
+            return (connected(contact, command, at_ms),)
+        case Contact(
+            phase=Connected() | OnHold() | Wrapping() | Completed(),
+            offer=Offer(offer_id=command.offer_id),
+        ):
+            return ()
+        case _:
+            failed = ContactConnectionFailed(
+                at_ms=at_ms,
+                contact_id=command.contact_id,
+                offer_id=command.offer_id,
+                agent_id=command.agent_id,
+            )
+            return (failed,)
+
+
+def observe_offer_failed(state: State, command: ObserveOfferFailed, at_ms: int) -> Decision:
+    """Let the contact wait on if it was this offer that rang."""
+    match state.live.get(command.contact_id):
+        case Contact(phase=Offering(), offer=Offer(offer_id=command.offer_id)) as contact:
+            returned = ContactReturnedToQueue(
+                at_ms=at_ms,
+                contact_id=contact.contact_id,
+                offer_id=command.offer_id,
+                reason=command.reason,
+            )
+            return (returned,)
+        case _:
+            return ()
+
+
+def observe_wrap_up_finished(state: State, command: ObserveWrapUpFinished, at_ms: int) -> Decision:
+    """Complete the contact if it waits for this report."""
+    match state.live.get(command.contact_id):
+        case Contact(phase=Wrapping(), offer=Offer(offer_id=command.offer_id)) as contact:
+            reason = CompletionReason.WRAP_UP_FINISHED
+            return (completed(contact, reason, at_ms, wrap_up_ms=command.wrap_up_ms),)
+        case _:
+            return ()
+
+
+def pass_time(state: State, at_ms: int) -> tuple[Event, ...]:
+    """Complete every contact whose wrap-up was not reported in time."""
+    return tuple(
+        completed(state.live[contact_id], CompletionReason.TIMER, at_ms, wrap_up_ms=0)
+        for contact_id in due(state, at_ms)
+    )
+
+
+def abandoned(contact: Contact, stage: AbandonStage, at_ms: int) -> ContactAbandoned:
+    """The customer left before an agent was reached."""
+    return ContactAbandoned(
+        at_ms=at_ms,
+        contact_id=contact.contact_id,
+        queue_id=contact.place.queue_id,
+        stage=stage,
+        wait_ms=contact.wait_ms(at_ms),
+        offer_id=contact.offer.offer_id,
+    )
+
+
+def connected(contact: Contact, accepted: ObserveOfferAccepted, at_ms: int) -> ContactConnected:
+    """The wait is over, for the agent who accepted."""
+    return ContactConnected(
+        at_ms=at_ms,
+        contact_id=contact.contact_id,
+        offer_id=accepted.offer_id,
+        agent_id=accepted.agent_id,
+        queue_id=contact.place.queue_id,
+        channel=contact.channel,
+        wait_ms=contact.wait_ms(at_ms),
+    )
+
+
+def disconnected(
+    contact: Contact, talk: Connected | OnHold, reason: DisconnectReason, at_ms: int
+) -> ContactDisconnected:
+    """The conversation ended, perhaps on hold; talk and hold together are all of its time."""
+    hold_ms = talk.total_hold_ms(at_ms)
+    return ContactDisconnected(
+        at_ms=at_ms,
+        contact_id=contact.contact_id,
+        offer_id=contact.offer.offer_id,
+        agent_id=contact.offer.agent_id,
+        queue_id=contact.place.queue_id,
+        reason=reason,
+        talk_ms=at_ms - talk.connected_at_ms - hold_ms,
+        hold_ms=hold_ms,
+        completes_by_ms=at_ms + WRAP_UP_GUARD_MS,
+    )
+
+
+def completed(
+    contact: Contact, reason: CompletionReason, at_ms: int, *, wrap_up_ms: int
+) -> ContactCompleted:
+    """The contact is over; a wrap-up that nobody reported counts 0 ms."""
+    return ContactCompleted(
+        at_ms=at_ms,
+        contact_id=contact.contact_id,
+        queue_id=contact.place.queue_id,
+        reason=reason,
+        wrap_up_ms=wrap_up_ms,
+    )
+
+
+def refuse_queue(state: State, queue_id: QueueId) -> Refused | None:
+    """Return why no contact can be queued there now; None when one can."""
+    queue = state.queues.get(queue_id)
+    if queue is None:
+        detail = f"queue_id {queue_id!r} is not known: it must be configured in routing"
+        return Refused(Reason.QUEUE_UNKNOWN, detail)
+    if queue.waiting >= queue.waiting_max:
+        detail = f"queue_id {queue_id!r} is full: its waiting_max is {queue.waiting_max}"
+        return Refused(Reason.QUEUE_FULL, detail)
+    return None
+
+
+def refuse(contact: Contact | None, command: ContactCommand, rule: str) -> Refused:
+    """Return why a command to this contact is refused: it is not there, talks to another, or `rule` forbids it."""
+    match contact:
+        case None:
+            detail = f"contact_id {command.contact_id!r} is not known, or was over long ago"
+            return Refused(Reason.CONTACT_UNKNOWN, detail)
+        case Contact(phase=Connected() | OnHold()) if isinstance(command, AgentCommand):
+            detail = f"agent_id {command.agent_id!r} is not in contact_id {command.contact_id!r}"
+            return Refused(Reason.WRONG_AGENT, detail)
+        case _:
+            detail = f"contact_id {command.contact_id!r} is {contact.state}: {rule}"
+            return Refused(Reason.WRONG_STATE, detail)

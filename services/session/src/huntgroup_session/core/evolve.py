@@ -1,0 +1,169 @@
+"""How the state follows from the events: one branch per event, nothing refused, nothing asked."""
+
+from typing import assert_never
+
+from huntgroup_session.core.messages import (
+    ContactAbandoned,
+    ContactCompleted,
+    ContactConnected,
+    ContactConnectionFailed,
+    ContactDisconnected,
+    ContactHeld,
+    ContactInitiated,
+    ContactOffered,
+    ContactQueued,
+    ContactRetrieved,
+    ContactReturnedToQueue,
+    Event,
+    QueueLearned,
+)
+from huntgroup_session.core.state import (
+    ENDED_MAX,
+    Abandoned,
+    Completed,
+    Connected,
+    Contact,
+    Offer,
+    Offering,
+    OnHold,
+    Place,
+    Queue,
+    Queued,
+    State,
+    Wrapping,
+)
+
+
+def evolve(state: State, event: Event) -> State:
+    """Return the state after `event`: the same object, changed."""
+    match event:
+        case ContactInitiated():
+            initiate(state, event)
+        case ContactQueued():
+            queue(state, event)
+        case ContactOffered():
+            offer(state, event)
+        case ContactReturnedToQueue():
+            return_to_queue(state, event)
+        case ContactConnected():
+            connect(state, event)
+        case ContactConnectionFailed():
+            pass  # a fact for agent-state: this contact is over already, or was never known
+        case ContactHeld():
+            hold(state, event)
+        case ContactRetrieved():
+            retrieve(state, event)
+        case ContactAbandoned():
+            abandon(state, event)
+        case ContactDisconnected():
+            disconnect(state, event)
+        case ContactCompleted():
+            complete(state, event)
+        case QueueLearned():
+            learn_queue(state, event)
+        case _:
+            assert_never(event)
+    return state
+
+
+def initiate(state: State, event: ContactInitiated) -> None:
+    """A contact is there; what only others need (endpoints, attributes) stays in the log."""
+    state.live[event.contact_id] = Contact(
+        contact_id=event.contact_id,
+        conversation_id=event.conversation_id,
+        channel=event.channel,
+        initiated_at_ms=event.at_ms,
+    )
+
+
+def queue(state: State, event: ContactQueued) -> None:
+    """It takes a place."""
+    contact = state.live[event.contact_id]
+    contact.phase = Queued()
+    contact.place = Place(
+        queue_id=event.queue_id,
+        priority=event.priority,
+        required_skills=event.required_skills,
+        enqueued_at_ms=event.enqueued_at_ms,
+    )
+    state.queues[event.queue_id].waiting += 1
+
+
+def offer(state: State, event: ContactOffered) -> None:
+    """An agent rings; the place is kept."""
+    contact = state.live[event.contact_id]
+    contact.phase = Offering()
+    contact.offer = Offer(offer_id=event.offer_id, agent_id=event.agent_id)
+
+
+def return_to_queue(state: State, event: ContactReturnedToQueue) -> None:
+    """Nobody rings any more; the place was never given up."""
+    contact = state.live[event.contact_id]
+    contact.phase = Queued()
+    contact.offer = Offer()
+
+
+def connect(state: State, event: ContactConnected) -> None:
+    """The wait is over."""
+    contact = state.live[event.contact_id]
+    contact.phase = Connected(connected_at_ms=event.at_ms, hold_ms=0)
+    contact.offer = Offer(offer_id=event.offer_id, agent_id=event.agent_id)
+    state.queues[event.queue_id].waiting -= 1
+
+
+def hold(state: State, event: ContactHeld) -> None:
+    """A hold begins."""
+    contact = state.live[event.contact_id]
+    assert isinstance(contact.phase, Connected)
+    contact.phase = OnHold(
+        connected_at_ms=contact.phase.connected_at_ms,
+        hold_ms=contact.phase.hold_ms,
+        held_at_ms=event.at_ms,
+    )
+
+
+def retrieve(state: State, event: ContactRetrieved) -> None:
+    """A hold ends and counts."""
+    contact = state.live[event.contact_id]
+    assert isinstance(contact.phase, OnHold)
+    contact.phase = Connected(
+        connected_at_ms=contact.phase.connected_at_ms,
+        hold_ms=contact.phase.hold_ms + event.hold_ms,
+    )
+
+
+def abandon(state: State, event: ContactAbandoned) -> None:
+    """It ends; whoever waited gives up the place."""
+    contact = state.live[event.contact_id]
+    if isinstance(contact.phase, Queued | Offering):
+        state.queues[contact.place.queue_id].waiting -= 1
+    contact.phase = Abandoned()
+    remember(state, contact)
+
+
+def disconnect(state: State, event: ContactDisconnected) -> None:
+    """Wrap-up begins, and with it the time in which it must be reported."""
+    state.live[event.contact_id].phase = Wrapping()
+    state.wrapping[event.contact_id] = event.completes_by_ms
+
+
+def complete(state: State, event: ContactCompleted) -> None:
+    """It ends."""
+    contact = state.live[event.contact_id]
+    contact.phase = Completed()
+    del state.wrapping[event.contact_id]
+    remember(state, contact)
+
+
+def remember(state: State, contact: Contact) -> None:
+    """Move an ended contact to those remembered, and forget the oldest of them if they are too many."""
+    del state.live[contact.contact_id]
+    state.ended[contact.contact_id] = contact
+    if len(state.ended) > ENDED_MAX:
+        state.ended.popitem(last=False)
+
+
+def learn_queue(state: State, event: QueueLearned) -> None:
+    """A queue is new, or has another limit; those who wait stay."""
+    known = state.queues.setdefault(event.queue_id, Queue(waiting_max=event.waiting_max))
+    known.waiting_max = event.waiting_max

@@ -1,0 +1,67 @@
+"""The words of the session service: identifiers, and the closed lists of its contract."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+ContactId = NewType("ContactId", str)
+ConversationId = NewType("ConversationId", str)
+QueueId = NewType("QueueId", str)
+OfferId = NewType("OfferId", str)
+AgentId = NewType("AgentId", str)
+
+
+class Channel(StrEnum):
+    """How the customer reaches us."""
+
+    VOICE = "VOICE"
+    CHAT = "CHAT"
+    MESSAGE = "MESSAGE"
+    CALLBACK = "CALLBACK"
+
+
+class InitiationMethod(StrEnum):
+    """How a contact came to be (Amazon Connect's InitiationMethod)."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    INBOUND = "INBOUND"
+    API = "API"
+
+
+class AbandonStage(StrEnum):
+    """Where a customer was when they gave up."""
+
+    IN_MENU = "IN_MENU"
+    IN_QUEUE = "IN_QUEUE"
+    WHILE_OFFERING = "WHILE_OFFERING"
+
+
+class DisconnectReason(StrEnum):
+    """Who ended the conversation (Amazon Connect's DisconnectReason)."""
+
+    CUSTOMER_DISCONNECT = "CUSTOMER_DISCONNECT"
+    AGENT_DISCONNECT = "AGENT_DISCONNECT"
+
+
+class ReturnReason(StrEnum):
+    """Why an offered contact went back to its place in the queue."""
+
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    AGENT_LOST = "AGENT_LOST"
+
+
+class CompletionReason(StrEnum):
+    """What completed a contact."""
+
+    WRAP_UP_FINISHED = "WRAP_UP_FINISHED"
+    BY_COMMAND = "BY_COMMAND"
+    TIMER = "TIMER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """Something the caller wants others to know about the contact."""
+
+    key: str
+    value: str
