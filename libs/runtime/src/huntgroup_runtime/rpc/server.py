@@ -1,0 +1,84 @@
+"""The gRPC server of a process: bounded, with health and reflection, and an orderly end."""
+
+from collections.abc import Callable
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from huntgroup_runtime.rpc.channel import server_options
+from huntgroup_runtime.rpc.deadline import CallLimits
+from huntgroup_runtime.rpc.guard import CallGuard
+from huntgroup_runtime.settings import RuntimeSettings, SettingsError
+from huntgroup_runtime.telemetry import Telemetry
+
+Register = Callable[[grpc.aio.Server], None]
+"""Adds the handlers of one service to a server, as the generated `add_…Servicer_to_server` does."""
+
+
+class RpcServer:
+    """Serves any number of gRPC services at one address, without encryption: on the loopback or a private network.
+
+    Made on the event loop. The port is taken at once, so that `address` is known before anything runs; raises
+    `SettingsError` when it cannot be.
+    """
+
+    def __init__(self, settings: RuntimeSettings, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self._guard = CallGuard(CallLimits.of(settings), telemetry)
+        self._server = grpc.aio.server(
+            interceptors=[self._guard],
+            options=list(
+                server_options(
+                    message_bytes_max=settings.grpc_message_bytes_max,
+                    concurrent_rpcs_max=settings.grpc_concurrent_rpcs_max,
+                    connection_ms_max=settings.grpc_stream_ms_max,
+                )
+            ),
+            maximum_concurrent_rpcs=settings.grpc_concurrent_rpcs_max,
+        )
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._names = [""]
+        self._ready: bool | None = None
+        self.address = self._bind(settings.grpc_listen)
+        """Where the server listens, `host:port`, with the port that was chosen when 0 was asked for."""
+
+    def add(self, full_service_name: str, register: Register) -> None:
+        """Serve one more service; before `start`."""
+        register(self._server)
+        self._names.append(full_service_name)
+
+    async def start(self) -> None:
+        """Answer calls from now on; health says NOT_SERVING until `set_ready(True)`."""
+        listed = [*self._names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(listed, self._server)
+        await self.set_ready(ready=False)
+        await self._server.start()
+
+    async def set_ready(self, *, ready: bool) -> None:
+        """Let the health service say SERVING or NOT_SERVING, for each service and for the whole server (`""`)."""
+        if ready == self._ready:
+            return
+        self._ready = ready
+        kinds = health_pb2.HealthCheckResponse
+        for name in self._names:
+            await self._health.set(name, kinds.SERVING if ready else kinds.NOT_SERVING)
+
+    async def stop(self) -> None:
+        """Refuse new calls, end streams with the reason DRAINING, and wait `drain_ms` at most for the calls under way.
+
+        What has not ended then is cancelled.
+        """
+        await self._health.enter_graceful_shutdown()
+        self._guard.end_streams()
+        await self._server.stop(self._settings.drain_ms / 1_000)
+
+    def _bind(self, listen: str) -> str:
+        try:
+            port = self._server.add_insecure_port(listen)
+        except RuntimeError:
+            raise SettingsError(
+                f"HUNTGROUP_GRPC_LISTEN={listen!r}: must be an address of this machine that is free"
+            ) from None
+        return f"{listen.rpartition(':')[0]}:{port}"
