@@ -1,0 +1,93 @@
+"""The log on Apache Kafka, through aiokafka."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from huntgroup_eventlog.adapters.kafka_connection import KafkaConnection
+from huntgroup_eventlog.adapters.kafka_producing import KafkaProducing
+from huntgroup_eventlog.adapters.kafka_reading import KafkaReader
+from huntgroup_eventlog.adapters.kafka_topics import KafkaTopics
+from huntgroup_eventlog.adapters.limits import check_partition, check_topic_names, record_bytes
+from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord, Reader
+
+
+class KafkaLog:
+    """The log port on a Kafka cluster. Make it on the event loop that uses it; it connects at first use.
+
+    Records are appended with acks=all and idempotence and read uncommitted: the journal's own rule decides what
+    counts. `replication_factor` is for topics that `ensure_topics` creates (three in production: a record is then
+    acknowledged by at least two brokers).
+    """
+
+    def __init__(
+        self,
+        connection: KafkaConnection | str,
+        partitions: int,
+        *,
+        replication_factor: int = 3,
+    ) -> None:
+        """Prepare the log at `connection`, for short the bootstrap servers."""
+        if isinstance(connection, str):
+            connection = KafkaConnection(bootstrap_servers=connection)
+        self._connection = connection
+        self._partitions = partitions
+        self._topics = KafkaTopics(connection, partitions, replication_factor)
+        self._producing = KafkaProducing(connection, self._topics.check)
+        self._readers: set[KafkaReader] = set()
+        self._closed = False
+
+    @property
+    def partitions(self) -> int:
+        return self._partitions
+
+    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
+        record_bytes(record)
+        check_partition(partition, self._partitions)
+        if self._closed:
+            raise AppendFailedError("the log is closed; nothing was appended")
+        return await self._producing.append(topic, partition, record)
+
+    async def reader(self, topic: str, partition: int, position: int) -> Reader:
+        self._check_open()
+        check_partition(partition, self._partitions)
+        begin, end = await self._topics.span(topic, partition)
+        if position < begin:
+            raise LogUnavailableError(
+                f"{topic}[{partition}] begins at {begin}: the records at {position} are no longer kept"
+            )
+        if position > end:
+            raise LogUnavailableError(
+                f"{topic}[{partition}] ends at {end}, before position {position}"
+            )
+        reader = KafkaReader(self._connection, topic, partition, self._readers.discard)
+        await reader.start(position)
+        self._readers.add(reader)
+        return reader
+
+    async def end(self, topic: str, partition: int) -> int:
+        self._check_open()
+        check_partition(partition, self._partitions)
+        return await self._topics.end(topic, partition)
+
+    async def topics(self) -> Sequence[str]:
+        self._check_open()
+        return await self._topics.names()
+
+    async def ensure_topics(self, topics: Sequence[str]) -> None:
+        self._check_open()
+        check_topic_names(topics)
+        await self._topics.ensure(topics)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        await self._producing.close()
+        for reader in list(self._readers):
+            with suppress(Exception):
+                await reader.close_with_log()
+        await self._topics.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LogUnavailableError(f"the log on {self._connection.bootstrap_servers} is closed")
