@@ -28,7 +28,10 @@ SOURCE_PREFIX = "/huntgroup/"
 TRACEPARENT = "traceparent"
 CAUSATION_ID = "huntgroup-causation-id"
 
-_ATTRIBUTES = ("specversion", "id", "type", "source", "subject", "time", "sequence")
+_HEADERS = (
+    *("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence"),
+    "content-type",
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -64,16 +67,17 @@ def read_envelope(headers: Mapping[str, bytes], key: bytes, value: bytes) -> Env
 
     Raises `ValueError` that says what is missing or wrong, also when the key is not the event's domain.
     """
-    missing = [name for name in _ATTRIBUTES if f"ce_{name}" not in headers]
+    missing = [name for name in _HEADERS if name not in headers]
     if missing:
         raise ValueError(f"no public event: headers lack {', '.join(missing)}")
+    ours = {name: headers[name] for name in _HEADERS}  # others need be neither names nor text
     try:
-        event = from_binary(KafkaMessage(dict(headers), None, value), _BYTES, CloudEvent)
+        event = from_binary(KafkaMessage(ours, None, value), _BYTES, CloudEvent)
     except CloudEventValidationError as error:
         raise ValueError(f"no CloudEvent: {error}") from None
     attributes = event.get_attributes()
     sequence, source, domain = (attributes[name] for name in ("sequence", "source", "subject"))
-    if attributes.get("datacontenttype") != CONTENT_TYPE:
+    if attributes["datacontenttype"] != CONTENT_TYPE:
         raise ValueError(f"content-type is not {CONTENT_TYPE}")
     if not source.startswith(SOURCE_PREFIX):
         raise ValueError(f"ce_source does not begin with {SOURCE_PREFIX}: {source!r}")

@@ -107,14 +107,13 @@ def _field(where: str, field: FieldDescriptor, hint: object, within: tuple[str, 
     if field.has_presence and field.message_type is None and not optional:
         raise ContractMismatchError(f"{where} is optional in the message, but cannot be None")
     to_wire, from_wire = _item(where, field, hint, within, none_for_zero=optional and single_enum)
-    if optional and to_wire is not None:
-        to_wire = _unless_none(to_wire)
+    presence = optional and field.has_presence
     return _Field(
         name=field.name,
-        to_wire=to_wire,
-        from_wire=from_wire,
+        to_wire=_unless_none(to_wire) if optional else to_wire,
+        from_wire=_unless_none(from_wire) if presence else from_wire,
         optional=optional,
-        presence=optional and field.has_presence,
+        presence=presence,
     )
 
 
@@ -142,7 +141,8 @@ def _item(
 ) -> tuple[Convert | None, Convert | None]:
     """Return the two conversions of a field that is not repeated, or of one item of a repeated one."""
     if field.message_type is not None:
-        if field.message_type.GetOptions().map_entry or not isinstance(hint, type):
+        is_map = field.message_type.GetOptions().map_entry
+        if is_map or not (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
             raise ContractMismatchError(f"{where} cannot be mapped to {hint}")
         nested = build_mapping(GetMessageClass(field.message_type), hint, (), within)
         return nested.to_message, nested.from_message
@@ -172,7 +172,9 @@ def _without_new_type(hint: object) -> object:
     return hint
 
 
-def _unless_none(convert: Convert) -> Convert:
+def _unless_none(convert: Convert | None) -> Convert | None:
+    if convert is None:
+        return None
     return lambda value: None if value is None else convert(value)
 
 
@@ -220,11 +222,11 @@ def _from_message(core_class: type, fields: Sequence[_Field]) -> Convert:
 
     def from_message(message: Message) -> object:
         values = dict(zip(names, read(message)))  # noqa: B905 - see above
-        for name, convert in converted:
-            values[name] = convert(values[name])
         for name in may_be_absent:
             if not message.HasField(name):
                 values[name] = None
+        for name, convert in converted:
+            values[name] = convert(values[name])
         return core_class(**values)
 
     return from_message

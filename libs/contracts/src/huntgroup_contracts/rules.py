@@ -39,7 +39,8 @@ def broken_by(field: FieldDescriptor, rules: FieldRules) -> Broken | None:
     Raises `ContractMismatchError` when a rule says nothing about this kind of field (a pattern on a number).
     """
     _refuse_unfit(field, rules)
-    required = rules.required and not field.is_repeated
+    # Where absence can be told, the message's own check asks for presence, and an empty value is a value.
+    required = rules.required and not (field.is_repeated or field.has_presence)
     if field.enum_type is not None:
         return _enum(frozenset(value.number for value in field.enum_type.values), required=required)
     if field.type == FieldDescriptor.TYPE_STRING:
@@ -56,7 +57,8 @@ def _is_time(field: FieldDescriptor) -> bool:
 
 
 def _refuse_unfit(field: FieldDescriptor, rules: FieldRules) -> None:
-    fits = {"required"}
+    false_is_absent = field.cpp_type == FieldDescriptor.CPPTYPE_BOOL and not field.has_presence
+    fits = set() if false_is_absent and not field.is_repeated else {"required"}
     if field.is_repeated:
         fits.add("max_items")
     if field.type == FieldDescriptor.TYPE_STRING:
