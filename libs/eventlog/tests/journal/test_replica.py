@@ -1,8 +1,10 @@
 """How one replica behaves, told step by step on a list that stands for the log."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from huntgroup_eventlog.application import (
     CommandOutcome,
     CommandReusedError,
@@ -12,8 +14,8 @@ from huntgroup_eventlog.application import (
     PartitionHaltedError,
 )
 from huntgroup_eventlog.journal import effects as fx
-from huntgroup_eventlog.journal.replica import Limits, Replica, Role
 from huntgroup_eventlog.journal.decider import Submission
+from huntgroup_eventlog.journal.replica import Limits, Replica, Role
 from huntgroup_eventlog.journal.snapshot import SnapshotRejectedError, load_snapshot
 from huntgroup_testkit.counter import Add, Added, Remind, Reminded, counter_application
 
@@ -283,8 +285,6 @@ def test_a_snapshot_and_the_tail_equal_the_full_replay(world: World) -> None:
 
 
 def test_a_snapshot_that_is_corrupt_or_of_other_code_is_rejected(world: World) -> None:
-    from dataclasses import replace
-
     replica = world.owner()
     world.ask(replica, "c1", Add(name="x", amount=1))
     dumped = replica.snapshot()

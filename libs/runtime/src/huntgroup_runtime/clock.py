@@ -28,8 +28,21 @@ class SystemClock:
 
     async def sleep_until(self, at_ms: int) -> None:
         """Sleep; a jump of the wall clock is noticed within a second."""
-        while (left_ms := at_ms - self.now_ms()) > 0:
+        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - the wall clock has no event to wait for
             await asyncio.sleep(min(left_ms, 1_000) / 1_000)
+
+
+class Activity:
+    """Counts work that goes on outside the journals, so that a virtual clock does not run ahead of it."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+
+    def __enter__(self) -> None:
+        self.under_way += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.under_way -= 1
 
 
 class VirtualClock:
@@ -71,7 +84,7 @@ class VirtualClock:
         return True
 
     async def run(self, idle: Callable[[], bool], speed_max: float = 0.0) -> None:
-        """Jump whenever `idle()` says that nothing is under way; never faster than `speed_max` × real time (0: no limit).
+        """Jump whenever `idle()` says that nothing is under way; at most `speed_max` × real time (0: no limit).
 
         Ends only by cancellation.
         """
@@ -82,7 +95,9 @@ class VirtualClock:
                 await asyncio.sleep(0.0002)
                 continue
             if speed_max > 0:
-                ahead_s = (self._now_ms - origin_ms) / 1_000 / speed_max - (time.monotonic() - started)
+                ahead_s = (self._now_ms - origin_ms) / 1_000 / speed_max - (
+                    time.monotonic() - started
+                )
                 if ahead_s > 0:
                     await asyncio.sleep(ahead_s)
                     continue

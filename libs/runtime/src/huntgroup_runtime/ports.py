@@ -41,15 +41,15 @@ class Journals(Protocol):
         ...
 
     def subscribe(self, listener: "Listener") -> None:
-        """Register a listener before the start; it is called on the event loop, in order, and must not block."""
+        """Register a listener before the start; it is called on the event loop and must not block."""
         ...
 
 
 class Listener(Protocol):
-    """Sees what a service accepted; for streams, effects and projections. Called only while the partition is owned here."""
+    """Sees what a service accepted, while it is owned here; for streams, effects and projections."""
 
     def owned(self, partition: int, states: dict[str, Any]) -> None:
-        """Called when this replica became the owner of a partition, with the state of each of its domains (read only)."""
+        """Called when this replica became the owner, with the state of each domain (read only)."""
         ...
 
     def accepted(self, partition: int, events: list[AcceptedEvent]) -> None:

@@ -1,4 +1,4 @@
-"""The deciding half of an owner: inputs become batches, decided ahead on speculative state, answered after acceptance."""
+"""The deciding half of an owner: inputs become batches on speculative state, answered after acceptance."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence

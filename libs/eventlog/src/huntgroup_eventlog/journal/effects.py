@@ -1,4 +1,4 @@
-"""What a replica asks of the world around it. The world carries these out in order and tells the replica what it read."""
+"""What a replica asks of the world, which carries it out in order and tells the replica what it read."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,9 @@
 """Takes in another service's journal: by the reader rule, event by event, as commands of this service."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.application import ForeignEvent, Reactions
@@ -30,6 +32,25 @@ class SourceInput:
     cursor: SourceCursor
     parked: list[Parked]
 
+    def traced(
+        self, process_span: "Callable[[str, int], AbstractContextManager[Traced]]"
+    ) -> "SourceInput":
+        """Return the same with each command's trace context that of a span of its own; called only while tracing."""
+        commands = []
+        for one in self.commands:
+            with process_span(one.traceparent, self.cursor.position - 1) as span:
+                commands.append(replace(one, traceparent=span.traceparent))
+        return replace(self, commands=commands)
+
+
+class Traced(Protocol):
+    """A span that is open."""
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C trace context of the span."""
+        ...
+
 
 class SourceFeed:
     """One foreign journal partition, from where the own journal says it has been taken in."""
@@ -42,6 +63,13 @@ class SourceFeed:
         self.position = cursor.position
         self._reactions = reactions
         self._reader = ChainReader(ChainState(cursor.epoch, cursor.owner, cursor.chain))
+
+    @classmethod
+    def begin(
+        cls, topic: str, service: str, cursor: SourceCursor | None, reactions: Reactions
+    ) -> "SourceFeed":
+        """Begin where `cursor` says; without one, at the beginning of the log."""
+        return cls(topic, service, cursor or SourceCursor(), reactions)
 
     def read(self, position: int, value: bytes) -> SourceInput:
         """Return what follows from the foreign entry at `position`."""

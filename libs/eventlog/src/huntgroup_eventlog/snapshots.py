@@ -1,0 +1,59 @@
+"""Where snapshots are kept. Losing one costs time, never truth."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import obstore
+from obstore.exceptions import BaseError as StoreError
+from obstore.store import MemoryStore, ObjectStore, from_url
+
+KEPT = 2
+
+
+class SnapshotStore(Protocol):
+    """Keeps the newest snapshots of every partition of every service."""
+
+    async def put(self, service: str, partition: int, position: int, dumped: bytes) -> None:
+        """Keep a snapshot and forget all but the newest few. Raises `OSError` when it cannot be stored."""
+        ...
+
+    async def newest_first(self, service: str, partition: int) -> Sequence[bytes]:
+        """Return the kept snapshots, newest first; empty when there is none or the store cannot be read."""
+        ...
+
+
+class ObjectSnapshotStore:
+    """Snapshots in object storage: a directory, S3 or memory, by obstore."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    @classmethod
+    def from_url(cls, url: str) -> "ObjectSnapshotStore":
+        """Open `file:///directory`, `s3://bucket/prefix`, …; an empty URL keeps snapshots in memory."""
+        return cls(from_url(url) if url else MemoryStore())
+
+    async def put(self, service: str, partition: int, position: int, dumped: bytes) -> None:
+        """Keep a snapshot and forget all but the newest few."""
+        prefix = f"{service}/{partition}/"
+        try:
+            await obstore.put_async(self._store, f"{prefix}{position:020d}.snapshot", dumped)
+            for path in (await self._paths(prefix))[KEPT:]:
+                await obstore.delete_async(self._store, path)
+        except StoreError as error:
+            raise OSError(f"snapshot at {position} of {prefix}: {error}") from error
+
+    async def newest_first(self, service: str, partition: int) -> Sequence[bytes]:
+        """Return the kept snapshots, newest first."""
+        try:
+            paths = await self._paths(f"{service}/{partition}/")
+            found = [
+                await (await obstore.get_async(self._store, path)).bytes_async() for path in paths
+            ]
+        except StoreError:
+            return []
+        return [bytes(one) for one in found]
+
+    async def _paths(self, prefix: str) -> list[str]:
+        listed = await obstore.list_with_delimiter_async(self._store, prefix)
+        return sorted((meta["path"] for meta in listed["objects"]), reverse=True)

@@ -1,0 +1,159 @@
+"""All partitions of one service's journal in this process: the implementation of the `Journals` port."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from huntgroup_contracts.registry import topic_dlq, topic_events, topic_journal
+from huntgroup_eventlog.application import Application, CommandOutcome
+from huntgroup_eventlog.journal.replica import Limits, Role
+from huntgroup_eventlog.partitioning import partition_of
+from huntgroup_eventlog.port import Log
+from huntgroup_eventlog.snapshots import SnapshotStore
+from huntgroup_runtime.clock import Clock
+from huntgroup_runtime.membership import Membership, MembershipSettings
+from huntgroup_runtime.owner import PartitionOwner
+from huntgroup_runtime.ports import Listener
+from huntgroup_runtime.settings import RuntimeSettings
+from huntgroup_runtime.telemetry import Telemetry
+
+T = TypeVar("T")
+
+RESIGN_WITHIN_S = 3.0
+
+
+class ServiceJournals:
+    """One service's journal: owns some partitions, follows the others."""
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        log: Log,
+        clock: Clock,
+        snapshots: SnapshotStore,
+        settings: RuntimeSettings,
+        telemetry: Telemetry,
+        address: str,
+    ) -> None:
+        self.application = application
+        self.log = log
+        self.clock = clock
+        self.partitions: list[PartitionOwner] = []
+        self._settings = settings
+        self._snapshots = snapshots
+        self._telemetry = telemetry
+        self._address = address
+        self._listeners: list[Listener] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def subscribe(self, listener: Listener) -> None:
+        """Register a listener before the start."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Create the topics and begin to follow every partition."""
+        service = self.application.service
+        own = [topic_journal(service), topic_events(service), topic_dlq(service)]
+        sources = [topic_journal(source) for source in self.application.reactions.sources]
+        await self.log.ensure_topics([*own, *sources])
+        settings = self._settings
+        membership = Membership(
+            MembershipSettings(
+                replica_index=settings.replica_index,
+                replica_count=settings.replica_count,
+                heartbeat_ms=settings.heartbeat_ms,
+                takeover_after_ms=settings.takeover_after_ms,
+            ),
+            owner=settings.owner_id,
+            address=self._address,
+        )
+        limits = Limits(
+            batch_bytes_max=settings.batch_bytes_max,
+            batches_in_flight_max=settings.inflight_batches_max,
+            inputs_waiting_max=settings.waiting_commands_max,
+            remembered_commands_max=settings.remembered_commands_max,
+            snapshot_every_records=settings.snapshot_every_records,
+        )
+        for partition in range(self.log.partitions):
+            owner = PartitionOwner(
+                self.application,
+                partition,
+                log=self.log,
+                clock=self.clock,
+                snapshots=self._snapshots,
+                limits=limits,
+                membership=membership,
+                telemetry=self._telemetry,
+                listeners=self._listeners,
+                linger_ms=settings.linger_ms,
+            )
+            self.partitions.append(owner)
+            self._tasks.append(asyncio.create_task(owner.run(), name=f"{service}/{partition}"))
+
+    async def stop(self) -> None:
+        """Hand over what is owned here, and end."""
+        resigning = [asyncio.create_task(one.resign()) for one in self.partitions]
+        if resigning:
+            _, late = await asyncio.wait(resigning, timeout=RESIGN_WITHIN_S)
+            for task in late:
+                task.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *resigning, return_exceptions=True)
+
+    async def submit(
+        self, domain: str, command_id: str, command: Any, *, check: int, traceparent: str
+    ) -> CommandOutcome:
+        """Decide a command; see `huntgroup_runtime.ports.Journals`."""
+        owner = self._partition(domain)
+        outcome: CommandOutcome = await owner.submit(
+            domain, command_id, command, check, traceparent
+        )
+        return outcome
+
+    async def query(self, domain: str, read: Callable[[Any], T]) -> T:
+        """Read a domain's state; see `huntgroup_runtime.ports.Journals`."""
+        found: T = await self._partition(domain).query(domain, read)
+        return found
+
+    def owner_address(self, domain: str) -> str:
+        """Return the address of the partition's owner; empty when it is here or unknown."""
+        address = self._partition(domain).replica.owner_address
+        return "" if address == self._address else address
+
+    def owns(self, domain: str) -> bool:
+        """Return whether this replica owns the domain's partition."""
+        return self._partition(domain).replica.role is Role.OWNING
+
+    def caught_up(self) -> bool:
+        """Return whether every partition is followed to its end, has an owner, and none is halted."""
+        return bool(self.partitions) and all(
+            one.caught_up
+            and one.replica.reader.state.epoch > 0
+            and one.replica.role is not Role.HALTED
+            for one in self.partitions
+        )
+
+    def _partition(self, domain: str) -> PartitionOwner:
+        return self.partitions[partition_of(domain, self.log.partitions)]
+
+
+def all_idle(journals: list[ServiceJournals]) -> bool:
+    """Return whether nothing is under way in any of the services, which together are all there are.
+
+    That is: nothing waits, is in flight or unpublished, and every owner has read the others to their ends.
+    """
+    ends = {
+        (topic_journal(one.application.service), owner.partition): owner.replica.position
+        for one in journals
+        for owner in one.partitions
+    }
+    for one in journals:
+        for owner in one.partitions:
+            if owner.replica.role is not Role.OWNING or not owner.idle():
+                return False
+            for topic, position in owner.source_positions().items():
+                if position < ends[topic, owner.partition]:
+                    return False
+    return True

@@ -1,0 +1,217 @@
+"""The owner loop on asyncio, with real logs: memory and SQLite."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from huntgroup_contracts.cloudevents import read_envelope
+from huntgroup_eventlog.adapters.embedded import EmbeddedLog
+from huntgroup_eventlog.adapters.memory import MemoryLog
+from huntgroup_eventlog.application import AcceptedEvent, NotOwnerError, PartitionHaltedError
+from huntgroup_eventlog.port import Log, NewRecord
+from huntgroup_eventlog.snapshots import ObjectSnapshotStore
+from huntgroup_runtime.clock import SystemClock
+from huntgroup_runtime.journals import ServiceJournals, all_idle
+from huntgroup_runtime.settings import RuntimeSettings
+from huntgroup_runtime.telemetry import Telemetry
+from huntgroup_testkit.counter import Add, Remind, counter_application
+
+DOMAIN = "acme/emea"
+
+
+def journals(
+    log: Log, name: str = "a", *, service: str = "counter", **more: Any
+) -> ServiceJournals:
+    sources = more.pop("sources", ())
+    settings = {"owner_id": name, "heartbeat_ms": 50, "takeover_after_ms": 200} | more
+    return ServiceJournals(
+        counter_application(service, sources),
+        log=log,
+        clock=SystemClock(),
+        snapshots=ObjectSnapshotStore.from_url(""),
+        settings=RuntimeSettings(**settings),
+        telemetry=Telemetry(service=service, metrics=False),
+        address=f"{name}:1",
+    )
+
+
+async def until(condition: Any, what: str) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - conditions here are plain reads
+            await asyncio.sleep(0.005)
+    assert condition(), what
+
+
+async def add(one: ServiceJournals, command_id: str, amount: int = 1, name: str = "x") -> Any:
+    return await one.submit(
+        DOMAIN, command_id, Add(name=name, amount=amount), check=1, traceparent=""
+    )
+
+
+async def total(one: ServiceJournals, name: str = "x") -> int:
+    return await one.query(DOMAIN, lambda state: state.totals.get(name, 0))
+
+
+@pytest.fixture(params=["memory", "embedded"])
+async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
+    made: Log = MemoryLog(2) if request.param == "memory" else EmbeddedLog(tmp_path / "log", 2)
+    yield made
+    await made.close()
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.events: list[AcceptedEvent] = []
+        self.partitions: list[tuple[str, int]] = []
+
+    def owned(self, partition: int, states: dict[str, Any]) -> None:
+        del states
+        self.partitions.append(("owned", partition))
+
+    def accepted(self, partition: int, events: list[AcceptedEvent]) -> None:
+        del partition
+        self.events.extend(events)
+
+    def lost(self, partition: int) -> None:
+        self.partitions.append(("lost", partition))
+
+
+async def test_a_command_is_carried_out_told_to_listeners_and_published(log: Log) -> None:
+    one, heard = journals(log), Heard()
+    one.subscribe(heard)
+    await one.start()
+    await until(one.caught_up, "an owner")
+    outcomes = await asyncio.gather(*(add(one, f"c{n}") for n in range(200)))
+    assert all(outcome.reason == "" for outcome in outcomes)
+    assert await total(one) == 200
+    assert [event.sequence for event in heard.events] == list(range(1, 201))
+    await until(lambda: all_idle([one]), "everything relayed")
+    published = []
+    for partition in range(2):
+        reader = await log.reader("huntgroup.counter.events.v1", partition, 0)
+        published += [
+            read_envelope(r.headers, r.key, r.value) for r in await reader.read(1_000, 10)
+        ]
+        await reader.close()
+    assert [one.sequence for one in published] == list(range(1, 201))
+    assert published[0].id == heard.events[0].event_id
+    await one.stop()
+    assert sorted(heard.partitions) == [("lost", 0), ("lost", 1), ("owned", 0), ("owned", 1)]
+
+
+async def test_a_timer_of_the_core_fires_on_the_clock(log: Log) -> None:
+    one = journals(log)
+    await one.start()
+    await until(one.caught_up, "an owner")
+    await one.submit(DOMAIN, "r", Remind(name="r", delay_ms=30), check=1, traceparent="")
+    async with asyncio.timeout(3):
+        while await one.query(DOMAIN, lambda state: dict(state.due)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await one.stop()
+
+
+async def test_facts_of_another_service_are_taken_in_once_also_after_a_restart(log: Log) -> None:
+    source, sink = (
+        journals(log, service="source"),
+        journals(log, service="sink", sources=("source",)),
+    )
+    await source.start()
+    await sink.start()
+    await until(lambda: source.caught_up() and sink.caught_up(), "owners")
+    for n in range(50):
+        await add(source, f"c{n}")
+    await until(lambda: all_idle([source, sink]), "all taken in")
+    assert await total(sink) == 50
+    await sink.stop()
+    await add(source, "late", 7)
+    again = journals(log, "b", service="sink", sources=("source",))
+    await again.start()
+    await until(lambda: again.caught_up() and all_idle([source, again]), "all taken in again")
+    assert await total(again) == 57
+    await again.stop()
+    await source.stop()
+
+
+async def test_a_standby_takes_over_when_the_owner_resigns_and_when_it_falls_silent(
+    log: Log,
+) -> None:
+    first = journals(log, "a", replica_count=2, replica_index=0)
+    second = journals(log, "b", replica_count=2, replica_index=1)
+    await first.start()
+    await until(
+        lambda: all(p.replica.role.value == "owning" for p in first.partitions if p.partition == 0),
+        "a owns",
+    )
+    await second.start()
+    await until(lambda: first.caught_up() and second.caught_up(), "both follow")
+    owner, other = (first, second) if first.owns(DOMAIN) else (second, first)
+    await add(owner, "c1", 5)
+    with pytest.raises(NotOwnerError) as refused:
+        await add(other, "c2", 5)
+    assert refused.value.address == owner._address
+    await owner.stop()
+    await until(lambda: other.owns(DOMAIN), "the other takes over")
+    assert (await add(other, "c1", 5)).repeated
+    assert await total(other) == 5
+    await other.stop()
+
+
+async def test_a_bug_halts_its_partition_and_the_rest_goes_on(log: Log) -> None:
+    one = journals(log)
+    await one.start()
+    await until(one.caught_up, "an owner")
+    elsewhere = next(
+        f"acme/d{n}"
+        for n in range(99)
+        if one._partition(f"acme/d{n}") is not one._partition(DOMAIN)
+    )
+    with pytest.raises(PartitionHaltedError):
+        await one.submit(
+            DOMAIN, "b", Add(name="x", amount=1, explode=True), check=1, traceparent=""
+        )
+    assert not one.caught_up()
+    outcome = await one.submit(elsewhere, "c", Add(name="x", amount=1), check=1, traceparent="")
+    assert outcome.reason == ""
+    await one.stop()
+
+
+async def test_what_cannot_be_decoded_becomes_a_dead_letter_and_stops_nothing(log: Log) -> None:
+    one = journals(log)
+    await one.start()
+    await until(one.caught_up, "an owner")
+    partition = one._partition(DOMAIN).partition
+    await log.append(
+        "huntgroup.counter.journal.v1", partition, NewRecord(key=b"k", value=b"\xffgarbage")
+    )
+    await add(one, "c1")
+    reader = await log.reader("huntgroup.counter.dlq.v1", partition, 0)
+    (letter,) = await reader.read(10, 2_000)
+    assert letter.value == b"\xffgarbage"
+    assert letter.headers["huntgroup-source-topic"] == b"huntgroup.counter.journal.v1"
+    assert one._partition(DOMAIN).telemetry.parked.value == 1
+    await one.stop()
+    await reader.close()
+
+
+async def test_a_restart_goes_on_from_a_snapshot(log: Log) -> None:
+    store = ObjectSnapshotStore.from_url("")
+    one = journals(log, snapshot_every_records=10)
+    one._snapshots = store
+    await one.start()
+    await until(one.caught_up, "an owner")
+    for n in range(40):
+        await add(one, f"c{n}")
+    partition = one._partition(DOMAIN).partition
+    await one.stop()
+    assert await store.newest_first("counter", partition)
+    again = journals(log, "b")
+    again._snapshots = store
+    await again.start()
+    await until(again.caught_up, "an owner")
+    assert await total(again) == 40
+    assert (await add(again, "c3")).repeated
+    assert again._partition(DOMAIN).replica.reader.accepted < 40
+    await again.stop()
