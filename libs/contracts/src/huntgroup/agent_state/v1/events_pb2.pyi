@@ -139,6 +139,26 @@ TURN_AWAY_REASON_NOT_READY: TurnAwayReason.ValueType  # 2
 TURN_AWAY_REASON_NO_CAPACITY: TurnAwayReason.ValueType  # 3
 Global___TurnAwayReason: _TypeAlias = TurnAwayReason  # noqa: Y015
 
+class _Overtaking:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OvertakingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Overtaking.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OVERTAKING_UNSPECIFIED: _Overtaking.ValueType  # 0
+    OVERTAKING_CONNECTED: _Overtaking.ValueType  # 1
+    OVERTAKING_DISCONNECTED: _Overtaking.ValueType  # 2
+    OVERTAKING_CONNECTION_FAILED: _Overtaking.ValueType  # 3
+
+class Overtaking(_Overtaking, metaclass=_OvertakingEnumTypeWrapper):
+    """What the session service told of an offer before routing's own word of it arrived."""
+
+OVERTAKING_UNSPECIFIED: Overtaking.ValueType  # 0
+OVERTAKING_CONNECTED: Overtaking.ValueType  # 1
+OVERTAKING_DISCONNECTED: Overtaking.ValueType  # 2
+OVERTAKING_CONNECTION_FAILED: Overtaking.ValueType  # 3
+Global___Overtaking: _TypeAlias = Overtaking  # noqa: Y015
+
 @_typing.final
 class ChannelCapacity(_message.Message):
     """How many contacts of a channel an agent takes at once."""
@@ -549,3 +569,39 @@ class OfferTurnedAway(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OfferTurnedAway: _TypeAlias = OfferTurnedAway  # noqa: Y015
+
+@_typing.final
+class OfferOvertaken(_message.Message):
+    """The session told what became of an offer that routing's journal has not shown here yet. The journals of two services
+    are read independently; what was told is kept until the offer itself is seen.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    OVERTAKING_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    agent_id: _builtins.str
+    offer_id: _builtins.str
+    contact_id: _builtins.str
+    overtaking: Global___Overtaking.ValueType
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        agent_id: _builtins.str = ...,
+        offer_id: _builtins.str = ...,
+        contact_id: _builtins.str = ...,
+        overtaking: Global___Overtaking.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "overtaking", b"overtaking"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OfferOvertaken: _TypeAlias = OfferOvertaken  # noqa: Y015

@@ -1,0 +1,103 @@
+"""The words of agent state: ids, channels, presence, and the phases of a slot."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+AgentId = NewType("AgentId", str)
+ContactId = NewType("ContactId", str)
+OfferId = NewType("OfferId", str)
+QueueId = NewType("QueueId", str)
+
+
+class Channel(StrEnum):
+    """What a contact speaks through."""
+
+    VOICE = "VOICE"
+    CHAT = "CHAT"
+    MESSAGE = "MESSAGE"
+    CALLBACK = "CALLBACK"
+
+
+class Presence(StrEnum):
+    """What an agent wants: the first layer, set by people only."""
+
+    READY = "READY"
+    NOT_READY = "NOT_READY"
+
+
+class RoutingState(StrEnum):
+    """What an agent does: the second layer, derived and never set by hand (CSTA's agent states)."""
+
+    OFFLINE = "OFFLINE"
+    NOT_RESPONDING = "NOT_RESPONDING"
+    BUSY = "BUSY"
+    WORKING_AFTER_CALL = "WORKING_AFTER_CALL"
+    RESERVED = "RESERVED"
+    NOT_READY = "NOT_READY"
+    READY = "READY"
+
+
+class SlotPhase(StrEnum):
+    """How far the contact in a slot is."""
+
+    RINGING = "RINGING"
+    TALKING = "TALKING"
+    WRAPPING_UP = "WRAPPING_UP"
+
+
+class SignOffReason(StrEnum):
+    """Why an agent is no longer signed on."""
+
+    BY_AGENT = "BY_AGENT"
+    DESKTOP_SILENT = "DESKTOP_SILENT"
+
+
+class WrapUpEnd(StrEnum):
+    """What ended after-call work."""
+
+    BY_AGENT = "BY_AGENT"
+    TIMER = "TIMER"
+    AGENT_LEFT = "AGENT_LEFT"
+
+
+class ReleaseReason(StrEnum):
+    """Why a slot is free again."""
+
+    WRAPPED_UP = "WRAPPED_UP"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CUSTOMER_LEFT = "CUSTOMER_LEFT"
+    CONNECTION_FAILED = "CONNECTION_FAILED"
+    AGENT_LEFT = "AGENT_LEFT"
+
+
+class TurnAwayReason(StrEnum):
+    """Why an offer could not be given to the agent."""
+
+    NOT_SIGNED_ON = "NOT_SIGNED_ON"
+    NOT_READY = "NOT_READY"
+    NO_CAPACITY = "NO_CAPACITY"
+
+
+class Overtaking(StrEnum):
+    """What the session service told of an offer before routing's own word of it arrived."""
+
+    CONNECTED = "CONNECTED"
+    DISCONNECTED = "DISCONNECTED"
+    CONNECTION_FAILED = "CONNECTION_FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelCapacity:
+    """How many contacts of a channel an agent takes at once: the third layer."""
+
+    channel: Channel
+    slots: int
+
+
+DEFAULT_CAPACITY = (ChannelCapacity(channel=Channel.VOICE, slots=1),)
+"""Of an agent who signs on without naming any: one voice contact at a time."""
+
+SLOTS_MAX = 25
+"""Of one channel of one agent."""

@@ -1,0 +1,595 @@
+"""What follows from each command, told as given, when, then."""
+
+import pytest
+
+from huntgroup_agent_state.core.decide import decide
+from huntgroup_agent_state.core.evolve import evolve
+from huntgroup_agent_state.core.invariants import check
+from huntgroup_agent_state.core.messages import (
+    AgentAskedForPresence,
+    AgentBecameBusy,
+    AgentFinishedWrapUp,
+    AgentReleased,
+    AgentReserved,
+    AgentSignedOff,
+    AgentSignedOn,
+    AgentStartedWrapUp,
+    AgentStoppedResponding,
+    AgentWentNotReady,
+    AgentWentReady,
+    Command,
+    CompleteWrapUp,
+    Event,
+    ObserveContactConnected,
+    ObserveContactConnectionFailed,
+    ObserveContactDisconnected,
+    ObserveOfferCanceled,
+    ObserveOfferCreated,
+    ObserveOfferExpired,
+    ObserveOfferRejected,
+    ObserveOfferRescinded,
+    OfferOvertaken,
+    OfferTurnedAway,
+    PassTime,
+    Reason,
+    Refused,
+    ReportDesktopSilent,
+    SetPresence,
+    SignOff,
+    SignOn,
+)
+from huntgroup_agent_state.core.state import State, dump, initial, next_deadline
+from huntgroup_agent_state.core.values import (
+    AgentId,
+    Channel,
+    ChannelCapacity,
+    ContactId,
+    OfferId,
+    Overtaking,
+    Presence,
+    QueueId,
+    ReleaseReason,
+    RoutingState,
+    SignOffReason,
+    TurnAwayReason,
+    WrapUpEnd,
+)
+
+ADA = AgentId("ada")
+WRAP_UP_MS = 30_000
+
+
+class Floor:
+    """One domain: takes commands at a time that only tests move, and folds what follows."""
+
+    def __init__(self) -> None:
+        self.state: State = initial("acme/emea")
+        self.at_ms = 1_000
+
+    def do(self, *commands: Command) -> tuple[Event, ...]:
+        """Return what follows from the last command."""
+        events: tuple[Event, ...] = ()
+        for command in commands:
+            before = dump(self.state)
+            decided = decide(self.state, command, self.at_ms)
+            assert dump(self.state) == before, "decide changed the state"
+            assert not isinstance(decided, Refused), decided
+            events = decided
+            for event in events:
+                self.state = evolve(self.state, event)
+            check(self.state)
+        return events
+
+    def names(self, *commands: Command) -> list[str]:
+        return [type(event).__name__ for event in self.do(*commands)]
+
+    def refused(self, command: Command) -> Refused:
+        before = dump(self.state)
+        decided = decide(self.state, command, self.at_ms)
+        assert isinstance(decided, Refused), decided
+        assert dump(self.state) == before
+        return decided
+
+    def is_(self) -> RoutingState:
+        agent = self.state.agents.get(ADA)
+        return RoutingState.OFFLINE if agent is None else agent.routing_state
+
+    def at(self, at_ms: int) -> "Floor":
+        self.at_ms = at_ms
+        return self
+
+
+@pytest.fixture
+def floor() -> Floor:
+    """Nobody has signed on."""
+    return Floor()
+
+
+@pytest.fixture
+def ready(floor: Floor) -> Floor:
+    """Ada is signed on with one voice slot, and ready."""
+    floor.do(SignOn(agent_id=ADA), presence(Presence.READY))
+    return floor
+
+
+@pytest.fixture
+def chatting(floor: Floor) -> Floor:
+    """Ada is signed on with two chat slots, and ready."""
+    two = ChannelCapacity(channel=Channel.CHAT, slots=2)
+    floor.do(SignOn(agent_id=ADA, capacity=(two,)), presence(Presence.READY))
+    return floor
+
+
+def presence(wanted: Presence, reason: str = "") -> SetPresence:
+    return SetPresence(agent_id=ADA, presence=wanted, reason=reason)
+
+
+BREAK = presence(Presence.NOT_READY, "break")
+
+
+def offer(n: int = 1, channel: Channel = Channel.VOICE, wrap_up: int = WRAP_UP_MS) -> Command:
+    return ObserveOfferCreated(
+        offer_id=OfferId(f"c{n}.1"),
+        contact_id=ContactId(f"c{n}"),
+        agent_id=ADA,
+        queue_id=QueueId("sales"),
+        channel=channel,
+        expires_at_ms=21_000,
+        wrap_up_timeout_ms=wrap_up,
+    )
+
+
+def connected(n: int = 1, channel: Channel = Channel.VOICE) -> Command:
+    return ObserveContactConnected(
+        offer_id=OfferId(f"c{n}.1"),
+        contact_id=ContactId(f"c{n}"),
+        agent_id=ADA,
+        queue_id=QueueId("sales"),
+        channel=channel,
+    )
+
+
+def failed(n: int = 1) -> Command:
+    return ObserveContactConnectionFailed(
+        offer_id=OfferId(f"c{n}.1"), contact_id=ContactId(f"c{n}"), agent_id=ADA
+    )
+
+
+def disconnected(n: int = 1) -> Command:
+    return ObserveContactDisconnected(
+        offer_id=OfferId(f"c{n}.1"), contact_id=ContactId(f"c{n}"), agent_id=ADA
+    )
+
+
+def rejected(n: int = 1) -> Command:
+    return ObserveOfferRejected(offer_id=OfferId(f"c{n}.1"))
+
+
+def expired(n: int = 1) -> Command:
+    return ObserveOfferExpired(offer_id=OfferId(f"c{n}.1"))
+
+
+def canceled(n: int = 1) -> Command:
+    return ObserveOfferCanceled(offer_id=OfferId(f"c{n}.1"))
+
+
+def rescinded(n: int = 1) -> Command:
+    return ObserveOfferRescinded(offer_id=OfferId(f"c{n}.1"))
+
+
+def completed(n: int = 1) -> Command:
+    return CompleteWrapUp(agent_id=ADA, contact_id=ContactId(f"c{n}"))
+
+
+def released(reason: ReleaseReason, at_ms: int = 1_000, n: int = 1) -> AgentReleased:
+    return AgentReleased(
+        at_ms=at_ms,
+        agent_id=ADA,
+        offer_id=OfferId(f"c{n}.1"),
+        contact_id=ContactId(f"c{n}"),
+        reason=reason,
+    )
+
+
+def went_on_break(at_ms: int = 1_000) -> AgentWentNotReady:
+    return AgentWentNotReady(at_ms=at_ms, agent_id=ADA, reason="break")
+
+
+# Signing on.
+
+
+def test_an_agent_signs_on_not_ready_with_one_voice_slot_unless_they_say_more(floor: Floor) -> None:
+    events = floor.do(SignOn(agent_id=ADA, skills=("german", "billing", "german")))
+    one_voice = ChannelCapacity(channel=Channel.VOICE, slots=1)
+    skills = ("billing", "german")
+    assert events == (
+        AgentSignedOn(at_ms=1_000, agent_id=ADA, skills=skills, capacity=(one_voice,)),
+    )
+    assert floor.is_() is RoutingState.NOT_READY
+
+
+def test_signing_on_twice_is_refused(ready: Floor) -> None:
+    refused = ready.refused(SignOn(agent_id=ADA))
+    assert refused.reason is Reason.ALREADY_SIGNED_ON
+    assert "'ada'" in refused.detail
+
+
+@pytest.mark.parametrize("slots", [0, -1, 26])
+def test_a_capacity_out_of_bounds_is_refused(floor: Floor, slots: int) -> None:
+    capacity = (ChannelCapacity(channel=Channel.CHAT, slots=slots),)
+    refused = floor.refused(SignOn(agent_id=ADA, capacity=capacity))
+    assert refused.reason is Reason.CAPACITY_INVALID
+    assert f"CHAT is {slots}, not 1 to 25" in refused.detail
+
+
+def test_a_channel_named_twice_is_refused(floor: Floor) -> None:
+    voice = ChannelCapacity(channel=Channel.VOICE, slots=1)
+    refused = floor.refused(SignOn(agent_id=ADA, capacity=(voice, voice)))
+    assert refused.reason is Reason.CAPACITY_INVALID
+
+
+# Presence.
+
+
+def test_an_idle_agent_becomes_ready_and_not_ready_at_once(floor: Floor) -> None:
+    floor.do(SignOn(agent_id=ADA))
+    assert floor.do(presence(Presence.READY)) == (AgentWentReady(at_ms=1_000, agent_id=ADA),)
+    assert floor.is_() is RoutingState.READY
+    assert floor.do(BREAK) == (went_on_break(),)
+    assert floor.is_() is RoutingState.NOT_READY
+
+
+def test_the_same_presence_again_changes_nothing_but_another_reason_does(ready: Floor) -> None:
+    assert ready.do(presence(Presence.READY)) == ()
+    assert ready.do(BREAK, BREAK) == ()
+    assert ready.names(presence(Presence.NOT_READY, "training")) == ["AgentWentNotReady"]
+
+
+def test_not_ready_needs_a_reason(ready: Floor) -> None:
+    assert ready.refused(presence(Presence.NOT_READY)).reason is Reason.REASON_MISSING
+
+
+def test_presence_of_nobody_is_refused(floor: Floor) -> None:
+    assert floor.refused(BREAK).reason is Reason.NOT_SIGNED_ON
+
+
+@pytest.mark.parametrize("steps", [[], [connected()], [connected(), disconnected()]])
+def test_an_agent_without_a_free_slot_gets_the_presence_when_it_comes_free(
+    ready: Floor, steps: list[Command]
+) -> None:
+    ready.do(offer(), *steps)
+    before = ready.is_()
+    assert ready.do(BREAK) == (
+        AgentAskedForPresence(
+            at_ms=1_000, agent_id=ADA, presence=Presence.NOT_READY, reason="break"
+        ),
+    )
+    assert ready.is_() is before
+    assert ready.do(BREAK) == ()
+    ready.do(*[connected(), disconnected()][len(steps) :])
+    events = ready.do(completed())
+    assert events[1:] == (went_on_break(), released(ReleaseReason.WRAPPED_UP))
+    assert ready.is_() is RoutingState.NOT_READY
+
+
+def test_a_presence_asked_for_can_be_taken_back(ready: Floor) -> None:
+    ready.do(offer(), BREAK)
+    assert ready.names(presence(Presence.READY)) == ["AgentAskedForPresence"]
+    assert ready.do(rejected()) == (released(ReleaseReason.REJECTED),)
+
+
+def test_an_agent_with_a_slot_left_stops_getting_offers_at_once(chatting: Floor) -> None:
+    chatting.do(offer(1, Channel.CHAT))
+    assert chatting.do(BREAK) == (went_on_break(),)
+    assert chatting.is_() is RoutingState.RESERVED
+    (turned_away,) = chatting.do(offer(2, Channel.CHAT))
+    assert isinstance(turned_away, OfferTurnedAway)
+    assert turned_away.reason is TurnAwayReason.NOT_READY
+
+
+# Offers.
+
+
+def test_an_offer_reserves_a_slot_of_a_ready_agent(ready: Floor) -> None:
+    assert ready.do(offer()) == (
+        AgentReserved(
+            at_ms=1_000,
+            agent_id=ADA,
+            offer_id=OfferId("c1.1"),
+            contact_id=ContactId("c1"),
+            queue_id=QueueId("sales"),
+            channel=Channel.VOICE,
+            expires_at_ms=21_000,
+            wrap_up_timeout_ms=WRAP_UP_MS,
+        ),
+    )
+    assert ready.is_() is RoutingState.RESERVED
+    assert ready.do(offer()) == ()
+
+
+def turned_away(floor: Floor, n: int = 1, channel: Channel = Channel.VOICE) -> TurnAwayReason:
+    (event,) = floor.do(offer(n, channel))
+    assert isinstance(event, OfferTurnedAway)
+    assert (event.offer_id, event.contact_id) == (f"c{n}.1", f"c{n}")
+    assert floor.do(offer(n, channel)) == ()
+    return event.reason
+
+
+def test_an_offer_for_nobody_is_turned_away(floor: Floor) -> None:
+    assert turned_away(floor) is TurnAwayReason.NOT_SIGNED_ON
+
+
+def test_an_offer_for_an_agent_who_is_not_ready_is_turned_away(ready: Floor) -> None:
+    ready.do(BREAK)
+    assert turned_away(ready) is TurnAwayReason.NOT_READY
+
+
+def test_an_offer_for_an_agent_who_missed_one_is_turned_away(ready: Floor) -> None:
+    ready.do(offer(), expired())
+    assert turned_away(ready, 2) is TurnAwayReason.NOT_READY
+
+
+def test_an_offer_beyond_capacity_is_turned_away(ready: Floor) -> None:
+    ready.do(offer())
+    assert turned_away(ready, 2) is TurnAwayReason.NO_CAPACITY
+    assert turned_away(ready, 3, Channel.CHAT) is TurnAwayReason.NO_CAPACITY
+
+
+def test_who_was_told_to_have_no_capacity_is_told_ready_again_before_the_release(
+    ready: Floor,
+) -> None:
+    ready.do(offer())
+    turned_away(ready, 2)
+    assert ready.names(rejected()) == ["AgentWentReady", "AgentReleased"]
+    assert ready.names(offer(3), rejected(3)) == ["AgentReleased"]
+
+
+def test_capacity_counts_for_each_channel(chatting: Floor) -> None:
+    assert chatting.names(offer(1, Channel.CHAT)) == ["AgentReserved"]
+    assert chatting.names(offer(2, Channel.CHAT)) == ["AgentReserved"]
+    assert turned_away(chatting, 3, Channel.CHAT) is TurnAwayReason.NO_CAPACITY
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        (rejected(), ReleaseReason.REJECTED),
+        (canceled(), ReleaseReason.CUSTOMER_LEFT),
+        (rescinded(), ReleaseReason.AGENT_LEFT),
+        (failed(), ReleaseReason.CONNECTION_FAILED),
+    ],
+)
+def test_an_offer_that_comes_to_nothing_releases_a_ready_agent(
+    ready: Floor, ending: Command, reason: ReleaseReason
+) -> None:
+    assert ready.do(offer(), ending) == (released(reason),)
+    assert ready.is_() is RoutingState.READY
+    assert ready.do(ending) == ()
+    assert ready.do(offer()) == ()
+
+
+@pytest.mark.parametrize("ending", [rejected(), canceled(), rescinded(), expired()])
+def test_the_end_of_an_offer_that_is_not_held_is_of_no_concern(
+    ready: Floor, ending: Command
+) -> None:
+    assert ready.do(ending) == ()
+    assert ready.do(offer(), connected(), ending) == ()
+
+
+def test_a_missed_offer_takes_the_agent_out_until_they_act(ready: Floor) -> None:
+    assert ready.do(offer(), expired()) == (
+        AgentStoppedResponding(at_ms=1_000, agent_id=ADA, offer_id=OfferId("c1.1")),
+        released(ReleaseReason.EXPIRED),
+    )
+    assert ready.is_() is RoutingState.NOT_RESPONDING
+    assert ready.names(presence(Presence.READY)) == ["AgentWentReady"]
+    assert ready.is_() is RoutingState.READY
+
+
+def test_a_missed_offer_does_not_undo_the_break_that_was_asked_for(ready: Floor) -> None:
+    events = ready.do(offer(), BREAK, expired())
+    assert events[1:] == (went_on_break(), released(ReleaseReason.EXPIRED))
+    assert ready.is_() is RoutingState.NOT_READY
+
+
+# Conversation and after-call work.
+
+
+def test_a_conversation_makes_busy_and_then_wraps_up_until_the_timer(ready: Floor) -> None:
+    ready.do(offer())
+    busy = AgentBecameBusy(
+        at_ms=1_000, agent_id=ADA, offer_id=OfferId("c1.1"), contact_id=ContactId("c1")
+    )
+    assert ready.do(connected()) == (busy,)
+    assert ready.is_() is RoutingState.BUSY
+    assert ready.do(connected()) == ()
+    assert ready.at(60_000).do(disconnected()) == (
+        AgentStartedWrapUp(
+            at_ms=60_000,
+            agent_id=ADA,
+            offer_id=OfferId("c1.1"),
+            contact_id=ContactId("c1"),
+            ends_at_ms=90_000,
+        ),
+    )
+    assert ready.is_() is RoutingState.WORKING_AFTER_CALL
+    assert ready.do(disconnected()) == ()
+    assert next_deadline(ready.state) == 90_000
+    assert ready.at(89_999).do(PassTime()) == ()
+    assert ready.at(90_001).do(PassTime()) == (
+        finished(WrapUpEnd.TIMER, 90_001, 30_001),
+        released(ReleaseReason.WRAPPED_UP, 90_001),
+    )
+    assert next_deadline(ready.state) is None
+    assert ready.is_() is RoutingState.READY
+
+
+def finished(ended_by: WrapUpEnd, at_ms: int, wrap_up_ms: int) -> AgentFinishedWrapUp:
+    return AgentFinishedWrapUp(
+        at_ms=at_ms,
+        agent_id=ADA,
+        offer_id=OfferId("c1.1"),
+        contact_id=ContactId("c1"),
+        ended_by=ended_by,
+        wrap_up_ms=wrap_up_ms,
+    )
+
+
+def test_an_agent_completes_after_call_work_and_may_say_so_again(ready: Floor) -> None:
+    ready.do(offer(), connected(), disconnected())
+    assert ready.at(8_000).do(completed()) == (
+        finished(WrapUpEnd.BY_AGENT, 8_000, 7_000),
+        released(ReleaseReason.WRAPPED_UP, 8_000),
+    )
+    assert ready.do(completed()) == ()
+    assert ready.do(PassTime()) == ()
+
+
+def test_after_call_work_is_completed_only_once_it_runs(ready: Floor) -> None:
+    ready.do(offer())
+    assert ready.refused(completed()).reason is Reason.NOT_WRAPPING_UP
+    ready.do(connected())
+    assert "TALKING" in ready.refused(completed()).detail
+
+
+def test_after_call_work_of_an_unknown_contact_or_agent_is_refused(ready: Floor) -> None:
+    assert ready.refused(completed()).reason is Reason.CONTACT_UNKNOWN
+    ready.do(offer(), connected(), disconnected(), completed())
+    other = CompleteWrapUp(agent_id=AgentId("bob"), contact_id=ContactId("c1"))
+    assert ready.refused(other).reason is Reason.CONTACT_UNKNOWN
+
+
+def test_without_a_wrap_up_time_the_slot_is_free_at_once(ready: Floor) -> None:
+    assert ready.do(offer(wrap_up=0), connected(), disconnected()) == (
+        finished(WrapUpEnd.TIMER, 1_000, 0),
+        released(ReleaseReason.WRAPPED_UP),
+    )
+
+
+def test_one_passing_of_time_ends_several_and_applies_a_presence_once(chatting: Floor) -> None:
+    for n in (1, 2):
+        chatting.do(offer(n, Channel.CHAT), connected(n, Channel.CHAT))
+    chatting.do(BREAK, disconnected(1), disconnected(2))
+    assert chatting.at(31_000).names(PassTime()) == [
+        "AgentFinishedWrapUp",
+        "AgentWentNotReady",
+        "AgentReleased",
+        "AgentFinishedWrapUp",
+        "AgentReleased",
+    ]
+
+
+# Signing off.
+
+
+def test_who_leaves_while_it_rings_is_released_at_once(ready: Floor) -> None:
+    left = AgentSignedOff(at_ms=1_000, agent_id=ADA, reason=SignOffReason.BY_AGENT)
+    signing_off = SignOff(agent_id=ADA)
+    assert ready.do(offer(), signing_off) == (left, released(ReleaseReason.AGENT_LEFT))
+    assert ready.do(rescinded()) == ()
+    assert ready.do(signing_off) == ()
+    assert ready.state.agents == {}
+
+
+def test_who_leaves_while_wrapping_up_has_finished(ready: Floor) -> None:
+    ready.do(offer(), connected(), disconnected())
+    events = ready.at(4_000).do(SignOff(agent_id=ADA))
+    assert events[1:] == (
+        finished(WrapUpEnd.AGENT_LEFT, 4_000, 3_000),
+        released(ReleaseReason.AGENT_LEFT, 4_000),
+    )
+    assert next_deadline(ready.state) is None
+
+
+def test_who_leaves_while_talking_talks_to_the_end_and_has_no_after_call_work(ready: Floor) -> None:
+    ready.do(offer(), connected())
+    assert ready.names(SignOff(agent_id=ADA)) == ["AgentSignedOff"]
+    assert ready.is_() is RoutingState.OFFLINE
+    assert ready.do(disconnected()) == (
+        finished(WrapUpEnd.AGENT_LEFT, 1_000, 0),
+        released(ReleaseReason.AGENT_LEFT),
+    )
+    assert ready.state.agents == {}
+
+
+def test_who_signs_on_again_while_still_talking_has_that_slot_taken(ready: Floor) -> None:
+    ready.do(offer(), connected(), SignOff(agent_id=ADA), SignOn(agent_id=ADA))
+    assert ready.is_() is RoutingState.BUSY
+    assert ready.names(presence(Presence.READY)) == ["AgentAskedForPresence"]
+    ready.do(disconnected())
+    assert ready.names(completed())[1:] == ["AgentWentReady", "AgentReleased"]
+
+
+def test_a_silent_desktop_signs_its_agent_off(ready: Floor) -> None:
+    events = ready.do(offer(), ReportDesktopSilent(agent_id=ADA, signed_on_at_ms=1_000))
+    assert events == (
+        AgentSignedOff(at_ms=1_000, agent_id=ADA, reason=SignOffReason.DESKTOP_SILENT),
+        released(ReleaseReason.AGENT_LEFT),
+    )
+    assert ready.do(ReportDesktopSilent(agent_id=ADA, signed_on_at_ms=1_000)) == ()
+
+
+def test_a_late_word_of_a_silent_desktop_does_not_touch_who_signed_on_anew(ready: Floor) -> None:
+    ready.do(SignOff(agent_id=ADA))
+    ready.at(2_000).do(SignOn(agent_id=ADA))
+    assert ready.do(ReportDesktopSilent(agent_id=ADA, signed_on_at_ms=1_000)) == ()
+
+
+# Facts of the session that are seen before those of routing that they rest on.
+
+
+def test_a_conversation_seen_before_its_offer_makes_busy_once_the_offer_is_seen(
+    ready: Floor,
+) -> None:
+    assert ready.do(connected()) == (
+        OfferOvertaken(
+            at_ms=1_000,
+            agent_id=ADA,
+            offer_id=OfferId("c1.1"),
+            contact_id=ContactId("c1"),
+            overtaking=Overtaking.CONNECTED,
+        ),
+    )
+    assert ready.do(connected()) == ()
+    assert ready.names(offer()) == ["AgentReserved", "AgentBecameBusy"]
+    assert ready.names(disconnected()) == ["AgentStartedWrapUp"]
+
+
+def test_a_whole_conversation_seen_before_its_offer_still_gets_its_after_call_work(
+    ready: Floor,
+) -> None:
+    assert ready.names(connected(), disconnected()) == ["OfferOvertaken"]
+    assert ready.names(offer()) == ["AgentReserved", "AgentBecameBusy", "AgentStartedWrapUp"]
+    assert ready.state.overtaken == {}
+
+
+def test_a_failed_connection_seen_before_its_offer_releases_once_the_offer_is_seen(
+    ready: Floor,
+) -> None:
+    assert ready.names(failed()) == ["OfferOvertaken"]
+    assert ready.names(offer()) == ["AgentReserved", "AgentReleased"]
+    assert ready.is_() is RoutingState.READY
+
+
+def test_who_left_before_an_overtaken_offer_is_seen_still_talks_to_the_end(ready: Floor) -> None:
+    ready.do(connected(), SignOff(agent_id=ADA))
+    assert ready.names(offer()) == ["AgentReserved", "AgentBecameBusy"]
+    assert ready.names(disconnected()) == ["AgentFinishedWrapUp", "AgentReleased"]
+    assert ready.state.agents == {}
+
+
+@pytest.mark.parametrize("leaving", [SignOff(agent_id=ADA), BREAK])
+def test_a_yes_that_crossed_the_leaving_of_its_agent_is_honoured(
+    ready: Floor, leaving: Command
+) -> None:
+    """Routing took the yes before it heard of the leaving; agent state heard of both the other way round."""
+    steps = [offer(), leaving] if isinstance(leaving, SignOff) else [leaving, offer()]
+    ready.do(*steps)
+    assert ready.names(connected()) == ["AgentReserved", "AgentBecameBusy"]
+    assert ready.names(disconnected()) == ["AgentFinishedWrapUp", "AgentReleased"]
+    assert ready.do(connected()) == ()
+
+
+def test_a_failed_connection_of_an_offer_that_is_over_is_of_no_concern(ready: Floor) -> None:
+    assert ready.do(offer(), SignOff(agent_id=ADA), failed()) == ()
+    assert ready.do(disconnected()) == ()
