@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "HUNTGROUP_"
 PORT_MAX = 65_535
-DAY_MS = 86_400_000
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -76,8 +75,8 @@ class RuntimeSettings(BaseSettings):
     """Partitions of every topic; fixed when a cluster is set up, and the same in all its processes."""
     log_replication_factor: int = Field(default=1, ge=1, le=7)
     """Copies of each topic on Kafka; 3 in production. Without effect elsewhere."""
-    log_durability: Literal["power-loss", "crash"] = "power-loss"
-    """What the embedded log survives: a power cut (every append is synced), or only a crash of the process."""
+    log_durability: Literal["power", "process"] = "power"
+    """What an acknowledged append to the embedded log survives: loss of power, or only the end of the process."""
 
     # Where this process serves.
     grpc_listen: HostPort = "127.0.0.1:7400"
@@ -94,16 +93,14 @@ class RuntimeSettings(BaseSettings):
     """The number of this replica, from 0: suggests which partitions it claims first."""
     replica_count: int = Field(default=1, ge=1)
     """How many replicas of this service run."""
-    heartbeat_ms: int = Field(default=300, ge=10, le=60_000)
-    """An owner with nothing to say appends an empty record this often."""
-    takeover_after_ms: int = Field(default=1_500, ge=50, le=600_000)
-    """A standby claims a partition whose journal was silent this long."""
+    heartbeat_ms: int = Field(default=300, ge=0, le=60_000)
+    """An owner with nothing to say appends an empty record this often; 0: never, for there is no standby."""
+    takeover_after_ms: int = Field(default=1_500, ge=0, le=600_000)
+    """A standby claims a partition whose journal was silent this long; 0: at once, for there is no other owner."""
 
     # The owner loop.
     linger_ms: int = Field(default=0, ge=0, le=1_000)
     """How long a batch may wait for more commands; 0: only while the last append is under way."""
-    batch_commands_max: int = Field(default=256, ge=1, le=10_000)
-    """Commands and foreign events in one batch, at most."""
     batch_bytes_max: int = Field(default=262_144, ge=4_096, le=524_288)
     """Bytes of events in one batch, at most."""
     inflight_batches_max: int = Field(default=8, ge=1, le=1_000)
@@ -112,14 +109,12 @@ class RuntimeSettings(BaseSettings):
     """Commands that wait for a decision, per partition; more are refused with RESOURCE_EXHAUSTED."""
     remembered_commands_max: int = Field(default=1_000_000, ge=1)
     """Command ids remembered per domain, at most; when full, new commands are refused rather than old ids forgotten."""
-    remembered_ms: int = Field(default=DAY_MS, ge=60_000)
-    """How long a command id is remembered."""
 
     # Snapshots.
     snapshot_every_records: int = Field(default=10_000, ge=1)
     """A snapshot of a partition is written after this many records."""
     snapshot_url: OptionalUrl = ""
-    """Where snapshots are kept, an obstore URL such as `file:///directory` or `s3://bucket/prefix`; empty: none."""
+    """Where snapshots are kept, an obstore URL such as `file:///directory` or `s3://bucket/prefix`; empty: memory."""
 
     # gRPC.
     grpc_concurrent_rpcs_max: int = Field(default=10_000, ge=1, le=1_000_000)
@@ -145,7 +140,11 @@ class RuntimeSettings(BaseSettings):
     def _fits_together(self) -> "RuntimeSettings":
         if self.replica_index >= self.replica_count:
             raise ValueError("replica_index must be below replica_count")
-        if self.takeover_after_ms < 2 * self.heartbeat_ms:
+        if self.replica_count > 1 and not (self.heartbeat_ms and self.takeover_after_ms):
+            raise ValueError(
+                "heartbeat_ms and takeover_after_ms may be 0 only when replica_count is 1"
+            )
+        if self.takeover_after_ms and self.takeover_after_ms < 2 * self.heartbeat_ms:
             raise ValueError("takeover_after_ms must be at least 2 × heartbeat_ms")
         if self.grpc_deadline_ms > self.grpc_deadline_ms_max:
             raise ValueError("grpc_deadline_ms must not exceed grpc_deadline_ms_max")

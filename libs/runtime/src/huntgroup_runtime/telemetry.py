@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from grpc import StatusCode
 from opentelemetry import context as otel_context
@@ -29,6 +30,7 @@ from huntgroup_runtime.metrics import (
     Metrics,
     otlp_metric_reader,
 )
+from huntgroup_runtime.settings import RuntimeSettings
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _CURRENT: Final[ContextVar[str]] = ContextVar("huntgroup_traceparent", default="")
@@ -164,6 +166,16 @@ class Telemetry:
             self._tracer = self._provider.get_tracer("huntgroup")
         self._server_duration = self.metrics.histogram("rpc.server.call.duration")
         self._client_duration = self.metrics.histogram("rpc.client.call.duration")
+
+    @classmethod
+    def of(cls, service: str, settings: RuntimeSettings) -> "Telemetry":
+        """Return that of a process: it exports when `otlp_endpoint` is set, and always counts for /metrics."""
+        return cls(
+            service=service,
+            owner_id=settings.owner_id,
+            otlp_endpoint=settings.otlp_endpoint,
+            messaging_system=urlsplit(settings.log_url).scheme,
+        )
 
     @classmethod
     def off(cls) -> "Telemetry":
