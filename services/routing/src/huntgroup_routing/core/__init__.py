@@ -1,0 +1,42 @@
+"""The pure core of routing, as the journal runs it."""
+
+from huntgroup_routing.core.deadlines import next_deadline
+from huntgroup_routing.core.decide import decide
+from huntgroup_routing.core.evolve import evolve
+from huntgroup_routing.core.messages import Command, Event, PassTime, Refused
+from huntgroup_routing.core.state import State, dump, initial, load
+
+
+class RoutingCore:
+    """One domain's queues, waiting contacts, idle agents and offers: every method is a pure function of its arguments.
+
+    `evolve` alone may change the state it is given.
+    """
+
+    def initial(self, domain: str) -> State:
+        """Return the state of a domain in which nothing has happened."""
+        return initial(domain)
+
+    def decide(self, state: State, command: Command, at_ms: int) -> tuple[Event, ...] | Refused:
+        """Return the events that follow from `command`, or a refusal."""
+        return decide(state, command, at_ms)
+
+    def evolve(self, state: State, event: Event) -> State:
+        """Return the state after `event`."""
+        return evolve(state, event)
+
+    def next_deadline(self, state: State) -> int | None:
+        """Return when the next lease runs out."""
+        return next_deadline(state)
+
+    def pass_time(self) -> PassTime:
+        """Return the command that says that time has passed."""
+        return PassTime()
+
+    def dump(self, state: State) -> bytes:
+        """Return the canonical written form."""
+        return dump(state)
+
+    def load(self, domain: str, dumped: bytes) -> State:
+        """Return the state that was written; raise `ValueError` when it cannot be read."""
+        return load(domain, dumped)

@@ -1,0 +1,395 @@
+"""What follows from a command: events, or a refusal. Nothing is changed here.
+
+An event that makes an agent idle or lets a contact wait is followed, in the same decision, by the offers it makes
+possible. So between decisions nobody waits while somebody idle could serve them, but for one case: a contact is not
+offered at once to the agent who just declined it, only when that slot is free again.
+"""
+
+from typing import assert_never
+
+from huntgroup_routing.core.deadlines import due
+from huntgroup_routing.core.eligibility import Agent
+from huntgroup_routing.core.messages import (
+    AcceptOffer,
+    AgentBecameEligible,
+    AgentBecameIneligible,
+    AgentCapacityFreed,
+    AgentJoined,
+    AgentLeft,
+    ChannelCapacity,
+    Command,
+    ConfigureQueue,
+    ContactDequeued,
+    ContactEnqueued,
+    ContactRequeued,
+    Event,
+    ObserveAgentReleased,
+    ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
+    ObserveAgentStoppedResponding,
+    ObserveAgentWentNotReady,
+    ObserveAgentWentReady,
+    ObserveContactAbandoned,
+    ObserveContactQueued,
+    ObserveOfferTurnedAway,
+    OfferAccepted,
+    OfferCanceled,
+    OfferExpired,
+    OfferRejected,
+    OfferRescinded,
+    PassTime,
+    QueueConfigured,
+    Reason,
+    Refused,
+    RejectOffer,
+)
+from huntgroup_routing.core.ranking import Candidate, Matching, candidate_of, offers_to
+from huntgroup_routing.core.state import Contact, Offer, Queue, State
+from huntgroup_routing.core.values import (
+    AGENTS_MAX,
+    QUEUES_MAX,
+    WAITING_MAX_DEFAULT,
+    AgentId,
+    CancelReason,
+    DequeueReason,
+    IneligibleReason,
+    OfferId,
+    OfferState,
+    Place,
+    RescindReason,
+    skill_set,
+)
+
+Decision = tuple[Event, ...]
+
+
+def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
+    """Return the events that follow from `command` at log time `at_ms`, or a refusal; observations get no refusal."""
+    match command:
+        case AcceptOffer():
+            return _accept_offer(state, command, at_ms)
+        case ObserveContactQueued():
+            return _observe_contact_queued(state, command, at_ms)
+        case ObserveAgentReleased():
+            return _observe_agent_released(state, command, at_ms)
+        case ObserveAgentWentReady():
+            return _observe_agent_went_ready(state, command, at_ms)
+        case ObserveAgentWentNotReady():
+            return _stop(state, command.agent_id, IneligibleReason.NOT_READY, at_ms)
+        case ObserveContactAbandoned():
+            return _observe_contact_abandoned(state, command, at_ms)
+        case PassTime():
+            return _pass_time(state, at_ms)
+        case RejectOffer():
+            return _reject_offer(state, command, at_ms)
+        case ObserveAgentStoppedResponding():
+            return _stop(state, command.agent_id, IneligibleReason.NOT_RESPONDING, at_ms)
+        case ObserveOfferTurnedAway():
+            return _observe_offer_turned_away(state, command, at_ms)
+        case ObserveAgentSignedOn():
+            return _observe_agent_signed_on(state, command, at_ms)
+        case ObserveAgentSignedOff():
+            return _observe_agent_signed_off(state, command, at_ms)
+        case ConfigureQueue():
+            return _configure_queue(state, command, at_ms)
+        case _:
+            assert_never(command)
+
+
+def _configure_queue(state: State, command: ConfigureQueue, at_ms: int) -> Decision | Refused:
+    queue = state.queues.get(command.queue_id)
+    if queue is None and len(state.queues) >= QUEUES_MAX:
+        return Refused(
+            reason=Reason.TOO_MANY_QUEUES,
+            detail=f"queue_id {command.queue_id} would be new, and a domain has at most {QUEUES_MAX} queues",
+        )
+    event = QueueConfigured(
+        at_ms=at_ms,
+        queue_id=command.queue_id,
+        channel=command.channel,
+        required_skills=skill_set(command.required_skills),
+        ring_timeout_ms=command.ring_timeout_ms,
+        wrap_up_timeout_ms=command.wrap_up_timeout_ms,
+        service_level_threshold_ms=command.service_level_threshold_ms,
+        waiting_max=command.waiting_max or WAITING_MAX_DEFAULT,
+    )
+    return () if queue is not None and _is_configured_so(queue, event) else (event,)
+
+
+def _is_configured_so(queue: Queue, event: QueueConfigured) -> bool:
+    return (
+        queue.channel is event.channel
+        and queue.required_skills == event.required_skills
+        and queue.ring_timeout_ms == event.ring_timeout_ms
+        and queue.wrap_up_timeout_ms == event.wrap_up_timeout_ms
+        and queue.service_level_threshold_ms == event.service_level_threshold_ms
+        and queue.waiting_max == event.waiting_max
+    )
+
+
+def _observe_contact_queued(state: State, command: ObserveContactQueued, at_ms: int) -> Decision:
+    """Session queues only where it learned of the queue from us, so an unknown queue is nobody's contact."""
+    contact_id = command.contact_id
+    queue = state.queues.get(command.queue_id)
+    if queue is None or contact_id in state.contacts or contact_id in state.ended_contacts:
+        return ()
+    if command.required_skills:
+        skills = skill_set(queue.required_skills, command.required_skills)
+    else:
+        skills = queue.required_skills
+    enqueued = ContactEnqueued(
+        at_ms=at_ms,
+        contact_id=contact_id,
+        queue_id=queue.queue_id,
+        channel=command.channel,
+        priority=command.priority,
+        required_skills=skills,
+        enqueued_at_ms=command.enqueued_at_ms,
+    )
+    candidate = Candidate(
+        contact_id=contact_id,
+        queue=queue,
+        channel=command.channel,
+        skills=skills,
+        enqueued_at_ms=command.enqueued_at_ms,
+        attempts=0,
+    )
+    offer = Matching(state, at_ms).offer(candidate)
+    return (enqueued,) if offer is None else (enqueued, offer)
+
+
+def _observe_contact_abandoned(
+    state: State, command: ObserveContactAbandoned, at_ms: int
+) -> Decision:
+    contact = state.contacts.get(command.contact_id)
+    if contact is None:
+        return ()
+    dequeued = ContactDequeued(
+        at_ms=at_ms,
+        contact_id=contact.contact_id,
+        queue_id=contact.queue_id,
+        reason=DequeueReason.CUSTOMER_LEFT,
+    )
+    if contact.offer_id is None:
+        return (dequeued,)
+    offer = state.offers[contact.offer_id]
+    canceled = OfferCanceled(
+        at_ms=at_ms,
+        offer_id=offer.offer_id,
+        contact_id=offer.contact_id,
+        agent_id=offer.agent_id,
+        queue_id=offer.queue_id,
+        reason=CancelReason.CUSTOMER_LEFT,
+        ring_ms=at_ms - offer.created_at_ms,
+    )
+    return (canceled, dequeued)
+
+
+def _accept_offer(state: State, command: AcceptOffer, at_ms: int) -> Decision | Refused:
+    found = _offer_to_answer(state, command, at_ms)
+    if isinstance(found, Refused):
+        return found
+    if found.state is OfferState.ACCEPTED:
+        return ()
+    if found.state is not OfferState.PENDING:
+        return _ended(found)
+    return (
+        OfferAccepted(
+            at_ms=at_ms,
+            offer_id=found.offer_id,
+            contact_id=found.contact_id,
+            agent_id=found.agent_id,
+            queue_id=found.queue_id,
+            ring_ms=at_ms - found.created_at_ms,
+        ),
+    )
+
+
+def _reject_offer(state: State, command: RejectOffer, at_ms: int) -> Decision | Refused:
+    found = _offer_to_answer(state, command, at_ms)
+    if isinstance(found, Refused):
+        return found
+    if found.state is OfferState.REJECTED:
+        return ()
+    if found.state is not OfferState.PENDING:
+        return _ended(found)
+    rejected = OfferRejected(
+        at_ms=at_ms,
+        offer_id=found.offer_id,
+        contact_id=found.contact_id,
+        agent_id=found.agent_id,
+        queue_id=found.queue_id,
+        reason=command.reason,
+        ring_ms=at_ms - found.created_at_ms,
+    )
+    return (rejected, *_requeue(state, [found], at_ms))
+
+
+def _offer_to_answer(
+    state: State, command: AcceptOffer | RejectOffer, at_ms: int
+) -> Offer | Refused:
+    offer_id = command.offer_id
+    offer = state.offers.get(offer_id) or state.ended_offers.get(offer_id)
+    if offer is None:
+        return Refused(
+            reason=Reason.OFFER_UNKNOWN, detail=f"offer_id {offer_id} names no offer of this domain"
+        )
+    if offer.agent_id != command.agent_id:
+        return Refused(
+            reason=Reason.WRONG_AGENT,
+            detail=f"agent_id {command.agent_id} cannot answer offer {offer_id}: it rings at another agent",
+        )
+    if offer.state is OfferState.PENDING and at_ms >= offer.expires_at_ms:
+        return Refused(
+            reason=Reason.OFFER_ENDED,
+            detail=f"offer_id {offer_id} was to be answered before {offer.expires_at_ms}, it is {at_ms}",
+        )
+    return offer
+
+
+def _ended(offer: Offer) -> Refused:
+    return Refused(
+        reason=Reason.OFFER_ENDED,
+        detail=f"offer_id {offer.offer_id} is {offer.state}, only a pending offer can be answered",
+    )
+
+
+def _pass_time(state: State, at_ms: int) -> Decision:
+    offers = due(state, at_ms)
+    if not offers:
+        return ()
+    expired = tuple(
+        OfferExpired(
+            at_ms=at_ms,
+            offer_id=offer.offer_id,
+            contact_id=offer.contact_id,
+            agent_id=offer.agent_id,
+            queue_id=offer.queue_id,
+            ring_ms=at_ms - offer.created_at_ms,
+        )
+        for offer in offers
+    )
+    return (*expired, *_requeue(state, offers, at_ms))
+
+
+def _observe_agent_signed_on(state: State, command: ObserveAgentSignedOn, at_ms: int) -> Decision:
+    agent = state.agents.get(command.agent_id)
+    if agent is None and len(state.agents) >= AGENTS_MAX:
+        return ()
+    skills = skill_set(command.skills)
+    slots = {capacity.channel: capacity.slots for capacity in command.capacity}
+    if agent is not None and agent.joined and agent.skills == skills and agent.slots == slots:
+        return ()
+    return (
+        AgentJoined(
+            at_ms=at_ms,
+            agent_id=command.agent_id,
+            skills=skills,
+            capacity=tuple(
+                ChannelCapacity(channel=channel, slots=count)
+                for channel, count in sorted(slots.items())
+            ),
+        ),
+    )
+
+
+def _observe_agent_signed_off(state: State, command: ObserveAgentSignedOff, at_ms: int) -> Decision:
+    """Slots stay taken until agent-state frees them, so that who signs on again is not booked twice."""
+    agent = state.agents.get(command.agent_id)
+    if agent is None or not agent.joined:
+        return ()
+    ringing = [state.offers[offer_id] for offer_id in agent.held if offer_id in state.offers]
+    rescinded = (_rescinded(offer, RescindReason.AGENT_SIGNED_OFF, at_ms) for offer in ringing)
+    left = AgentLeft(at_ms=at_ms, agent_id=agent.agent_id)
+    return (*rescinded, left, *_requeue(state, ringing, at_ms))
+
+
+def _observe_agent_went_ready(state: State, command: ObserveAgentWentReady, at_ms: int) -> Decision:
+    agent = state.agents.get(command.agent_id)
+    if agent is None or not agent.joined or agent.available:
+        return ()
+    became_eligible = AgentBecameEligible(at_ms=at_ms, agent_id=agent.agent_id)
+    return (became_eligible, *offers_to(state, agent, at_ms))
+
+
+def _stop(state: State, agent_id: AgentId, reason: IneligibleReason, at_ms: int) -> Decision:
+    agent = state.agents.get(agent_id)
+    if agent is None or not agent.eligible:
+        return ()
+    return (AgentBecameIneligible(at_ms=at_ms, agent_id=agent_id, reason=reason),)
+
+
+def _observe_agent_released(state: State, command: ObserveAgentReleased, at_ms: int) -> Decision:
+    """A slot freed while its offer still rings: agent-state knew first that nothing comes of it."""
+    agent = state.agents.get(command.agent_id)
+    if agent is None:
+        return ()
+    offer_id = command.offer_id
+    if offer_id not in agent.held:
+        return _free(state, agent, offer_id, at_ms) if agent.in_doubt else ()
+    offer = state.offers.get(offer_id)
+    if offer is None:
+        return _free(state, agent, offer_id, at_ms)
+    rescinded = _rescinded(offer, RescindReason.AGENT_TURNED_AWAY, at_ms)
+    requeue = _requeue(state, [offer], at_ms)
+    returned = state.contacts[offer.contact_id] if len(requeue) == 1 else None
+    return (rescinded, *requeue, *_free(state, agent, offer_id, at_ms, returned))
+
+
+def _observe_offer_turned_away(
+    state: State, command: ObserveOfferTurnedAway, at_ms: int
+) -> Decision:
+    agent = state.agents.get(command.agent_id)
+    if agent is None or command.offer_id not in agent.held:
+        return ()
+    offer = state.offers.get(command.offer_id)
+    if offer is None:
+        return _free(state, agent, command.offer_id, at_ms)
+    rescinded = _rescinded(offer, RescindReason.AGENT_TURNED_AWAY, at_ms)
+    return (rescinded, *_requeue(state, [offer], at_ms))
+
+
+def _rescinded(offer: Offer, reason: RescindReason, at_ms: int) -> OfferRescinded:
+    return OfferRescinded(
+        at_ms=at_ms,
+        offer_id=offer.offer_id,
+        contact_id=offer.contact_id,
+        agent_id=offer.agent_id,
+        queue_id=offer.queue_id,
+        reason=reason,
+        ring_ms=at_ms - offer.created_at_ms,
+    )
+
+
+def _requeue(state: State, offers: list[Offer], at_ms: int) -> Decision:
+    """Put the contacts of failed offers back and offer them, in the order of their places, to other idle agents."""
+    requeued: list[Event] = [
+        ContactRequeued(
+            at_ms=at_ms,
+            contact_id=offer.contact_id,
+            queue_id=offer.queue_id,
+            offer_id=offer.offer_id,
+        )
+        for offer in offers
+    ]
+    matching = Matching(state, at_ms, without=[offer.agent_id for offer in offers])
+    contacts = sorted((state.contacts[offer.contact_id] for offer in offers), key=_place)
+    for contact in contacts:
+        created = matching.offer(candidate_of(state, contact))
+        if created is not None:
+            requeued.append(created)
+    return tuple(requeued)
+
+
+def _place(contact: Contact) -> Place:
+    return contact.place
+
+
+def _free(
+    state: State, agent: Agent, offer_id: OfferId, at_ms: int, returned: Contact | None = None
+) -> Decision:
+    """Free the slot, end any doubt about the agent, and give them what they are now idle for."""
+    freed = AgentCapacityFreed(at_ms=at_ms, agent_id=agent.agent_id, offer_id=offer_id)
+    if not (agent.joined and agent.eligible):
+        return (freed,)
+    return (freed, *offers_to(state, agent, at_ms, freed=offer_id, returned=returned))

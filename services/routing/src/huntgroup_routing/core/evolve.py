@@ -1,0 +1,249 @@
+"""What each event makes of the state. The state is changed in place: it belongs to whoever folds."""
+
+from typing import assert_never
+
+from huntgroup_routing.core.eligibility import Agent
+from huntgroup_routing.core.messages import (
+    AgentBecameEligible,
+    AgentBecameIneligible,
+    AgentCapacityFreed,
+    AgentJoined,
+    AgentLeft,
+    ContactDequeued,
+    ContactEnqueued,
+    ContactRequeued,
+    Event,
+    OfferAccepted,
+    OfferCanceled,
+    OfferCreated,
+    OfferExpired,
+    OfferRejected,
+    OfferRescinded,
+    QueueConfigured,
+)
+from huntgroup_routing.core.state import Contact, Offer, Queue, State
+from huntgroup_routing.core.values import (
+    ENDED_CONTACTS_MAX,
+    ENDED_OFFERS_MAX,
+    OfferId,
+    OfferState,
+    RescindReason,
+    place_of,
+)
+
+
+def evolve(state: State, event: Event) -> State:
+    """Return the state after `event`: the same object, changed."""
+    match event:
+        case OfferCreated():
+            _offer_created(state, event)
+        case OfferAccepted():
+            offer = _end_offer(state, event.offer_id, OfferState.ACCEPTED)
+            _forget_contact(state, state.contacts[offer.contact_id])
+        case ContactEnqueued():
+            _contact_enqueued(state, event)
+        case AgentCapacityFreed():
+            _agent_capacity_freed(state, event)
+        case AgentBecameEligible():
+            _agent_became_eligible(state, event)
+        case AgentBecameIneligible():
+            agent = state.agents[event.agent_id]
+            agent.eligible = False
+            _stop(state, agent)
+        case ContactDequeued():
+            _forget_contact(state, state.contacts[event.contact_id])
+        case ContactRequeued():
+            _contact_requeued(state, event)
+        case OfferRejected():
+            _end_offer(state, event.offer_id, OfferState.REJECTED)
+        case OfferExpired():
+            offer = _end_offer(state, event.offer_id, OfferState.EXPIRED)
+            _doubt(state, state.agents[offer.agent_id])
+        case OfferCanceled():
+            _end_offer(state, event.offer_id, OfferState.CANCELED)
+        case OfferRescinded():
+            _offer_rescinded(state, event)
+        case AgentJoined():
+            _agent_joined(state, event)
+        case AgentLeft():
+            _agent_left(state, event)
+        case QueueConfigured():
+            _queue_configured(state, event)
+        case _:
+            assert_never(event)
+    return state
+
+
+def _queue_configured(state: State, event: QueueConfigured) -> None:
+    requirement = state.pool.use(event.channel, event.required_skills)
+    queue = state.queues.get(event.queue_id)
+    if queue is not None:
+        state.pool.give_back(queue.requirement)
+        queue.channel = event.channel
+        queue.required_skills = event.required_skills
+        queue.ring_timeout_ms = event.ring_timeout_ms
+        queue.wrap_up_timeout_ms = event.wrap_up_timeout_ms
+        queue.service_level_threshold_ms = event.service_level_threshold_ms
+        queue.waiting_max = event.waiting_max
+        queue.requirement = requirement
+        return
+    state.queues[event.queue_id] = Queue(
+        queue_id=event.queue_id,
+        channel=event.channel,
+        required_skills=event.required_skills,
+        ring_timeout_ms=event.ring_timeout_ms,
+        wrap_up_timeout_ms=event.wrap_up_timeout_ms,
+        service_level_threshold_ms=event.service_level_threshold_ms,
+        waiting_max=event.waiting_max,
+        requirement=requirement,
+    )
+
+
+def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
+    contact = Contact(
+        contact_id=event.contact_id,
+        queue_id=event.queue_id,
+        place=place_of(event.priority, event.enqueued_at_ms, event.contact_id),
+        priority=event.priority,
+        enqueued_at_ms=event.enqueued_at_ms,
+        requirement=state.pool.use(event.channel, event.required_skills),
+    )
+    state.contacts[event.contact_id] = contact
+    _line_up(state, contact)
+
+
+def _contact_requeued(state: State, event: ContactRequeued) -> None:
+    contact = state.contacts[event.contact_id]
+    contact.offer_id = None
+    state.queues[contact.queue_id].ringing -= 1
+    _line_up(state, contact)
+
+
+def _line_up(state: State, contact: Contact) -> None:
+    contact.requirement.waiting.add(contact.place)
+    state.queues[contact.queue_id].waiting.add(contact.place)
+
+
+def _step_out(state: State, contact: Contact) -> None:
+    contact.requirement.waiting.remove(contact.place)
+    state.queues[contact.queue_id].waiting.remove(contact.place)
+
+
+def _forget_contact(state: State, contact: Contact) -> None:
+    if contact.offer_id is None:
+        _step_out(state, contact)
+    else:
+        state.queues[contact.queue_id].ringing -= 1
+    state.pool.give_back(contact.requirement)
+    del state.contacts[contact.contact_id]
+    state.ended_contacts[contact.contact_id] = None
+    if len(state.ended_contacts) > ENDED_CONTACTS_MAX:
+        state.ended_contacts.popitem(last=False)
+
+
+def _offer_created(state: State, event: OfferCreated) -> None:
+    contact = state.contacts[event.contact_id]
+    _step_out(state, contact)
+    contact.attempts = event.attempt
+    contact.offer_id = event.offer_id
+    state.queues[contact.queue_id].ringing += 1
+    state.offers[event.offer_id] = Offer(
+        offer_id=event.offer_id,
+        contact_id=event.contact_id,
+        agent_id=event.agent_id,
+        queue_id=event.queue_id,
+        channel=event.channel,
+        state=OfferState.PENDING,
+        created_at_ms=event.at_ms,
+        expires_at_ms=event.expires_at_ms,
+    )
+    state.leases.add((event.expires_at_ms, event.offer_id))
+    agent = state.agents[event.agent_id]
+    agent.held[event.offer_id] = event.channel
+    if agent.free(event.channel) > 0:
+        state.pool.make_idle(agent, event.channel, event.at_ms)
+    else:
+        state.pool.make_busy(agent, event.channel)
+
+
+def _end_offer(state: State, offer_id: OfferId, outcome: OfferState) -> Offer:
+    """End an offer; its contact is dealt with by the event that follows, its slot by agent-state's word."""
+    offer = state.offers.pop(offer_id)
+    offer.state = outcome
+    state.leases.remove((offer.expires_at_ms, offer_id))
+    state.ended_offers[offer_id] = offer
+    if len(state.ended_offers) > ENDED_OFFERS_MAX:
+        state.ended_offers.popitem(last=False)
+    return offer
+
+
+def _offer_rescinded(state: State, event: OfferRescinded) -> None:
+    _end_offer(state, event.offer_id, OfferState.RESCINDED)
+    if event.reason is RescindReason.AGENT_TURNED_AWAY:
+        agent = state.agents[event.agent_id]
+        del agent.held[event.offer_id]
+        _doubt(state, agent)
+
+
+def _agent_joined(state: State, event: AgentJoined) -> None:
+    agent = state.agents.get(event.agent_id)
+    if agent is None:
+        agent = state.agents[event.agent_id] = Agent(agent_id=event.agent_id)
+    elif agent.joined:
+        _stop(state, agent)
+        state.pool.leave(agent)
+    agent.joined = True
+    agent.eligible = agent.in_doubt = False
+    agent.skills = event.skills
+    agent.slots = {capacity.channel: capacity.slots for capacity in event.capacity}
+    state.pool.join(agent)
+
+
+def _agent_left(state: State, event: AgentLeft) -> None:
+    agent = state.agents[event.agent_id]
+    _stop(state, agent)
+    state.pool.leave(agent)
+    agent.joined = agent.eligible = agent.in_doubt = False
+    agent.skills = ()
+    agent.slots = {}
+    _forget_agent_who_left(state, agent)
+
+
+def _agent_became_eligible(state: State, event: AgentBecameEligible) -> None:
+    agent = state.agents[event.agent_id]
+    agent.eligible = True
+    agent.in_doubt = False
+    _make_idle(state, agent, event.at_ms)
+
+
+def _agent_capacity_freed(state: State, event: AgentCapacityFreed) -> None:
+    agent = state.agents[event.agent_id]
+    agent.in_doubt = False
+    channel = agent.held.pop(event.offer_id, None)
+    if channel is not None:
+        state.pool.make_busy(agent, channel)
+    if agent.available:
+        _make_idle(state, agent, event.at_ms)
+    _forget_agent_who_left(state, agent)
+
+
+def _make_idle(state: State, agent: Agent, since_ms: int) -> None:
+    """Make an available agent idle on every channel with a free slot where they are not idle already."""
+    for channel in agent.slots:
+        if channel not in agent.idle and agent.free(channel) > 0:
+            state.pool.make_idle(agent, channel, since_ms)
+
+
+def _doubt(state: State, agent: Agent) -> None:
+    agent.in_doubt = agent.joined
+    _stop(state, agent)
+
+
+def _stop(state: State, agent: Agent) -> None:
+    for channel in tuple(agent.idle):
+        state.pool.make_busy(agent, channel)
+
+
+def _forget_agent_who_left(state: State, agent: Agent) -> None:
+    if not agent.joined and not agent.held:
+        del state.agents[agent.agent_id]

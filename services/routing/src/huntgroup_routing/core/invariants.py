@@ -1,0 +1,138 @@
+"""What is true of every state of routing, checked the slow way: for tests and simulations."""
+
+from collections.abc import Iterator
+
+from huntgroup_routing.core.eligibility import Agent, Requirement
+from huntgroup_routing.core.state import Contact, State
+from huntgroup_routing.core.values import (
+    AGENTS_MAX,
+    ENDED_CONTACTS_MAX,
+    ENDED_OFFERS_MAX,
+    QUEUES_MAX,
+    UNUSED_REQUIREMENTS_MAX,
+    OfferState,
+    Place,
+    offer_id_of,
+    place_of,
+)
+
+
+def check(state: State) -> list[str]:
+    """Return a sentence for every invariant that does not hold; empty when all is well."""
+    return [
+        *_contacts(state),
+        *_offers(state),
+        *_agents(state),
+        *_requirements(state),
+        *_queues(state),
+        *_bounds(state),
+        *_work_left_undone(state),
+    ]
+
+
+def _contacts(state: State) -> Iterator[str]:
+    for contact_id, contact in state.contacts.items():
+        if contact.place != place_of(contact.priority, contact.enqueued_at_ms, contact_id):
+            yield f"contact {contact_id} lost its place"
+        if contact_id in state.ended_contacts:
+            yield f"contact {contact_id} has left and is here"
+        if contact.queue_id not in state.queues:
+            yield f"contact {contact_id} is in no queue"
+        if contact.offer_id is not None and contact.offer_id not in state.offers:
+            yield f"contact {contact_id} rings without an offer"
+
+
+def _offers(state: State) -> Iterator[str]:
+    for offer_id, offer in state.offers.items():
+        contact = state.contacts.get(offer.contact_id)
+        agent = state.agents.get(offer.agent_id)
+        if offer.state is not OfferState.PENDING:
+            yield f"offer {offer_id} is {offer.state} among the pending"
+        if contact is None or contact.offer_id != offer_id:
+            yield f"offer {offer_id} has no contact that rings with it"
+        if agent is None or agent.held.get(offer_id) is not offer.channel:
+            yield f"offer {offer_id} takes no slot of agent {offer.agent_id}"
+        if agent is not None and not agent.joined:
+            yield f"offer {offer_id} rings at agent {offer.agent_id}, who left"
+    leases = list(state.leases.in_order())
+    if leases != sorted((offer.expires_at_ms, offer.offer_id) for offer in state.offers.values()):
+        yield "the leases are not those of the pending offers"
+    for offer_id, offer in state.ended_offers.items():
+        if offer.state is OfferState.PENDING or offer_id in state.offers:
+            yield f"offer {offer_id} has ended and is pending"
+
+
+def _agents(state: State) -> Iterator[str]:
+    for agent_id, agent in state.agents.items():
+        if not agent.joined and (not agent.held or agent.skills or agent.slots or agent.eligible):
+            yield f"agent {agent_id} left and is not forgotten"
+        for channel in agent.slots:
+            if (channel in agent.idle) != (agent.available and agent.free(channel) > 0):
+                yield f"agent {agent_id} is wrongly idle or busy for {channel}"
+        if not agent.slots.keys() >= agent.idle.keys():
+            yield f"agent {agent_id} is idle for a channel without slots"
+
+
+def _requirements(state: State) -> Iterator[str]:
+    users: dict[Requirement, int] = dict.fromkeys(state.pool.requirements, 0)
+    waiting: dict[Requirement, list[Place]] = {requirement: [] for requirement in users}
+    for queue in state.queues.values():
+        users[queue.requirement] += 1
+    for contact in state.contacts.values():
+        users[contact.requirement] += 1
+        if contact.offer_id is None:
+            waiting[contact.requirement].append(contact.place)
+    for requirement, count in users.items():
+        name = f"requirement {requirement.channel} {requirement.skills}"
+        if requirement.users != count:
+            yield f"{name} counts {requirement.users} users of {count}"
+        if list(requirement.waiting.in_order()) != sorted(waiting[requirement]):
+            yield f"{name} has the wrong contacts in line"
+        if list(requirement.idle.values()) != _idle_for(state, requirement):
+            yield f"{name} has the wrong idle agents"
+    if sum(count == 0 for count in users.values()) > UNUSED_REQUIREMENTS_MAX:
+        yield "more unused requirements are kept than should be"
+
+
+def _idle_for(state: State, requirement: Requirement) -> list[Agent]:
+    idle = [
+        agent
+        for agent in state.agents.values()
+        if requirement.channel in agent.idle and set(agent.skills).issuperset(requirement.skills)
+    ]
+    return sorted(idle, key=lambda agent: agent.idle[requirement.channel][0])
+
+
+def _queues(state: State) -> Iterator[str]:
+    for queue_id, queue in state.queues.items():
+        mine = [contact for contact in state.contacts.values() if contact.queue_id == queue_id]
+        places = sorted(contact.place for contact in mine if contact.offer_id is None)
+        if list(queue.waiting.in_order()) != places:
+            yield f"queue {queue_id} has the wrong contacts in line"
+        if queue.ringing != len(mine) - len(places):
+            yield f"queue {queue_id} counts {queue.ringing} that ring of {len(mine) - len(places)}"
+
+
+def _bounds(state: State) -> Iterator[str]:
+    for name, count, most in (
+        ("queues", len(state.queues), QUEUES_MAX),
+        ("agents", len(state.agents), AGENTS_MAX),
+        ("ended offers", len(state.ended_offers), ENDED_OFFERS_MAX),
+        ("ended contacts", len(state.ended_contacts), ENDED_CONTACTS_MAX),
+    ):
+        if count > most:
+            yield f"{count} {name} are kept, at most {most} should be"
+
+
+def _work_left_undone(state: State) -> Iterator[str]:
+    for contact in state.contacts.values():
+        if contact.offer_id is not None:
+            continue
+        for agent in contact.requirement.idle.values():
+            if not _declined_just_now(contact, agent):
+                yield f"contact {contact.contact_id} waits while agent {agent.agent_id} is idle"
+
+
+def _declined_just_now(contact: Contact, agent: Agent) -> bool:
+    """The slot of the last offer is still taken: agent-state has not heard of the refusal yet."""
+    return offer_id_of(contact.contact_id, contact.attempts) in agent.held

@@ -1,0 +1,372 @@
+"""Everything routing is asked, told or refuses, and every fact it states; the unions stand at the bottom.
+
+Events have the names and fields of `huntgroup.routing.v1`; times are milliseconds since the epoch, durations
+milliseconds. Commands carry no time: the decision is given the log's.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from huntgroup_routing.core.values import (
+    AgentId,
+    CancelReason,
+    Channel,
+    ContactId,
+    DequeueReason,
+    IneligibleReason,
+    OfferId,
+    QueueId,
+    RescindReason,
+    Skill,
+)
+
+
+class Reason(StrEnum):
+    """Why a command was refused."""
+
+    TOO_MANY_QUEUES = "TOO_MANY_QUEUES"
+    OFFER_UNKNOWN = "OFFER_UNKNOWN"
+    OFFER_ENDED = "OFFER_ENDED"
+    WRONG_AGENT = "WRONG_AGENT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """An expected "no": nothing changed."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelCapacity:
+    """How many contacts of a channel an agent takes at once."""
+
+    channel: Channel
+    slots: int
+
+
+# Commands of callers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigureQueue:
+    """Make or change a queue; contacts that wait already keep the skills they were queued with."""
+
+    queue_id: QueueId
+    channel: Channel
+    required_skills: tuple[Skill, ...]
+    ring_timeout_ms: int
+    wrap_up_timeout_ms: int
+    service_level_threshold_ms: int
+    waiting_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptOffer:
+    """The agent takes the offered contact."""
+
+    offer_id: OfferId
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectOffer:
+    """The agent declines the offered contact."""
+
+    offer_id: OfferId
+    agent_id: AgentId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassTime:
+    """Time has passed."""
+
+
+# Facts of session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveContactQueued:
+    """A contact began to wait; its own skills come on top of the queue's."""
+
+    contact_id: ContactId
+    queue_id: QueueId
+    channel: Channel
+    priority: int
+    required_skills: tuple[Skill, ...]
+    enqueued_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveContactAbandoned:
+    """The customer left."""
+
+    contact_id: ContactId
+
+
+# Facts of agent-state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentSignedOn:
+    """An agent signed on, not ready yet."""
+
+    agent_id: AgentId
+    skills: tuple[Skill, ...]
+    capacity: tuple[ChannelCapacity, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentWentReady:
+    """An agent takes contacts."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentWentNotReady:
+    """An agent takes no contacts for now."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentStoppedResponding:
+    """An agent let an offer ring out and takes no contacts until they act."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentReleased:
+    """The slot that an offer had taken is free again."""
+
+    agent_id: AgentId
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveOfferTurnedAway:
+    """An offer reached an agent who cannot take it; no slot was held for it."""
+
+    agent_id: AgentId
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentSignedOff:
+    """An agent left."""
+
+    agent_id: AgentId
+
+
+# Events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueConfigured:
+    """A queue was made or changed."""
+
+    at_ms: int
+    queue_id: QueueId
+    channel: Channel
+    required_skills: tuple[Skill, ...]
+    ring_timeout_ms: int
+    wrap_up_timeout_ms: int
+    service_level_threshold_ms: int
+    waiting_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEnqueued:
+    """A contact took its place."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    channel: Channel
+    priority: int
+    required_skills: tuple[Skill, ...]
+    enqueued_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactDequeued:
+    """A contact waits no longer."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    reason: DequeueReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRequeued:
+    """A contact is back at its place after an offer came to nothing."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentJoined:
+    """An agent can be reckoned with, once eligible."""
+
+    at_ms: int
+    agent_id: AgentId
+    skills: tuple[Skill, ...]
+    capacity: tuple[ChannelCapacity, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLeft:
+    """An agent signed off; slots that are still taken stay taken until they are freed."""
+
+    at_ms: int
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentBecameEligible:
+    """An agent takes contacts, idle from now where a slot is free."""
+
+    at_ms: int
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentBecameIneligible:
+    """An agent takes no contacts."""
+
+    at_ms: int
+    agent_id: AgentId
+    reason: IneligibleReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCapacityFreed:
+    """The slot that an offer had taken is free again; the agent is idle from now."""
+
+    at_ms: int
+    agent_id: AgentId
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferCreated:
+    """A contact rings at an agent until `expires_at_ms`; a slot is taken."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    channel: Channel
+    attempt: int
+    expires_at_ms: int
+    wrap_up_timeout_ms: int
+    enqueued_at_ms: int
+    idle_since_ms: int
+    idle_agents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferAccepted:
+    """The agent took the contact."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    ring_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRejected:
+    """The agent declined."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    reason: str
+    ring_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferExpired:
+    """The agent let it ring out."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    ring_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferCanceled:
+    """The customer left while it rang; not the agent's miss."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    reason: CancelReason
+    ring_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRescinded:
+    """The offer was taken back because the agent could not take it."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    reason: RescindReason
+    ring_ms: int
+
+
+Command = (
+    ConfigureQueue
+    | AcceptOffer
+    | RejectOffer
+    | PassTime
+    | ObserveContactQueued
+    | ObserveContactAbandoned
+    | ObserveAgentSignedOn
+    | ObserveAgentWentReady
+    | ObserveAgentWentNotReady
+    | ObserveAgentStoppedResponding
+    | ObserveAgentReleased
+    | ObserveOfferTurnedAway
+    | ObserveAgentSignedOff
+)
+
+Event = (
+    QueueConfigured
+    | ContactEnqueued
+    | ContactDequeued
+    | ContactRequeued
+    | AgentJoined
+    | AgentLeft
+    | AgentBecameEligible
+    | AgentBecameIneligible
+    | AgentCapacityFreed
+    | OfferCreated
+    | OfferAccepted
+    | OfferRejected
+    | OfferExpired
+    | OfferCanceled
+    | OfferRescinded
+)

@@ -1,0 +1,321 @@
+"""What routing knows of one domain, and its canonical written form.
+
+The written form holds the facts; lines, the pool and the order of leases are rebuilt when it is read.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import msgspec
+
+from huntgroup_routing.core.eligibility import Agent, Line, Pool, Requirement
+from huntgroup_routing.core.values import (
+    AgentId,
+    Channel,
+    ContactId,
+    Lease,
+    OfferId,
+    OfferState,
+    Place,
+    QueueId,
+    Skill,
+    place_of,
+)
+
+DUMP_VERSION = 1
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Queue:
+    """A queue as configured, and who waits in it."""
+
+    queue_id: QueueId
+    channel: Channel
+    required_skills: tuple[Skill, ...]
+    ring_timeout_ms: int
+    wrap_up_timeout_ms: int
+    service_level_threshold_ms: int
+    waiting_max: int
+    requirement: Requirement
+    waiting: Line[Place] = field(default_factory=Line)
+    ringing: int = 0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Contact:
+    """A contact that waits, or rings when it has an offer."""
+
+    contact_id: ContactId
+    queue_id: QueueId
+    place: Place
+    priority: int
+    enqueued_at_ms: int
+    requirement: Requirement
+    attempts: int = 0
+    offer_id: OfferId | None = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Offer:
+    """An offer, pending or ended lately."""
+
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    channel: Channel
+    state: OfferState
+    created_at_ms: int
+    expires_at_ms: int
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class State:
+    """One domain. Owned by whoever folds it; everybody else only reads."""
+
+    domain: str
+    queues: dict[QueueId, Queue] = field(default_factory=dict)
+    contacts: dict[ContactId, Contact] = field(default_factory=dict)
+    agents: dict[AgentId, Agent] = field(default_factory=dict)
+    offers: dict[OfferId, Offer] = field(default_factory=dict)
+    """Those pending."""
+    leases: Line[Lease] = field(default_factory=Line)
+    ended_offers: OrderedDict[OfferId, Offer] = field(default_factory=OrderedDict)
+    """The last that ended, oldest first."""
+    ended_contacts: OrderedDict[ContactId, None] = field(default_factory=OrderedDict)
+    """The last that left, oldest first: told of once more, they do not come back."""
+    pool: Pool = field(default_factory=Pool)
+
+
+def initial(domain: str) -> State:
+    """Return the state of a domain in which nothing has happened."""
+    return State(domain=domain)
+
+
+class _Record(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+    """A row of the written form: the order of the fields is the format."""
+
+
+class _Queue(_Record, frozen=True):
+    queue_id: QueueId
+    channel: Channel
+    required_skills: tuple[Skill, ...]
+    ring_timeout_ms: int
+    wrap_up_timeout_ms: int
+    service_level_threshold_ms: int
+    waiting_max: int
+
+
+class _Contact(_Record, frozen=True):
+    contact_id: ContactId
+    queue_id: QueueId
+    channel: Channel
+    skills: tuple[Skill, ...]
+    priority: int
+    enqueued_at_ms: int
+    attempts: int
+    offer_id: OfferId | None
+
+
+class _Offer(_Record, frozen=True):
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    channel: Channel
+    state: OfferState
+    created_at_ms: int
+    expires_at_ms: int
+
+
+class _Agent(_Record, frozen=True):
+    agent_id: AgentId
+    joined: bool
+    eligible: bool
+    in_doubt: bool
+    skills: tuple[Skill, ...]
+    slots: tuple[tuple[Channel, int], ...]
+    held: tuple[tuple[OfferId, Channel], ...]
+
+
+class _Idle(_Record, frozen=True):
+    agent_id: AgentId
+    channel: Channel
+    since_ms: int
+
+
+class _Dump(_Record, frozen=True):
+    version: int
+    queues: tuple[_Queue, ...]
+    contacts: tuple[_Contact, ...]
+    agents: tuple[_Agent, ...]
+    idle: tuple[_Idle, ...]
+    offers: tuple[_Offer, ...]
+    ended_offers: tuple[_Offer, ...]
+    ended_contacts: tuple[ContactId, ...]
+
+
+def dump(state: State) -> bytes:
+    """Return the canonical written form: equal states give equal bytes, however they came about."""
+    return msgspec.msgpack.encode(
+        _Dump(
+            version=DUMP_VERSION,
+            queues=tuple(_queue_row(queue) for _, queue in sorted(state.queues.items())),
+            contacts=tuple(_contact_row(contact) for _, contact in sorted(state.contacts.items())),
+            agents=tuple(_agent_row(agent) for _, agent in sorted(state.agents.items())),
+            idle=_idle_rows(state),
+            offers=tuple(_offer_row(offer) for _, offer in sorted(state.offers.items())),
+            ended_offers=tuple(_offer_row(offer) for offer in state.ended_offers.values()),
+            ended_contacts=tuple(state.ended_contacts),
+        )
+    )
+
+
+def load(domain: str, dumped: bytes) -> State:
+    """Return the state that `dump` wrote; raise `ValueError` when it cannot be read."""
+    try:
+        read = msgspec.msgpack.decode(dumped, type=_Dump)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"state of {domain} cannot be read: {error}") from error
+    if read.version != DUMP_VERSION:
+        raise ValueError(f"state of {domain} has version {read.version}, not {DUMP_VERSION}")
+    state = State(domain=domain)
+    try:
+        _load_agents(state, read)
+        _load_contacts(state, read)
+    except KeyError as error:
+        raise ValueError(f"state of {domain} refers to {error}, which it lacks") from error
+    state.ended_offers.update((row.offer_id, _offer(row)) for row in read.ended_offers)
+    state.ended_contacts.update((contact_id, None) for contact_id in read.ended_contacts)
+    return state
+
+
+def _queue_row(queue: Queue) -> _Queue:
+    return _Queue(
+        queue_id=queue.queue_id,
+        channel=queue.channel,
+        required_skills=queue.required_skills,
+        ring_timeout_ms=queue.ring_timeout_ms,
+        wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
+        service_level_threshold_ms=queue.service_level_threshold_ms,
+        waiting_max=queue.waiting_max,
+    )
+
+
+def _contact_row(contact: Contact) -> _Contact:
+    return _Contact(
+        contact_id=contact.contact_id,
+        queue_id=contact.queue_id,
+        channel=contact.requirement.channel,
+        skills=contact.requirement.skills,
+        priority=contact.priority,
+        enqueued_at_ms=contact.enqueued_at_ms,
+        attempts=contact.attempts,
+        offer_id=contact.offer_id,
+    )
+
+
+def _agent_row(agent: Agent) -> _Agent:
+    return _Agent(
+        agent_id=agent.agent_id,
+        joined=agent.joined,
+        eligible=agent.eligible,
+        in_doubt=agent.in_doubt,
+        skills=agent.skills,
+        slots=tuple(sorted(agent.slots.items())),
+        held=tuple(agent.held.items()),
+    )
+
+
+def _idle_rows(state: State) -> tuple[_Idle, ...]:
+    order = sorted(
+        (rank, agent.agent_id, channel, since_ms)
+        for agent in state.agents.values()
+        for channel, (rank, since_ms) in agent.idle.items()
+    )
+    return tuple(
+        _Idle(agent_id=agent_id, channel=channel, since_ms=since_ms)
+        for _, agent_id, channel, since_ms in order
+    )
+
+
+def _offer_row(offer: Offer) -> _Offer:
+    return _Offer(
+        offer_id=offer.offer_id,
+        contact_id=offer.contact_id,
+        agent_id=offer.agent_id,
+        queue_id=offer.queue_id,
+        channel=offer.channel,
+        state=offer.state,
+        created_at_ms=offer.created_at_ms,
+        expires_at_ms=offer.expires_at_ms,
+    )
+
+
+def _offer(row: _Offer) -> Offer:
+    return Offer(
+        offer_id=row.offer_id,
+        contact_id=row.contact_id,
+        agent_id=row.agent_id,
+        queue_id=row.queue_id,
+        channel=row.channel,
+        state=row.state,
+        created_at_ms=row.created_at_ms,
+        expires_at_ms=row.expires_at_ms,
+    )
+
+
+def _load_agents(state: State, read: _Dump) -> None:
+    for row in read.agents:
+        agent = Agent(
+            agent_id=row.agent_id,
+            joined=row.joined,
+            eligible=row.eligible,
+            in_doubt=row.in_doubt,
+            skills=row.skills,
+            slots=dict(row.slots),
+            held=dict(row.held),
+        )
+        state.agents[row.agent_id] = agent
+        if agent.joined:
+            state.pool.join(agent)
+    for idle in read.idle:
+        state.pool.make_idle(state.agents[idle.agent_id], idle.channel, idle.since_ms)
+
+
+def _load_contacts(state: State, read: _Dump) -> None:
+    for row in read.queues:
+        state.queues[row.queue_id] = Queue(
+            queue_id=row.queue_id,
+            channel=row.channel,
+            required_skills=row.required_skills,
+            ring_timeout_ms=row.ring_timeout_ms,
+            wrap_up_timeout_ms=row.wrap_up_timeout_ms,
+            service_level_threshold_ms=row.service_level_threshold_ms,
+            waiting_max=row.waiting_max,
+            requirement=state.pool.use(row.channel, row.required_skills),
+        )
+    for contact_row in read.contacts:
+        contact = Contact(
+            contact_id=contact_row.contact_id,
+            queue_id=contact_row.queue_id,
+            place=place_of(
+                contact_row.priority, contact_row.enqueued_at_ms, contact_row.contact_id
+            ),
+            priority=contact_row.priority,
+            enqueued_at_ms=contact_row.enqueued_at_ms,
+            requirement=state.pool.use(contact_row.channel, contact_row.skills),
+            attempts=contact_row.attempts,
+            offer_id=contact_row.offer_id,
+        )
+        state.contacts[contact.contact_id] = contact
+        queue = state.queues[contact.queue_id]
+        if contact.offer_id is None:
+            contact.requirement.waiting.add(contact.place)
+            queue.waiting.add(contact.place)
+        else:
+            queue.ringing += 1
+    for offer_row in read.offers:
+        offer = _offer(offer_row)
+        state.offers[offer.offer_id] = offer
+        state.leases.add((offer.expires_at_ms, offer.offer_id))

@@ -1,0 +1,87 @@
+"""The words of routing: identifiers, channels, places in a queue, and the bounds of a domain."""
+
+from enum import StrEnum
+from typing import NewType
+
+QueueId = NewType("QueueId", str)
+ContactId = NewType("ContactId", str)
+AgentId = NewType("AgentId", str)
+OfferId = NewType("OfferId", str)
+Skill = NewType("Skill", str)
+
+Place = tuple[int, int, ContactId]
+"""Where a contact stands: minus its priority, when it was queued (ms), its id. The least is served first."""
+
+Lease = tuple[int, OfferId]
+"""When a pending offer expires (ms), and its id."""
+
+QUEUES_MAX = 5_000
+AGENTS_MAX = 50_000
+WAITING_MAX_DEFAULT = 10_000
+ENDED_OFFERS_MAX = 10_000
+ENDED_CONTACTS_MAX = 10_000
+UNUSED_REQUIREMENTS_MAX = 256
+"""So many requirements are kept indexed after the last contact that had them; each costs agents a little."""
+EXPIRIES_PER_DECISION_MAX = 256
+"""One decision must fit into one record of the journal, however many leases ran out in the meantime."""
+
+
+class Channel(StrEnum):
+    """The kind of a contact, and of an agent's slots."""
+
+    VOICE = "VOICE"
+    CHAT = "CHAT"
+    MESSAGE = "MESSAGE"
+    CALLBACK = "CALLBACK"
+
+
+class OfferState(StrEnum):
+    """An offer is pending until exactly one outcome."""
+
+    PENDING = "PENDING"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
+    RESCINDED = "RESCINDED"
+
+
+class DequeueReason(StrEnum):
+    """Why a contact waits no longer without having been connected."""
+
+    CUSTOMER_LEFT = "CUSTOMER_LEFT"
+
+
+class CancelReason(StrEnum):
+    """Why an offer lost its contact."""
+
+    CUSTOMER_LEFT = "CUSTOMER_LEFT"
+
+
+class RescindReason(StrEnum):
+    """Why an offer lost its agent."""
+
+    AGENT_SIGNED_OFF = "AGENT_SIGNED_OFF"
+    AGENT_TURNED_AWAY = "AGENT_TURNED_AWAY"
+
+
+class IneligibleReason(StrEnum):
+    """Why an agent takes no contacts."""
+
+    NOT_READY = "NOT_READY"
+    NOT_RESPONDING = "NOT_RESPONDING"
+
+
+def place_of(priority: int, enqueued_at_ms: int, contact_id: ContactId) -> Place:
+    """Return the place of a contact; it never changes, so a contact that comes back finds it again."""
+    return (-priority, enqueued_at_ms, contact_id)
+
+
+def offer_id_of(contact_id: ContactId, attempt: int) -> OfferId:
+    """Return the id of the contact's offer number `attempt` (from 1): derived, so that a replay finds the same."""
+    return OfferId(f"{contact_id}.{attempt}")
+
+
+def skill_set(*skills: tuple[Skill, ...]) -> tuple[Skill, ...]:
+    """Return all the skills once, sorted."""
+    return tuple(sorted({skill for some in skills for skill in some}))
