@@ -170,7 +170,7 @@ def _with_trace(metadata: Metadata, traceparent: str) -> Metadata:
 
 
 async def _join(
-    call: grpc.aio.StreamStreamCall[bytes, bytes],
+    call: "grpc.aio.StreamStreamCall[bytes, bytes]",
     first: bytes,
     rest: AsyncIterator[bytes],
     context: Context,
@@ -194,7 +194,7 @@ async def _join(
 
 
 async def _pump(
-    messages: AsyncIterator[bytes], call: grpc.aio.StreamStreamCall[bytes, bytes]
+    messages: AsyncIterator[bytes], call: "grpc.aio.StreamStreamCall[bytes, bytes]"
 ) -> None:
     try:
         async for message in messages:

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, nullcontext
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 import structlog
@@ -22,8 +22,8 @@ from huntgroup_runtime.rpc.errors import RpcRefusedError, to_status
 from huntgroup_runtime.telemetry import RpcCall, Telemetry
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Handler = grpc.RpcMethodHandler[Any, Any]
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs only
+Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 
 TRACEPARENT: Final = "traceparent"
 _STATUSES: Final = {code.value[0]: code for code in grpc.StatusCode}
@@ -43,7 +43,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler | None:
+    ) -> "Handler | None":
         method = handler_call_details.method
         guarded = self._guarded.get(method)
         if guarded is None:
