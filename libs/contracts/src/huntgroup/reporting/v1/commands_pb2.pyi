@@ -282,12 +282,14 @@ class QueueLive(_message.Message):
     ASA_MS_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     waiting: _builtins.int
+    """Queued and not connected yet; whoever an agent rings for is among them."""
     ringing: _builtins.int
+    """Offers that ring at an agent."""
     talking: _builtins.int
     waiting_since_ms: _builtins.int
     """When the contact that waits longest began to; 0 when none waits."""
     offered: _builtins.int
-    """Since the first event of the domain's day (UTC)."""
+    """Contacts queued today (UTC), and what became of them."""
     answered: _builtins.int
     abandoned: _builtins.int
     service_level: _builtins.float
@@ -347,7 +349,7 @@ class WatchDomainResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     as_of_ms: _builtins.int
     events: _builtins.int
-    """Events taken in since the service began."""
+    """Ledger entries and notes of the domain so far: grows with everything that is taken in."""
     @_builtins.property
     def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueLive]: ...
     @_builtins.property

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/reporting/v1/events.proto\x12\x16huntgroup.reporting.v1\x1a huntgroup/event/v1/options.proto\"\x86\x01\n\x10QueueTargetNoted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\"\n\x1aservice_level_threshold_ms\x18\x03 \x01(\x03:-\x8a\xb2\x19)huntgroup.reporting.queue.target-noted.v1\"\xa2\x01\n\x15OfferedContactCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x12\n\ncontact_id\x18\x04 \x01(\t:9\x8a\xb2\x19\x35huntgroup.reporting.ledger.offered-contact-counted.v1\"\xcf\x01\n\x16\x41nsweredContactCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x12\n\ncontact_id\x18\x04 \x01(\t\x12\x0f\n\x07wait_ms\x18\x05 \x01(\x03\x12\x18\n\x10within_threshold\x18\x06 \x01(\x08::\x8a\xb2\x19\x36huntgroup.reporting.ledger.answered-contact-counted.v1\"\xd1\x01\n\x17\x41\x62\x61ndonedContactCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x12\n\ncontact_id\x18\x04 \x01(\t\x12\x0f\n\x07wait_ms\x18\x05 \x01(\x03\x12\x18\n\x10within_threshold\x18\x06 \x01(\x08:;\x8a\xb2\x19\x37huntgroup.reporting.ledger.abandoned-contact-counted.v1\"\xd8\x01\n\x15HandledContactCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x12\n\ncontact_id\x18\x04 \x01(\t\x12\x0f\n\x07talk_ms\x18\x05 \x01(\x03\x12\x0f\n\x07hold_ms\x18\x06 \x01(\x03\x12\x12\n\nwrap_up_ms\x18\x07 \x01(\x03:9\x8a\xb2\x19\x35huntgroup.reporting.ledger.handled-contact-counted.v1\"\xeb\x01\n\x10\x41gentTimeCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x0f\n\x07idle_ms\x18\x04 \x01(\x03\x12\x12\n\nringing_ms\x18\x05 \x01(\x03\x12\x12\n\ntalking_ms\x18\x06 \x01(\x03\x12\x16\n\x0ewrapping_up_ms\x18\x07 \x01(\x03\x12\x14\n\x0cnot_ready_ms\x18\x08 \x01(\x03:4\x8a\xb2\x19\x30huntgroup.reporting.ledger.agent-time-counted.v1\"\xd0\x01\n\x13OfferOutcomeCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x10\n\x08offer_id\x18\x04 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x05 \x01(\t\x12\x0f\n\x07outcome\x18\x06 \x01(\t\x12\x0f\n\x07ring_ms\x18\x07 \x01(\x03:7\x8a\xb2\x19\x33huntgroup.reporting.ledger.offer-outcome-counted.v1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/reporting/v1/events.proto\x12\x16huntgroup.reporting.v1\x1a huntgroup/event/v1/options.proto\"\x86\x01\n\x10QueueTargetNoted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\"\n\x1aservice_level_threshold_ms\x18\x03 \x01(\x03:-\x8a\xb2\x19)huntgroup.reporting.queue.target-noted.v1\"\x8c\x01\n\x12\x43ontactTargetNoted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\"\n\x1aservice_level_threshold_ms\x18\x03 \x01(\x03:/\x8a\xb2\x19+huntgroup.reporting.contact.target-noted.v1\"\xaf\x01\n\x12\x43ontactOutcomeHeld\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x34\n\x07outcome\x18\x03 \x01(\x0e\x32#.huntgroup.reporting.v1.WaitOutcome\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x03:/\x8a\xb2\x19+huntgroup.reporting.contact.outcome-held.v1\"\xab\x01\n\x11\x43onversationNoted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08offer_id\x18\x02 \x01(\t\x12\x12\n\ncontact_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\x0f\n\x07talk_ms\x18\x05 \x01(\x03\x12\x0f\n\x07hold_ms\x18\x06 \x01(\x03:-\x8a\xb2\x19)huntgroup.reporting.conversation.noted.v1\"\x81\x01\n\x0bWrapUpNoted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08offer_id\x18\x02 \x01(\t\x12\x13\n\x0b\x65nded_at_ms\x18\x03 \x01(\x03\x12\x12\n\nwrap_up_ms\x18\x04 \x01(\x03:(\x8a\xb2\x19$huntgroup.reporting.wrap-up.noted.v1\"\xac\x01\n\x12\x41gentPresenceNoted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x10\n\x08since_ms\x18\x03 \x01(\x03\x12\x32\n\x08presence\x18\x04 \x01(\x0e\x32 .huntgroup.reporting.v1.Presence:/\x8a\xb2\x19+huntgroup.reporting.agent.presence-noted.v1\"\xc6\x01\n\x0e\x41gentSlotNoted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x10\n\x08since_ms\x18\x03 \x01(\x03\x12\x10\n\x08offer_id\x18\x04 \x01(\t\x12\x10\n\x08queue_id\x18\x05 \x01(\t\x12\x30\n\x05phase\x18\x06 \x01(\x0e\x32!.huntgroup.reporting.v1.SlotPhase:+\x8a\xb2\x19\'huntgroup.reporting.agent.slot-noted.v1\"\xa2\x01\n\x15OfferedContactCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x12\n\ncontact_id\x18\x04 \x01(\t:9\x8a\xb2\x19\x35huntgroup.reporting.ledger.offered-contact-counted.v1\"\xcf\x01\n\x16\x41nsweredContactCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x12\n\ncontact_id\x18\x04 \x01(\t\x12\x0f\n\x07wait_ms\x18\x05 \x01(\x03\x12\x18\n\x10within_threshold\x18\x06 \x01(\x08::\x8a\xb2\x19\x36huntgroup.reporting.ledger.answered-contact-counted.v1\"\xd1\x01\n\x17\x41\x62\x61ndonedContactCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x12\n\ncontact_id\x18\x04 \x01(\t\x12\x0f\n\x07wait_ms\x18\x05 \x01(\x03\x12\x18\n\x10within_threshold\x18\x06 \x01(\x08:;\x8a\xb2\x19\x37huntgroup.reporting.ledger.abandoned-contact-counted.v1\"\xd8\x01\n\x15HandledContactCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x12\n\ncontact_id\x18\x04 \x01(\t\x12\x0f\n\x07talk_ms\x18\x05 \x01(\x03\x12\x0f\n\x07hold_ms\x18\x06 \x01(\x03\x12\x12\n\nwrap_up_ms\x18\x07 \x01(\x03:9\x8a\xb2\x19\x35huntgroup.reporting.ledger.handled-contact-counted.v1\"\x90\x02\n\x10\x41gentTimeCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x0f\n\x07idle_ms\x18\x04 \x01(\x03\x12\x12\n\nringing_ms\x18\x05 \x01(\x03\x12\x12\n\ntalking_ms\x18\x06 \x01(\x03\x12\x16\n\x0ewrapping_up_ms\x18\x07 \x01(\x03\x12\x14\n\x0cnot_ready_ms\x18\x08 \x01(\x03\x12\x10\n\x08until_ms\x18\t \x01(\x03\x12\x11\n\tintervals\x18\n \x01(\x05:4\x8a\xb2\x19\x30huntgroup.reporting.ledger.agent-time-counted.v1\"\xd0\x01\n\x13OfferOutcomeCounted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x03 \x01(\x03\x12\x10\n\x08offer_id\x18\x04 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x05 \x01(\t\x12\x0f\n\x07outcome\x18\x06 \x01(\t\x12\x0f\n\x07ring_ms\x18\x07 \x01(\x03:7\x8a\xb2\x19\x33huntgroup.reporting.ledger.offer-outcome-counted.v1*b\n\x0bWaitOutcome\x12\x1c\n\x18WAIT_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15WAIT_OUTCOME_ANSWERED\x10\x01\x12\x1a\n\x16WAIT_OUTCOME_ABANDONED\x10\x02*\x86\x01\n\x08Presence\x12\x18\n\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x17\n\x13PRESENCE_SIGNED_OFF\x10\x01\x12\x16\n\x12PRESENCE_NOT_READY\x10\x02\x12\x12\n\x0ePRESENCE_READY\x10\x03\x12\x1b\n\x17PRESENCE_NOT_RESPONDING\x10\x04*\x88\x01\n\tSlotPhase\x12\x1a\n\x16SLOT_PHASE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSLOT_PHASE_FREE\x10\x01\x12\x16\n\x12SLOT_PHASE_RINGING\x10\x02\x12\x16\n\x12SLOT_PHASE_TALKING\x10\x03\x12\x1a\n\x16SLOT_PHASE_WRAPPING_UP\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,6 +34,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_QUEUETARGETNOTED']._loaded_options = None
   _globals['_QUEUETARGETNOTED']._serialized_options = b'\212\262\031)huntgroup.reporting.queue.target-noted.v1'
+  _globals['_CONTACTTARGETNOTED']._loaded_options = None
+  _globals['_CONTACTTARGETNOTED']._serialized_options = b'\212\262\031+huntgroup.reporting.contact.target-noted.v1'
+  _globals['_CONTACTOUTCOMEHELD']._loaded_options = None
+  _globals['_CONTACTOUTCOMEHELD']._serialized_options = b'\212\262\031+huntgroup.reporting.contact.outcome-held.v1'
+  _globals['_CONVERSATIONNOTED']._loaded_options = None
+  _globals['_CONVERSATIONNOTED']._serialized_options = b'\212\262\031)huntgroup.reporting.conversation.noted.v1'
+  _globals['_WRAPUPNOTED']._loaded_options = None
+  _globals['_WRAPUPNOTED']._serialized_options = b'\212\262\031$huntgroup.reporting.wrap-up.noted.v1'
+  _globals['_AGENTPRESENCENOTED']._loaded_options = None
+  _globals['_AGENTPRESENCENOTED']._serialized_options = b'\212\262\031+huntgroup.reporting.agent.presence-noted.v1'
+  _globals['_AGENTSLOTNOTED']._loaded_options = None
+  _globals['_AGENTSLOTNOTED']._serialized_options = b'\212\262\031\'huntgroup.reporting.agent.slot-noted.v1'
   _globals['_OFFEREDCONTACTCOUNTED']._loaded_options = None
   _globals['_OFFEREDCONTACTCOUNTED']._serialized_options = b'\212\262\0315huntgroup.reporting.ledger.offered-contact-counted.v1'
   _globals['_ANSWEREDCONTACTCOUNTED']._loaded_options = None
@@ -46,18 +58,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AGENTTIMECOUNTED']._serialized_options = b'\212\262\0310huntgroup.reporting.ledger.agent-time-counted.v1'
   _globals['_OFFEROUTCOMECOUNTED']._loaded_options = None
   _globals['_OFFEROUTCOMECOUNTED']._serialized_options = b'\212\262\0313huntgroup.reporting.ledger.offer-outcome-counted.v1'
+  _globals['_WAITOUTCOME']._serialized_start=2529
+  _globals['_WAITOUTCOME']._serialized_end=2627
+  _globals['_PRESENCE']._serialized_start=2630
+  _globals['_PRESENCE']._serialized_end=2764
+  _globals['_SLOTPHASE']._serialized_start=2767
+  _globals['_SLOTPHASE']._serialized_end=2903
   _globals['_QUEUETARGETNOTED']._serialized_start=98
   _globals['_QUEUETARGETNOTED']._serialized_end=232
-  _globals['_OFFEREDCONTACTCOUNTED']._serialized_start=235
-  _globals['_OFFEREDCONTACTCOUNTED']._serialized_end=397
-  _globals['_ANSWEREDCONTACTCOUNTED']._serialized_start=400
-  _globals['_ANSWEREDCONTACTCOUNTED']._serialized_end=607
-  _globals['_ABANDONEDCONTACTCOUNTED']._serialized_start=610
-  _globals['_ABANDONEDCONTACTCOUNTED']._serialized_end=819
-  _globals['_HANDLEDCONTACTCOUNTED']._serialized_start=822
-  _globals['_HANDLEDCONTACTCOUNTED']._serialized_end=1038
-  _globals['_AGENTTIMECOUNTED']._serialized_start=1041
-  _globals['_AGENTTIMECOUNTED']._serialized_end=1276
-  _globals['_OFFEROUTCOMECOUNTED']._serialized_start=1279
-  _globals['_OFFEROUTCOMECOUNTED']._serialized_end=1487
+  _globals['_CONTACTTARGETNOTED']._serialized_start=235
+  _globals['_CONTACTTARGETNOTED']._serialized_end=375
+  _globals['_CONTACTOUTCOMEHELD']._serialized_start=378
+  _globals['_CONTACTOUTCOMEHELD']._serialized_end=553
+  _globals['_CONVERSATIONNOTED']._serialized_start=556
+  _globals['_CONVERSATIONNOTED']._serialized_end=727
+  _globals['_WRAPUPNOTED']._serialized_start=730
+  _globals['_WRAPUPNOTED']._serialized_end=859
+  _globals['_AGENTPRESENCENOTED']._serialized_start=862
+  _globals['_AGENTPRESENCENOTED']._serialized_end=1034
+  _globals['_AGENTSLOTNOTED']._serialized_start=1037
+  _globals['_AGENTSLOTNOTED']._serialized_end=1235
+  _globals['_OFFEREDCONTACTCOUNTED']._serialized_start=1238
+  _globals['_OFFEREDCONTACTCOUNTED']._serialized_end=1400
+  _globals['_ANSWEREDCONTACTCOUNTED']._serialized_start=1403
+  _globals['_ANSWEREDCONTACTCOUNTED']._serialized_end=1610
+  _globals['_ABANDONEDCONTACTCOUNTED']._serialized_start=1613
+  _globals['_ABANDONEDCONTACTCOUNTED']._serialized_end=1822
+  _globals['_HANDLEDCONTACTCOUNTED']._serialized_start=1825
+  _globals['_HANDLEDCONTACTCOUNTED']._serialized_end=2041
+  _globals['_AGENTTIMECOUNTED']._serialized_start=2044
+  _globals['_AGENTTIMECOUNTED']._serialized_end=2316
+  _globals['_OFFEROUTCOMECOUNTED']._serialized_start=2319
+  _globals['_OFFEROUTCOMECOUNTED']._serialized_end=2527
 # @@protoc_insertion_point(module_scope)

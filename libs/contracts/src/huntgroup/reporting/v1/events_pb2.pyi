@@ -5,6 +5,7 @@ The facts of the reporting service: the KPI ledger, entry by entry."""
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -16,9 +17,73 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _WaitOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WaitOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WaitOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WAIT_OUTCOME_UNSPECIFIED: _WaitOutcome.ValueType  # 0
+    WAIT_OUTCOME_ANSWERED: _WaitOutcome.ValueType  # 1
+    WAIT_OUTCOME_ABANDONED: _WaitOutcome.ValueType  # 2
+
+class WaitOutcome(_WaitOutcome, metaclass=_WaitOutcomeEnumTypeWrapper):
+    """How the wait of a queued contact ended."""
+
+WAIT_OUTCOME_UNSPECIFIED: WaitOutcome.ValueType  # 0
+WAIT_OUTCOME_ANSWERED: WaitOutcome.ValueType  # 1
+WAIT_OUTCOME_ABANDONED: WaitOutcome.ValueType  # 2
+Global___WaitOutcome: _TypeAlias = WaitOutcome  # noqa: Y015
+
+class _Presence:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PresenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Presence.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRESENCE_UNSPECIFIED: _Presence.ValueType  # 0
+    PRESENCE_SIGNED_OFF: _Presence.ValueType  # 1
+    PRESENCE_NOT_READY: _Presence.ValueType  # 2
+    PRESENCE_READY: _Presence.ValueType  # 3
+    PRESENCE_NOT_RESPONDING: _Presence.ValueType  # 4
+
+class Presence(_Presence, metaclass=_PresenceEnumTypeWrapper):
+    """What an agent is there for, as agent-state told it."""
+
+PRESENCE_UNSPECIFIED: Presence.ValueType  # 0
+PRESENCE_SIGNED_OFF: Presence.ValueType  # 1
+PRESENCE_NOT_READY: Presence.ValueType  # 2
+PRESENCE_READY: Presence.ValueType  # 3
+PRESENCE_NOT_RESPONDING: Presence.ValueType  # 4
+Global___Presence: _TypeAlias = Presence  # noqa: Y015
+
+class _SlotPhase:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SlotPhaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SlotPhase.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SLOT_PHASE_UNSPECIFIED: _SlotPhase.ValueType  # 0
+    SLOT_PHASE_FREE: _SlotPhase.ValueType  # 1
+    SLOT_PHASE_RINGING: _SlotPhase.ValueType  # 2
+    SLOT_PHASE_TALKING: _SlotPhase.ValueType  # 3
+    SLOT_PHASE_WRAPPING_UP: _SlotPhase.ValueType  # 4
+
+class SlotPhase(_SlotPhase, metaclass=_SlotPhaseEnumTypeWrapper):
+    """What an agent's slot is taken by."""
+
+SLOT_PHASE_UNSPECIFIED: SlotPhase.ValueType  # 0
+SLOT_PHASE_FREE: SlotPhase.ValueType  # 1
+SLOT_PHASE_RINGING: SlotPhase.ValueType  # 2
+SLOT_PHASE_TALKING: SlotPhase.ValueType  # 3
+SLOT_PHASE_WRAPPING_UP: SlotPhase.ValueType  # 4
+Global___SlotPhase: _TypeAlias = SlotPhase  # noqa: Y015
+
 @_typing.final
 class QueueTargetNoted(_message.Message):
-    """The service-level threshold that entries of the queue are judged by from now on."""
+    """The service-level threshold that contacts which take their place in the queue from now on, in routing's order, are
+    judged by.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -43,6 +108,205 @@ class QueueTargetNoted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueueTargetNoted: _TypeAlias = QueueTargetNoted  # noqa: Y015
+
+@_typing.final
+class ContactTargetNoted(_message.Message):
+    """A contact took its place in routing's queue: it is judged by the threshold that the queue had then, whatever becomes
+    of the threshold later and in whatever order the journals of the others are read.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_LEVEL_THRESHOLD_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    service_level_threshold_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        service_level_threshold_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "service_level_threshold_ms", b"service_level_threshold_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactTargetNoted: _TypeAlias = ContactTargetNoted  # noqa: Y015
+
+@_typing.final
+class ContactOutcomeHeld(_message.Message):
+    """The wait of a contact ended before the threshold it is judged by was seen; it is counted when that is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    outcome: Global___WaitOutcome.ValueType
+    wait_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        outcome: Global___WaitOutcome.ValueType = ...,
+        wait_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "outcome", b"outcome", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactOutcomeHeld: _TypeAlias = ContactOutcomeHeld  # noqa: Y015
+
+@_typing.final
+class ConversationNoted(_message.Message):
+    """A conversation ended whose wrap-up has not been seen to end yet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    TALK_MS_FIELD_NUMBER: _builtins.int
+    HOLD_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    offer_id: _builtins.str
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    talk_ms: _builtins.int
+    hold_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        offer_id: _builtins.str = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        talk_ms: _builtins.int = ...,
+        hold_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "hold_ms", b"hold_ms", "offer_id", b"offer_id", "queue_id", b"queue_id", "talk_ms", b"talk_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConversationNoted: _TypeAlias = ConversationNoted  # noqa: Y015
+
+@_typing.final
+class WrapUpNoted(_message.Message):
+    """A wrap-up ended whose conversation has not been seen to end yet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    ENDED_AT_MS_FIELD_NUMBER: _builtins.int
+    WRAP_UP_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    offer_id: _builtins.str
+    ended_at_ms: _builtins.int
+    wrap_up_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        offer_id: _builtins.str = ...,
+        ended_at_ms: _builtins.int = ...,
+        wrap_up_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "ended_at_ms", b"ended_at_ms", "offer_id", b"offer_id", "wrap_up_ms", b"wrap_up_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WrapUpNoted: _TypeAlias = WrapUpNoted  # noqa: Y015
+
+@_typing.final
+class AgentPresenceNoted(_message.Message):
+    """An agent came, left, or changed what they are there for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    PRESENCE_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    agent_id: _builtins.str
+    since_ms: _builtins.int
+    """Agent-state's log time."""
+    presence: Global___Presence.ValueType
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        agent_id: _builtins.str = ...,
+        since_ms: _builtins.int = ...,
+        presence: Global___Presence.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "presence", b"presence", "since_ms", b"since_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentPresenceNoted: _TypeAlias = AgentPresenceNoted  # noqa: Y015
+
+@_typing.final
+class AgentSlotNoted(_message.Message):
+    """One of an agent's slots was taken, went on to its next phase, or is free again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    agent_id: _builtins.str
+    since_ms: _builtins.int
+    """Agent-state's log time."""
+    offer_id: _builtins.str
+    queue_id: _builtins.str
+    phase: Global___SlotPhase.ValueType
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        agent_id: _builtins.str = ...,
+        since_ms: _builtins.int = ...,
+        offer_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        phase: Global___SlotPhase.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "offer_id", b"offer_id", "phase", b"phase", "queue_id", b"queue_id", "since_ms", b"since_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentSlotNoted: _TypeAlias = AgentSlotNoted  # noqa: Y015
 
 @_typing.final
 class OfferedContactCounted(_message.Message):
@@ -195,7 +459,9 @@ Global___HandledContactCounted: _TypeAlias = HandledContactCounted  # noqa: Y015
 
 @_typing.final
 class AgentTimeCounted(_message.Message):
-    """Time that an agent spent, by what they did."""
+    """Time that an agent spent, by what they did. Amounts are negative where time had been counted at an interval's end and
+    agent-state then told of something earlier: the sum of all entries is what counts.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -207,6 +473,8 @@ class AgentTimeCounted(_message.Message):
     TALKING_MS_FIELD_NUMBER: _builtins.int
     WRAPPING_UP_MS_FIELD_NUMBER: _builtins.int
     NOT_READY_MS_FIELD_NUMBER: _builtins.int
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    INTERVALS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     agent_id: _builtins.str
@@ -216,6 +484,12 @@ class AgentTimeCounted(_message.Message):
     talking_ms: _builtins.int
     wrapping_up_ms: _builtins.int
     not_ready_ms: _builtins.int
+    until_ms: _builtins.int
+    """The agent's time is counted up to here, all entries so far together."""
+    intervals: _builtins.int
+    """The entry holds for so many whole intervals, one after another from interval_start_ms, each; 1 for a single or a
+    part of one.
+    """
     def __init__(
         self,
         *,
@@ -227,10 +501,12 @@ class AgentTimeCounted(_message.Message):
         talking_ms: _builtins.int = ...,
         wrapping_up_ms: _builtins.int = ...,
         not_ready_ms: _builtins.int = ...,
+        until_ms: _builtins.int = ...,
+        intervals: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "idle_ms", b"idle_ms", "interval_start_ms", b"interval_start_ms", "not_ready_ms", b"not_ready_ms", "ringing_ms", b"ringing_ms", "talking_ms", b"talking_ms", "wrapping_up_ms", b"wrapping_up_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "idle_ms", b"idle_ms", "interval_start_ms", b"interval_start_ms", "intervals", b"intervals", "not_ready_ms", b"not_ready_ms", "ringing_ms", b"ringing_ms", "talking_ms", b"talking_ms", "until_ms", b"until_ms", "wrapping_up_ms", b"wrapping_up_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
