@@ -1,0 +1,154 @@
+"""Whatever the core is told in whatever order, its promises hold."""
+
+import re
+from collections import defaultdict
+from typing import Any, get_args, get_type_hints
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from huntgroup_session.core import SessionCore
+from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS
+from huntgroup_session.core.messages import (
+    Command,
+    ContactConnectionFailed,
+    ContactQueued,
+    Event,
+    HangUpContact,
+    PassTime,
+    QueueLearned,
+    Refused,
+)
+from huntgroup_session.core.state import Offering, Queued, State, Wrapping
+from huntgroup_session.core.values import AgentId, Attribute, ContactId, OfferId, QueueId
+
+# Few names, so that commands meet; the types of the fields say which to take.
+POOLS: dict[Any, st.SearchStrategy[Any]] = {
+    ContactId: st.sampled_from(["ada", "ben", "cai"]),
+    AgentId: st.sampled_from(["grace", "alan"]),
+    OfferId: st.sampled_from(["ada.1", "ada.2", "ben.1"]),
+    QueueId: st.sampled_from(["sales", "support"]),
+    int: st.integers(0, 2),
+    tuple[str, ...]: st.lists(st.sampled_from(["german", "billing"]), max_size=3).map(tuple),
+    tuple[Attribute, ...]: st.just(()),
+}
+
+
+def told(kind: type) -> st.SearchStrategy[Command]:
+    fields = get_type_hints(kind)
+    return st.builds(kind, **{name: POOLS[hint] for name, hint in fields.items() if hint in POOLS})
+
+
+COMMANDS = st.one_of(*(told(kind) for kind in get_args(Command)))
+PAUSES_MS = st.sampled_from([0, 1, 500, 30_000, WRAP_UP_GUARD_MS])
+STORIES = st.lists(st.tuples(PAUSES_MS, COMMANDS), max_size=80)
+
+LIFE = re.compile(
+    "Initiated (Abandoned |Queued ((Offered )+ReturnedToQueue )*(Offered )*"
+    "(Abandoned |Connected (Held Retrieved )*(Held )?Disconnected Completed ))"
+)
+"""Every contact that has ended has lived so."""
+
+
+class World:
+    """A domain that checks itself at every step."""
+
+    def __init__(self) -> None:
+        self.core = SessionCore()
+        self.state = self.core.initial("acme/emea")
+        self.events: list[Event] = []
+        self.now_ms = 1_000_000
+
+    def tell(self, command: Command) -> None:
+        before = self.core.dump(self.state)
+        decision = self.core.decide(self.state, command, self.now_ms)
+        assert self.core.dump(self.state) == before
+        if isinstance(decision, Refused):
+            assert type(command).__name__.endswith("Contact"), f"a fact was refused: {decision}"
+            assert decision.detail
+            return
+        for event in decision:
+            assert event.at_ms == self.now_ms
+            if isinstance(event, ContactQueued):
+                queue = self.state.queues[event.queue_id]
+                assert queue.waiting < queue.waiting_max
+            self.state = self.core.evolve(self.state, event)
+            self.check_indexes()
+        self.events += decision
+
+    def check_indexes(self) -> None:
+        waiting = dict.fromkeys(self.state.queues, 0)
+        for contact in self.state.live.values():
+            if isinstance(contact.phase, Queued | Offering):
+                waiting[contact.place.queue_id] += 1
+        assert {name: queue.waiting for name, queue in self.state.queues.items()} == waiting
+        wrapping = {
+            contact_id
+            for contact_id, contact in self.state.live.items()
+            if isinstance(contact.phase, Wrapping)
+        }
+        assert set(self.state.wrapping) == wrapping
+        earliest = min(self.state.wrapping.values(), default=None)
+        assert self.core.next_deadline(self.state) == earliest
+
+    def end(self) -> None:
+        """All customers hang up, and time does the rest."""
+        for contact_id in tuple(self.state.live):
+            self.tell(HangUpContact(contact_id=contact_id))
+        self.now_ms += WRAP_UP_GUARD_MS
+        self.tell(PassTime())
+
+
+@settings(max_examples=300)
+@given(STORIES)
+def test_every_step_of_every_story_keeps_the_promises(story: list[tuple[int, Command]]) -> None:
+    world = World()
+    for pause_ms, command in story:
+        world.now_ms += pause_ms
+        world.tell(command)
+    assert folded(world.core, world.events) == world.core.dump(world.state)
+    assert rewritten(world.core, world.state) == world.core.dump(world.state)
+    world.end()
+    assert not world.state.live
+    for life in lives(world.events).values():
+        assert LIFE.fullmatch(life), life
+
+
+def folded(core: SessionCore, events: list[Event]) -> bytes:
+    state = core.initial("acme/emea")
+    for event in events:
+        state = core.evolve(state, event)
+    return core.dump(state)
+
+
+def rewritten(core: SessionCore, state: State) -> bytes:
+    return core.dump(core.load(state.domain, core.dump(state)))
+
+
+def lives(events: list[Event]) -> dict[ContactId, str]:
+    written: dict[ContactId, str] = defaultdict(str)
+    for event in events:
+        if not isinstance(event, QueueLearned | ContactConnectionFailed):
+            written[event.contact_id] += type(event).__name__.removeprefix("Contact") + " "
+    return written
+
+
+@settings(max_examples=100)
+@given(STORIES, STORIES)
+def test_a_state_read_from_a_dump_decides_as_the_one_that_wrote_it(
+    before: list[tuple[int, Command]], after: list[tuple[int, Command]]
+) -> None:
+    world = World()
+    for pause_ms, command in before:
+        world.now_ms += pause_ms
+        world.tell(command)
+    again = World()
+    again.now_ms = world.now_ms
+    again.state = world.core.load("acme/emea", world.core.dump(world.state))
+    seen = len(world.events)
+    for pause_ms, command in after:
+        for one in (world, again):
+            one.now_ms += pause_ms
+            one.tell(command)
+    assert world.events[seen:] == again.events
+    assert world.core.dump(world.state) == again.core.dump(again.state)

@@ -1,0 +1,122 @@
+"""What every command and every fact does in every phase of a contact's life: the state machine as three tables.
+
+"-" means that nothing happens, capitals are the reason of a refusal, and the rest is the event without its `Contact`.
+The columns are the commands below; those of another agent and of another offer stand for all that does not belong.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from huntgroup_session.core.messages import (
+    Command,
+    CompleteContact,
+    EndContact,
+    HangUpContact,
+    HoldContact,
+    ObserveOfferAccepted,
+    ObserveOfferCreated,
+    ObserveOfferFailed,
+    ObserveWrapUpFinished,
+    QueueContact,
+    Refused,
+    RetrieveContact,
+)
+from huntgroup_session.core.values import AgentId, ContactId, OfferId, QueueId, ReturnReason
+
+if TYPE_CHECKING:
+    from services.session.tests.conftest import Story
+
+ADA, GRACE, ALAN, SALES = ContactId("ada"), AgentId("grace"), AgentId("alan"), QueueId("sales")
+FIRST, SECOND = OfferId("ada.1"), OfferId("ada.2")
+GERMAN, NO = ("german",), ReturnReason.REJECTED
+
+COMMANDS: dict[str, Command] = {
+    "queue": QueueContact(contact_id=ADA, queue_id=SALES, priority=5, required_skills=GERMAN),
+    "move": QueueContact(contact_id=ADA, queue_id=SALES, priority=6, required_skills=GERMAN),
+    "hang_up": HangUpContact(contact_id=ADA),
+    "complete": CompleteContact(contact_id=ADA),
+    "end": EndContact(contact_id=ADA, agent_id=GRACE),
+    "hold": HoldContact(contact_id=ADA, agent_id=GRACE),
+    "retrieve": RetrieveContact(contact_id=ADA, agent_id=GRACE),
+    "other_ends": EndContact(contact_id=ADA, agent_id=ALAN),
+    "other_holds": HoldContact(contact_id=ADA, agent_id=ALAN),
+    "other_retrieves": RetrieveContact(contact_id=ADA, agent_id=ALAN),
+    "created": ObserveOfferCreated(contact_id=ADA, offer_id=FIRST, agent_id=GRACE),
+    "accepted": ObserveOfferAccepted(contact_id=ADA, offer_id=FIRST, agent_id=GRACE),
+    "failed": ObserveOfferFailed(contact_id=ADA, offer_id=FIRST, reason=NO),
+    "wrapped_up": ObserveWrapUpFinished(contact_id=ADA, offer_id=FIRST, wrap_up_ms=1),
+    "other_created": ObserveOfferCreated(contact_id=ADA, offer_id=SECOND, agent_id=ALAN),
+    "other_accepted": ObserveOfferAccepted(contact_id=ADA, offer_id=SECOND, agent_id=ALAN),
+    "other_failed": ObserveOfferFailed(contact_id=ADA, offer_id=SECOND, reason=NO),
+    "other_wrapped_up": ObserveWrapUpFinished(contact_id=ADA, offer_id=SECOND, wrap_up_ms=1),
+}
+
+OF_THE_CUSTOMER = """
+            queue            move             hang_up          complete
+unknown     CONTACT_UNKNOWN  CONTACT_UNKNOWN  CONTACT_UNKNOWN  CONTACT_UNKNOWN
+initiated   QUEUE_UNKNOWN    QUEUE_UNKNOWN    Abandoned        WRONG_STATE
+queued      -                WRONG_STATE      Abandoned        WRONG_STATE
+offering    -                WRONG_STATE      Abandoned        WRONG_STATE
+connected   WRONG_STATE      WRONG_STATE      Disconnected     WRONG_STATE
+on_hold     WRONG_STATE      WRONG_STATE      Disconnected     WRONG_STATE
+wrapping    WRONG_STATE      WRONG_STATE      -                Completed
+completed   WRONG_STATE      WRONG_STATE      -                -
+abandoned   WRONG_STATE      WRONG_STATE      -                -
+"""
+
+OF_THE_AGENT = """
+            end              hold             retrieve         other_ends       other_holds      other_retrieves
+unknown     CONTACT_UNKNOWN  CONTACT_UNKNOWN  CONTACT_UNKNOWN  CONTACT_UNKNOWN  CONTACT_UNKNOWN  CONTACT_UNKNOWN
+initiated   WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+queued      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+offering    WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+connected   Disconnected     Held             -                WRONG_AGENT      WRONG_AGENT      WRONG_AGENT
+on_hold     Disconnected     -                Retrieved        WRONG_AGENT      WRONG_AGENT      WRONG_AGENT
+wrapping    -                WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+completed   -                WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+abandoned   WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+"""
+
+OF_OTHER_SERVICES = """
+            created  accepted          failed           wrapped_up  other_created  other_accepted    other_failed
+unknown     -        ConnectionFailed  -                -           -              ConnectionFailed  -
+initiated   -        ConnectionFailed  -                -           -              ConnectionFailed  -
+queued      Offered  Connected         -                -           Offered        Connected         -
+offering    -        Connected         ReturnedToQueue  -           Offered        ConnectionFailed  -
+connected   -        -                 -                -           -              ConnectionFailed  -
+on_hold     -        -                 -                -           -              ConnectionFailed  -
+wrapping    -        -                 -                Completed   -              ConnectionFailed  -
+completed   -        -                 -                -           -              ConnectionFailed  -
+abandoned   -        ConnectionFailed  -                -           -              ConnectionFailed  -
+"""
+
+
+def cells() -> Iterator[tuple[str, str, str]]:
+    """Yield phase, command and what is expected of every cell of the tables."""
+    for table in (OF_THE_CUSTOMER, OF_THE_AGENT, OF_OTHER_SERVICES):
+        head, *rows = table.strip("\n").splitlines()
+        for phase, *expected in map(str.split, rows):
+            for command, outcome in zip(head.split(), expected, strict=True):
+                yield phase, command, outcome
+
+
+@pytest.mark.parametrize(("phase", "command", "expected"), list(cells()))
+def test_a_command_does_in_each_phase_what_the_table_says(
+    story: "Story", phase: str, command: str, expected: str
+) -> None:
+    if phase != "unknown":
+        getattr(story, phase)()
+        assert story.contact().state == phase.upper()
+    outcome = story.when(COMMANDS[command], 80_000)
+    if isinstance(outcome, Refused):
+        assert outcome.reason == expected
+    elif expected == "-":
+        assert outcome == ()
+    else:
+        assert [type(event).__name__ for event in outcome] == [f"Contact{expected}"]
+
+
+def test_a_wrap_up_of_another_offer_completes_nothing(story: "Story") -> None:
+    assert story.wrapping().when(COMMANDS["other_wrapped_up"], 80_000) == ()

@@ -1,0 +1,212 @@
+"""A contact comes in, waits, rings, and may give up."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from huntgroup_session.core.messages import (
+    ContactAbandoned,
+    ContactInitiated,
+    ContactOffered,
+    ContactQueued,
+    ContactReturnedToQueue,
+    HangUpContact,
+    ObserveOfferCreated,
+    ObserveOfferFailed,
+    ObserveQueueConfigured,
+    QueueContact,
+    QueueLearned,
+    Reason,
+    Refused,
+    StartContact,
+)
+from huntgroup_session.core.values import (
+    AbandonStage,
+    AgentId,
+    Attribute,
+    Channel,
+    ContactId,
+    ConversationId,
+    InitiationMethod,
+    OfferId,
+    QueueId,
+    ReturnReason,
+)
+
+if TYPE_CHECKING:
+    from services.session.tests.conftest import Story
+
+ADA, BEN, CAI = ContactId("ada"), ContactId("ben"), ContactId("cai")
+GRACE, ALAN = AgentId("grace"), AgentId("alan")
+FIRST, SECOND = OfferId("ada.1"), OfferId("ada.2")
+SALES = QueueId("sales")
+
+START = StartContact(
+    contact_id=ADA,
+    conversation_id=ConversationId("talks-with-ada"),
+    channel=Channel.CHAT,
+    initiation_method=InitiationMethod.API,
+    customer_endpoint="ada@example.org",
+    system_endpoint="shop",
+    attributes=(Attribute(key="language", value="de"),),
+)
+QUEUE = QueueContact(contact_id=ADA, queue_id=SALES, priority=5, required_skills=("german",))
+
+
+def test_a_contact_that_comes_in_is_described_as_it_was_announced(story: "Story") -> None:
+    assert story.when(START, 1_000) == (
+        ContactInitiated(
+            at_ms=1_000,
+            contact_id=ADA,
+            conversation_id=ConversationId("talks-with-ada"),
+            channel=Channel.CHAT,
+            initiation_method=InitiationMethod.API,
+            customer_endpoint="ada@example.org",
+            system_endpoint="shop",
+            attributes=(Attribute(key="language", value="de"),),
+        ),
+    )
+
+
+def test_a_contact_is_inbound_and_a_conversation_of_its_own_unless_said_otherwise(
+    story: "Story",
+) -> None:
+    plain = replace(
+        START,
+        conversation_id=ConversationId(""),
+        initiation_method=InitiationMethod.UNSPECIFIED,
+    )
+    (initiated,) = story.given(plain, 1_000)
+    assert isinstance(initiated, ContactInitiated)
+    assert initiated.conversation_id == "ada"
+    assert initiated.initiation_method is InitiationMethod.INBOUND
+
+
+def test_an_id_is_taken_while_its_contact_lives_and_after(story: "Story") -> None:
+    story.initiated()
+    assert story.when(START, 1_500) == Refused(
+        Reason.CONTACT_EXISTS, "contact_id 'ada' is taken: that contact is INITIATED"
+    )
+    story.given(HangUpContact(contact_id=ADA), 2_000)
+    assert story.when(START, 2_500) == Refused(
+        Reason.CONTACT_EXISTS, "contact_id 'ada' is taken: that contact is ABANDONED"
+    )
+
+
+def test_attributes_name_each_key_once(story: "Story") -> None:
+    twice = replace(START, attributes=(Attribute(key="vip", value="1"),) * 2)
+    assert story.when(twice, 1_000) == Refused(
+        Reason.ATTRIBUTE_REPEATED, "attributes ['vip', 'vip'] name a key more than once"
+    )
+
+
+def test_a_queued_contact_waits_from_the_time_of_the_decision(story: "Story") -> None:
+    story.given(ObserveQueueConfigured(queue_id=SALES, waiting_max=2), 0)
+    story.initiated()
+    skills = ("german", "billing", "german")
+    assert story.when(replace(QUEUE, required_skills=skills), 2_000) == (
+        ContactQueued(
+            at_ms=2_000,
+            contact_id=ADA,
+            queue_id=SALES,
+            channel=Channel.VOICE,
+            priority=5,
+            required_skills=("billing", "german"),
+            enqueued_at_ms=2_000,
+        ),
+    )
+
+
+def test_asking_twice_for_the_same_place_asks_once(story: "Story") -> None:
+    assert story.queued().when(replace(QUEUE, required_skills=("german", "german")), 2_500) == ()
+
+
+def test_a_contact_cannot_be_queued_where_no_queue_is_known(story: "Story") -> None:
+    assert story.initiated().when(QUEUE, 2_000) == Refused(
+        Reason.QUEUE_UNKNOWN, "queue_id 'sales' is not known: it must be configured in routing"
+    )
+
+
+def test_a_queue_is_full_while_its_limit_waits_or_rings(story: "Story") -> None:
+    story.offering().queued(BEN).initiated(CAI)
+    assert story.when(replace(QUEUE, contact_id=CAI), 6_000) == Refused(
+        Reason.QUEUE_FULL, "queue_id 'sales' is full: its waiting_max is 2"
+    )
+
+
+def test_a_queue_has_room_again_when_somebody_is_connected_or_leaves(story: "Story") -> None:
+    story.connected().queued(BEN).queued(CAI)
+    story.given(HangUpContact(contact_id=BEN), 10_000)
+    assert story.state.queues[SALES].waiting == 1
+
+
+def test_a_queue_is_learned_once_and_again_when_its_limit_changes(story: "Story") -> None:
+    configured = ObserveQueueConfigured(queue_id=SALES, waiting_max=2)
+    learned = QueueLearned(at_ms=10, queue_id=SALES, waiting_max=2)
+    assert story.given(configured, 10) == (learned,)
+    assert story.when(configured, 20) == ()
+    story.queued()
+    larger = replace(configured, waiting_max=7)
+    assert story.given(larger, 30) == (replace(learned, at_ms=30, waiting_max=7),)
+    assert (story.state.queues[SALES].waiting_max, story.state.queues[SALES].waiting) == (7, 1)
+
+
+def test_an_offer_rings_for_a_waiting_contact(story: "Story") -> None:
+    created = ObserveOfferCreated(contact_id=ADA, offer_id=FIRST, agent_id=GRACE)
+    assert story.queued().when(created, 5_000) == (
+        ContactOffered(at_ms=5_000, contact_id=ADA, offer_id=FIRST, agent_id=GRACE),
+    )
+
+
+def test_a_contact_waits_on_with_its_age_when_its_offer_comes_to_nothing(story: "Story") -> None:
+    expired = ObserveOfferFailed(contact_id=ADA, offer_id=FIRST, reason=ReturnReason.EXPIRED)
+    assert story.offering().given(expired, 25_000) == (
+        ContactReturnedToQueue(
+            at_ms=25_000, contact_id=ADA, offer_id=FIRST, reason=ReturnReason.EXPIRED
+        ),
+    )
+    assert story.contact().state == "QUEUED"
+    assert story.contact().place.enqueued_at_ms == 2_000
+    assert story.contact().offer.offer_id == ""
+    again = ObserveOfferCreated(contact_id=ADA, offer_id=SECOND, agent_id=ALAN)
+    assert story.given(again, 26_000) == (
+        ContactOffered(at_ms=26_000, contact_id=ADA, offer_id=SECOND, agent_id=ALAN),
+    )
+
+
+def test_a_customer_who_leaves_the_menu_has_not_waited(story: "Story") -> None:
+    assert story.initiated().when(HangUpContact(contact_id=ADA), 1_800) == (
+        ContactAbandoned(
+            at_ms=1_800,
+            contact_id=ADA,
+            queue_id=QueueId(""),
+            stage=AbandonStage.IN_MENU,
+            wait_ms=0,
+            offer_id=OfferId(""),
+        ),
+    )
+
+
+def test_a_customer_who_leaves_the_queue_has_waited(story: "Story") -> None:
+    assert story.queued().when(HangUpContact(contact_id=ADA), 9_500) == (
+        ContactAbandoned(
+            at_ms=9_500,
+            contact_id=ADA,
+            queue_id=SALES,
+            stage=AbandonStage.IN_QUEUE,
+            wait_ms=7_500,
+            offer_id=OfferId(""),
+        ),
+    )
+
+
+def test_a_customer_who_leaves_while_it_rings_names_the_offer(story: "Story") -> None:
+    assert story.offering().when(HangUpContact(contact_id=ADA), 9_500) == (
+        ContactAbandoned(
+            at_ms=9_500,
+            contact_id=ADA,
+            queue_id=SALES,
+            stage=AbandonStage.WHILE_OFFERING,
+            wait_ms=7_500,
+            offer_id=FIRST,
+        ),
+    )
