@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huntgroup.event.v1.envelope_pb2 import Envelope
@@ -67,6 +67,7 @@ def test_what_is_empty_has_no_header() -> None:
     assert "huntgroup-causation-id" not in headers
 
 
+@settings(deadline=None)
 @given(envelope=envelopes)
 def test_what_is_written_is_read_back(envelope: Envelope) -> None:
     headers = headers_of(envelope)

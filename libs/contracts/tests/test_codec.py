@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, NewType
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huntgroup.agent_state.v1 import commands_pb2, events_pb2
@@ -167,6 +167,7 @@ def codec(pb2: ModuleType) -> EventCodec[Event]:
     return EventCodec(pb2, (Everything, Bare, Single))
 
 
+@settings(deadline=None)
 @given(event=everythings | st.just(Bare()) | st.builds(Single, at_ms=int64s))
 def test_what_is_written_is_read_back(codec: EventCodec[Event], event: Event) -> None:
     event_type, payload = codec.encode(event)

@@ -169,6 +169,25 @@ def test_a_dataclass_that_can_be_changed(compile_proto: CompileProto) -> None:
         build(compile_proto, "string x = 1;", dataclasses.make_dataclass("Event", [("x", str)]))
 
 
+def test_a_dataclass_that_is_not_made_from_its_fields(compile_proto: CompileProto) -> None:
+    pairs = [("x", str, dataclasses.field(init=False, default=""))]
+    made = dataclasses.make_dataclass("Event", pairs, frozen=True)
+    with pytest.raises(ContractMismatchError, match="not made from its fields"):
+        build(compile_proto, "string x = 1;", made)
+
+
+@pytest.mark.parametrize("hint", [UnspecifiedColour, Colour | None])
+def test_an_enum_of_another_file_without_unspecified(
+    compile_proto: CompileProto, hint: object
+) -> None:
+    text = """enum Tone { TONE_RED = 0; TONE_BLUE = 1; } message Event {
+      option (huntgroup.event.v1.event_type) = "huntgroup.test.event.v1"; Tone x = 1; }"""
+    module = compile_proto(text)
+    EventCodec(module, [event(x=Colour)])
+    with pytest.raises(ContractMismatchError, match="UNSPECIFIED"):
+        EventCodec(module, [event(x=hint)])
+
+
 def test_a_message_within_itself(compile_proto: CompileProto) -> None:
     made = dataclasses.make_dataclass("Event", ["x"], frozen=True)
     made.__annotations__["x"] = made | None

@@ -1,6 +1,7 @@
 """Every public event type is found, belongs to one service and says so itself."""
 
 import re
+import subprocess
 import sys
 from importlib import import_module
 
@@ -59,6 +60,11 @@ def test_an_unknown_type_of_a_service_is_told_by_name() -> None:
         registry.event_class("huntgroup.session.contact.queued.v2")
 
 
+def test_the_events_of_no_service_are_a_value_error() -> None:
+    with pytest.raises(ValueError, match="billing"):
+        registry.classes_of("billing")
+
+
 def test_topics_carry_service_kind_and_version() -> None:
     assert registry.topic_journal("agent-state") == "huntgroup.agent-state.journal.v1"
     assert registry.topic_events("agent-state") == "huntgroup.agent-state.events.v1"
@@ -66,6 +72,12 @@ def test_topics_carry_service_kind_and_version() -> None:
 
 
 def test_a_context_is_imported_only_when_asked_for() -> None:
-    assert "huntgroup_contracts.registry" in sys.modules
-    names = vars(registry)
-    assert not [name for name in names if name.endswith("events_pb2")]
+    program = """
+import sys
+from huntgroup_contracts import registry
+def contexts(): return {name.split(".")[1] for name in sys.modules if name.endswith("events_pb2")}
+assert contexts() == set(), contexts()
+registry.event_class("huntgroup.agent-state.agent.reserved.v1")
+assert contexts() == {"agent_state"}, contexts()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -26,13 +26,13 @@ def enum_mapping(
     prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", wire.name).upper() + "_"
     numbers = {value.name.removeprefix(prefix): value.number for value in wire.values}
     members = dict(core.__members__)
-    if UNSPECIFIED in members and none_for_zero:
-        raise ContractMismatchError(f"{where}: both None and {UNSPECIFIED} mean unspecified")
-    if (numbers.keys() ^ members.keys()) - {UNSPECIFIED}:
+    if members.keys() - numbers.keys() or numbers.keys() - members.keys() - {UNSPECIFIED}:
         raise ContractMismatchError(
             f"{where}: enum {wire.full_name} has {sorted(numbers)}, "
             f"{class_name(core)} has {sorted(members)}"
         )
+    if none_for_zero and (UNSPECIFIED in members or numbers.get(UNSPECIFIED) != 0):
+        raise ContractMismatchError(f"{where}: None must be the only word for {UNSPECIFIED}")
     member_of: dict[int, enum.Enum | None] = {
         number: members[name] for name, number in numbers.items() if name in members
     }

@@ -5,6 +5,7 @@ reads all fields, a conversion for the few fields that need one, and one constru
 """
 
 import dataclasses
+import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
@@ -75,6 +76,10 @@ def build_mapping(
         raise ContractMismatchError(
             f"{pair}: only the message has {only_wire}, only the class has {only_core}"
         )
+    try:
+        inspect.signature(core_class).bind(**wire)
+    except TypeError as error:  # a field with init=False, an InitVar, an __init__ by hand
+        raise ContractMismatchError(f"{pair}: not made from its fields: {error}") from None
     within = (*_within, descriptor.full_name)
     fields = [_field(f"{pair}: {name}", wire[name], core[name], within) for name in wire]
     return Mapping(

@@ -3,6 +3,7 @@
 A public type such as `huntgroup.session.contact.queued.v1` stands in the .proto of its event, and nowhere else.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
@@ -53,11 +54,13 @@ def event_types() -> tuple[str, ...]:
 
 
 @cache
-def classes_of(service: str) -> dict[str, type[Message]]:
+def classes_of(service: str) -> Mapping[str, type[Message]]:
     """Return type → protobuf class for the events of one service; its module is imported when first asked for.
 
-    Raises `ContractMismatchError` when a type stands twice or names another service.
+    Raises `ValueError` for no service, `ContractMismatchError` when a type stands twice or names another service.
     """
+    if service not in SERVICES:
+        raise ValueError(f"no service: {service!r}")
     module = import_module(f"huntgroup.{service.replace('-', '_')}.v1.events_pb2")
     classes: dict[str, type[Message]] = {}
     for descriptor in module.DESCRIPTOR.message_types_by_name.values():
