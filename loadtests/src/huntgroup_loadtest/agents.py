@@ -1,0 +1,223 @@
+"""Simulated agents: each has a desktop stream, answers or does not, takes breaks, signs off, loses the connection."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from huntgroup.agent_state.v1 import commands_pb2 as pb
+from huntgroup.agent_state.v1.events_pb2 import PRESENCE_NOT_READY, PRESENCE_READY
+from huntgroup.routing.v1 import commands_pb2 as routing_pb
+from huntgroup.session.v1 import commands_pb2 as session_pb
+from huntgroup_loadtest import behaviour as plan
+from huntgroup_loadtest.api import Api
+from huntgroup_loadtest.arrivals import Day
+from huntgroup_loadtest.audio import Recorder
+from huntgroup_loadtest.behaviour import MINUTE_MS, SECOND_MS
+from huntgroup_loadtest.switchboard import Call, Switchboard
+
+
+class Agent:
+    """One agent and their desktop."""
+
+    def __init__(
+        self, number: int, api: Api, switchboard: Switchboard, recorder: Recorder, seed: int
+    ) -> None:
+        self.agent_id = f"agent-{number:03d}"
+        self.counts: Counter[str] = Counter()
+        self.messages_received = 0
+        self.messages_sent = 0
+        self._number = number
+        self._api = api
+        self._switchboard = switchboard
+        self._recorder = recorder
+        self._chance = random.Random(f"{seed} agent {number}")
+        self._ringing: dict[str, asyncio.Task[None]] = {}
+        self._work: set[asyncio.Task[None]] = set()
+        self._state = ""
+        self._connected = False
+
+    async def play(self, day: Day) -> None:
+        """Work through the day: on, breaks, a lunch off, and off when everything is done."""
+        timeline = self._api.timeline
+        await timeline.until(day.opens_ms - (10 - self._number % 10) * SECOND_MS)
+        lunch_ms = day.opens_ms + (4 * 60 + 20 * (self._number % 9)) * MINUTE_MS
+        await self._shift(min(lunch_ms, day.closes_ms))
+        if lunch_ms + 30 * MINUTE_MS < day.closes_ms:
+            await timeline.until(lunch_ms + 30 * MINUTE_MS)
+            await self._shift(day.closes_ms)
+
+    async def _shift(self, ends_ms: int) -> None:
+        """Be signed on until `ends_ms`, with breaks and lost connections."""
+        timeline = self._api.timeline
+        while timeline.day_ms() < ends_ms:
+            desktop = asyncio.create_task(self._desktop(), name=f"desktop {self.agent_id}")
+            try:
+                await self._sign_on()
+                while timeline.day_ms() < ends_ms and not desktop.done():
+                    span_ms = self._chance.uniform(70, 130) * MINUTE_MS
+                    left_ms = max(1.0, ends_ms - timeline.day_ms())
+                    if await timeline.within(min(span_ms, left_ms), desktop):
+                        break
+                    if timeline.day_ms() < ends_ms:
+                        await self._take_break()
+                if not desktop.done():
+                    await self._finish_work()
+                    await self._agent_command("SignOff", pb.SignOffRequest(agent_id=self.agent_id))
+                    self.counts["signed off"] += 1
+            finally:
+                desktop.cancel()
+                await asyncio.gather(desktop, return_exceptions=True)
+            if timeline.day_ms() < ends_ms:
+                self.counts["lost connection"] += 1
+                await timeline.sleep(6 * MINUTE_MS)
+        await self._finish_work()
+
+    async def _sign_on(self) -> None:
+        request = pb.SignOnRequest(agent_id=self.agent_id, skills=plan.skills_of(self._number))
+        await self._agent_command("SignOn", request)
+        await self._ready()
+
+    async def _ready(self) -> None:
+        request = pb.SetPresenceRequest(agent_id=self.agent_id, presence=PRESENCE_READY)
+        await self._agent_command("SetPresence", request)
+
+    async def _take_break(self) -> None:
+        request = pb.SetPresenceRequest(
+            agent_id=self.agent_id, presence=PRESENCE_NOT_READY, reason="break"
+        )
+        await self._agent_command("SetPresence", request)
+        self.counts["breaks"] += 1
+        await self._api.timeline.sleep(self._chance.uniform(5, 12) * MINUTE_MS)
+        await self._ready()
+
+    async def _finish_work(self) -> None:
+        while self._work:
+            await asyncio.wait(set(self._work))
+
+    async def _agent_command(self, method: str, request: Any) -> None:
+        await self._api.command("agent-state", getattr(self._api.agent_state, method), request)
+
+    # The desktop.
+
+    async def _desktop(self) -> None:
+        """Keep the stream open until the connection is lost on purpose or the agent signs off; reconnect otherwise."""
+        self._connected = True
+        while self._connected:
+            answers: asyncio.Queue[pb.OpenDesktopRequest] = asyncio.Queue(maxsize=100)
+            hello = pb.DesktopHello(domain=self._api.domain, agent_id=self.agent_id)
+            answers.put_nowait(pb.OpenDesktopRequest(hello=hello))
+            stream = self._api.open_desktop(self._requests(answers))
+            try:
+                async for message in stream:
+                    for event in message.events:
+                        self._on_event(event, answers)
+                    self.messages_received += 1
+                    if not self._connected:
+                        return
+            except grpc.aio.AioRpcError:
+                await self._api.timeline.sleep(SECOND_MS)
+            finally:
+                stream.cancel()
+
+    async def _requests(
+        self, answers: "asyncio.Queue[pb.OpenDesktopRequest]"
+    ) -> AsyncIterator[pb.OpenDesktopRequest]:
+        while True:
+            request = await answers.get()
+            self.messages_sent += 1
+            yield request
+
+    def _on_event(
+        self, event: pb.DesktopEvent, answers: "asyncio.Queue[pb.OpenDesktopRequest]"
+    ) -> None:
+        match event.WhichOneof("event"):
+            case "heartbeat_requested":
+                nonce = event.heartbeat_requested.nonce
+                beat = pb.OpenDesktopRequest(heartbeat=pb.DesktopHeartbeat(nonce=nonce))
+                answers.put_nowait(beat)
+            case "offer_presented":
+                self._ring(event.offer_presented)
+            case "offer_withdrawn":
+                ringing = self._ringing.pop(event.offer_withdrawn.offer_id, None)
+                if ringing is not None:
+                    ringing.cancel()
+            case "agent":
+                if event.agent.state == "NOT_RESPONDING" != self._state:
+                    self._spawn(self._come_back())
+                self._state = event.agent.state
+
+    def _spawn(self, work: Any) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
+    async def _come_back(self) -> None:
+        self.counts["missed"] += 1
+        await self._api.timeline.sleep(self._chance.uniform(20, 90) * SECOND_MS)
+        await self._ready()
+
+    # One contact.
+
+    def _ring(self, offer: pb.OfferPresented) -> None:
+        if offer.offer_id not in self._ringing:
+            self._ringing[offer.offer_id] = self._spawn(self._react(offer))
+
+    async def _react(self, offer: pb.OfferPresented) -> None:
+        reaction = plan.plan_offer(self._chance)
+        await self._api.timeline.sleep(reaction.after_ms)
+        self._ringing.pop(offer.offer_id, None)
+        match reaction.action:
+            case plan.ANSWER:
+                await self._answer(offer)
+            case plan.DECLINE:
+                self.counts["declined"] += 1
+                request = routing_pb.RejectOfferRequest(
+                    offer_id=offer.offer_id, agent_id=self.agent_id, reason="busy"
+                )
+                await self._api.command("routing", self._api.routing.RejectOffer, request)
+            case plan.LOSE_CONNECTION:
+                self._connected = False
+            case _:
+                self.counts["let ring"] += 1
+
+    async def _answer(self, offer: pb.OfferPresented) -> None:
+        api = self._api
+        call = self._switchboard.find(offer.contact_id)
+        accept = routing_pb.AcceptOfferRequest(offer_id=offer.offer_id, agent_id=self.agent_id)
+        refused = await api.command("routing", api.routing.AcceptOffer, accept)
+        if refused is not None or call is None or call.gone:
+            self.counts["too late"] += 1
+            return
+        self.counts["answered"] += 1
+        call.answered.set_result(self.agent_id)
+        recording = self._recorder.begin(call) if call.plan.queue.recorded else None
+        await self._talk(call)
+        if recording is not None:
+            await recording
+        await api.timeline.sleep(plan.plan_wrap_up_ms(self._chance))
+        wrapped = pb.CompleteWrapUpRequest(agent_id=self.agent_id, contact_id=call.contact_id)
+        await self._agent_command("CompleteWrapUp", wrapped)
+
+    async def _talk(self, call: Call) -> None:
+        api, planned = self._api, call.plan
+        if planned.hold_ms:
+            await api.timeline.sleep(planned.service_ms / 2)
+            await self._session_command("HoldContact", session_pb.HoldContactRequest, call)
+            await api.timeline.sleep(planned.hold_ms)
+            await self._session_command("RetrieveContact", session_pb.RetrieveContactRequest, call)
+        await api.timeline.sleep(planned.service_ms / (2 if planned.hold_ms else 1))
+        self._switchboard.clear(call.contact_id)
+        if planned.hangs_up:
+            hung_up = session_pb.HangUpContactRequest(contact_id=call.contact_id)
+            await api.command("session", api.session.HangUpContact, hung_up)
+        else:
+            await self._session_command("EndContact", session_pb.EndContactRequest, call)
+
+    async def _session_command(self, method: str, request: Any, call: Call) -> None:
+        sent = request(contact_id=call.contact_id, agent_id=self.agent_id)
+        await self._api.command("session", getattr(self._api.session, method), sent)
