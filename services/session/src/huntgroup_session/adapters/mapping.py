@@ -1,0 +1,44 @@
+"""The session service's words on the wire: events, the view of a contact, and the status of each refusal."""
+
+from collections.abc import Mapping
+from typing import Final, get_args
+
+from grpc import StatusCode
+
+from huntgroup.session.v1 import events_pb2
+from huntgroup.session.v1.commands_pb2 import ContactView
+from huntgroup.session.v1.events_pb2 import Channel
+from huntgroup_contracts.codec import EventCodec
+from huntgroup_session.core.messages import Event, Reason
+from huntgroup_session.core.state import Contact
+
+STATUSES: Final[Mapping[str, StatusCode]] = {
+    Reason.ATTRIBUTE_REPEATED: StatusCode.INVALID_ARGUMENT,
+    Reason.CONTACT_EXISTS: StatusCode.ALREADY_EXISTS,
+    Reason.CONTACT_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.QUEUE_FULL: StatusCode.RESOURCE_EXHAUSTED,
+    Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
+    Reason.WRONG_STATE: StatusCode.FAILED_PRECONDITION,
+}
+
+
+def event_codec() -> EventCodec[Event]:
+    """Return the codec of the events; raises `ContractMismatchError` when core and .proto differ."""
+    return EventCodec(events_pb2, get_args(Event))
+
+
+def contact_view(contact: Contact) -> ContactView:
+    """Return a contact as the API shows it."""
+    return ContactView(
+        contact_id=contact.contact_id,
+        conversation_id=contact.conversation_id,
+        state=contact.state,
+        channel=Channel.Value(f"CHANNEL_{contact.channel}"),
+        queue_id=contact.place.queue_id,
+        priority=contact.place.priority,
+        initiated_at_ms=contact.initiated_at_ms,
+        enqueued_at_ms=contact.place.enqueued_at_ms,
+        offer_id=contact.offer.offer_id,
+        agent_id=contact.offer.agent_id,
+    )

@@ -1,0 +1,110 @@
+"""The facts of other services that concern a contact, and what the core is told about each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+
+from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp
+from huntgroup.routing.v1.events_pb2 import (
+    OfferAccepted,
+    OfferCreated,
+    OfferExpired,
+    OfferRejected,
+    OfferRescinded,
+    QueueConfigured,
+)
+from huntgroup_contracts.registry import event_class
+from huntgroup_eventlog.application import ForeignEvent
+from huntgroup_session.core.messages import (
+    Command,
+    ObserveOfferAccepted,
+    ObserveOfferCreated,
+    ObserveOfferFailed,
+    ObserveQueueConfigured,
+    ObserveWrapUpFinished,
+)
+from huntgroup_session.core.values import AgentId, ContactId, OfferId, QueueId, ReturnReason
+
+
+class SessionReactions:
+    """Takes in queues and offers from routing, and finished wrap-ups from agent-state."""
+
+    sources = ("routing", "agent-state")
+
+    def react(self, event: ForeignEvent) -> Command | None:
+        """Return what the core is told, or None; raise `ValueError` when the payload cannot be read."""
+        observe = OBSERVATIONS.get(event.type)
+        if observe is None:
+            return None
+        try:
+            message = event_class(event.type).FromString(event.payload)
+        except DecodeError as error:
+            raise ValueError(f"{event.type} {event.event_id} cannot be read: {error}") from error
+        return observe(message)
+
+
+def on_queue_configured(fact: QueueConfigured) -> Command:
+    """Contacts may be sent there."""
+    return ObserveQueueConfigured(queue_id=QueueId(fact.queue_id), waiting_max=fact.waiting_max)
+
+
+def on_offer_created(fact: OfferCreated) -> Command:
+    """An agent rings."""
+    return ObserveOfferCreated(
+        contact_id=ContactId(fact.contact_id),
+        offer_id=OfferId(fact.offer_id),
+        agent_id=AgentId(fact.agent_id),
+    )
+
+
+def on_offer_accepted(fact: OfferAccepted) -> Command:
+    """The agent expects the customer now."""
+    return ObserveOfferAccepted(
+        contact_id=ContactId(fact.contact_id),
+        offer_id=OfferId(fact.offer_id),
+        agent_id=AgentId(fact.agent_id),
+    )
+
+
+def on_offer_rejected(fact: OfferRejected) -> Command:
+    """The agent declined."""
+    return offer_failed(fact.contact_id, fact.offer_id, ReturnReason.REJECTED)
+
+
+def on_offer_expired(fact: OfferExpired) -> Command:
+    """The agent let it ring out."""
+    return offer_failed(fact.contact_id, fact.offer_id, ReturnReason.EXPIRED)
+
+
+def on_offer_rescinded(fact: OfferRescinded) -> Command:
+    """The agent was lost."""
+    return offer_failed(fact.contact_id, fact.offer_id, ReturnReason.AGENT_LOST)
+
+
+def offer_failed(contact_id: str, offer_id: str, reason: ReturnReason) -> ObserveOfferFailed:
+    """The offer came to nothing."""
+    return ObserveOfferFailed(
+        contact_id=ContactId(contact_id), offer_id=OfferId(offer_id), reason=reason
+    )
+
+
+def on_agent_finished_wrap_up(fact: AgentFinishedWrapUp) -> Command:
+    """Nothing is left to do for the contact."""
+    return ObserveWrapUpFinished(
+        contact_id=ContactId(fact.contact_id),
+        offer_id=OfferId(fact.offer_id),
+        wrap_up_ms=fact.wrap_up_ms,
+    )
+
+
+OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command]]] = {
+    "huntgroup.routing.queue.configured.v1": on_queue_configured,
+    "huntgroup.routing.offer.created.v1": on_offer_created,
+    "huntgroup.routing.offer.accepted.v1": on_offer_accepted,
+    "huntgroup.routing.offer.rejected.v1": on_offer_rejected,
+    "huntgroup.routing.offer.expired.v1": on_offer_expired,
+    "huntgroup.routing.offer.rescinded.v1": on_offer_rescinded,
+    "huntgroup.agent-state.agent.finished-wrap-up.v1": on_agent_finished_wrap_up,
+}
+"""By public type. `offer.canceled` is not here: an offer is canceled because this service said the customer left."""
