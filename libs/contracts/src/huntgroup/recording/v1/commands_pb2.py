@@ -27,7 +27,7 @@ from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_opt
 from huntgroup.recording.v1 import events_pb2 as huntgroup_dot_recording_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huntgroup/recording/v1/commands.proto\x12\x16huntgroup.recording.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/recording/v1/events.proto\"\xc3\x01\n\x19SetRecordingPolicyRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12;\n\x04mode\x18\x03 \x01(\x0e\x32%.huntgroup.recording.v1.RecordingModeB\x06\x92\xb2\x19\x02\x08\x01\"J\n\x1aSetRecordingPolicyResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x84\x01\n\x15PauseRecordingRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"F\n\x16PauseRecordingResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x85\x01\n\x16ResumeRecordingRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"G\n\x17ResumeRecordingResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x89\x01\n\x12IngestAudioRequest\x12\x33\n\x05hello\x18\x01 \x01(\x0b\x32\".huntgroup.recording.v1.AudioHelloH\x00\x12\x33\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\".huntgroup.recording.v1.AudioChunkH\x00\x42\t\n\x07message\"~\n\nAudioHello\x12\x19\n\x06\x64omain\x18\x01 \x01(\tB\t\x92\xb2\x19\x05\x08\x01\x10\x80\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12%\n\x0esample_rate_hz\x18\x03 \x01(\x05\x42\r\x92\xb2\x19\t\x08\x01 \xc0>(\x80\xf7\x02\"@\n\nAudioChunk\x12\x11\n\toffset_ms\x18\x01 \x01(\x03\x12\x10\n\x08\x63ustomer\x18\x02 \x01(\x0c\x12\r\n\x05\x61gent\x18\x03 \x01(\x0c\"@\n\x13IngestAudioResponse\x12\x14\n\x0crecording_id\x18\x01 \x01(\t\x12\x13\n\x0breceived_ms\x18\x02 \x01(\x03\"`\n\x13GetRecordingRequest\x12\x19\n\x06\x64omain\x18\x01 \x01(\tB\t\x92\xb2\x19\x05\x08\x01\x10\x80\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xc4\x01\n\rRecordingView\x12\x14\n\x0crecording_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x14\n\x0clength_bytes\x18\x05 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12-\n\x04gaps\x18\x08 \x03(\x0b\x32\x1f.huntgroup.recording.v1.GapView\"\\\n\x07GapView\x12\x0f\n\x07\x66rom_ms\x18\x01 \x01(\x03\x12\r\n\x05to_ms\x18\x02 \x01(\x03\x12\x31\n\x06reason\x18\x03 \x01(\x0e\x32!.huntgroup.recording.v1.GapReason\"P\n\x14GetRecordingResponse\x12\x38\n\trecording\x18\x01 \x01(\x0b\x32%.huntgroup.recording.v1.RecordingView\"b\n\x15\x46\x65tchRecordingRequest\x12\x19\n\x06\x64omain\x18\x01 \x01(\tB\t\x92\xb2\x19\x05\x08\x01\x10\x80\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"&\n\x16\x46\x65tchRecordingResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huntgroup/recording/v1/commands.proto\x12\x16huntgroup.recording.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/recording/v1/events.proto\"\xc3\x01\n\x19SetRecordingPolicyRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12;\n\x04mode\x18\x03 \x01(\x0e\x32%.huntgroup.recording.v1.RecordingModeB\x06\x92\xb2\x19\x02\x08\x01\"J\n\x1aSetRecordingPolicyResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x84\x01\n\x15PauseRecordingRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"F\n\x16PauseRecordingResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x85\x01\n\x16ResumeRecordingRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"G\n\x17ResumeRecordingResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x89\x01\n\x12IngestAudioRequest\x12\x33\n\x05hello\x18\x01 \x01(\x0b\x32\".huntgroup.recording.v1.AudioHelloH\x00\x12\x33\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\".huntgroup.recording.v1.AudioChunkH\x00\x42\t\n\x07message\"\xbb\x01\n\nAudioHello\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12%\n\x0esample_rate_hz\x18\x03 \x01(\x05\x42\r\x92\xb2\x19\t\x08\x01 \xc0>(\x80\xf7\x02\"@\n\nAudioChunk\x12\x11\n\toffset_ms\x18\x01 \x01(\x03\x12\x10\n\x08\x63ustomer\x18\x02 \x01(\x0c\x12\r\n\x05\x61gent\x18\x03 \x01(\x0c\"@\n\x13IngestAudioResponse\x12\x14\n\x0crecording_id\x18\x01 \x01(\t\x12\x13\n\x0breceived_ms\x18\x02 \x01(\x03\"\x9d\x01\n\x13GetRecordingRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xc4\x01\n\rRecordingView\x12\x14\n\x0crecording_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x14\n\x0clength_bytes\x18\x05 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12-\n\x04gaps\x18\x08 \x03(\x0b\x32\x1f.huntgroup.recording.v1.GapView\"\\\n\x07GapView\x12\x0f\n\x07\x66rom_ms\x18\x01 \x01(\x03\x12\r\n\x05to_ms\x18\x02 \x01(\x03\x12\x31\n\x06reason\x18\x03 \x01(\x0e\x32!.huntgroup.recording.v1.GapReason\"P\n\x14GetRecordingResponse\x12\x38\n\trecording\x18\x01 \x01(\x0b\x32%.huntgroup.recording.v1.RecordingView\"\x9f\x01\n\x15\x46\x65tchRecordingRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"&\n\x16\x46\x65tchRecordingResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,17 +49,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESUMERECORDINGREQUEST'].fields_by_name['contact_id']._loaded_options = None
   _globals['_RESUMERECORDINGREQUEST'].fields_by_name['contact_id']._serialized_options = b'\222\262\031\026\010\001\020@2\020[A-Za-z0-9._:-]+'
   _globals['_AUDIOHELLO'].fields_by_name['domain']._loaded_options = None
-  _globals['_AUDIOHELLO'].fields_by_name['domain']._serialized_options = b'\222\262\031\005\010\001\020\200\001'
+  _globals['_AUDIOHELLO'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_AUDIOHELLO'].fields_by_name['contact_id']._loaded_options = None
   _globals['_AUDIOHELLO'].fields_by_name['contact_id']._serialized_options = b'\222\262\031\026\010\001\020@2\020[A-Za-z0-9._:-]+'
   _globals['_AUDIOHELLO'].fields_by_name['sample_rate_hz']._loaded_options = None
   _globals['_AUDIOHELLO'].fields_by_name['sample_rate_hz']._serialized_options = b'\222\262\031\t\010\001 \300>(\200\367\002'
   _globals['_GETRECORDINGREQUEST'].fields_by_name['domain']._loaded_options = None
-  _globals['_GETRECORDINGREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031\005\010\001\020\200\001'
+  _globals['_GETRECORDINGREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_GETRECORDINGREQUEST'].fields_by_name['contact_id']._loaded_options = None
   _globals['_GETRECORDINGREQUEST'].fields_by_name['contact_id']._serialized_options = b'\222\262\031\026\010\001\020@2\020[A-Za-z0-9._:-]+'
   _globals['_FETCHRECORDINGREQUEST'].fields_by_name['domain']._loaded_options = None
-  _globals['_FETCHRECORDINGREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031\005\010\001\020\200\001'
+  _globals['_FETCHRECORDINGREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_FETCHRECORDINGREQUEST'].fields_by_name['contact_id']._loaded_options = None
   _globals['_FETCHRECORDINGREQUEST'].fields_by_name['contact_id']._serialized_options = b'\222\262\031\026\010\001\020@2\020[A-Za-z0-9._:-]+'
   _globals['_SETRECORDINGPOLICYREQUEST']._serialized_start=172
@@ -76,22 +76,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESUMERECORDINGRESPONSE']._serialized_end=859
   _globals['_INGESTAUDIOREQUEST']._serialized_start=862
   _globals['_INGESTAUDIOREQUEST']._serialized_end=999
-  _globals['_AUDIOHELLO']._serialized_start=1001
-  _globals['_AUDIOHELLO']._serialized_end=1127
-  _globals['_AUDIOCHUNK']._serialized_start=1129
-  _globals['_AUDIOCHUNK']._serialized_end=1193
-  _globals['_INGESTAUDIORESPONSE']._serialized_start=1195
-  _globals['_INGESTAUDIORESPONSE']._serialized_end=1259
-  _globals['_GETRECORDINGREQUEST']._serialized_start=1261
-  _globals['_GETRECORDINGREQUEST']._serialized_end=1357
-  _globals['_RECORDINGVIEW']._serialized_start=1360
-  _globals['_RECORDINGVIEW']._serialized_end=1556
-  _globals['_GAPVIEW']._serialized_start=1558
-  _globals['_GAPVIEW']._serialized_end=1650
-  _globals['_GETRECORDINGRESPONSE']._serialized_start=1652
-  _globals['_GETRECORDINGRESPONSE']._serialized_end=1732
-  _globals['_FETCHRECORDINGREQUEST']._serialized_start=1734
-  _globals['_FETCHRECORDINGREQUEST']._serialized_end=1832
-  _globals['_FETCHRECORDINGRESPONSE']._serialized_start=1834
-  _globals['_FETCHRECORDINGRESPONSE']._serialized_end=1872
+  _globals['_AUDIOHELLO']._serialized_start=1002
+  _globals['_AUDIOHELLO']._serialized_end=1189
+  _globals['_AUDIOCHUNK']._serialized_start=1191
+  _globals['_AUDIOCHUNK']._serialized_end=1255
+  _globals['_INGESTAUDIORESPONSE']._serialized_start=1257
+  _globals['_INGESTAUDIORESPONSE']._serialized_end=1321
+  _globals['_GETRECORDINGREQUEST']._serialized_start=1324
+  _globals['_GETRECORDINGREQUEST']._serialized_end=1481
+  _globals['_RECORDINGVIEW']._serialized_start=1484
+  _globals['_RECORDINGVIEW']._serialized_end=1680
+  _globals['_GAPVIEW']._serialized_start=1682
+  _globals['_GAPVIEW']._serialized_end=1774
+  _globals['_GETRECORDINGRESPONSE']._serialized_start=1776
+  _globals['_GETRECORDINGRESPONSE']._serialized_end=1856
+  _globals['_FETCHRECORDINGREQUEST']._serialized_start=1859
+  _globals['_FETCHRECORDINGREQUEST']._serialized_end=2018
+  _globals['_FETCHRECORDINGRESPONSE']._serialized_start=2020
+  _globals['_FETCHRECORDINGRESPONSE']._serialized_end=2058
 # @@protoc_insertion_point(module_scope)

@@ -241,12 +241,15 @@ Global___AudioChunk: _TypeAlias = AudioChunk  # noqa: Y015
 
 @_typing.final
 class IngestAudioResponse(_message.Message):
+    """Sent when the client closes its side, or when the recording is over before that."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     RECORDING_ID_FIELD_NUMBER: _builtins.int
     RECEIVED_MS_FIELD_NUMBER: _builtins.int
     recording_id: _builtins.str
     received_ms: _builtins.int
+    """The length of the audio that this stream carried."""
     def __init__(
         self,
         *,
