@@ -106,7 +106,7 @@ class Agent:
     async def _desktop(self) -> None:
         """Keep the stream open until the connection is lost on purpose or the agent signs off; reconnect otherwise."""
         self._connected = True
-        while self._connected:
+        while self._is_connected():
             answers: asyncio.Queue[pb.OpenDesktopRequest] = asyncio.Queue(maxsize=100)
             hello = pb.DesktopHello(domain=self._api.domain, agent_id=self.agent_id)
             answers.put_nowait(pb.OpenDesktopRequest(hello=hello))
@@ -116,12 +116,15 @@ class Agent:
                     for event in message.events:
                         self._on_event(event, answers)
                     self.messages_received += 1
-                    if not self._connected:
+                    if not self._is_connected():
                         return
             except grpc.aio.AioRpcError:
                 await self._api.timeline.sleep(SECOND_MS)
             finally:
                 stream.cancel()
+
+    def _is_connected(self) -> bool:
+        return self._connected
 
     async def _requests(
         self, answers: "asyncio.Queue[pb.OpenDesktopRequest]"
@@ -149,6 +152,8 @@ class Agent:
                 if event.agent.state == "NOT_RESPONDING" != self._state:
                     self._spawn(self._come_back())
                 self._state = event.agent.state
+            case _:
+                pass  # the stream ends next
 
     def _spawn(self, work: Any) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(work)

@@ -51,17 +51,21 @@ SERVICE_SIGMA = 0.8
 PATIENCE_MEAN_MS = 6 * MINUTE_MS
 
 
+HELD_SHARE = 0.12
+HANG_UP_SHARE = 0.7
+
+
 def plan_caller(chance: random.Random) -> CallerPlan:
     """Draw one caller."""
     mu = math.log(SERVICE_MEAN_MS) - SERVICE_SIGMA**2 / 2
     service_ms = max(5 * SECOND_MS, chance.lognormvariate(mu, SERVICE_SIGMA))
-    held = chance.random() < 0.12 and service_ms > MINUTE_MS
+    held = chance.random() < HELD_SHARE and service_ms > MINUTE_MS
     return CallerPlan(
         queue=chance.choices(QUEUES, [queue.share for queue in QUEUES])[0],
         patience_ms=chance.expovariate(1 / PATIENCE_MEAN_MS),
         service_ms=service_ms,
         hold_ms=chance.uniform(10, 40) * SECOND_MS if held else 0.0,
-        hangs_up=chance.random() < 0.7,
+        hangs_up=chance.random() < HANG_UP_SHARE,
     )
 
 

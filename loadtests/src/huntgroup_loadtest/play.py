@@ -1,4 +1,4 @@
-"""Plays a day of calls against the public API: sets up the queues, lets callers and agents loose, returns the report."""
+"""Plays a day of calls against the public API: sets up queues, lets callers and agents loose, reports."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ from huntgroup.recording.v1 import commands_pb2 as recording_pb
 from huntgroup.recording.v1.events_pb2 import RECORDING_MODE_ALL, RECORDING_MODE_OFF
 from huntgroup.reporting.v1 import commands_pb2 as reporting_pb
 from huntgroup.routing.v1 import commands_pb2 as routing_pb
-from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE
+from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE
 from huntgroup_loadtest.agents import Agent
 from huntgroup_loadtest.api import Api
 from huntgroup_loadtest.arrivals import HOUR_MS, Day

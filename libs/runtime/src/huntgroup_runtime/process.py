@@ -16,7 +16,7 @@ import uvloop
 from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.port import Log, LogUnavailableError
 from huntgroup_eventlog.snapshots import SnapshotStore
-from huntgroup_runtime.clock import Clock, SystemClock
+from huntgroup_runtime.clock import Activity, Clock, SystemClock
 from huntgroup_runtime.exposition import Exposition
 from huntgroup_runtime.health import HealthServer
 from huntgroup_runtime.journals import ServiceJournals
@@ -63,6 +63,8 @@ class Process:
         self.log = log
         self.snapshots = snapshots
         self.clock: Clock = clock or SystemClock()
+        self.activity = Activity()
+        """Work outside the journals that a virtual clock must wait for."""
         self.telemetry = telemetry or Telemetry.of(name, settings)
         self._server = RpcServer(settings, self.telemetry)
         self.address = settings.grpc_advertised or self._server.address
@@ -92,6 +94,11 @@ class Process:
     def http_address(self) -> str:
         """Where /livez, /readyz and /metrics are, `host:port`; known after `start`."""
         return self._http.address
+
+    @property
+    def journals(self) -> list[ServiceJournals]:
+        """The journals of all services in this process."""
+        return list(self._journals.values())
 
     def add_journals(self, application: Application) -> ServiceJournals:
         """Own and follow the journal of one service in this process; before `start`."""

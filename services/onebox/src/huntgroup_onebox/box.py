@@ -1,0 +1,73 @@
+"""All five services in one process, on one log: the demo, the developer's laptop, the cheapest end-to-end test."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from huntgroup_eventlog.adapters.embedded import EmbeddedLog
+from huntgroup_eventlog.port import Log
+from huntgroup_eventlog.snapshots import ObjectSnapshotStore
+from huntgroup_runtime.clock import Clock, SystemClock
+from huntgroup_runtime.journals import all_idle
+from huntgroup_runtime.process import Process, Wire
+from huntgroup_runtime.settings import RuntimeSettings, load_settings
+
+SERVICES = {
+    "session": "huntgroup_session",
+    "agent-state": "huntgroup_agent_state",
+    "routing": "huntgroup_routing",
+    "recording": "huntgroup_recording",
+    "reporting": "huntgroup_reporting",
+}
+"""Each service's name, as in topics, and its package."""
+
+
+def wire_of(service: str) -> Wire:
+    """Return the `wire` function of a service."""
+    wire: Wire = import_module(f"{SERVICES[service]}.wiring").wire
+    return wire
+
+
+def box_settings(**overrides: Any) -> RuntimeSettings:
+    """Return settings for one process that owns everything: no standby, so no heartbeats and no waiting."""
+    alone = {"heartbeat_ms": 0, "takeover_after_ms": 0, "log_partitions": 4}
+    return load_settings(RuntimeSettings, **(alone | overrides))
+
+
+class Box:
+    """The five services on one log; `start` returns when all of them serve."""
+
+    def __init__(
+        self, settings: RuntimeSettings, log: Log, snapshots: ObjectSnapshotStore, clock: Clock
+    ) -> None:
+        self.process = Process("onebox", settings, log=log, snapshots=snapshots, clock=clock)
+        self.log = log
+
+    @classmethod
+    def in_directory(
+        cls, directory: Path, *, clock: Clock | None = None, **overrides: Any
+    ) -> "Box":
+        """Keep the log, its snapshots and the recordings in `directory`; raises `LogUnavailableError`."""
+        settings = box_settings(log_url=f"embedded://{directory}", **overrides)
+        log = EmbeddedLog(directory, settings.log_partitions, settings.log_durability)
+        snapshots = ObjectSnapshotStore.from_url((directory / "snapshots").absolute().as_uri())
+        return cls(settings, log, snapshots, clock or SystemClock())
+
+    @property
+    def address(self) -> str:
+        """Where all five services serve gRPC, `host:port`."""
+        return self.process.address
+
+    async def wire(self) -> None:
+        """Add the five services to the process."""
+        for service in SERVICES:
+            await wire_of(service)(self.process)
+
+    async def stop(self) -> None:
+        """Drain, hand over, and close the log."""
+        await self.process.stop()
+        await self.log.close()
+
+    def idle(self) -> bool:
+        """Return whether nothing is under way in any service; for a virtual clock."""
+        return self.process.activity.under_way == 0 and all_idle(self.process.journals)
