@@ -1,0 +1,106 @@
+"""Which facts of other services are taken in, and as what."""
+
+from dataclasses import replace
+from typing import Any, get_type_hints
+
+import pytest
+from google.protobuf.message import Message
+
+from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp, AgentReleased
+from huntgroup.event.v1.options_pb2 import event_type
+from huntgroup.routing.v1.events_pb2 import (
+    OfferAccepted,
+    OfferCanceled,
+    OfferCreated,
+    OfferExpired,
+    OfferRejected,
+    OfferRescinded,
+    QueueConfigured,
+)
+from huntgroup_contracts.registry import event_class, service_of
+from huntgroup_eventlog.application import ForeignEvent
+from huntgroup_session.app.reactions import OBSERVATIONS, SessionReactions
+from huntgroup_session.core.messages import (
+    Command,
+    ObserveOfferAccepted,
+    ObserveOfferCreated,
+    ObserveOfferFailed,
+    ObserveQueueConfigured,
+    ObserveWrapUpFinished,
+)
+from huntgroup_session.core.values import AgentId, ContactId, OfferId, QueueId, ReturnReason
+
+ADA, FIRST, GRACE = ContactId("ada"), OfferId("ada.1"), AgentId("grace")
+OFFER: dict[str, Any] = {"contact_id": ADA, "offer_id": FIRST, "agent_id": GRACE}
+
+
+def foreign(message: Message) -> ForeignEvent:
+    type_ = message.DESCRIPTOR.GetOptions().Extensions[event_type]
+    return ForeignEvent(
+        service=service_of(type_),
+        domain="acme/emea",
+        type=type_,
+        payload=message.SerializeToString(),
+        at_ms=1_000,
+        sequence=1,
+        event_id="hash-0",
+        traceparent="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fact", "command"),
+    [
+        (
+            QueueConfigured(queue_id="sales", waiting_max=7),
+            ObserveQueueConfigured(queue_id=QueueId("sales"), waiting_max=7),
+        ),
+        (
+            OfferCreated(**OFFER),
+            ObserveOfferCreated(contact_id=ADA, offer_id=FIRST, agent_id=GRACE),
+        ),
+        (
+            OfferAccepted(**OFFER),
+            ObserveOfferAccepted(contact_id=ADA, offer_id=FIRST, agent_id=GRACE),
+        ),
+        (
+            OfferRejected(**OFFER),
+            ObserveOfferFailed(contact_id=ADA, offer_id=FIRST, reason=ReturnReason.REJECTED),
+        ),
+        (
+            OfferExpired(**OFFER),
+            ObserveOfferFailed(contact_id=ADA, offer_id=FIRST, reason=ReturnReason.EXPIRED),
+        ),
+        (
+            OfferRescinded(**OFFER),
+            ObserveOfferFailed(contact_id=ADA, offer_id=FIRST, reason=ReturnReason.AGENT_LOST),
+        ),
+        (
+            AgentFinishedWrapUp(**OFFER, wrap_up_ms=15_000),
+            ObserveWrapUpFinished(contact_id=ADA, offer_id=FIRST, wrap_up_ms=15_000),
+        ),
+    ],
+)
+def test_a_fact_that_concerns_a_contact_is_told_to_the_core(
+    fact: Message, command: Command
+) -> None:
+    assert SessionReactions().react(foreign(fact)) == command
+
+
+@pytest.mark.parametrize("fact", [OfferCanceled(**OFFER), AgentReleased(**OFFER)])
+def test_other_facts_are_of_no_concern(fact: Message) -> None:
+    assert SessionReactions().react(foreign(fact)) is None
+
+
+def test_a_fact_that_cannot_be_read_is_not_guessed() -> None:
+    damaged = replace(foreign(OfferCreated(**OFFER)), payload=b"\xff")
+    with pytest.raises(ValueError, match=r"huntgroup\.routing\.offer\.created\.v1 hash-0"):
+        SessionReactions().react(damaged)
+
+
+@pytest.mark.parametrize("type_", OBSERVATIONS)
+def test_every_type_in_the_table_is_a_source_s_and_its_function_takes_that_message(
+    type_: str,
+) -> None:
+    assert service_of(type_) in SessionReactions.sources
+    assert get_type_hints(OBSERVATIONS[type_])["fact"] is event_class(type_)
