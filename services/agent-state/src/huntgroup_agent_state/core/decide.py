@@ -146,7 +146,9 @@ def _sign_off(agent: Agent | None, reason: SignOffReason, at_ms: int) -> Events:
 def _set_presence(state: State, command: SetPresence, at_ms: int) -> Events | Refused:
     agent = state.agents.get(command.agent_id)
     if agent is None or not agent.signed_on:
-        return _not_signed_on(command.agent_id)
+        return Refused(
+            reason=Reason.NOT_SIGNED_ON, detail=f"agent_id {command.agent_id!r} is not signed on"
+        )
     ready = command.presence is Presence.READY
     if not ready and not command.reason:
         return Refused(
@@ -395,7 +397,3 @@ def _busy(slot: Slot, at_ms: int) -> AgentBecameBusy:
     return AgentBecameBusy(
         at_ms=at_ms, agent_id=slot.agent_id, offer_id=slot.offer_id, contact_id=slot.contact_id
     )
-
-
-def _not_signed_on(agent_id: AgentId) -> Refused:
-    return Refused(reason=Reason.NOT_SIGNED_ON, detail=f"agent_id {agent_id!r} is not signed on")

@@ -1,0 +1,1 @@
+"""gRPC: commands, queries and the streams of agent desktops."""

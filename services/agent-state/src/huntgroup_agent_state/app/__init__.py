@@ -1,0 +1,1 @@
+"""What agent state takes in from others, answers, and does on its own."""
