@@ -44,7 +44,7 @@ $(LINKED): pyproject.toml $(LOCKED)
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --no-index -e .
 	@rm -f .venv/.linked-* && touch $@
 
-demo: setup ## Run a scripted busy minute in one process
+demo: setup ## Play a day of calls in one process and audit it
 	@$(HUNTGROUP) demo $(ARGS)
 
 test: setup ## The whole gate: lint, types, arch, contracts, every test
@@ -132,10 +132,10 @@ verify: setup ## Audit a journal: claims, chain, snapshots
 events: setup ## Print public events as they come
 	@$(HUNTGROUP) events $(ARGS)
 
-cluster: setup ## All services as processes on a local Kafka
+cluster: setup ## Real Kafka and ten service processes, without Docker
 	@$(HUNTGROUP) cluster $(ARGS)
 
-up: setup ## docker compose up
+up: setup ## The same by docker compose, with PostgreSQL, collector, Prometheus, Jaeger
 	@$(COMPOSE) up --detach $(ARGS)
 
 down: setup ## docker compose down

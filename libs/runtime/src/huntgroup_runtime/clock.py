@@ -6,6 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+QUIET_TURNS = 4
+BUSY_PAUSE_S = 0.0002
+NOBODY_WAITS_PAUSE_S = 0.001
+
 
 class Clock(Protocol):
     """Where a process gets the time from and waits on it. Milliseconds since the epoch, UTC."""
@@ -89,11 +93,14 @@ class VirtualClock:
         Ends only by cancellation.
         """
         started, origin_ms = time.monotonic(), self._now_ms
+        quiet_turns = 0
         while True:
-            await asyncio.sleep(0)
-            if not idle():
-                await asyncio.sleep(0.0002)
+            # A task that was just woken says what it does only when it runs: nothing may stir for some turns.
+            quiet_turns = quiet_turns + 1 if idle() else 0
+            if quiet_turns < QUIET_TURNS:
+                await asyncio.sleep(0 if quiet_turns else BUSY_PAUSE_S)
                 continue
+            quiet_turns = 0
             if speed_max > 0:
                 ahead_s = (self._now_ms - origin_ms) / 1_000 / speed_max - (
                     time.monotonic() - started
@@ -102,4 +109,4 @@ class VirtualClock:
                     await asyncio.sleep(ahead_s)
                     continue
             if not self.jump():
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(NOBODY_WAITS_PAUSE_S)

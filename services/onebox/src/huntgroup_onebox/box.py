@@ -1,10 +1,12 @@
 """All five services in one process, on one log: the demo, the developer's laptop, the cheapest end-to-end test."""
 
+import asyncio
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from huntgroup_eventlog.adapters.embedded import EmbeddedLog
+from huntgroup_eventlog.journal.replica import Role
 from huntgroup_eventlog.port import Log
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_runtime.clock import Clock, SystemClock
@@ -62,6 +64,16 @@ class Box:
         """Add the five services to the process."""
         for service in SERVICES:
             await wire_of(service)(self.process)
+
+    async def ready(self, within_s: float) -> None:
+        """Return when every partition of every service is owned here; raises `TimeoutError`."""
+        async with asyncio.timeout(within_s):
+            while not all(  # noqa: ASYNC110 - ownership is no event of one partition
+                owner.replica.role is Role.OWNING
+                for journals in self.process.journals
+                for owner in journals.partitions
+            ):
+                await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
         """Drain, hand over, and close the log."""
