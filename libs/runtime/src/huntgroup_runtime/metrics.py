@@ -154,14 +154,16 @@ class Metrics:
 
     def counter(self, name: MetricName, attributes: Attributes | None = None) -> Counter:
         """Return the counter of `name` with `attributes`: the same one for the same words."""
+        assert METRICS[name].kind == "counter", f"{name} is a {METRICS[name].kind}"
         found = self._find(name, attributes or {}, Counter)
-        assert isinstance(found, Counter), f"{name} is a {METRICS[name].kind}"
+        assert isinstance(found, Counter)
         return found
 
     def gauge(self, name: MetricName, attributes: Attributes | None = None) -> Gauge:
         """Return the gauge of `name` with `attributes`: the same one for the same words."""
+        assert METRICS[name].kind == "gauge", f"{name} is a {METRICS[name].kind}"
         found = self._find(name, attributes or {}, Gauge)
-        assert isinstance(found, Gauge), f"{name} is a {METRICS[name].kind}"
+        assert isinstance(found, Gauge)
         return found
 
     def histogram(self, name: MetricName) -> Histogram:

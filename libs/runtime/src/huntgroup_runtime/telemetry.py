@@ -32,7 +32,9 @@ from huntgroup_runtime.metrics import (
 )
 from huntgroup_runtime.settings import RuntimeSettings
 
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT: Final = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
 _CURRENT: Final[ContextVar[str]] = ContextVar("huntgroup_traceparent", default="")
 
 SERVER_ERRORS: Final = frozenset(

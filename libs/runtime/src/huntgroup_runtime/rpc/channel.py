@@ -19,15 +19,12 @@ PEER_OPTIONS: Final[Options] = (
 )
 
 
-def server_options(
-    *, message_bytes_max: int, concurrent_rpcs_max: int, connection_ms_max: int
-) -> Options:
+def server_options(*, message_bytes_max: int, connection_ms_max: int) -> Options:
     """Return the options of a server; connections are renewed after `connection_ms_max` so that load can spread."""
     return (
         *message_limits(message_bytes_max),
         # Without it two processes may share a port unnoticed.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_concurrent_streams", concurrent_rpcs_max),
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),

@@ -1,6 +1,6 @@
 """A refused call, the same on both sides of the wire: raised by a handler, sent, and raised at the caller."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import grpc
@@ -101,8 +101,15 @@ def to_status(error: RpcRefusedError, domain: str) -> grpc.Status:
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> RpcRefusedError:
     """Return what a call was refused with; without a rich status, code and message only."""
-    refused = RpcRefusedError(error.code(), "", error.details() or "")
-    for key, value in error.trailing_metadata() or ():
+    return refused_with(error.code(), error.details() or "", error.trailing_metadata() or ())
+
+
+def refused_with(
+    status: grpc.StatusCode, detail: str, trailing: Iterable[tuple[str, str | bytes]]
+) -> RpcRefusedError:
+    """Return the refusal that a status, its message and its trailing metadata say."""
+    refused = RpcRefusedError(status, "", detail)
+    for key, value in trailing:
         if key == DETAILS_KEY and isinstance(value, bytes):
             _read_details(refused, value)
     return refused

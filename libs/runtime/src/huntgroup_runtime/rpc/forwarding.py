@@ -10,6 +10,7 @@ import grpc
 
 from huntgroup_eventlog.application import OverloadedError
 from huntgroup_runtime.rpc.channel import PEER_OPTIONS, message_limits
+from huntgroup_runtime.rpc.errors import RpcRefusedError, from_rpc_error, refused_with
 from huntgroup_runtime.rpc.guard import TRACEPARENT, Context
 from huntgroup_runtime.telemetry import Telemetry
 
@@ -92,7 +93,7 @@ class Peers:
         """Join the caller of `context` to the stream `method` at `address` until it ends.
 
         On the wire a single message is a stream of one, so this serves all three kinds of streams. Raises
-        `StreamNotTakenError` (try again), `grpc.aio.AioRpcError` or `OverloadedError`.
+        `StreamNotTakenError` (try again), `RpcRefusedError` with what the owner said, or `OverloadedError`.
         """
         with self._using(address) as peer:
             callable_ = peer.stream.get(method)
@@ -105,6 +106,9 @@ class Peers:
                     await _join(call, first, rest, context)
                 except grpc.aio.AioRpcError as error:
                     span.finish(error.code())
+                    raise from_rpc_error(error) from None
+                except RpcRefusedError as error:
+                    span.finish(error.status)
                     raise
                 except StreamNotTakenError:
                     span.finish(grpc.StatusCode.UNAVAILABLE)
@@ -175,13 +179,7 @@ async def _join(
     rest: AsyncIterator[bytes],
     context: Context,
 ) -> None:
-    try:
-        await call.write(first)
-        taken = SERVED in (await call.initial_metadata() or ())
-    except asyncio.InvalidStateError:  # it ended while the first message was on its way
-        taken = False
-    if not taken:
-        raise StreamNotTakenError
+    await _until_taken(call, first)
     await context.send_initial_metadata(((SERVED, "forwarded"),))
     pump = asyncio.create_task(_pump(rest, call))
     try:
@@ -191,6 +189,20 @@ async def _join(
     finally:
         pump.cancel()
         await asyncio.wait([pump])
+
+
+async def _until_taken(call: "grpc.aio.StreamStreamCall[bytes, bytes]", first: bytes) -> None:
+    try:
+        await call.write(first)
+        if SERVED in (await call.initial_metadata() or ()):
+            return
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        pass  # it ended while the first message was on its way
+    if await call.code() is grpc.StatusCode.UNAVAILABLE:
+        raise StreamNotTakenError
+    raise refused_with(
+        await call.code(), await call.details() or "", await call.trailing_metadata() or ()
+    )
 
 
 async def _pump(

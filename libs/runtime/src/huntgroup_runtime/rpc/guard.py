@@ -101,7 +101,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
                     async with timeout or nullcontext():
                         await run(request, context)
                 except BaseException as error:
-                    await self._fail(error, method, context, call)
+                    await self._fail(_own_timeout(error, timeout), method, context, call)
                     raise
                 finally:
                     self._streams.discard(task)

@@ -117,8 +117,6 @@ class OwnerRouter:
                     )
                 except StreamNotTakenError:
                     pass
-                except grpc.aio.AioRpcError as error:
-                    raise from_rpc_error(error) from None
                 else:
                     return
             if hops > 0 or not await pauses.next():

@@ -1,6 +1,8 @@
 """The gRPC server of a process: bounded, with health and reflection, and an orderly end."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -11,6 +13,9 @@ from huntgroup_runtime.rpc.deadline import CallLimits
 from huntgroup_runtime.rpc.guard import CallGuard
 from huntgroup_runtime.settings import RuntimeSettings, SettingsError
 from huntgroup_runtime.telemetry import Telemetry
+
+HEALTH_TOLD_S: Final = 0.05
+"""Between NOT_SERVING and the end of streams: the watchers of the health service learn why."""
 
 Register = Callable[[grpc.aio.Server], None]
 """Adds the handlers of one service to a server, as the generated `add_…Servicer_to_server` does."""
@@ -31,7 +36,6 @@ class RpcServer:
             options=list(
                 server_options(
                     message_bytes_max=settings.grpc_message_bytes_max,
-                    concurrent_rpcs_max=settings.grpc_concurrent_rpcs_max,
                     connection_ms_max=settings.grpc_stream_ms_max,
                 )
             ),
@@ -71,6 +75,7 @@ class RpcServer:
         What has not ended then is cancelled.
         """
         await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(HEALTH_TOLD_S)
         self._guard.end_streams()
         await self._server.stop(self._settings.drain_ms / 1_000)
 
