@@ -7,6 +7,12 @@ is so already. Facts of others are never refused: one that no longer matters yie
 from typing import assert_never
 
 from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS, due
+from huntgroup_session.core.eligibility import (
+    refuse,
+    refuse_queue,
+    refuse_start,
+    refuse_unknown,
+)
 from huntgroup_session.core.messages import (
     Command,
     CompleteContact,
@@ -33,7 +39,6 @@ from huntgroup_session.core.messages import (
     PassTime,
     QueueContact,
     QueueLearned,
-    Reason,
     Refused,
     RetrieveContact,
     StartContact,
@@ -58,12 +63,9 @@ from huntgroup_session.core.values import (
     ConversationId,
     DisconnectReason,
     InitiationMethod,
-    QueueId,
 )
 
 Decision = tuple[Event, ...] | Refused
-AgentCommand = EndContact | HoldContact | RetrieveContact
-ContactCommand = AgentCommand | QueueContact | HangUpContact | CompleteContact
 
 
 def decide(state: State, command: Command, at_ms: int) -> Decision:
@@ -101,13 +103,6 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
 
 def start_contact(state: State, command: StartContact, at_ms: int) -> Decision:
     """Let a contact in, once; it begins a conversation of its own unless the command names one."""
-    known = state.find(command.contact_id)
-    if known is not None:
-        detail = f"contact_id {known.contact_id!r} is taken: that contact is {known.state}"
-        return Refused(Reason.CONTACT_EXISTS, detail)
-    keys = [attribute.key for attribute in command.attributes]
-    if len(set(keys)) < len(keys):
-        return Refused(Reason.ATTRIBUTE_REPEATED, f"attributes {keys} name a key more than once")
     method = command.initiation_method
     if method is InitiationMethod.UNSPECIFIED:
         method = InitiationMethod.INBOUND
@@ -121,7 +116,7 @@ def start_contact(state: State, command: StartContact, at_ms: int) -> Decision:
         system_endpoint=command.system_endpoint,
         attributes=command.attributes,
     )
-    return (initiated,)
+    return refuse_start(state, command) or (initiated,)
 
 
 def queue_contact(state: State, command: QueueContact, at_ms: int) -> Decision:
@@ -160,9 +155,9 @@ def hang_up_contact(state: State, command: HangUpContact, at_ms: int) -> Decisio
         case Contact(phase=Connected() | OnHold() as talk) as contact:
             return (disconnected(contact, talk, DisconnectReason.CUSTOMER_DISCONNECT, at_ms),)
         case Contact():
-            return ()
+            return ()  # gone already
         case None:
-            return refuse(None, command, "")
+            return refuse_unknown(command.contact_id)
 
 
 def end_contact(state: State, command: EndContact, at_ms: int) -> Decision:
@@ -364,29 +359,3 @@ def completed(
         reason=reason,
         wrap_up_ms=wrap_up_ms,
     )
-
-
-def refuse_queue(state: State, queue_id: QueueId) -> Refused | None:
-    """Return why no contact can be queued there now; None when one can."""
-    queue = state.queues.get(queue_id)
-    if queue is None:
-        detail = f"queue_id {queue_id!r} is not known: it must be configured in routing"
-        return Refused(Reason.QUEUE_UNKNOWN, detail)
-    if queue.waiting >= queue.waiting_max:
-        detail = f"queue_id {queue_id!r} is full: its waiting_max is {queue.waiting_max}"
-        return Refused(Reason.QUEUE_FULL, detail)
-    return None
-
-
-def refuse(contact: Contact | None, command: ContactCommand, rule: str) -> Refused:
-    """Return why a command to this contact is refused: it is not there, talks to another, or `rule` forbids it."""
-    match contact:
-        case None:
-            detail = f"contact_id {command.contact_id!r} is not known, or was over long ago"
-            return Refused(Reason.CONTACT_UNKNOWN, detail)
-        case Contact(phase=Connected() | OnHold()) if isinstance(command, AgentCommand):
-            detail = f"agent_id {command.agent_id!r} is not in contact_id {command.contact_id!r}"
-            return Refused(Reason.WRONG_AGENT, detail)
-        case _:
-            detail = f"contact_id {command.contact_id!r} is {contact.state}: {rule}"
-            return Refused(Reason.WRONG_STATE, detail)
