@@ -1,5 +1,6 @@
 """The log in memory: for simulation and tests, with the faults a real log may show, injected by seed."""
 
+import asyncio
 import bisect
 import random
 from collections import Counter
@@ -233,6 +234,8 @@ class MemoryLog:
             position = self.storage.append_now(topic, partition, record)
         except LogUnavailableError as error:
             raise AppendFailedError(str(error)) from error
+        # The others get a turn, as with every real log: code that never waits would hide its races here.
+        await asyncio.sleep(0)
         if position is None:
             raise AppendFailedError(f"the outcome of an append to {topic}[{partition}] is unknown")
         return position
