@@ -143,9 +143,16 @@ async def test_an_illegal_topic_name_is_refused(log: Log, name: str) -> None:
 async def test_another_number_of_partitions_is_refused(
     log: Log, topic: str, open_log: Callable[[int], Log]
 ) -> None:
+    async def use(partitions: int) -> None:
+        other = open_log(partitions)
+        try:
+            await other.ensure_topics([topic])
+        finally:
+            await other.close()
+
     await log.close()
     with pytest.raises((LogUnavailableError, ValueError), match="partitions"):
-        await open_log(5).ensure_topics([topic])
+        await use(5)
 
 
 async def test_everything_is_there_after_reopening(log: Log, topic: str, reopen: Reopen) -> None:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -129,6 +130,8 @@ def _start_keeper(home: Path, folder: Path) -> str:
 
 def _start_container() -> tuple[Any, str]:
     """Return a started container, or None and why there is none."""
+    if not _engine_listens():
+        return None, "no Docker engine listens"
     try:
         containers = importlib.import_module("testcontainers.community.kafka")
     except ImportError:
@@ -139,3 +142,12 @@ def _start_container() -> tuple[Any, str]:
     except Exception as error:  # noqa: BLE001 - without an engine each version raises something else
         return None, f"no Docker engine answers ({type(error).__name__})"
     return container, ""
+
+
+def _engine_listens() -> bool:
+    """Return whether asking Docker makes sense; its client leaks sockets when there is no engine."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not host.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(host.removeprefix("unix://")) == 0

@@ -168,14 +168,25 @@ class KafkaProducing:
         )
         closing.cancel()
         if not stopping.done():
-            # There is no public way to make a producer forget its batches, and it never does by itself.
-            producer._message_accumulator.fail_all(KafkaError("the producer was thrown away"))  # noqa: SLF001
-            with suppress(Exception):
-                await producer.client.close()
+            await _abandon(producer)
             await asyncio.wait({stopping}, timeout=bound_s)
         stopping.cancel()
         with suppress(Exception, asyncio.CancelledError):
             await stopping
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Make the producer forget its batches, which it would repeat for ever; there is no public way to.
+
+    In this order: the sender takes up nothing new, then what it waits for fails, then its requests do.
+    """
+    sender = producer._sender  # noqa: SLF001
+    sender._txn_manager = None  # noqa: SLF001
+    if sender.sender_task is not None:
+        sender.sender_task.cancel()
+    producer._message_accumulator.fail_all(KafkaError("the producer was thrown away"))  # noqa: SLF001
+    with suppress(Exception):
+        await producer.client.close()
 
 
 def _fail_pending(lane: _Lane, reason: str) -> None:

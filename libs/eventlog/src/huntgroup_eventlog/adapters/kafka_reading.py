@@ -1,5 +1,6 @@
 """Reading one partition of Kafka: one consumer per cursor, assigned and placed by us, in no group."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -51,6 +52,8 @@ class KafkaReader:
         except (KafkaError, OSError) as error:
             await self._consumer.stop()
             raise LogUnavailableError(f"{self._name} cannot be read: {error!r}") from error
+        # Its tasks must have begun: aiokafka cannot stop a consumer before (the stop is taken for a cancellation).
+        await asyncio.sleep(0)
         self._consumer.assign([self._partition])
         self._consumer.seek(self._partition, position)
         self._answered_at = time.monotonic()
