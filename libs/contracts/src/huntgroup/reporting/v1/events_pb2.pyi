@@ -318,12 +318,14 @@ class OfferedContactCounted(_message.Message):
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     INTERVAL_START_MS_FIELD_NUMBER: _builtins.int
     CONTACT_ID_FIELD_NUMBER: _builtins.int
+    ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
     interval_start_ms: _builtins.int
     """The interval the entry belongs to, of the contact's queueing."""
     contact_id: _builtins.str
+    enqueued_at_ms: _builtins.int
     def __init__(
         self,
         *,
@@ -331,10 +333,11 @@ class OfferedContactCounted(_message.Message):
         queue_id: _builtins.str = ...,
         interval_start_ms: _builtins.int = ...,
         contact_id: _builtins.str = ...,
+        enqueued_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "interval_start_ms", b"interval_start_ms", "queue_id", b"queue_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "interval_start_ms", b"interval_start_ms", "queue_id", b"queue_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -429,6 +432,7 @@ class HandledContactCounted(_message.Message):
     TALK_MS_FIELD_NUMBER: _builtins.int
     HOLD_MS_FIELD_NUMBER: _builtins.int
     WRAP_UP_MS_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -438,6 +442,7 @@ class HandledContactCounted(_message.Message):
     talk_ms: _builtins.int
     hold_ms: _builtins.int
     wrap_up_ms: _builtins.int
+    offer_id: _builtins.str
     def __init__(
         self,
         *,
@@ -448,10 +453,11 @@ class HandledContactCounted(_message.Message):
         talk_ms: _builtins.int = ...,
         hold_ms: _builtins.int = ...,
         wrap_up_ms: _builtins.int = ...,
+        offer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "hold_ms", b"hold_ms", "interval_start_ms", b"interval_start_ms", "queue_id", b"queue_id", "talk_ms", b"talk_ms", "wrap_up_ms", b"wrap_up_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "hold_ms", b"hold_ms", "interval_start_ms", b"interval_start_ms", "offer_id", b"offer_id", "queue_id", b"queue_id", "talk_ms", b"talk_ms", "wrap_up_ms", b"wrap_up_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
