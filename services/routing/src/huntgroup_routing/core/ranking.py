@@ -134,7 +134,8 @@ def offers_to(
 ) -> list[OfferCreated]:
     """Return the offers to an agent who becomes idle, first contacts first, until slots or contacts run out.
 
-    `freed` is the offer whose slot becomes free now; `returned` a contact that comes back to the queue now.
+    `freed` is the offer whose slot becomes free now; `returned` its contact when that still rang, and so put the agent
+    in doubt: nobody in doubt is idle, so they are idle anew on every channel.
     """
     places: list[Place] = []
     for channel in agent.slots:
@@ -142,9 +143,11 @@ def offers_to(
         if free > 0:
             places += _first_places(state, agent, channel, free, returned)
     places.sort()
-    since = {channel: since_ms for channel, (_, since_ms) in agent.idle.items()}
-    if freed in agent.held:
-        since.pop(agent.held[freed], None)
+    since: dict[Channel, int] = {}
+    if returned is None:
+        since.update((channel, since_ms) for channel, (_, since_ms) in agent.idle.items())
+        if freed in agent.held:
+            since.pop(agent.held[freed], None)
     offers = []
     for place in places:
         candidate = candidate_of(state, state.contacts[place[2]])

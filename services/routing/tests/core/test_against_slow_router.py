@@ -1,0 +1,400 @@
+"""Thousands of random events, played to the core and to a slow router that is plain to see right: every offer agrees.
+
+The slow router knows no index, no heap and no cache: it looks at every agent and every contact, each time.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from huntgroup_routing.core import RoutingCore
+from huntgroup_routing.core.invariants import check
+from huntgroup_routing.core.messages import (
+    AcceptOffer,
+    ChannelCapacity,
+    Command,
+    ConfigureQueue,
+    Event,
+    ObserveAgentReleased,
+    ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
+    ObserveAgentStoppedResponding,
+    ObserveAgentWentNotReady,
+    ObserveAgentWentReady,
+    ObserveContactAbandoned,
+    ObserveContactQueued,
+    ObserveOfferTurnedAway,
+    OfferCreated,
+    PassTime,
+    Refused,
+    RejectOffer,
+)
+from huntgroup_routing.core.values import AgentId, Channel, ContactId, OfferId, QueueId, Skill
+
+Outcome = tuple[str, str, int, int, int]
+"""Contact, agent, attempt, idle since (ms), idle agents."""
+
+
+@dataclass(eq=False)
+class SlowContact:
+    contact_id: str
+    queue_id: str
+    channel: Channel
+    skills: frozenset[str]
+    place: tuple[int, int, str]
+    attempts: int = 0
+    ringing: bool = False
+
+
+@dataclass(eq=False)
+class SlowAgent:
+    agent_id: str
+    joined: bool = False
+    ready: bool = False
+    in_doubt: bool = False
+    skills: frozenset[str] = frozenset()
+    slots: dict[Channel, int] = field(default_factory=dict)
+    idle: dict[Channel, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class SlowOffer:
+    offer_id: str
+    contact: SlowContact
+    agent: SlowAgent
+    expires_at_ms: int
+    pending: bool = True
+    held: bool = True
+
+
+@dataclass
+class SlowRouter:
+    queues: dict[str, tuple[frozenset[str], int]] = field(default_factory=dict)
+    contacts: list[SlowContact] = field(default_factory=list)
+    agents: list[SlowAgent] = field(default_factory=list)
+    offers: list[SlowOffer] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    tick: int = 0
+    at_ms: int = 0
+    made: list[Outcome] = field(default_factory=list)
+
+    def tell(self, command: Command, at_ms: int) -> list[Outcome]:
+        self.at_ms, self.made = at_ms, []
+        match command:
+            case ConfigureQueue(queue_id=queue_id, required_skills=skills, ring_timeout_ms=ring):
+                self.queues[queue_id] = (frozenset(skills), ring)
+            case ObserveContactQueued():
+                self.queued(command)
+            case ObserveContactAbandoned(contact_id=contact_id):
+                self.abandoned(contact_id)
+            case AcceptOffer(offer_id=offer_id, agent_id=agent_id):
+                self.answered(offer_id, agent_id, accept=True)
+            case RejectOffer(offer_id=offer_id, agent_id=agent_id):
+                self.answered(offer_id, agent_id, accept=False)
+            case PassTime():
+                self.expired()
+            case _:
+                self.agent_fact(command)
+        return self.made
+
+    def agent_fact(self, command: Command) -> None:
+        match command:
+            case ObserveAgentSignedOn():
+                self.signed_on(command)
+            case ObserveAgentWentReady(agent_id=agent_id):
+                agent = self.agent(agent_id)
+                if agent and agent.joined and (agent.in_doubt or not agent.ready):
+                    agent.ready, agent.in_doubt = True, False
+                    self.became_idle(agent)
+            case (
+                ObserveAgentWentNotReady(agent_id=agent_id)
+                | ObserveAgentStoppedResponding(agent_id=agent_id)
+            ):
+                agent = self.agent(agent_id)
+                if agent:
+                    agent.ready = False
+                    agent.idle.clear()
+            case ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id):
+                self.slot_freed(agent_id, offer_id, turned_away=False)
+            case ObserveOfferTurnedAway(agent_id=agent_id, offer_id=offer_id):
+                self.slot_freed(agent_id, offer_id, turned_away=True)
+            case ObserveAgentSignedOff(agent_id=agent_id):
+                self.signed_off(agent_id)
+            case _:
+                raise AssertionError(command)
+
+    def queued(self, command: ObserveContactQueued) -> None:
+        if command.contact_id in self.seen or command.queue_id not in self.queues:
+            return
+        self.seen.add(command.contact_id)
+        contact = SlowContact(
+            contact_id=command.contact_id,
+            queue_id=command.queue_id,
+            channel=command.channel,
+            skills=self.queues[command.queue_id][0] | set(command.required_skills),
+            place=(-command.priority, command.enqueued_at_ms, command.contact_id),
+        )
+        self.contacts.append(contact)
+        self.find_agents([contact], [])
+
+    def abandoned(self, contact_id: str) -> None:
+        for offer in self.offers:
+            if offer.pending and offer.contact.contact_id == contact_id:
+                offer.pending = False
+        self.contacts = [one for one in self.contacts if one.contact_id != contact_id]
+
+    def answered(self, offer_id: str, agent_id: str, *, accept: bool) -> None:
+        for offer in self.offers:
+            if offer.offer_id != offer_id or offer.agent.agent_id != agent_id:
+                continue
+            if offer.pending and self.at_ms < offer.expires_at_ms:
+                if accept:
+                    offer.pending = False
+                    self.contacts.remove(offer.contact)
+                else:
+                    self.failed([offer])
+
+    def expired(self) -> None:
+        over = [one for one in self.offers if one.pending and one.expires_at_ms <= self.at_ms]
+        for offer in over:
+            offer.agent.in_doubt = True
+            offer.agent.idle.clear()
+        self.failed(over)
+
+    def signed_on(self, command: ObserveAgentSignedOn) -> None:
+        agent = self.agent(command.agent_id)
+        skills = frozenset[str](command.skills)
+        slots = {one.channel: one.slots for one in command.capacity}
+        if agent is None:
+            agent = SlowAgent(command.agent_id)
+            self.agents.append(agent)
+        elif agent.joined and (agent.skills, agent.slots) == (skills, slots):
+            return
+        agent.joined, agent.ready, agent.in_doubt = True, False, False
+        agent.skills, agent.slots, agent.idle = skills, slots, {}
+
+    def signed_off(self, agent_id: str) -> None:
+        agent = self.agent(agent_id)
+        if agent is None or not agent.joined:
+            return
+        agent.joined = agent.ready = agent.in_doubt = False
+        agent.skills, agent.slots, agent.idle = frozenset(), {}, {}
+        self.failed([one for one in self.offers if one.pending and one.agent is agent])
+
+    def slot_freed(self, agent_id: str, offer_id: str, *, turned_away: bool) -> None:
+        agent = self.agent(agent_id)
+        if agent is None:
+            return
+        held = [one for one in self.held_by(agent) if one.offer_id == offer_id]
+        if not held and (turned_away or not agent.in_doubt):
+            return
+        returned = [one.contact for one in held if one.pending]
+        for offer in held:
+            offer.held = False
+            agent.idle.pop(offer.contact.channel, None)
+        if returned:
+            agent.idle.clear()
+        if turned_away and returned:
+            agent.in_doubt = True
+            self.failed(held)
+            return
+        agent.in_doubt = False
+        self.failed([one for one in held if one.pending])
+        if agent.joined and agent.ready:
+            self.became_idle(agent)
+
+    def failed(self, offers: list[SlowOffer]) -> None:
+        for offer in offers:
+            offer.pending = False
+            offer.contact.ringing = False
+        self.find_agents([one.contact for one in offers], [one.agent for one in offers])
+
+    def became_idle(self, agent: SlowAgent) -> None:
+        for channel in sorted(agent.slots):
+            if channel not in agent.idle and self.free(agent, channel) > 0:
+                self.tick += 1
+                agent.idle[channel] = (self.tick, self.at_ms)
+        while fitting := [
+            one
+            for one in self.contacts
+            if not one.ringing and one.channel in agent.idle and agent.skills >= one.skills
+        ]:
+            self.offer(min(fitting, key=lambda one: one.place), agent, [])
+
+    def find_agents(self, contacts: list[SlowContact], without: list[SlowAgent]) -> None:
+        for contact in sorted(contacts, key=lambda one: one.place):
+            idle = [one for one in self.idle_for(contact) if one not in without]
+            if idle:
+                self.offer(contact, min(idle, key=lambda one: one.idle[contact.channel]), without)
+
+    def idle_for(self, contact: SlowContact) -> Iterator[SlowAgent]:
+        for agent in self.agents:
+            if contact.channel in agent.idle and agent.skills >= contact.skills:
+                yield agent
+
+    def offer(self, contact: SlowContact, agent: SlowAgent, without: list[SlowAgent]) -> None:
+        idle = [one for one in self.idle_for(contact) if one not in without]
+        _, since_ms = agent.idle.pop(contact.channel)
+        contact.attempts += 1
+        contact.ringing = True
+        self.made.append(
+            (contact.contact_id, agent.agent_id, contact.attempts, since_ms, len(idle))
+        )
+        ring_timeout_ms = self.queues[contact.queue_id][1]
+        offer_id = f"{contact.contact_id}.{contact.attempts}"
+        self.offers.append(SlowOffer(offer_id, contact, agent, self.at_ms + ring_timeout_ms))
+        if self.free(agent, contact.channel) > 0:
+            self.tick += 1
+            agent.idle[contact.channel] = (self.tick, self.at_ms)
+
+    def agent(self, agent_id: str) -> SlowAgent | None:
+        return next((one for one in self.agents if one.agent_id == agent_id), None)
+
+    def held_by(self, agent: SlowAgent) -> list[SlowOffer]:
+        return [one for one in self.offers if one.held and one.agent is agent]
+
+    def free(self, agent: SlowAgent, channel: Channel) -> int:
+        taken = sum(one.contact.channel is channel for one in self.held_by(agent))
+        return agent.slots.get(channel, 0) - taken
+
+
+SKILLS = tuple(Skill(name) for name in ("billing", "french", "german", "repair"))
+CHANNELS = (Channel.VOICE, Channel.CHAT)
+QUEUES = tuple(QueueId(f"q{number}") for number in range(5))
+AGENTS = tuple(AgentId(f"a{number}") for number in range(9))
+
+
+@dataclass
+class Traffic:
+    """Plausible commands most of the time, and impossible ones now and then."""
+
+    chance: random.Random
+    at_ms: int = 0
+    contacts: int = 0
+    ringing: list[tuple[OfferId, AgentId]] = field(default_factory=list)
+    held: list[tuple[OfferId, AgentId]] = field(default_factory=list)
+
+    def next(self) -> Command:
+        self.at_ms += self.chance.choice((0, 0, 1, 50, 400))
+        agent_id = self.chance.choice(AGENTS)
+        match self.chance.choices(range(12), (22, 3, 12, 6, 14, 4, 8, 4, 1, 16, 1, 2))[0]:
+            case 0 | 1 as kind:
+                return (
+                    self.arrival() if kind == 0 else ObserveContactAbandoned(contact_id=self.old())
+                )
+            case 2 | 3 as kind:
+                offer_id, agent_id = self.one_of(self.ringing)
+                if kind == 2:
+                    return AcceptOffer(offer_id=offer_id, agent_id=agent_id)
+                return RejectOffer(offer_id=offer_id, agent_id=agent_id, reason="")
+            case 4 | 5 as kind:
+                offer_id, agent_id = self.one_of(self.held, forget=True)
+                if kind == 4:
+                    return ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id)
+                return ObserveOfferTurnedAway(agent_id=agent_id, offer_id=offer_id)
+            case 6:
+                return self.sign_on(agent_id)
+            case 7:
+                return ObserveAgentWentNotReady(agent_id=agent_id)
+            case 8:
+                return ObserveAgentSignedOff(agent_id=agent_id)
+            case 9:
+                return ObserveAgentWentReady(agent_id=agent_id)
+            case 10:
+                return self.configure(self.chance.choice(QUEUES))
+            case _:
+                return self.chance.choice(
+                    (PassTime(), ObserveAgentStoppedResponding(agent_id=agent_id))
+                )
+
+    def arrival(self) -> ObserveContactQueued:
+        self.contacts += 1
+        return ObserveContactQueued(
+            contact_id=ContactId(f"c{self.contacts}"),
+            queue_id=self.chance.choice(QUEUES),
+            channel=self.chance.choice(CHANNELS),
+            priority=self.chance.choice((0, 0, 0, 1, -2)),
+            required_skills=self.skills(0.15),
+            enqueued_at_ms=max(0, self.at_ms - self.chance.choice((0, 0, 7, 300))),
+        )
+
+    def old(self) -> ContactId:
+        return ContactId(f"c{max(0, self.contacts - self.chance.randrange(12))}")
+
+    def one_of(
+        self, offers: list[tuple[OfferId, AgentId]], *, forget: bool = False
+    ) -> tuple[OfferId, AgentId]:
+        if not offers or self.chance.random() < 0.05:
+            return OfferId(f"{self.old()}.1"), self.chance.choice(AGENTS)
+        index = self.chance.randrange(len(offers))
+        return offers.pop(index) if forget else offers[index]
+
+    def sign_on(self, agent_id: AgentId) -> ObserveAgentSignedOn:
+        return ObserveAgentSignedOn(
+            agent_id=agent_id,
+            skills=self.skills(0.6),
+            capacity=tuple(
+                ChannelCapacity(channel=channel, slots=self.chance.choice((1, 1, 2, 3)))
+                for channel in CHANNELS
+                if self.chance.random() < 0.8
+            ),
+        )
+
+    def configure(self, queue_id: QueueId) -> ConfigureQueue:
+        return ConfigureQueue(
+            queue_id=queue_id,
+            channel=Channel.VOICE,
+            required_skills=self.skills(0.25),
+            ring_timeout_ms=self.chance.choice((400, 2_000, 9_000)),
+            wrap_up_timeout_ms=0,
+            service_level_threshold_ms=20_000,
+            waiting_max=0,
+        )
+
+    def skills(self, probability: float) -> tuple[Skill, ...]:
+        return tuple(skill for skill in SKILLS if self.chance.random() < probability)
+
+    def saw(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if isinstance(event, OfferCreated):
+                self.ringing.append((event.offer_id, event.agent_id))
+                self.held.append((event.offer_id, event.agent_id))
+        del self.ringing[:-8]
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(12))
+def test_every_offer_is_the_one_a_slow_router_makes(seed: int) -> None:
+    chance, core = random.Random(seed), RoutingCore()
+    traffic, slow, state = Traffic(chance), SlowRouter(), core.initial("acme/emea")
+    commands: list[Command] = [traffic.configure(queue_id) for queue_id in QUEUES]
+    commands += [traffic.sign_on(agent_id) for agent_id in AGENTS]
+    history: list[Event] = []
+    offers = 0
+    for step in range(2_500):
+        command = commands.pop(0) if commands else traffic.next()
+        if step % 10 == 0 and not commands:
+            command = PassTime()
+        events = core.decide(state, command, traffic.at_ms)
+        events = () if isinstance(events, Refused) else events
+        for event in events:
+            state = core.evolve(state, event)
+        history += events
+        traffic.saw(events)
+        made = [
+            (one.contact_id, one.agent_id, one.attempt, one.idle_since_ms, one.idle_agents)
+            for one in events
+            if isinstance(one, OfferCreated)
+        ]
+        assert made == slow.tell(command, traffic.at_ms), (step, command)
+        offers += len(made)
+        assert check(state) == [], (step, command)
+        if step % 97 == 0:
+            state = core.load("acme/emea", core.dump(state))
+    folded = core.initial("acme/emea")
+    for event in history:
+        folded = core.evolve(folded, event)
+    assert core.dump(folded) == core.dump(state)
+    assert offers > 300

@@ -1,0 +1,138 @@
+"""Whatever is told in whatever order: the state stays whole, and the log alone makes it."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from huntgroup_routing.core import RoutingCore
+from huntgroup_routing.core.invariants import check
+from huntgroup_routing.core.messages import (
+    AcceptOffer,
+    ChannelCapacity,
+    Command,
+    ConfigureQueue,
+    Event,
+    ObserveAgentReleased,
+    ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
+    ObserveAgentStoppedResponding,
+    ObserveAgentWentNotReady,
+    ObserveAgentWentReady,
+    ObserveContactAbandoned,
+    ObserveContactQueued,
+    ObserveOfferTurnedAway,
+    OfferAccepted,
+    OfferCanceled,
+    OfferCreated,
+    OfferExpired,
+    OfferRejected,
+    OfferRescinded,
+    PassTime,
+    Refused,
+    RejectOffer,
+)
+from huntgroup_routing.core.state import State
+from huntgroup_routing.core.values import AgentId, Channel, ContactId, OfferId, QueueId, Skill
+
+OUTCOMES = (OfferAccepted, OfferRejected, OfferExpired, OfferCanceled, OfferRescinded)
+
+contact_ids = st.sampled_from([ContactId(f"c{number}") for number in range(4)])
+queue_ids = st.sampled_from([QueueId("q0"), QueueId("q1")])
+agent_ids = st.sampled_from([AgentId(f"a{number}") for number in range(3)])
+offer_ids = st.builds(
+    lambda contact_id, attempt: OfferId(f"{contact_id}.{attempt}"), contact_ids, st.integers(1, 3)
+)
+channels = st.sampled_from([Channel.VOICE, Channel.CHAT])
+skills = st.sets(st.sampled_from([Skill("french"), Skill("german")])).map(tuple)
+timeouts = st.integers(1, 40)
+capacities = st.lists(
+    st.builds(ChannelCapacity, channel=channels, slots=st.integers(1, 2)), max_size=2
+).map(tuple)
+
+queues = st.builds(
+    ConfigureQueue,
+    queue_id=queue_ids,
+    channel=channels,
+    required_skills=skills,
+    ring_timeout_ms=timeouts,
+    wrap_up_timeout_ms=timeouts,
+    service_level_threshold_ms=timeouts,
+    waiting_max=st.integers(0, 5),
+)
+arrivals = st.builds(
+    ObserveContactQueued,
+    contact_id=contact_ids,
+    queue_id=queue_ids,
+    channel=channels,
+    priority=st.integers(-1, 1),
+    required_skills=skills,
+    enqueued_at_ms=st.integers(0, 9),
+)
+commands: st.SearchStrategy[Command] = st.one_of(
+    arrivals,
+    st.builds(ObserveAgentSignedOn, agent_id=agent_ids, skills=skills, capacity=capacities),
+    st.builds(ObserveAgentWentReady, agent_id=agent_ids),
+    st.builds(AcceptOffer, offer_id=offer_ids, agent_id=agent_ids),
+    st.builds(RejectOffer, offer_id=offer_ids, agent_id=agent_ids, reason=st.just("")),
+    st.builds(ObserveAgentReleased, agent_id=agent_ids, offer_id=offer_ids),
+    st.builds(ObserveOfferTurnedAway, agent_id=agent_ids, offer_id=offer_ids),
+    st.builds(ObserveContactAbandoned, contact_id=contact_ids),
+    st.just(PassTime()),
+    st.builds(ObserveAgentWentNotReady, agent_id=agent_ids),
+    st.builds(ObserveAgentStoppedResponding, agent_id=agent_ids),
+    st.builds(ObserveAgentSignedOff, agent_id=agent_ids),
+    queues,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(queues, min_size=1, max_size=2),
+    st.lists(st.tuples(commands, st.integers(0, 15)), max_size=60),
+)
+def test_any_story_leaves_the_state_whole(
+    given_queues: list[Command], told: list[tuple[Command, int]]
+) -> None:
+    core = RoutingCore()
+    state, at_ms = core.initial("acme/emea"), 0
+    history: list[Event] = []
+    for command, passed_ms in [*((queue, 0) for queue in given_queues), *told]:
+        at_ms += passed_ms
+        before = core.dump(state)
+        decision = core.decide(state, command, at_ms)
+        assert core.dump(state) == before
+        if isinstance(decision, Refused):
+            assert isinstance(command, ConfigureQueue | AcceptOffer | RejectOffer)
+            continue
+        for event in decision:
+            assert event.at_ms == at_ms
+            state = core.evolve(state, event)
+        history += decision
+        assert check(state) == []
+        if not isinstance(command, PassTime):
+            assert_repeating_brings_no_second_offer(core, state, command, at_ms)
+    assert_every_offer_has_one_outcome(history, pending=set(state.offers))
+    folded = core.initial("acme/emea")
+    for event in history:
+        folded = core.evolve(folded, event)
+    dumped = core.dump(state)
+    assert core.dump(folded) == dumped
+    assert core.dump(core.load("acme/emea", dumped)) == dumped
+
+
+def assert_repeating_brings_no_second_offer(
+    core: RoutingCore, state: State, command: Command, at_ms: int
+) -> None:
+    """An observation or command that was just carried out says nothing new."""
+    again = core.decide(state, command, at_ms)
+    assert isinstance(again, Refused) or again == (), (command, again)
+
+
+def assert_every_offer_has_one_outcome(history: Iterable[Event], pending: set[OfferId]) -> None:
+    created = Counter(one.offer_id for one in history if isinstance(one, OfferCreated))
+    ended = Counter(one.offer_id for one in history if isinstance(one, OUTCOMES))
+    assert all(count == 1 for count in (created | ended).values())
+    assert set(created) == set(ended) | pending
+    assert not set(ended) & pending
