@@ -42,9 +42,6 @@ from huntgroup_runtime.rpc.errors import RpcRefusedError
 HELLO_MISSING: Final = "HELLO_MISSING"
 """The first message of a stream says who it is."""
 
-CLOSE_GRACE_S: Final = 2.0
-"""A desktop that does not read may take so long to take in the reason; then its stream is cut. Real time: it is I/O."""
-
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -84,11 +81,6 @@ class DesktopStreams:
         try:
             while (response := await self._next(hello.domain, stream)) is not None:
                 yield response
-        except (GeneratorExit, asyncio.CancelledError):
-            # Cut while a message waited to be read: then the status says why.
-            if stream.closed is not None:
-                raise _cut_short(stream.closed) from None
-            raise
         finally:
             self._count(-1)
             self._registry.closed(hello.domain, agent_id, stream)
@@ -137,10 +129,7 @@ class DesktopStreams:
 
 
 class DesktopStream:
-    """What one desktop has yet to be told: bounded, with the agent's state at most once. A `Desktop`.
-
-    Made within the task that serves the stream.
-    """
+    """What one desktop has yet to be told: bounded, with the agent's state at most once. A `Desktop`."""
 
     def __init__(self, agent_id: AgentId, backlog_max: int) -> None:
         self.agent_id = agent_id
@@ -150,8 +139,6 @@ class DesktopStream:
         self.ended = False
         self.error: Exception | None = None
         self._backlog_max = backlog_max
-        self._serving = asyncio.current_task()
-        self._cut: asyncio.TimerHandle | None = None
         self._offers: deque[DesktopEvent] = deque()
         self._ringing: set[str] = set()
         """Offers that were presented here and may still ring."""
@@ -187,13 +174,14 @@ class DesktopStream:
         self.wake.set()
 
     def close(self, reason: CloseReason) -> None:
-        """Have the reason sent as the last message; without a reader the stream is cut after a while."""
+        """Have the reason sent as the last message, whenever the desktop reads again; nothing more is queued.
+
+        gRPC can neither send a status past a message that waits to be read nor take that message back.
+        """
         if self.closed is not None or self.ended:
             return
         self.closed = reason
-        if self._serving is not None:
-            loop = asyncio.get_running_loop()
-            self._cut = loop.call_later(CLOSE_GRACE_S, self._serving.cancel)
+        self._offers.clear()
         self.wake.set()
 
     # From the handler.
@@ -206,8 +194,6 @@ class DesktopStream:
     def end(self) -> None:
         """Let the stream end; nothing more is sent."""
         self.ended = True
-        if self._cut is not None:
-            self._cut.cancel()
         self.wake.set()
 
     def begin_view(self) -> bool:
@@ -274,13 +260,6 @@ class DesktopStream:
         if self.closed is not None:
             return
         if len(self._offers) >= self._backlog_max:
-            self._offers.clear()
             self.close(CloseReason.SLOW_READER)
             return
         self._offers.append(event)
-
-
-def _cut_short(reason: CloseReason) -> RpcRefusedError:
-    return RpcRefusedError(
-        grpc.StatusCode.ABORTED, reason, "the desktop did not read its stream; open a new one"
-    )
