@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError as StoreError
-from obstore.store import MemoryStore, ObjectStore, from_url
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 KEPT = 2
 
@@ -31,6 +32,9 @@ class ObjectSnapshotStore:
     @classmethod
     def from_url(cls, url: str) -> "ObjectSnapshotStore":
         """Open `file:///directory`, `s3://bucket/prefix`, …; an empty URL keeps snapshots in memory."""
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            return cls(LocalStore(unquote(parts.path), mkdir=True))
         return cls(from_url(url) if url else MemoryStore())
 
     async def put(self, service: str, partition: int, position: int, dumped: bytes) -> None:

@@ -378,7 +378,8 @@ class PartitionOwner:
             )
 
     def _retire(self, reason: str) -> None:
-        _log.warning("partition_retired", topic=self.topic, partition=self.partition, reason=reason)
+        tell = _log.info if self._stopping else _log.warning
+        tell("partition_retired", topic=self.topic, partition=self.partition, reason=reason)
         self.telemetry.retired.add()
         self.resigned.set()
         self._over.set()
