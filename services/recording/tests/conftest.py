@@ -151,7 +151,7 @@ class Story:
 
     def absent(self) -> "Story":
         """Nothing arrived within the grace."""
-        self.stopped_in_silence().given(PassTime(), CONNECTED_MS + 65_005)
+        self.stopped_in_silence().given(PassTime(), CONNECTED_MS + 75_005)
         return self
 
 

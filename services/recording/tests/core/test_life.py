@@ -124,7 +124,7 @@ def test_every_command_in_every_state(
     story: "Story", state: str, command: str, outcome: str
 ) -> None:
     bring_to(story, state)
-    decision = story.when(COMMANDS[command], ZERO + 80_000)
+    decision = story.when(COMMANDS[command], ZERO + 90_000)
     if outcome == "-":
         assert decision == ()
     elif outcome.isupper():
@@ -143,8 +143,8 @@ def test_what_came_true_once_changes_nothing_when_it_is_said_again(
     if outcome == "-" or outcome.isupper():
         return
     bring_to(story, state)
-    story.given(COMMANDS[command], ZERO + 80_000)
-    again = story.when(COMMANDS[command], ZERO + 80_001)
+    story.given(COMMANDS[command], ZERO + 90_000)
+    again = story.when(COMMANDS[command], ZERO + 90_001)
     assert again == () or (isinstance(again, Refused) and again.reason == "WRONG_STATE")
 
 
@@ -258,7 +258,7 @@ def test_a_sealed_recording_says_where_it_is_and_what_is_missing(story: "Story")
 def test_a_recording_without_audio_is_given_up_after_a_grace(story: "Story") -> None:
     story.stopped_in_silence()
     due_ms = story.core.next_deadline(story.state)
-    assert due_ms == ZERO + 65_005
+    assert due_ms == ZERO + 75_005
     assert story.when(PassTime(), due_ms - 1) == ()
     assert story.given(PassTime(), due_ms) == (
         RecordingAbsent(
@@ -270,7 +270,7 @@ def test_a_recording_without_audio_is_given_up_after_a_grace(story: "Story") -> 
 
 
 def test_audio_that_comes_within_the_grace_is_taken(story: "Story") -> None:
-    story.stopped_in_silence().given(segment(1), ZERO + 65_004)
+    story.stopped_in_silence().given(segment(1), ZERO + 75_004)
     assert story.core.next_deadline(story.state) is None
     assert story.when(PassTime(), ZERO + 99_000) == ()
 

@@ -2,7 +2,7 @@
 
 from huntgroup_recording.core.state import State
 
-ABSENCE_GRACE_MS = 5_000
+ABSENCE_GRACE_MS = 15_000
 """So long after the stop audio may still begin to arrive."""
 
 

@@ -125,7 +125,7 @@ def resume_by_command(state: State, command: ResumeRecording, at_ms: int) -> Dec
 
 def start_segment(state: State, command: StartSegment, at_ms: int) -> Decision:
     """Late audio of a stopped recording is welcome until it is sealed or given up."""
-    recording = _not_over(state, command.contact_id)
+    recording = not_over(state, command.contact_id)
     if isinstance(recording, Refused):
         return recording
     if recording.sample_rate_hz not in (0, command.sample_rate_hz):
@@ -155,7 +155,7 @@ def start_segment(state: State, command: StartSegment, at_ms: int) -> Decision:
 
 def note_gap(state: State, command: NoteGap, at_ms: int) -> Decision:
     """What pauses and earlier gaps explain is no new gap; of a failed store even the shortest rest is one."""
-    recording = _not_over(state, command.contact_id)
+    recording = not_over(state, command.contact_id)
     if isinstance(recording, Refused):
         return recording
     if isinstance(recording.phase, Live) and len(recording.gaps) >= GAPS_MAX:
@@ -333,7 +333,7 @@ def _absent(recording: Recording, reason: AbsenceReason, at_ms: int) -> Recordin
     )
 
 
-def _known(state: State, contact_id: ContactId) -> Recording | Refused:
+def known(state: State, contact_id: ContactId) -> Recording | Refused:
     """Return the contact's recording, or say why there is none."""
     recording = state.find(contact_id)
     if recording is not None:
@@ -350,9 +350,9 @@ def _known(state: State, contact_id: ContactId) -> Recording | Refused:
     )
 
 
-def _not_over(state: State, contact_id: ContactId) -> Recording | Refused:
+def not_over(state: State, contact_id: ContactId) -> Recording | Refused:
     """Return a recording that is live, or stopped and still open to late audio."""
-    recording = _known(state, contact_id)
+    recording = known(state, contact_id)
     if isinstance(recording, Refused) or not recording.over:
         return recording
     return _wrong_state(recording, "not be over")
@@ -360,7 +360,7 @@ def _not_over(state: State, contact_id: ContactId) -> Recording | Refused:
 
 def _live(state: State, contact_id: ContactId) -> Recording | Refused:
     """Return a recording whose conversation goes on."""
-    recording = _known(state, contact_id)
+    recording = known(state, contact_id)
     if isinstance(recording, Refused) or isinstance(recording.phase, Live):
         return recording
     return _wrong_state(recording, "be live")
@@ -368,7 +368,7 @@ def _live(state: State, contact_id: ContactId) -> Recording | Refused:
 
 def _to_close(state: State, contact_id: ContactId) -> Recording | Refused:
     """Return a recording that is stopped, or over already."""
-    recording = _known(state, contact_id)
+    recording = known(state, contact_id)
     if isinstance(recording, Refused) or recording.over:
         return recording
     if isinstance(recording.phase, Stopped):

@@ -1,0 +1,1 @@
+"""What the recording service does around its core: reactions, queries, its own commands, and effects."""
