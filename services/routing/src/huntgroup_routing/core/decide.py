@@ -101,7 +101,7 @@ def _configure_queue(state: State, command: ConfigureQueue, at_ms: int) -> Decis
     if queue is None and len(state.queues) >= QUEUES_MAX:
         return Refused(
             reason=Reason.TOO_MANY_QUEUES,
-            detail=f"queue_id {command.queue_id} would be new, and a domain has at most {QUEUES_MAX} queues",
+            detail=f"queue_id {command.queue_id!r} would be new, and a domain has at most {QUEUES_MAX} queues",
         )
     event = QueueConfigured(
         at_ms=at_ms,
@@ -229,20 +229,21 @@ def _offer_to_answer(
     state: State, command: AcceptOffer | RejectOffer, at_ms: int
 ) -> Offer | Refused:
     offer_id = command.offer_id
-    offer = state.offers.get(offer_id) or state.ended_offers.get(offer_id)
+    offer = state.find_offer(offer_id)
     if offer is None:
         return Refused(
-            reason=Reason.OFFER_UNKNOWN, detail=f"offer_id {offer_id} names no offer of this domain"
+            reason=Reason.OFFER_UNKNOWN,
+            detail=f"offer_id {offer_id!r} names no offer of this domain",
         )
     if offer.agent_id != command.agent_id:
         return Refused(
             reason=Reason.WRONG_AGENT,
-            detail=f"agent_id {command.agent_id} cannot answer offer {offer_id}: it rings at another agent",
+            detail=f"agent_id {command.agent_id!r} cannot answer offer_id {offer_id!r}: it rings at another agent",
         )
     if offer.state is OfferState.PENDING and at_ms >= offer.expires_at_ms:
         return Refused(
             reason=Reason.OFFER_ENDED,
-            detail=f"offer_id {offer_id} was to be answered before {offer.expires_at_ms}, it is {at_ms}",
+            detail=f"offer_id {offer_id!r} was to be answered before {offer.expires_at_ms}, it is {at_ms}",
         )
     return offer
 
@@ -250,7 +251,7 @@ def _offer_to_answer(
 def _ended(offer: Offer) -> Refused:
     return Refused(
         reason=Reason.OFFER_ENDED,
-        detail=f"offer_id {offer.offer_id} is {offer.state}, only a pending offer can be answered",
+        detail=f"offer_id {offer.offer_id!r} is {offer.state}, only a pending offer can be answered",
     )
 
 

@@ -86,6 +86,10 @@ class State:
     """The last that left, oldest first: told of once more, they do not come back."""
     pool: Pool = field(default_factory=Pool)
 
+    def find_offer(self, offer_id: OfferId) -> Offer | None:
+        """Return an offer that is pending, or among the last to end."""
+        return self.offers.get(offer_id) or self.ended_offers.get(offer_id)
+
 
 def initial(domain: str) -> State:
     """Return the state of a domain in which nothing has happened."""

@@ -1,0 +1,55 @@
+"""The gRPC API: every rpc of `RoutingService` is a command of the core or a query of its state."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from huntgroup.routing.v1 import service_pb2
+from huntgroup.routing.v1.commands_pb2 import (
+    GetOfferRequest,
+    GetOfferResponse,
+    GetQueueRequest,
+    GetQueueResponse,
+)
+from huntgroup_routing.adapters.mapping import STATUSES, offer_view, queue_view
+from huntgroup_routing.app.queries import find_offer, find_queue, first_waiting
+from huntgroup_routing.core.messages import AcceptOffer, ConfigureQueue, Refused, RejectOffer
+from huntgroup_routing.core.state import State
+from huntgroup_routing.core.values import OfferId, QueueId
+from huntgroup_runtime.ports import Journals
+from huntgroup_runtime.rpc.commands import RpcApi
+from huntgroup_runtime.rpc.forwarding import Peers
+from huntgroup_runtime.telemetry import Telemetry
+
+SERVICE: Final = service_pb2.DESCRIPTOR.services_by_name["RoutingService"]
+
+COMMANDS: Final[Mapping[str, type]] = {
+    "ConfigureQueue": ConfigureQueue,
+    "AcceptOffer": AcceptOffer,
+    "RejectOffer": RejectOffer,
+}
+
+
+def routing_api(journals: Journals, peers: Peers, telemetry: Telemetry) -> RpcApi:
+    """Return the API over `journals`; calls for domains of other replicas go to their owners by `peers`."""
+    api = RpcApi(SERVICE, journals=journals, peers=peers, telemetry=telemetry, statuses=STATUSES)
+    for rpc, command in COMMANDS.items():
+        api.command(rpc, command)
+    api.query("GetQueue", get_queue)
+    api.query("GetOffer", get_offer)
+    return api
+
+
+def get_queue(request: GetQueueRequest, state: State) -> GetQueueResponse | Refused:
+    """Read a queue, with the contacts that are served first."""
+    queue = find_queue(state, QueueId(request.queue_id))
+    if isinstance(queue, Refused):
+        return queue
+    return GetQueueResponse(queue=queue_view(queue, first_waiting(state, queue)))
+
+
+def get_offer(request: GetOfferRequest, state: State) -> GetOfferResponse | Refused:
+    """Read an offer that is open or was decided lately."""
+    offer = find_offer(state, OfferId(request.offer_id))
+    if isinstance(offer, Refused):
+        return offer
+    return GetOfferResponse(offer=offer_view(offer))

@@ -1,0 +1,63 @@
+"""The routing service's words on the wire: events, the views of queues and offers, and the status of each refusal."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, get_args
+
+from grpc import StatusCode
+
+from huntgroup.routing.v1 import events_pb2
+from huntgroup.routing.v1.commands_pb2 import OfferView, QueueView, WaitingView
+from huntgroup.routing.v1.events_pb2 import Channel
+from huntgroup_contracts.codec import EventCodec
+from huntgroup_routing.core.messages import Event, Reason
+from huntgroup_routing.core.state import Contact, Offer, Queue
+
+STATUSES: Final[Mapping[str, StatusCode]] = {
+    Reason.OFFER_ENDED: StatusCode.FAILED_PRECONDITION,
+    Reason.OFFER_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.TOO_MANY_QUEUES: StatusCode.RESOURCE_EXHAUSTED,
+    Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
+}
+
+
+def event_codec() -> EventCodec[Event]:
+    """Return the codec of the events; raises `ContractMismatchError` when core and .proto differ."""
+    return EventCodec(events_pb2, get_args(Event))
+
+
+def queue_view(queue: Queue, first_waiting: Iterable[Contact]) -> QueueView:
+    """Return a queue as the API shows it."""
+    return QueueView(
+        queue_id=queue.queue_id,
+        channel=Channel.Value(f"CHANNEL_{queue.channel}"),
+        required_skills=queue.required_skills,
+        ring_timeout_ms=queue.ring_timeout_ms,
+        wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
+        service_level_threshold_ms=queue.service_level_threshold_ms,
+        waiting_max=queue.waiting_max,
+        waiting=len(queue.waiting),
+        ringing=queue.ringing,
+        first_waiting=(
+            WaitingView(
+                contact_id=contact.contact_id,
+                priority=contact.priority,
+                enqueued_at_ms=contact.enqueued_at_ms,
+                attempts=contact.attempts,
+            )
+            for contact in first_waiting
+        ),
+    )
+
+
+def offer_view(offer: Offer) -> OfferView:
+    """Return an offer as the API shows it."""
+    return OfferView(
+        offer_id=offer.offer_id,
+        contact_id=offer.contact_id,
+        agent_id=offer.agent_id,
+        queue_id=offer.queue_id,
+        state=offer.state,
+        created_at_ms=offer.created_at_ms,
+        expires_at_ms=offer.expires_at_ms,
+    )

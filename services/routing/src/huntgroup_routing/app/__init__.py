@@ -1,0 +1,1 @@
+"""What the routing service takes in from others, and what may be asked of it."""

@@ -1,0 +1,42 @@
+"""The core's words and the wire's are the same words."""
+
+from functools import cache
+from typing import get_args
+
+from grpc import StatusCode
+from hypothesis import given
+from hypothesis import strategies as st
+
+from huntgroup_routing.adapters.mapping import STATUSES, event_codec
+from huntgroup_routing.core.messages import ChannelCapacity, Event, Reason
+
+codec = cache(event_codec)
+SMALL = st.integers(-(2**31), 2**31 - 1)
+LONG = st.integers(-(2**63), 2**63 - 1)
+SMALL_FIELDS = ("priority", "attempt", "idle_agents", "waiting_max", "slots")
+
+
+def numbers_of(kind: type) -> dict[str, st.SearchStrategy[int]]:
+    names: dict[str, type] = kind.__annotations__
+    return {
+        name: SMALL if name in SMALL_FIELDS else LONG for name, hint in names.items() if hint is int
+    }
+
+
+def said(kind: type) -> st.SearchStrategy[Event]:
+    return st.builds(kind, **numbers_of(kind))
+
+
+st.register_type_strategy(
+    ChannelCapacity, st.builds(ChannelCapacity, **numbers_of(ChannelCapacity))
+)
+
+
+@given(st.one_of(*(said(kind) for kind in get_args(Event))))
+def test_every_event_is_read_as_it_was_written(event: Event) -> None:
+    assert codec().decode(*codec().encode(event)) == event
+
+
+def test_every_reason_has_a_status_of_its_own_choice() -> None:
+    assert set(STATUSES) == set(Reason)
+    assert StatusCode.OK not in STATUSES.values()
