@@ -9,6 +9,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
 
@@ -60,10 +61,13 @@ RPCS = {
 }
 
 
-def _file() -> FileDescriptorProto:
-    file = FileDescriptorProto(name="bell_tower/v1/service.proto", package=PACKAGE, syntax="proto3")
+def declare(
+    package: str, service_name: str, messages: dict[str, Any], rpcs: dict[str, Any]
+) -> ServiceDescriptor:
+    """Make a service known to the default pool, as a generated module would."""
+    file = FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
     file.dependency.extend([envelope_pb2.DESCRIPTOR.name, options_pb2.DESCRIPTOR.name])
-    for message_name, fields in MESSAGES.items():
+    for message_name, fields in messages.items():
         message = file.message_type.add(name=message_name)
         for number, (name, kind, rules) in enumerate(fields, start=1):
             added = message.field.add(
@@ -76,21 +80,21 @@ def _file() -> FileDescriptorProto:
                 added.options.Extensions[options_pb2.rules].CopyFrom(
                     options_pb2.FieldRules(**rules)
                 )
-    service = file.service.add(name="BellService")
-    for name, (request, response, client_streaming, server_streaming) in RPCS.items():
+    service = file.service.add(name=service_name)
+    for name, (request, response, client_streaming, server_streaming) in rpcs.items():
         service.method.add(
             name=name,
-            input_type=f".{PACKAGE}.{request}",
-            output_type=f".{PACKAGE}.{response}",
+            input_type=f".{package}.{request}",
+            output_type=f".{package}.{response}",
             client_streaming=client_streaming,
             server_streaming=server_streaming,
         )
-    return file
+    POOL.AddSerializedFile(file.SerializeToString())
+    return POOL.FindServiceByName(f"{package}.{service_name}")
 
 
 POOL = descriptor_pool.Default()
-POOL.AddSerializedFile(_file().SerializeToString())
-DESCRIPTOR = POOL.FindServiceByName(SERVICE)
+DESCRIPTOR = declare(PACKAGE, "BellService", MESSAGES, RPCS)
 
 
 class Messages:
@@ -238,6 +242,11 @@ def get_bell(request: Any, state: dict[str, int]) -> Any:
     if request.bell_id not in state:
         raise NotFoundError("UNKNOWN_BELL", f"bell_id={request.bell_id!r}: no such bell")
     return Messages().GetBellResponse(bell_id=request.bell_id, strokes=state[request.bell_id])
+
+
+@pytest.fixture(scope="session")
+def declare_service() -> Callable[..., ServiceDescriptor]:
+    return declare
 
 
 @pytest.fixture
