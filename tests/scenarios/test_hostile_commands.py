@@ -18,6 +18,7 @@ from huntgroup.recording.v1 import service_pb2 as recording_pb
 from huntgroup.reporting.v1 import service_pb2 as reporting_pb
 from huntgroup.routing.v1 import commands_pb2 as routing_commands
 from huntgroup.routing.v1 import service_pb2 as routing_pb
+from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE
 from huntgroup.session.v1 import service_pb2 as session_pb
 from huntgroup_eventlog.adapters.memory import MemoryLog
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
@@ -109,13 +110,14 @@ class Target:
             except grpc.aio.AioRpcError as error:
                 return from_rpc_error(error)
 
-        return self.loop.run_until_complete(calling())
+        answer: Message | RpcRefusedError = self.loop.run_until_complete(calling())
+        return answer
 
     def states(self) -> list[bytes]:
         """Return the state of every domain of every service, once nothing is under way."""
 
         async def settle() -> None:
-            while not all_idle(self.box.process.journals):
+            while not all_idle(self.box.process.journals):  # noqa: ASYNC110 - no one event says so
                 await asyncio.sleep(0.001)
 
         self.loop.run_until_complete(settle())
@@ -145,9 +147,9 @@ def target() -> Iterator[Target]:
     made = loop.run_until_complete(starting())
     configured = routing_commands.ConfigureQueueRequest(
         queue_id="q",
-        channel=1,
+        channel=CHANNEL_VOICE,
         ring_timeout_ms=60_000,
-        service_level_threshold_ms=20_000,  # type: ignore[arg-type]
+        service_level_threshold_ms=20_000,
     )
     configured.context.domain, configured.context.command_id = DOMAIN, "setup"
     configure = next(one for one in COMMANDS if one.name == "ConfigureQueue")

@@ -43,6 +43,8 @@ MetricName = Literal[
     # The process.
     "huntgroup.loop.blocked",  # {time}: times the event loop stood still for more than half a second
     "huntgroup.desktop.streams",  # {stream}: agent desktops connected to this replica
+    "huntgroup.desktop.sent",  # {message}: messages sent to agent desktops
+    "huntgroup.desktop.received",  # {message}: messages received from agent desktops
 ]
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -81,6 +83,8 @@ METRICS: Final[Mapping[MetricName, MetricSpec]] = {
     "huntgroup.relay.lag": MetricSpec("gauge", "{event}", "Public events not published yet."),
     "huntgroup.loop.blocked": MetricSpec("counter", "{time}", "Times the event loop stood still."),
     "huntgroup.desktop.streams": MetricSpec("gauge", "{stream}", "Agent desktops connected."),
+    "huntgroup.desktop.sent": MetricSpec("counter", "{message}", "Messages sent to desktops."),
+    "huntgroup.desktop.received": MetricSpec("counter", "{message}", "Messages from desktops."),
 }
 
 SECONDS_BOUNDS: Final[Sequence[float]] = (

@@ -5,3 +5,5 @@ from typing import Final
 from huntgroup_runtime.metrics import MetricName
 
 DESKTOP_STREAMS: Final[MetricName] = "huntgroup.desktop.streams"
+DESKTOP_SENT: Final[MetricName] = "huntgroup.desktop.sent"
+DESKTOP_RECEIVED: Final[MetricName] = "huntgroup.desktop.received"

@@ -7,7 +7,6 @@ from huntgroup_agent_state.app.effects import DesktopRegistry, Liveness
 from huntgroup_agent_state.app.reactions import AgentStateReactions
 from huntgroup_agent_state.core import AgentStateCore
 from huntgroup_agent_state.settings import AgentStateSettings
-from huntgroup_agent_state.telemetry import DESKTOP_STREAMS
 from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.code_version import code_version
 from huntgroup_runtime.process import Process
@@ -35,10 +34,5 @@ async def wire(process: Process, settings: AgentStateSettings | None = None) -> 
     )
     registry = DesktopRegistry(journals, process.clock, liveness, partitions=process.log.partitions)
     journals.subscribe(registry)
-    streams = DesktopStreams(
-        journals,
-        registry,
-        backlog_max=settings.desktop_backlog_max,
-        gauge=process.telemetry.gauge(DESKTOP_STREAMS),
-    )
+    streams = DesktopStreams(journals, registry, process.telemetry, settings.desktop_backlog_max)
     process.add_api(agent_state_api(journals, process.peers, process.telemetry, streams))

@@ -1,17 +1,21 @@
 """All five services in one process, on one log: the demo, the developer's laptop, the cheapest end-to-end test."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pydantic_settings import BaseSettings
+
+from huntgroup_agent_state.telemetry import DESKTOP_RECEIVED, DESKTOP_SENT
 from huntgroup_eventlog.adapters.embedded import EmbeddedLog
 from huntgroup_eventlog.journal.replica import Role
 from huntgroup_eventlog.port import Log
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_runtime.clock import Clock, SystemClock
 from huntgroup_runtime.journals import all_idle
-from huntgroup_runtime.process import Process, Wire
+from huntgroup_runtime.process import Process
 from huntgroup_runtime.settings import RuntimeSettings, load_settings
 
 SERVICES = {
@@ -24,9 +28,9 @@ SERVICES = {
 """Each service's name, as in topics, and its package."""
 
 
-def wire_of(service: str) -> Wire:
-    """Return the `wire` function of a service."""
-    wire: Wire = import_module(f"{SERVICES[service]}.wiring").wire
+def wire_of(service: str) -> Callable[..., Awaitable[None]]:
+    """Return the `wire(process, settings=None)` function of a service."""
+    wire: Callable[..., Awaitable[None]] = import_module(f"{SERVICES[service]}.wiring").wire
     return wire
 
 
@@ -60,10 +64,13 @@ class Box:
         """Where all five services serve gRPC, `host:port`."""
         return self.process.address
 
-    async def wire(self) -> None:
-        """Add the five services to the process."""
-        for service in SERVICES:
-            await wire_of(service)(self.process)
+    async def wire(self, **settings: BaseSettings) -> None:
+        """Add the five services; `settings` are a service's own by its package, else read from the environment."""
+        for service, package in SERVICES.items():
+            wire = wire_of(service)
+            await (
+                wire(self.process, settings[package]) if package in settings else wire(self.process)
+            )
 
     async def ready(self, within_s: float) -> None:
         """Return when every partition of every service is owned here; raises `TimeoutError`."""
@@ -79,6 +86,11 @@ class Box:
         """Drain, hand over, and close the log."""
         await self.process.stop()
         await self.log.close()
+
+    def desktop_messages(self) -> tuple[int, int]:
+        """Return how many messages were sent to agent desktops, and received from them."""
+        telemetry = self.process.telemetry
+        return telemetry.counter(DESKTOP_SENT).value, telemetry.counter(DESKTOP_RECEIVED).value
 
     def idle(self) -> bool:
         """Return whether nothing is under way in any service; for a virtual clock."""

@@ -34,10 +34,11 @@ from huntgroup_agent_state.core.messages import (
 )
 from huntgroup_agent_state.core.state import State
 from huntgroup_agent_state.core.values import AgentId, SlotPhase
+from huntgroup_agent_state.telemetry import DESKTOP_RECEIVED, DESKTOP_SENT, DESKTOP_STREAMS
 from huntgroup_eventlog.application import NotOwnerError, OutcomeUnknownError
-from huntgroup_runtime.metrics import Gauge
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc.errors import RpcRefusedError
+from huntgroup_runtime.telemetry import Telemetry
 
 HELLO_MISSING: Final = "HELLO_MISSING"
 """The first message of a stream says who it is."""
@@ -60,12 +61,14 @@ class DesktopStreams:
     """Serves `OpenDesktop` at the owner of the agent's domain."""
 
     def __init__(
-        self, journals: Journals, registry: DesktopRegistry, *, backlog_max: int, gauge: Gauge
+        self, journals: Journals, registry: DesktopRegistry, telemetry: Telemetry, backlog_max: int
     ) -> None:
         self._journals = journals
         self._registry = registry
         self._backlog_max = backlog_max
-        self._gauge = gauge
+        self._streams = telemetry.gauge(DESKTOP_STREAMS)
+        self._sent = telemetry.counter(DESKTOP_SENT)
+        self._received = telemetry.counter(DESKTOP_RECEIVED)
         self._open = 0
 
     async def converse(
@@ -73,6 +76,7 @@ class DesktopStreams:
     ) -> AsyncGenerator[OpenDesktopResponse, None]:
         """Yield what happens to the agent that the first request names, until the desktop or the service ends it."""
         hello = (await anext(requests)).hello
+        self._received.add()
         agent_id = AgentId(hello.agent_id)
         stream = DesktopStream(agent_id, self._backlog_max)
         self._registry.open(hello.domain, agent_id, stream)
@@ -80,6 +84,7 @@ class DesktopStreams:
         self._count(1)
         try:
             while (response := await self._next(hello.domain, stream)) is not None:
+                self._sent.add()
                 yield response
         finally:
             self._count(-1)
@@ -113,6 +118,7 @@ class DesktopStreams:
     ) -> None:
         try:
             async for request in requests:
+                self._received.add()
                 if request.WhichOneof("message") != "heartbeat":
                     stream.close(CloseReason.UNEXPECTED_MESSAGE)
                     return
@@ -125,7 +131,7 @@ class DesktopStreams:
 
     def _count(self, change: int) -> None:
         self._open += change
-        self._gauge.set(self._open)
+        self._streams.set(self._open)
 
 
 class DesktopStream:
