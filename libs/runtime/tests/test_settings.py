@@ -66,9 +66,10 @@ def test_a_bad_value_names_variable_value_and_rule(
         ({"heartbeat_ms": 900, "takeover_after_ms": 1_000}, "at least 2 × heartbeat_ms"),
         ({"heartbeat_ms": 0, "replica_count": 2}, "only when replica_count is 1"),
         ({"grpc_deadline_ms": 61_000}, "must not exceed grpc_deadline_ms_max"),
+        ({"grpc_listen": "0.0.0.0:7400", "replica_count": 2}, "grpc_advertised must say where"),
     ],
 )
-def test_values_must_fit_together(together: dict[str, int], rule: str) -> None:
+def test_values_must_fit_together(together: dict[str, object], rule: str) -> None:
     with pytest.raises(SettingsError, match=rule):
         load_settings(RuntimeSettings, **together)
 

@@ -31,6 +31,10 @@ def _optional_host_port(value: str) -> str:
     return _host_port(value) if value else value
 
 
+def _is_wildcard(address: str) -> bool:
+    return address.rpartition(":")[0] in {"0.0.0.0", "[::]", "::", "*"}  # noqa: S104 - only compared
+
+
 def _log_url(value: str) -> str:
     url = urlsplit(value)
     if url.scheme == "memory" and not url.netloc and not url.path:
@@ -140,6 +144,10 @@ class RuntimeSettings(BaseSettings):
     def _fits_together(self) -> "RuntimeSettings":
         if self.replica_index >= self.replica_count:
             raise ValueError("replica_index must be below replica_count")
+        if self.replica_count > 1 and not self.grpc_advertised and _is_wildcard(self.grpc_listen):
+            raise ValueError(
+                "grpc_advertised must say where others reach this replica when grpc_listen is every address"
+            )
         if self.replica_count > 1 and not (self.heartbeat_ms and self.takeover_after_ms):
             raise ValueError(
                 "heartbeat_ms and takeover_after_ms may be 0 only when replica_count is 1"
