@@ -1,5 +1,6 @@
 """The core's words and the wire's are the same words."""
 
+from functools import cache
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
 import pytest
@@ -15,7 +16,7 @@ from huntgroup_session.core.messages import Event, Reason
 if TYPE_CHECKING:
     from services.session.tests.conftest import Story
 
-CODEC = event_codec()
+codec = cache(event_codec)
 NUMBERS = st.integers(-(2**31), 2**31 - 1)  # priority and waiting_max have no more bits on the wire
 
 
@@ -26,7 +27,7 @@ def said(kind: type) -> st.SearchStrategy[Event]:
 
 @given(st.one_of(*(said(kind) for kind in get_args(Event))))
 def test_every_event_is_read_as_it_was_written(event: Event) -> None:
-    assert CODEC.decode(*CODEC.encode(event)) == event
+    assert codec().decode(*codec().encode(event)) == event
 
 
 def test_every_reason_has_a_status_of_its_own_choice() -> None:

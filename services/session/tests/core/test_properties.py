@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
 from hypothesis import given, settings
@@ -15,20 +16,32 @@ from huntgroup_session.core.messages import (
     ContactQueued,
     Event,
     HangUpContact,
+    ObserveQueueConfigured,
     PassTime,
+    QueueContact,
     QueueLearned,
     Refused,
+    StartContact,
 )
 from huntgroup_session.core.state import Offering, Queued, State, Wrapping
-from huntgroup_session.core.values import AgentId, Attribute, ContactId, OfferId, QueueId
+from huntgroup_session.core.values import (
+    AgentId,
+    Attribute,
+    Channel,
+    ContactId,
+    ConversationId,
+    InitiationMethod,
+    OfferId,
+    QueueId,
+)
 
 # Few names, so that commands meet; the types of the fields say which to take.
 POOLS: dict[Any, st.SearchStrategy[Any]] = {
     ContactId: st.sampled_from(["ada", "ben", "cai"]),
-    AgentId: st.sampled_from(["grace", "alan"]),
-    OfferId: st.sampled_from(["ada.1", "ada.2", "ben.1"]),
-    QueueId: st.sampled_from(["sales", "support"]),
-    int: st.integers(0, 2),
+    AgentId: st.sampled_from(["grace", "grace", "alan"]),
+    OfferId: st.sampled_from(["1", "1", "2"]),
+    QueueId: st.sampled_from(["sales"]),
+    int: st.integers(1, 3),
     tuple[str, ...]: st.lists(st.sampled_from(["german", "billing"]), max_size=3).map(tuple),
     tuple[Attribute, ...]: st.just(()),
 }
@@ -39,9 +52,24 @@ def told(kind: type) -> st.SearchStrategy[Command]:
     return st.builds(kind, **{name: POOLS[hint] for name, hint in fields.items() if hint in POOLS})
 
 
-COMMANDS = st.one_of(*(told(kind) for kind in get_args(Command)))
-PAUSES_MS = st.sampled_from([0, 1, 500, 30_000, WRAP_UP_GUARD_MS])
-STORIES = st.lists(st.tuples(PAUSES_MS, COMMANDS), max_size=80)
+# A customer who hangs up at once has no story, so that one is told less often.
+KINDS = [kind for kind in get_args(Command) if kind is not HangUpContact] * 5 + [HangUpContact]
+COMMANDS = st.sampled_from(KINDS).flatmap(told)
+PAUSES_MS = st.sampled_from([*[1, 500, 30_000] * 5, 0, WRAP_UP_GUARD_MS])
+STORIES = st.lists(st.tuples(PAUSES_MS, COMMANDS), min_size=25, max_size=60)
+
+START = StartContact(
+    contact_id=ContactId(""),
+    conversation_id=ConversationId(""),
+    channel=Channel.VOICE,
+    initiation_method=InitiationMethod.INBOUND,
+    customer_endpoint="",
+    system_endpoint="",
+    attributes=(),
+)
+QUEUE = QueueContact(
+    contact_id=ContactId(""), queue_id=QueueId("sales"), priority=0, required_skills=()
+)
 
 LIFE = re.compile(
     "Initiated (Abandoned |Queued ((Offered )+ReturnedToQueue )*(Offered )*"
@@ -51,13 +79,17 @@ LIFE = re.compile(
 
 
 class World:
-    """A domain that checks itself at every step."""
+    """A domain that checks itself at every step; Ada and Ben wait already."""
 
     def __init__(self) -> None:
         self.core = SessionCore()
         self.state = self.core.initial("acme/emea")
         self.events: list[Event] = []
         self.now_ms = 1_000_000
+        self.tell(ObserveQueueConfigured(queue_id=QueueId("sales"), waiting_max=2))
+        for contact_id in (ContactId("ada"), ContactId("ben")):
+            self.tell(replace(START, contact_id=contact_id))
+            self.tell(replace(QUEUE, contact_id=contact_id))
 
     def tell(self, command: Command) -> None:
         before = self.core.dump(self.state)
@@ -99,7 +131,7 @@ class World:
         self.tell(PassTime())
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(STORIES)
 def test_every_step_of_every_story_keeps_the_promises(story: list[tuple[int, Command]]) -> None:
     world = World()
@@ -133,7 +165,7 @@ def lives(events: list[Event]) -> dict[ContactId, str]:
     return written
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(STORIES, STORIES)
 def test_a_state_read_from_a_dump_decides_as_the_one_that_wrote_it(
     before: list[tuple[int, Command]], after: list[tuple[int, Command]]
@@ -145,10 +177,10 @@ def test_a_state_read_from_a_dump_decides_as_the_one_that_wrote_it(
     again = World()
     again.now_ms = world.now_ms
     again.state = world.core.load("acme/emea", world.core.dump(world.state))
-    seen = len(world.events)
+    world.events, again.events = [], []
     for pause_ms, command in after:
         for one in (world, again):
             one.now_ms += pause_ms
             one.tell(command)
-    assert world.events[seen:] == again.events
+    assert world.events == again.events
     assert world.core.dump(world.state) == again.core.dump(again.state)

@@ -144,7 +144,7 @@ def test_a_contact_completed_by_command_ignores_the_later_report(story: "Story")
 
 def test_a_contact_completes_even_if_nobody_reports(story: "Story") -> None:
     story.wrapping()
-    due_ms = 60_000 + WRAP_UP_GUARD_MS
+    due_ms = 60_000 + 3_600_000
     assert story.core.next_deadline(story.state) == due_ms
     assert story.when(PassTime(), due_ms - 1) == ()
     assert story.given(PassTime(), due_ms) == (
