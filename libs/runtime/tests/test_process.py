@@ -186,6 +186,15 @@ async def test_a_failing_start_stops_what_had_started(make_process: Any) -> None
         await make_process(http_listen=first.http_address).start()
 
 
+async def test_a_collector_that_is_away_does_not_hold_up_the_end(make_process: Any) -> None:
+    process = make_process(otlp_endpoint="http://127.0.0.1:1")
+    await process.start()
+    with process.telemetry.start_process_span("process x", ""):
+        pass
+    async with asyncio.timeout(8):
+        await process.stop()
+
+
 MAIN = """
 import sys
 from huntgroup_runtime.process import Process, run_service

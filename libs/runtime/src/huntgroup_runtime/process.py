@@ -7,6 +7,7 @@ import asyncio
 import gc
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ EXIT_FAILED: Final = 1
 EXIT_BAD_SETTINGS: Final = 2
 
 READY_CHECK_S: Final = 0.1
+TELEMETRY_S_MAX: Final = 3.0
+"""So long a stop waits for the last spans and metrics to be sent."""
 
 Step = Callable[[], Awaitable[None]]
 Wire = Callable[["Process"], Awaitable[None]]
@@ -163,7 +166,7 @@ class Process:
         self._closers.clear()
         await self._step("http server", self._http.stop)
         self._watchdog.stop()
-        await asyncio.to_thread(self.telemetry.shutdown)
+        await self._step("telemetry", self._stop_telemetry)
         _log.info("process stopped", process=self.name)
 
     async def run_until_stopped(self) -> int:
@@ -207,6 +210,12 @@ class Process:
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.wait([self._supervisor])
+
+    async def _stop_telemetry(self) -> None:
+        # A collector that is away holds the exporter for many seconds; the process need not wait that long.
+        sending = threading.Thread(target=self.telemetry.shutdown, name="telemetry", daemon=True)
+        sending.start()
+        await asyncio.to_thread(sending.join, TELEMETRY_S_MAX)
 
     async def _tell_readiness(self) -> None:
         while True:
