@@ -95,6 +95,17 @@ class Story:
         )
 
     @staticmethod
+    def seal() -> SealRecording:
+        """Return what the recorder says when the file is there."""
+        return SealRecording(
+            contact_id=ADA,
+            location="acme/emea/sealed/rec-ada-0.wav",
+            length_bytes=960_044,
+            duration_ms=30_000,
+            sha256="0" * 64,
+        )
+
+    @staticmethod
     def hold(offset_ms: int) -> ObserveContactHeld:
         """Return what the session says when Ada is put on hold."""
         return ObserveContactHeld(contact_id=ADA, held_at_ms=CONNECTED_MS + offset_ms)
@@ -146,7 +157,7 @@ class Story:
 
     def sealed(self) -> "Story":
         """The file is in the store."""
-        self.stopped().given(seal(), CONNECTED_MS + 61_000)
+        self.stopped().given(self.seal(), CONNECTED_MS + 61_000)
         return self
 
     def absent(self) -> "Story":
@@ -157,16 +168,6 @@ class Story:
 
 def segment(number: int, rate_hz: int = 8_000) -> StartSegment:
     return StartSegment(contact_id=ADA, segment=number, sample_rate_hz=rate_hz)
-
-
-def seal() -> SealRecording:
-    return SealRecording(
-        contact_id=ADA,
-        location="acme/emea/sealed/rec-ada-0.wav",
-        length_bytes=960_044,
-        duration_ms=30_000,
-        sha256="0" * 64,
-    )
 
 
 @pytest.fixture

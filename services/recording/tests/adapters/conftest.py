@@ -59,7 +59,7 @@ class Sound:
         with wave.open(io.BytesIO(data)) as opened:
             assert opened.getnchannels() == 2
             assert opened.getsampwidth() == 2
-            self.rate_hz = opened.getframerate()
+            self.rate_hz: int = opened.getframerate()
             frames = array("h", opened.readframes(opened.getnframes()))
         assert len(data) == 44 + len(frames) * 2
         self._sides = frames[0::2], frames[1::2]
@@ -382,6 +382,12 @@ class Studio:
 def sound() -> type[Sound]:
     """Return what opens a file."""
     return Sound
+
+
+@pytest.fixture
+def caller_of() -> Callable[[Any, str], Caller]:
+    """Return what makes a caller of any stub."""
+    return lambda stub, contact_id: Caller(stub, contact_id, RATE_HZ, DOMAIN)
 
 
 Studios = Callable[[], AbstractAsyncContextManager[Studio]]

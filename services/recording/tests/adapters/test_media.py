@@ -129,9 +129,9 @@ async def test_a_writer_holds_what_waits_until_it_is_stored(vault: MemoryVault) 
     archive = WavArchive(vault)
     writer = archive.writer(DOMAIN, REC, segment=3, rate_hz=RATE_HZ, position=800)
     writer.add(b"aa" * 7_999, b"bb" * 7_999)
-    assert not writer.full
+    before = writer.full
     writer.add_silence(1)
-    assert writer.full
+    assert (before, writer.full) == (False, True)
     assert (writer.waiting, writer.position) == (8_000, 8_800)
     await writer.store()
     assert (writer.waiting, writer.position) == (0, 8_800)
