@@ -205,8 +205,10 @@ async def test_a_restart_goes_on_from_a_snapshot(log: Log) -> None:
     for n in range(40):
         await add(one, f"c{n}")
     partition = one._partition(DOMAIN).partition
+    async with asyncio.timeout(5):
+        while not await store.newest_first("counter", partition):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     await one.stop()
-    assert await store.newest_first("counter", partition)
     again = journals(log, "b")
     again._snapshots = store
     await again.start()

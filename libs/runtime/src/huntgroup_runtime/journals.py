@@ -1,7 +1,7 @@
 """All partitions of one service's journal in this process: the implementation of the `Journals` port."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from huntgroup_contracts.registry import topic_dlq, topic_events, topic_journal
@@ -37,6 +37,7 @@ class ServiceJournals:
         address: str,
     ) -> None:
         self.application = application
+        self.topic = topic_journal(application.service)
         self.log = log
         self.clock = clock
         self.partitions: list[PartitionOwner] = []
@@ -139,21 +140,17 @@ class ServiceJournals:
         return self.partitions[partition_of(domain, self.log.partitions)]
 
 
-def all_idle(journals: list[ServiceJournals]) -> bool:
+def all_idle(journals: Sequence[ServiceJournals]) -> bool:
     """Return whether nothing is under way in any of the services, which together are all there are.
 
     That is: nothing waits, is in flight or unpublished, and every owner has read the others to their ends.
     """
-    ends = {
-        (topic_journal(one.application.service), owner.partition): owner.replica.position
+    if not all(owner.idle() for one in journals for owner in one.partitions):
+        return False
+    ends = {one.topic: one.partitions for one in journals}
+    return all(
+        feed.position >= ends[feed.topic][owner.partition].replica.position
         for one in journals
         for owner in one.partitions
-    }
-    for one in journals:
-        for owner in one.partitions:
-            if owner.replica.role is not Role.OWNING or not owner.idle():
-                return False
-            for topic, position in owner.source_positions().items():
-                if position < ends[topic, owner.partition]:
-                    return False
-    return True
+        for feed in owner.feeds
+    )

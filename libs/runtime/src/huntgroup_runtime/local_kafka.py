@@ -14,9 +14,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -111,7 +113,7 @@ def answers(port: int, timeout_s: float = 1.0) -> bool:
 
 
 class LocalKafka:
-    """One broker. Start it from a thread that outlives it: it is killed when that thread or its process ends."""
+    """One broker. On Linux it is killed when this process ends, however it ends."""
 
     def __init__(
         self, home: Path | None = None, data: Path | None = None, *, heap_mb: int = 512
@@ -198,40 +200,23 @@ class LocalKafka:
     def _configure(self, java: str, jars: Path) -> None:
         self._port, controller_port = _free_ports(2)
         data = self._folder / "data"
-        properties = self._folder / "server.properties"
-        properties.write_text(
+        (self._folder / "server.properties").write_text(
             _PROPERTIES.format(
                 host=HOST, port=self._port, controller_port=controller_port, data=data
             )
         )
-        if (data / "meta.properties").exists():
-            return
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        format_storage = ["format", f"--cluster-id={cluster_id}", "-c", str(properties)]
-        done = subprocess.run(  # noqa: S603 - fixed program, own arguments
-            [*_command(java, jars, 128), "kafka.tools.StorageTool", *format_storage],
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise LocalKafkaUnavailableError(
-                f"Kafka's storage could not be formatted: {_end_of(done.stdout + done.stderr)}"
-            )
+        if not (data / "meta.properties").exists():
+            shutil.copytree(_formatted_storage(self._home, java, jars), data, dirs_exist_ok=True)
 
     def _run(self, java: str, jars: Path, timeout_s: float) -> None:
-        with (self._folder / "broker.log").open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - as above
-                [
-                    *_command(java, jars, self._heap_mb),
-                    "kafka.Kafka",
-                    str(self._folder / "server.properties"),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
-            )
+        self._process = _spawn(
+            [
+                *_command(java, jars, self._heap_mb),
+                "kafka.Kafka",
+                str(self._folder / "server.properties"),
+            ],
+            self._folder / "broker.log",
+        )
         until = time.monotonic() + timeout_s
         while not answers(self._port):
             if self._process.poll() is not None or time.monotonic() > until:
@@ -290,6 +275,34 @@ def _fetch_jars(home: Path, jars: Path) -> None:
         (jars / ".complete").touch()
 
 
+def _formatted_storage(home: Path, java: str, jars: Path) -> Path:
+    """Return an empty storage as Kafka's own tool formats it; kept, because that takes as long as a start."""
+    kept = home / f"formatted-{KAFKA_VERSION}"
+    with file_lock(home / "jars.lock"):
+        if (kept / "meta.properties").exists():
+            return kept
+        with tempfile.TemporaryDirectory(dir=home, prefix="format-") as folder:
+            properties = Path(folder) / "server.properties"
+            data = Path(folder) / "data"
+            properties.write_text(
+                _PROPERTIES.format(host=HOST, port=1, controller_port=2, data=data)
+            )
+            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            format_storage = ["format", f"--cluster-id={cluster_id}", "-c", str(properties)]
+            done = subprocess.run(  # noqa: S603 - fixed program, own arguments
+                [*_command(java, jars, 128), "kafka.tools.StorageTool", *format_storage],
+                capture_output=True,
+                check=False,
+            )
+            if done.returncode != 0:
+                raise LocalKafkaUnavailableError(
+                    f"Kafka's storage could not be formatted: {_end_of(done.stdout + done.stderr)}"
+                )
+            shutil.rmtree(kept, ignore_errors=True)
+            data.rename(kept)
+    return kept
+
+
 def _command(java: str, jars: Path, heap_mb: int) -> list[str]:
     return [
         java,
@@ -310,6 +323,34 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for each in with_socket:
             each.close()
+
+
+def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a process that is killed when this one ends, however it ends.
+
+    Linux kills it at the end of the thread that started it; so one thread each starts it and stays until it ends.
+    """
+    started: Future[subprocess.Popen[bytes]] = Future()
+
+    def hold() -> None:
+        try:
+            with log.open("wb") as output:
+                process = subprocess.Popen(  # noqa: S603 - fixed program, own arguments
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one system call, prepared before
+                )
+        except OSError as error:
+            started.set_exception(LocalKafkaUnavailableError(f"Kafka did not start: {error}"))
+        else:
+            started.set_result(process)
+            process.wait()
+
+    threading.Thread(target=hold, name="local-kafka", daemon=True).start()
+    return started.result()
 
 
 def _die_with_parent() -> Callable[[], object] | None:

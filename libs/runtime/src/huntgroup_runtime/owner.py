@@ -15,8 +15,8 @@ from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.decider import Submission
+from huntgroup_eventlog.journal.fold import Fold
 from huntgroup_eventlog.journal.replica import Limits, Replica, Role
-from huntgroup_eventlog.journal.snapshot import SnapshotRejectedError, load_snapshot
 from huntgroup_eventlog.journal.source import SourceFeed
 from huntgroup_eventlog.port import AppendFailedError, Log, LogUnavailableError, NewRecord
 from huntgroup_eventlog.snapshots import SnapshotStore
@@ -25,6 +25,7 @@ from huntgroup_runtime.journal_telemetry import JournalTelemetry
 from huntgroup_runtime.membership import Membership
 from huntgroup_runtime.ports import Listener
 from huntgroup_runtime.relay import Relay, dead_letter
+from huntgroup_runtime.restore import Restored, restored
 from huntgroup_runtime.telemetry import Telemetry
 
 READ_RECORDS_MAX = 500
@@ -55,16 +56,17 @@ class PartitionOwner:
         self.partition = partition
         self.topic = topic_journal(application.service)
         self.caught_up = False
-        self.replica = self._new_replica(membership, limits)
         self._log, self._clock, self._snapshots = log, clock, snapshots
         self._limits, self._membership, self._listeners = limits, membership, listeners
         self._linger_ms = linger_ms
+        self.replica = self._new_replica()
         self.telemetry = JournalTelemetry(
             telemetry, service=application.service, topic=self.topic, partition=partition
         )
         self._tracing = telemetry.tracing
         self._relay = Relay(application.service, partition, log, self.telemetry)
-        self._feeds: list[SourceFeed] = []
+        self.feeds: list[SourceFeed] = []
+        """The foreign journals that are being read while the partition is owned here."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._over = asyncio.Event()
         self._room = asyncio.Event()
@@ -76,13 +78,18 @@ class PartitionOwner:
         self._was_owner = False
         self.resigned = asyncio.Event()
 
-    def _new_replica(self, membership: Membership, limits: Limits) -> Replica:
+    def _new_replica(self, restored_from: Restored | None = None) -> Replica:
+        at = restored_from or Restored(fold=Fold(self.application))
         return Replica(
             self.application,
             partition=self.partition,
-            owner=membership.owner,
-            address=membership.address,
-            limits=limits,
+            owner=self._membership.owner,
+            address=self._membership.address,
+            limits=self._limits,
+            fold=at.fold,
+            chain=at.chain,
+            position=at.position,
+            owner_address=at.owner_address,
         )
 
     # What others ask.
@@ -104,12 +111,14 @@ class PartitionOwner:
         return await ticket
 
     def idle(self) -> bool:
-        """Whether nothing is under way here: decided, accepted, relayed. Sources are judged by the caller."""
-        return self.replica.idle and not self._pump_scheduled and not self.replica.fold.unrelayed
-
-    def source_positions(self) -> dict[str, int]:
-        """Return, for an owner, how far each foreign journal has been read."""
-        return {feed.topic: feed.position for feed in self._feeds}
+        """Whether this owns the partition and nothing is under way here; whether feeds lag is the caller's to judge."""
+        replica = self.replica
+        return (
+            replica.role is Role.OWNING
+            and replica.idle
+            and not self._pump_scheduled
+            and not replica.fold.unrelayed
+        )
 
     async def run(self) -> None:
         """Follow, own, lose, begin anew; ends by cancellation, or when a bug halts the partition."""
@@ -141,7 +150,7 @@ class PartitionOwner:
 
     async def _one_life(self) -> None:
         self._over.clear()
-        await self._build()
+        await self._restore()
         reader = await self._log.reader(self.topic, self.partition, self.replica.position)
         self._spawn(self._live())
         try:
@@ -161,44 +170,9 @@ class PartitionOwner:
         finally:
             await reader.close()
 
-    async def _build(self) -> None:
-        """Fold snapshot and log up to where the log ends now."""
+    async def _restore(self) -> None:
         self.caught_up = False
-        replica = self._new_replica(self._membership, self._limits)
-        for dumped in await self._snapshots.newest_first(self.application.service, self.partition):
-            try:
-                fold, chain, position, address = load_snapshot(
-                    self.application, self.partition, dumped
-                )
-            except SnapshotRejectedError as error:
-                _log.warning(
-                    "snapshot_rejected",
-                    topic=self.topic,
-                    partition=self.partition,
-                    reason=str(error),
-                )
-                continue
-            replica = Replica(
-                self.application,
-                partition=self.partition,
-                owner=self._membership.owner,
-                address=self._membership.address,
-                limits=self._limits,
-                fold=fold,
-                chain=chain,
-                position=position,
-                owner_address=address,
-            )
-            break
-        self.replica = replica
-        end = await self._log.end(self.topic, self.partition)
-        reader = await self._log.reader(self.topic, self.partition, replica.position)
-        try:
-            while replica.position < end and replica.role is not Role.HALTED:
-                for record in await reader.read(READ_RECORDS_MAX, READ_WAIT_MS):
-                    replica.read(record.position, record.value)
-        finally:
-            await reader.close()
+        self.replica = await restored(self._new_replica, self._log, self._snapshots)
         self.caught_up = True
         self._membership.heard(self.partition)
         self._pump()
@@ -214,7 +188,7 @@ class PartitionOwner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()
-        self._feeds.clear()
+        self.feeds.clear()
         self._timer = self._timer_ms = None
 
     async def _live(self) -> None:
@@ -319,7 +293,7 @@ class PartitionOwner:
             topic = topic_journal(service)
             cursor = fold.sources.get(topic)
             feed = SourceFeed.begin(topic, service, cursor, self.application.reactions)
-            self._feeds.append(feed)
+            self.feeds.append(feed)
             self._spawn(self._feed(feed))
         self._spawn(self._relay.run(self.replica))
         states = {name: domain.state for name, domain in fold.domains.items()}
