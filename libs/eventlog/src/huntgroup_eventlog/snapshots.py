@@ -1,6 +1,7 @@
 """Where snapshots are kept. Losing one costs time, never truth."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -43,20 +44,22 @@ class ObjectSnapshotStore:
         try:
             await obstore.put_async(self._store, f"{prefix}{position:020d}.snapshot", dumped)
             for path in (await self._paths(prefix))[KEPT:]:
-                await obstore.delete_async(self._store, path)
+                with suppress(FileNotFoundError):
+                    await obstore.delete_async(self._store, path)
         except StoreError as error:
             raise OSError(f"snapshot at {position} of {prefix}: {error}") from error
 
     async def newest_first(self, service: str, partition: int) -> Sequence[bytes]:
-        """Return the kept snapshots, newest first."""
+        """Return the kept snapshots, newest first; one that is replaced meanwhile is left out."""
+        found: list[bytes] = []
         try:
-            paths = await self._paths(f"{service}/{partition}/")
-            found = [
-                await (await obstore.get_async(self._store, path)).bytes_async() for path in paths
-            ]
+            for path in await self._paths(f"{service}/{partition}/"):
+                with suppress(FileNotFoundError):
+                    kept = await obstore.get_async(self._store, path)
+                    found.append(bytes(await kept.bytes_async()))
         except StoreError:
             return []
-        return [bytes(one) for one in found]
+        return found
 
     async def _paths(self, prefix: str) -> list[str]:
         listed = await obstore.list_with_delimiter_async(self._store, prefix)
