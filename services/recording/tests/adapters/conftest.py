@@ -30,7 +30,7 @@ from huntgroup_recording.adapters.store import MemoryVault
 from huntgroup_recording.app.queries import LiveRecordings
 from huntgroup_recording.settings import RecordingSettings
 from huntgroup_recording.wiring import wire
-from huntgroup_runtime.clock import VirtualClock
+from huntgroup_runtime.clock import SystemClock, VirtualClock
 from huntgroup_runtime.journals import ServiceJournals, all_idle
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.rpc.client import RpcClient
@@ -221,7 +221,11 @@ class Studio:
     """The process, a client of it, and the hand in the puppet. Time stands still until `jump` or `pass_ms`."""
 
     def __init__(
-        self, process: Process, client: RpcClient, clock: VirtualClock, puppet: ServiceJournals
+        self,
+        process: Process,
+        client: RpcClient,
+        clock: VirtualClock | SystemClock,
+        puppet: ServiceJournals,
     ) -> None:
         self.process = process
         self.clock = clock
@@ -292,6 +296,8 @@ class Studio:
         """Let the session service say something, and wait until recording has taken it in."""
         fact_id = f"fact-{next(NUMBERS)}"
         await self._puppet.submit(DOMAIN, fact_id, fact, check=0, traceparent="")
+        if isinstance(self.clock, SystemClock):
+            return
         async with asyncio.timeout(5):
             while not all_idle(self.process.journals):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
@@ -358,6 +364,7 @@ class Studio:
 
     async def pass_ms(self, span_ms: int) -> None:
         """Let time go on."""
+        assert isinstance(self.clock, VirtualClock)
         until_ms = self.clock.now_ms() + span_ms
         asleep = asyncio.create_task(self.clock.sleep_until(until_ms))
         await asyncio.sleep(0)
@@ -417,13 +424,37 @@ async def studio(studios: Studios) -> AsyncIterator[Studio]:
         yield studio
 
 
+@pytest.fixture
+async def replicas(vault: MemoryVault) -> AsyncIterator[Callable[[int], Any]]:
+    """Return what opens one of two replicas on one log; time is real, so that ownership moves."""
+    log, snapshots = MemoryLog(1), ObjectSnapshotStore.from_url("")
+    yield lambda index: open_studio(
+        log,
+        snapshots,
+        SystemClock(),
+        SETTINGS.model_copy(
+            update={
+                "owner_id": f"replica-{index}",
+                "replica_index": index,
+                "replica_count": 2,
+                "heartbeat_ms": 50,
+                "takeover_after_ms": 400,
+            }
+        ),
+    )
+    await log.close()
+
+
 @asynccontextmanager
 async def open_studio(
-    log: Log, snapshots: SnapshotStore, clock: VirtualClock
+    log: Log,
+    snapshots: SnapshotStore,
+    clock: VirtualClock | SystemClock,
+    settings: RuntimeSettings = SETTINGS,
 ) -> AsyncIterator[Studio]:
     off = Telemetry.off()
     process = Process(
-        "recording", SETTINGS, log=log, snapshots=snapshots, clock=clock, telemetry=off
+        "recording", settings, log=log, snapshots=snapshots, clock=clock, telemetry=off
     )
     puppet = process.add_journals(puppet_session())
     await wire(process, RecordingSettings())
@@ -432,7 +463,14 @@ async def open_studio(
         process.journals[1].subscribe(studio)
         await process.start()
         try:
-            await studio.until(lambda: all_idle(process.journals), "everything owned")
+            await studio.until(lambda: ready(process), "ready")
             yield studio
         finally:
             await process.stop()
+
+
+def ready(process: Process) -> bool:
+    """Return whether everything is owned: here, or by some replica."""
+    if process.settings.replica_count == 1:
+        return all_idle(process.journals)
+    return all(one.caught_up() for one in process.journals)

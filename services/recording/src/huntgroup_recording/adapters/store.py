@@ -44,7 +44,7 @@ class MemoryVault:
         try:
             return self.stored[path]
         except KeyError:
-            raise ObjectMissingError(path) from None
+            raise ObjectMissingError(f"{path}: not found") from None
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """Yield an object."""
@@ -171,8 +171,8 @@ def _told(path: str) -> Iterator[None]:
     """Tell what fails in the words of the port."""
     try:
         yield
-    except FileNotFoundError:
-        raise ObjectMissingError(path) from None
+    except FileNotFoundError as error:
+        raise ObjectMissingError(f"{path}: {_first_line(error)}") from None
     except TimeoutError:
         raise VaultError(f"{path}: the storage did not answer in time") from None
     except (BaseError, OSError, ValueError) as error:
