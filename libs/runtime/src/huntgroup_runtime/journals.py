@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import structlog
+
 from huntgroup_contracts.registry import topic_dlq, topic_events, topic_journal
 from huntgroup_eventlog.application import Application, CommandOutcome
 from huntgroup_eventlog.journal.replica import Limits, Role
 from huntgroup_eventlog.partitioning import partition_of
-from huntgroup_eventlog.port import Log
+from huntgroup_eventlog.port import Log, LogUnavailableError
 from huntgroup_eventlog.snapshots import SnapshotStore
 from huntgroup_runtime.clock import Clock
 from huntgroup_runtime.membership import Membership, MembershipSettings
@@ -20,6 +22,9 @@ from huntgroup_runtime.telemetry import Telemetry
 T = TypeVar("T")
 
 RESIGN_WITHIN_S = 3.0
+LOG_WITHIN_S, LOG_RETRY_S = 60.0, 1.0
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class ServiceJournals:
@@ -57,7 +62,7 @@ class ServiceJournals:
         service = self.application.service
         own = [topic_journal(service), topic_events(service), topic_dlq(service)]
         sources = [topic_journal(source) for source in self.application.reactions.sources]
-        await self.log.ensure_topics([*own, *sources])
+        await self._ensure_topics([*own, *sources])
         settings = self._settings
         membership = Membership(
             MembershipSettings(
@@ -91,6 +96,19 @@ class ServiceJournals:
             )
             self.partitions.append(owner)
             self._tasks.append(asyncio.create_task(owner.run(), name=f"{service}/{partition}"))
+
+    async def _ensure_topics(self, topics: Sequence[str]) -> None:
+        """Create what is missing; a log that is only just starting gets some time. Raises `LogUnavailableError`."""
+        end = asyncio.get_running_loop().time() + LOG_WITHIN_S
+        while True:
+            try:
+                await self.log.ensure_topics(topics)
+                return
+            except LogUnavailableError as error:
+                if asyncio.get_running_loop().time() > end:
+                    raise
+                _log.warning("log_unavailable", topics=topics, error=str(error))
+                await asyncio.sleep(LOG_RETRY_S)
 
     async def stop(self) -> None:
         """Hand over what is owned here, and end."""

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,11 +129,22 @@ def run(arguments: argparse.Namespace) -> int:
 class Cluster:
     """Service processes on the standard ports."""
 
-    def __init__(self, kafka: str, replicas: int, data: Path) -> None:
-        standard = ClusterFile.standard(kafka)
-        self.file = standard
+    def __init__(
+        self,
+        kafka: str,
+        replicas: int,
+        data: Path,
+        *,
+        ports_from: int = 0,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare the processes; `ports_from` is added to every standard port, `environment` to every process's."""
+        addresses = {name: f"127.0.0.1:{grpc_port(name, 0) + ports_from}" for name in SERVICES}
+        self.file = ClusterFile(kafka=kafka, partitions=PARTITIONS, addresses=addresses)
         self._replicas = replicas
         self._data = data
+        self._ports_from = ports_from
+        self._environment = environment or {}
         self.processes: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
@@ -142,7 +154,7 @@ class Cluster:
                 self.launch(service, replica)
         end = time.monotonic() + READY_WITHIN_S
         for service, replica in self.processes:
-            while not _ready(http_port(service, replica)):
+            while not _ready(http_port(service, replica) + self._ports_from):
                 self._check_running()
                 if time.monotonic() > end:
                     raise TimeoutError(
@@ -152,15 +164,19 @@ class Cluster:
 
     def launch(self, service: str, replica: int) -> None:
         """Start one replica; its log goes to a file of its own."""
-        environment = os.environ | {
+        grpc = grpc_port(service, replica) + self._ports_from
+        http = http_port(service, replica) + self._ports_from
+        environment = {
+            **os.environ,
             "HUNTGROUP_LOG_URL": f"kafka://{self.file.kafka}",
             "HUNTGROUP_LOG_PARTITIONS": str(self.file.partitions),
-            "HUNTGROUP_GRPC_LISTEN": f"127.0.0.1:{grpc_port(service, replica)}",
-            "HUNTGROUP_HTTP_LISTEN": f"127.0.0.1:{http_port(service, replica)}",
+            "HUNTGROUP_GRPC_LISTEN": f"127.0.0.1:{grpc}",
+            "HUNTGROUP_HTTP_LISTEN": f"127.0.0.1:{http}",
             "HUNTGROUP_REPLICA_INDEX": str(replica),
             "HUNTGROUP_REPLICA_COUNT": str(self._replicas),
             "HUNTGROUP_SNAPSHOT_URL": (self._data / "snapshots").as_uri(),
             "HUNTGROUP_RECORDING_STORE_URL": (self._data / "recordings").as_uri(),
+            **self._environment,
         }
         log = (self._data / f"{service}-{replica}.log").open("ab")
         with log:
