@@ -2,10 +2,16 @@
 
 import time
 import typing
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
@@ -178,6 +184,48 @@ async def test_openmetrics_shows_a_trace_for_a_duration(start_replica: Any, bell
     exemplars = [one.exemplar for one in samples if one.exemplar]
     expected = trace_id(exporter.get_finished_spans()[0])
     assert exemplars[0].labels["trace_id"] == expected
+
+
+@pytest.fixture
+def collector() -> Iterator[SimpleNamespace]:
+    """Stands in for an OpenTelemetry collector; `metrics` and `spans` are the names it was sent."""
+    sent = SimpleNamespace(metrics=[], spans=[], address="")
+
+    class Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:
+            scopes = [scope for one in request.resource_metrics for scope in one.scope_metrics]
+            sent.metrics.extend(metric.name for scope in scopes for metric in scope.metrics)
+            return metrics_service_pb2.ExportMetricsServiceResponse()
+
+    class Traces(trace_service_pb2_grpc.TraceServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:
+            scopes = [scope for one in request.resource_spans for scope in one.scope_spans]
+            sent.spans.extend(span.name for scope in scopes for span in scope.spans)
+            return trace_service_pb2.ExportTraceServiceResponse()
+
+    server = grpc.server(ThreadPoolExecutor(2))
+    add_to: Any = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
+    add_to(Metrics(), server)
+    add_to = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
+    add_to(Traces(), server)
+    sent.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield sent
+    server.stop(None).wait()
+
+
+@pytest.mark.integration
+def test_a_collector_is_sent_spans_and_metrics_of_every_kind(collector: SimpleNamespace) -> None:
+    telemetry = Telemetry(service="bells", otlp_endpoint=f"http://{collector.address}")
+    journal = JournalTelemetry(telemetry, service="bells", topic="huntgroup.t", partition=3)
+    with journal.process_span("", 1):
+        journal.processed(0.001)
+    telemetry.shutdown()
+    assert collector.spans == ["process huntgroup.t"]
+    assert {
+        *("huntgroup.journal.accepted", "huntgroup.journal.halted"),
+        *("messaging.process.duration", "messaging.client.operation.duration"),
+    } <= set(collector.metrics)
 
 
 def test_a_metric_keeps_its_kind_and_one_instrument_for_the_same_words() -> None:

@@ -55,8 +55,7 @@ class _Instruments(Collector):
         self._metrics = metrics
 
     def collect(self) -> Iterable[Family]:
-        data = self._metrics.collect()
-        return [] if data is None else list(_families(data))
+        return list(_families(self._metrics.collect()))
 
 
 def _families(data: MetricsData) -> Iterable[Family]:

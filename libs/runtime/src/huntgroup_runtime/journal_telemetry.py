@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from huntgroup_runtime.metrics import MetricName
 from huntgroup_runtime.telemetry import Span, Telemetry
 
 
@@ -31,29 +32,36 @@ class JournalTelemetry:
         self._consumed = telemetry.counter(
             "messaging.client.consumed.messages", self._words("receive")
         )
-        self._operations = telemetry.metrics.histogram("messaging.client.operation.duration")
-        self._processing = telemetry.metrics.histogram("messaging.process.duration")
         self._send_words = self._words("send")
-        self._receive_words = self._words("receive")
         self._process_words = self._words("process")
+        operation: MetricName = "messaging.client.operation.duration"
+        self._sending = telemetry.metrics.histogram(operation, self._send_words)
+        self._receiving = telemetry.metrics.histogram(operation, self._words("receive"))
+        self._processing = telemetry.metrics.histogram(
+            "messaging.process.duration", self._process_words
+        )
         self._topic = topic
 
     def sent(self, seconds: float, error_type: str = "") -> None:
         """Count one append that took `seconds`; `error_type` is the kind of its failure, if it failed."""
         if error_type:
-            self._operations.record(seconds, {**self._send_words, "error.type": error_type})
+            words = {**self._send_words, "error.type": error_type}
+            failing = self._telemetry.metrics.histogram(
+                "messaging.client.operation.duration", words
+            )
+            failing.record(seconds)
             return
         self._sent.add()
-        self._operations.record(seconds, self._send_words)
+        self._sending.record(seconds)
 
     def received(self, seconds: float, records: int) -> None:
         """Count one read that returned `records` (more than 0); waiting for the first is part of `seconds`."""
         self._consumed.add(records)
-        self._operations.record(seconds, self._receive_words)
+        self._receiving.record(seconds)
 
     def processed(self, seconds: float) -> None:
         """Count one batch of inputs that was decided in `seconds`."""
-        self._processing.record(seconds, self._process_words)
+        self._processing.record(seconds)
 
     def send_span(self, traceparents: Sequence[str]) -> Span:
         """Begin the span of appending one record, caused by the work with these trace contexts."""

@@ -1,18 +1,28 @@
 """Every metric of the platform's frame, by name, and instruments that cost an addition on the hot path."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import Exemplar, MeterProvider
 from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    HistogramDataPoint,
     InMemoryMetricReader,
+    Metric,
+    MetricExportResult,
     MetricReader,
     MetricsData,
     PeriodicExportingMetricReader,
+    ResourceMetrics,
+    ScopeMetrics,
 )
+from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 MetricName = Literal[
     # gRPC, semantic conventions 1.44; attributes rpc.system.name, rpc.method, rpc.response.status_code.
@@ -46,6 +56,8 @@ MetricName = Literal[
     "huntgroup.desktop.sent",  # {message}: messages sent to agent desktops
     "huntgroup.desktop.received",  # {message}: messages received from agent desktops
 ]
+
+SCOPE: Final = "huntgroup"
 
 Kind = Literal["counter", "gauge", "histogram"]
 Attributes = Mapping[str, str]
@@ -122,39 +134,69 @@ class Gauge:
 
 
 class Histogram:
-    """Durations in seconds by bucket; a record costs about 7 µs, so one per batch or call, not per event."""
+    """Durations in seconds, counted by bucket; `record` is a search among a few bounds and some additions.
 
-    __slots__ = ("_instrument",)
+    The SDK's own costs ten times that, on every call and every batch. Each bucket keeps its last traced duration.
+    """
 
-    def __init__(self, meter: Meter | None, name: MetricName) -> None:
-        self._instrument = None
-        if meter is not None:
-            self._instrument = meter.create_histogram(
-                name,
-                unit=METRICS[name].unit,
-                description=METRICS[name].meaning,
-                explicit_bucket_boundaries_advisory=SECONDS_BOUNDS,
-            )
+    __slots__ = ("attributes", "counts", "exemplars", "highest", "lowest", "started_ns", "total")
 
-    def record(self, seconds: float, attributes: Attributes) -> None:
-        """Count one duration."""
-        if self._instrument is not None:
-            self._instrument.record(seconds, attributes)
+    def __init__(self, attributes: Attributes) -> None:
+        self.attributes = attributes
+        self.counts = [0] * (len(SECONDS_BOUNDS) + 1)
+        self.exemplars: dict[int, tuple[float, int, str]] = {}
+        self.total = 0.0
+        self.lowest = float("inf")
+        self.highest = float("-inf")
+        self.started_ns = time.time_ns()
+
+    def record(self, seconds: float, traceparent: str = "") -> None:
+        """Count one duration; `traceparent` is that of its span, when it is recorded."""
+        bucket = bisect_left(SECONDS_BOUNDS, seconds)
+        self.counts[bucket] += 1
+        self.total += seconds
+        self.lowest = min(self.lowest, seconds)
+        self.highest = max(self.highest, seconds)
+        if traceparent.endswith("1"):  # the trace is sampled
+            self.exemplars[bucket] = (seconds, time.time_ns(), traceparent)
+
+    def point(self) -> HistogramDataPoint:
+        """Return what was counted since the start, as exporters take it."""
+        return HistogramDataPoint(
+            attributes=dict(self.attributes),
+            start_time_unix_nano=self.started_ns,
+            time_unix_nano=time.time_ns(),
+            count=sum(self.counts),
+            sum=self.total,
+            bucket_counts=tuple(self.counts),
+            explicit_bounds=SECONDS_BOUNDS,
+            min=self.lowest if self.total else 0,
+            max=self.highest if self.total else 0,
+            exemplars=[
+                Exemplar({}, seconds, at_ns, int(traced[36:52], 16), int(traced[3:35], 16))
+                for seconds, at_ns, traced in list(self.exemplars.values())
+            ],
+        )
+
+
+Instrument = Counter | Gauge | Histogram
 
 
 class Metrics:
-    """The instruments of one process. Counters and gauges are only read when somebody asks for them."""
+    """The instruments of one process. They are only read when somebody asks for them."""
 
-    def __init__(self, resource: Resource | None, readers: Sequence[MetricReader] = ()) -> None:
+    def __init__(self, resource: Resource | None, otlp_endpoint: str = "") -> None:
+        self._series: dict[MetricName, dict[frozenset[tuple[str, str]], Instrument]] = {}
+        self._resource = resource
         self._pull = InMemoryMetricReader()
-        self._provider = (
-            MeterProvider([self._pull, *readers], resource, shutdown_on_exit=False)
-            if resource is not None
-            else None
-        )
-        self._meter = self._provider.get_meter("huntgroup") if self._provider else None
-        self._series: dict[str, dict[frozenset[tuple[str, str]], Counter | Gauge]] = {}
-        self._histograms: dict[str, Histogram] = {}
+        readers: list[MetricReader] = [self._pull]
+        if otlp_endpoint:
+            readers.append(_otlp_reader(otlp_endpoint, self._with_histograms))
+        self._provider: MeterProvider | None = None
+        self._meter: Meter | None = None
+        if resource is not None:
+            self._provider = MeterProvider(readers, resource, shutdown_on_exit=False)
+            self._meter = self._provider.get_meter(SCOPE)
 
     def counter(self, name: MetricName, attributes: Attributes | None = None) -> Counter:
         """Return the counter of `name` with `attributes`: the same one for the same words."""
@@ -170,25 +212,25 @@ class Metrics:
         assert isinstance(found, Gauge)
         return found
 
-    def histogram(self, name: MetricName) -> Histogram:
-        """Return the histogram of `name`."""
+    def histogram(self, name: MetricName, attributes: Attributes | None = None) -> Histogram:
+        """Return the histogram of `name` with `attributes`: the same one for the same words."""
         assert METRICS[name].kind == "histogram", f"{name} is a {METRICS[name].kind}"
-        if name not in self._histograms:
-            self._histograms[name] = Histogram(self._meter, name)
-        return self._histograms[name]
+        found = self._find(name, attributes or {}, Histogram)
+        assert isinstance(found, Histogram)
+        return found
 
-    def collect(self) -> MetricsData | None:
+    def collect(self) -> MetricsData:
         """Return what all instruments say now."""
-        return self._pull.get_metrics_data() if self._provider is not None else None
+        if self._provider is None:
+            return MetricsData(resource_metrics=[])
+        return self._with_histograms(self._pull.get_metrics_data())
 
     def shutdown(self) -> None:
-        """Export once more and stop; blocks for as long as the exporter takes (5 s at most)."""
+        """Export once more and stop; blocks for as long as the exporter takes."""
         if self._provider is not None:
             self._provider.shutdown(timeout_millis=5_000)
 
-    def _find(
-        self, name: MetricName, attributes: Attributes, made: type[Counter | Gauge]
-    ) -> Counter | Gauge:
+    def _find(self, name: MetricName, attributes: Attributes, made: type[Instrument]) -> Instrument:
         series = self._series.get(name)
         if series is None:
             series = self._series[name] = {}
@@ -199,15 +241,20 @@ class Metrics:
         return series[key]
 
     def _observe(
-        self, name: MetricName, series: Mapping[frozenset[tuple[str, str]], Counter | Gauge]
+        self, name: MetricName, series: Mapping[frozenset[tuple[str, str]], Instrument]
     ) -> None:
-        if self._meter is None:
+        """Let the SDK read the counters or gauges of `name`; histograms are added when it has."""
+        spec = METRICS[name]
+        if self._meter is None or spec.kind == "histogram":
             return
 
         def read(_: CallbackOptions) -> Iterable[Observation]:
-            return [Observation(item.value, item.attributes) for item in list(series.values())]
+            return [
+                Observation(item.value, item.attributes)
+                for item in list(series.values())
+                if not isinstance(item, Histogram)
+            ]
 
-        spec = METRICS[name]
         create = (
             self._meter.create_observable_counter
             if spec.kind == "counter"
@@ -215,11 +262,41 @@ class Metrics:
         )
         create(name, [read], spec.unit, spec.meaning)
 
+    def _with_histograms(self, data: MetricsData | None) -> MetricsData:
+        """Return `data` with the histograms, which the SDK does not know."""
+        assert self._resource is not None
+        cumulative = AggregationTemporality.CUMULATIVE
+        metrics = [
+            Metric(
+                name,
+                METRICS[name].meaning,
+                METRICS[name].unit,
+                HistogramData(
+                    [one.point() for one in list(series.values()) if isinstance(one, Histogram)],
+                    cumulative,
+                ),
+            )
+            for name, series in list(self._series.items())
+            if METRICS[name].kind == "histogram"
+        ]
+        for resource in data.resource_metrics if data else ():
+            for known in resource.scope_metrics:
+                metrics.extend(known.metrics)
+        # One scope for all: exporters keep only the last of several with the same name.
+        scope = ScopeMetrics(InstrumentationScope(SCOPE), metrics, "")
+        return MetricsData(resource_metrics=[ResourceMetrics(self._resource, [scope], "")])
 
-def otlp_metric_reader(endpoint: str) -> MetricReader:
+
+def _otlp_reader(endpoint: str, complete: Callable[[MetricsData], MetricsData]) -> MetricReader:
     """Return a reader that sends everything to `endpoint` once a minute."""
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (  # noqa: PLC0415 - slow, optional
         OTLPMetricExporter,
     )
 
-    return PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=endpoint))
+    class CompleteExporter(OTLPMetricExporter):
+        def export(
+            self, metrics_data: MetricsData, timeout_millis: float = 10_000, **more: Any
+        ) -> MetricExportResult:
+            return super().export(complete(metrics_data), timeout_millis, **more)
+
+    return PeriodicExportingMetricReader(CompleteExporter(endpoint=endpoint))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 from grpc import StatusCode
@@ -28,7 +28,6 @@ from huntgroup_runtime.metrics import (
     Histogram,
     MetricName,
     Metrics,
-    otlp_metric_reader,
 )
 from huntgroup_runtime.settings import RuntimeSettings
 
@@ -48,6 +47,10 @@ SERVER_ERRORS: Final = frozenset(
     }
 )
 """The statuses that are a server's fault; others are answers."""
+CLIENT_ERRORS: Final = frozenset(StatusCode) - {StatusCode.OK}
+
+OpenSpan = tuple[str, trace.Span | None]
+"""The trace context to hand on, and the span when it is recorded."""
 
 
 def valid_traceparent(text: str) -> str:
@@ -106,37 +109,60 @@ class Span:
             self._span.set_status(Status(SpanStatus.ERROR))
 
 
-class RpcCall(Span):
-    """One gRPC call, as its server or its caller sees it; `finish` counts and times it."""
-
-    __slots__ = ("_errors", "_histogram", "_method", "_started")
+class RpcDurations:
+    """The histograms of one side of all calls, by method and status: as many as there are rpcs and answers."""
 
     def __init__(
         self,
-        opened: tuple[str, trace.Span | None],
-        histogram: Histogram,
+        metrics: Metrics,
+        name: Literal["rpc.server.call.duration", "rpc.client.call.duration"],
+    ) -> None:
+        self._metrics = metrics
+        self._name: MetricName = name
+        self._by_answer: dict[tuple[str, StatusCode, bool], Histogram] = {}
+
+    def of(self, method: str, status: StatusCode, *, failed: bool) -> Histogram:
+        """Return the histogram of one method's answers with one status."""
+        key = (method, status, failed)
+        found = self._by_answer.get(key)
+        if found is None:
+            words = {**rpc_attributes(method), "rpc.response.status_code": status.name}
+            if failed:
+                words["error.type"] = status.name
+            found = self._by_answer[key] = self._metrics.histogram(self._name, words)
+        return found
+
+
+class RpcCall(Span):
+    """One gRPC call, as its server or its caller sees it; `finish` counts and times it."""
+
+    __slots__ = ("_durations", "_errors", "_method", "_started")
+
+    def __init__(
+        self,
+        opened: OpenSpan,
+        durations: RpcDurations,
         method: str,
-        errors: frozenset[StatusCode] | None,
+        errors: frozenset[StatusCode],
     ) -> None:
         super().__init__(*opened)
-        self._histogram = histogram
+        self._durations = durations
         self._method = method
         self._errors = errors
         self._started = time.perf_counter()
 
     def finish(self, status: StatusCode) -> None:
         """Say how the call ended; call it once, inside the block."""
-        attributes = {
-            "rpc.system.name": "grpc",
-            "rpc.method": self._method,
-            "rpc.response.status_code": status.name,
-        }
-        failed = status in self._errors if self._errors else status is not StatusCode.OK
-        if failed:
-            attributes["error.type"] = status.name
-            self.fail(status.name)
+        seconds = time.perf_counter() - self._started
+        failed = status in self._errors
+        histogram = self._durations.of(self._method, status, failed=failed)
+        if self._span is None:
+            histogram.record(seconds)
+            return
+        histogram.record(seconds, self.traceparent)
         self.set("rpc.response.status_code", status.name)
-        self._histogram.record(time.perf_counter() - self._started, attributes)
+        if failed:
+            self.fail(status.name)
 
 
 class Telemetry:
@@ -159,15 +185,14 @@ class Telemetry:
                 "service.instance.id": owner_id,
             }
         )
-        readers = [otlp_metric_reader(otlp_endpoint)] if otlp_endpoint else []
-        self.metrics = Metrics(resource if metrics else None, readers)
+        self.metrics = Metrics(resource if metrics else None, otlp_endpoint)
         self.messaging_system = messaging_system
         self._provider = _tracer_provider(resource, otlp_endpoint, span_exporter)
         self._tracer: Tracer | None = None
         if self._provider is not None:
             self._tracer = self._provider.get_tracer("huntgroup")
-        self._server_duration = self.metrics.histogram("rpc.server.call.duration")
-        self._client_duration = self.metrics.histogram("rpc.client.call.duration")
+        self._server_durations = RpcDurations(self.metrics, "rpc.server.call.duration")
+        self._client_durations = RpcDurations(self.metrics, "rpc.client.call.duration")
 
     @classmethod
     def of(cls, service: str, settings: RuntimeSettings) -> "Telemetry":
@@ -199,15 +224,19 @@ class Telemetry:
 
     def server_call(self, method: str, traceparent: str) -> RpcCall:
         """Begin the server's span of a call to `package.Service/Method`; `traceparent` is the caller's, unchecked."""
-        attributes = {"rpc.system.name": "grpc", "rpc.method": method}
-        opened = self._open(method, SpanKind.SERVER, valid_traceparent(traceparent), attributes)
-        return RpcCall(opened, self._server_duration, method, SERVER_ERRORS)
+        parent = valid_traceparent(traceparent)
+        span: OpenSpan = (parent, None)
+        if self._tracer is not None:
+            span = self._open(method, SpanKind.SERVER, parent, rpc_attributes(method))
+        return RpcCall(span, self._server_durations, method, SERVER_ERRORS)
 
     def client_call(self, method: str) -> RpcCall:
         """Begin the caller's span of a call; send its `traceparent` as metadata of that name."""
-        attributes = {"rpc.system.name": "grpc", "rpc.method": method}
-        opened = self._open(method, SpanKind.CLIENT, current_traceparent(), attributes)
-        return RpcCall(opened, self._client_duration, method, None)
+        parent = current_traceparent()
+        span: OpenSpan = (parent, None)
+        if self._tracer is not None:
+            span = self._open(method, SpanKind.CLIENT, parent, rpc_attributes(method))
+        return RpcCall(span, self._client_durations, method, CLIENT_ERRORS)
 
     def start_process_span(
         self, name: str, traceparent: str, attributes: Mapping[str, str | int] | None = None
@@ -250,7 +279,7 @@ class Telemetry:
         parent: str,
         attributes: Mapping[str, str | int] | None,
         links: Sequence[Link] = (),
-    ) -> tuple[str, trace.Span | None]:
+    ) -> OpenSpan:
         if self._tracer is None:
             return parent, None
         context = otel_context.Context()
@@ -260,6 +289,11 @@ class Telemetry:
             )
         span = self._tracer.start_span(name, context, kind, dict(attributes or {}), links)
         return _traceparent(span.get_span_context()), span
+
+
+def rpc_attributes(method: str) -> dict[str, str]:
+    """Return what every span and metric of calls to `package.Service/Method` says."""
+    return {"rpc.system.name": "grpc", "rpc.method": method}
 
 
 def _span_context(traceparent: str) -> SpanContext:

@@ -65,7 +65,6 @@ class OwnerRouter:
         `serve` must be safe to repeat. Raises what it raises, or `RpcRefusedError` with what the owner said;
         UNAVAILABLE with the reason NO_OWNER or OUTCOME_UNKNOWN when the deadline is near.
         """
-        hops = hops_of(context)
         pauses: Pauses | None = None
         while True:
             reason, address = errors.NO_OWNER, ""
@@ -75,6 +74,7 @@ class OwnerRouter:
                 address = error.address
             except OutcomeUnknownError:
                 reason = errors.OUTCOME_UNKNOWN
+            hops = hops_of(context)
             if self._may_forward(address, hops):
                 try:
                     return await self._forward(address, method, request, context, hops)
