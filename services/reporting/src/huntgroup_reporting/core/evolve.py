@@ -1,7 +1,6 @@
 """How the state follows from the events: one branch per event, nothing refused, nothing judged."""
 
 from bisect import insort
-from collections.abc import Iterator
 from typing import TypeVar, assert_never
 
 from huntgroup_reporting.core.messages import (
@@ -17,6 +16,7 @@ from huntgroup_reporting.core.messages import (
     HandledContactCounted,
     OfferedContactCounted,
     OfferOutcomeCounted,
+    QueueEntry,
     QueueTargetNoted,
     WrapUpNoted,
 )
@@ -41,7 +41,6 @@ from huntgroup_reporting.core.values import (
     AgentId,
     ContactId,
     OfferOutcome,
-    QueueId,
     SlotPhase,
     interval_start,
 )
@@ -60,12 +59,11 @@ def evolve(state: State, event: Event) -> State:
             _contact(state, event.contact_id).target_ms = event.service_level_threshold_ms
         case ContactOutcomeHeld():
             _outcome_held(state, event)
-        case AnsweredContactCounted():
-            _answered(state, event)
-        case AbandonedContactCounted():
-            _abandoned(state, event)
+        case AnsweredContactCounted() | AbandonedContactCounted():
+            _count(state, event)
+            _forget_contact(state, event.contact_id)
         case OfferOutcomeCounted():
-            _offer_outcome(state, event)
+            _count(state, event)
         case AgentTimeCounted():
             _agent_time(state, event)
         case AgentSlotNoted():
@@ -105,8 +103,7 @@ def _forget_contact(state: State, contact_id: ContactId) -> None:
 
 
 def _offered(state: State, event: OfferedContactCounted) -> None:
-    for row in _rows(state, event.queue_id, event.interval_start_ms):
-        row.offered += 1
+    _count(state, event)
     contact = _contact(state, event.contact_id)
     contact.queue_id = event.queue_id
     contact.enqueued_at_ms = event.enqueued_at_ms
@@ -120,43 +117,7 @@ def _outcome_held(state: State, event: ContactOutcomeHeld) -> None:
     contact.wait_ms = event.wait_ms
 
 
-def _answered(state: State, event: AnsweredContactCounted) -> None:
-    for row in _rows(state, event.queue_id, event.interval_start_ms):
-        row.answered += 1
-        row.answered_within_threshold += event.within_threshold
-        row.answered_wait_ms += event.wait_ms
-        row.wait_ms_max = max(row.wait_ms_max, event.wait_ms)
-    _forget_contact(state, event.contact_id)
-
-
-def _abandoned(state: State, event: AbandonedContactCounted) -> None:
-    for row in _rows(state, event.queue_id, event.interval_start_ms):
-        row.abandoned += 1
-        row.abandoned_within_threshold += event.within_threshold
-        row.abandoned_wait_ms += event.wait_ms
-        row.wait_ms_max = max(row.wait_ms_max, event.wait_ms)
-    _forget_contact(state, event.contact_id)
-
-
-# Offers and conversations.
-
-
-def _offer_outcome(state: State, event: OfferOutcomeCounted) -> None:
-    outcome = OfferOutcome(event.outcome)
-    for row in _rows(state, event.queue_id, event.interval_start_ms):
-        match outcome:
-            case OfferOutcome.ACCEPTED:
-                row.offers_accepted += 1
-            case OfferOutcome.REJECTED:
-                row.offers_rejected += 1
-            case OfferOutcome.EXPIRED:
-                row.offers_expired += 1
-            case OfferOutcome.CANCELED:
-                row.offers_canceled += 1
-            case OfferOutcome.RESCINDED:
-                row.offers_rescinded += 1
-            case _:
-                assert_never(outcome)
+# Conversations.
 
 
 def _conversation_noted(state: State, event: ConversationNoted) -> None:
@@ -178,11 +139,7 @@ def _wrap_up_noted(state: State, event: WrapUpNoted) -> None:
 
 
 def _handled(state: State, event: HandledContactCounted) -> None:
-    for row in _rows(state, event.queue_id, event.interval_start_ms):
-        row.handled += 1
-        row.talk_ms += event.talk_ms
-        row.hold_ms += event.hold_ms
-        row.wrap_up_ms += event.wrap_up_ms
+    _count(state, event)
     state.conversations.pop(event.offer_id, None)
     state.wrap_ups.pop(event.offer_id, None)
 
@@ -205,15 +162,6 @@ def _agent_time(state: State, event: AgentTimeCounted) -> None:
         interval = _interval(state, start)
         if interval is not None:
             add_agent_time(interval.agents, event)
-
-
-def add_agent_time(row: AgentTimes, event: AgentTimeCounted) -> None:
-    """Add an entry to the numbers of one of its intervals."""
-    row.idle_ms += event.idle_ms
-    row.ringing_ms += event.ringing_ms
-    row.talking_ms += event.talking_ms
-    row.wrapping_up_ms += event.wrapping_up_ms
-    row.not_ready_ms += event.not_ready_ms
 
 
 def _agent_slot(state: State, event: AgentSlotNoted) -> None:
@@ -254,20 +202,21 @@ def _put_in(state: State, agent: Agent, event: AgentSlotNoted | AgentPresenceNot
 # The ledger's rows.
 
 
-def _rows(state: State, queue_id: QueueId, start_ms: int) -> Iterator[QueueCounts]:
-    """Yield the rows that an entry of a queue changes: that of its interval, and today's."""
+def _count(state: State, entry: QueueEntry) -> None:
+    """Add an entry to the row of its interval, and to today's."""
+    start_ms = entry.interval_start_ms
     interval = _interval(state, start_ms)
     if interval is not None:
-        if queue_id not in interval.queues:
-            interval.queues[queue_id] = QueueCounts()
-        yield interval.queues[queue_id]
+        if entry.queue_id not in interval.queues:
+            interval.queues[entry.queue_id] = QueueCounts()
+        add_queue_entry(interval.queues[entry.queue_id], entry)
     day_start_ms = interval_start(start_ms, DAY_MS)
     if day_start_ms > state.day_start_ms:
         state.day_start_ms = day_start_ms
         for queue in state.queues.values():
             queue.today = QueueCounts()
     if day_start_ms == state.day_start_ms:
-        yield queue_of(state, queue_id).today
+        add_queue_entry(queue_of(state, entry.queue_id).today, entry)
 
 
 def _interval(state: State, start_ms: int) -> Interval | None:
@@ -282,3 +231,54 @@ def _interval(state: State, start_ms: int) -> Interval | None:
         del state.intervals[oldest_ms]
         state.kept_from_ms = oldest_ms + 1
     return interval
+
+
+def add_queue_entry(row: QueueCounts, entry: QueueEntry) -> None:
+    """Add an entry to the row of its queue and interval."""
+    match entry:
+        case OfferedContactCounted():
+            row.offered += 1
+        case AnsweredContactCounted():
+            row.answered += 1
+            row.answered_within_threshold += entry.within_threshold
+            row.answered_wait_ms += entry.wait_ms
+            row.wait_ms_max = max(row.wait_ms_max, entry.wait_ms)
+        case AbandonedContactCounted():
+            row.abandoned += 1
+            row.abandoned_within_threshold += entry.within_threshold
+            row.abandoned_wait_ms += entry.wait_ms
+            row.wait_ms_max = max(row.wait_ms_max, entry.wait_ms)
+        case HandledContactCounted():
+            row.handled += 1
+            row.talk_ms += entry.talk_ms
+            row.hold_ms += entry.hold_ms
+            row.wrap_up_ms += entry.wrap_up_ms
+        case OfferOutcomeCounted():
+            _add_offer_outcome(row, OfferOutcome(entry.outcome))
+        case _:
+            assert_never(entry)
+
+
+def _add_offer_outcome(row: QueueCounts, outcome: OfferOutcome) -> None:
+    match outcome:
+        case OfferOutcome.ACCEPTED:
+            row.offers_accepted += 1
+        case OfferOutcome.REJECTED:
+            row.offers_rejected += 1
+        case OfferOutcome.EXPIRED:
+            row.offers_expired += 1
+        case OfferOutcome.CANCELED:
+            row.offers_canceled += 1
+        case OfferOutcome.RESCINDED:
+            row.offers_rescinded += 1
+        case _:
+            assert_never(outcome)
+
+
+def add_agent_time(row: AgentTimes, entry: AgentTimeCounted) -> None:
+    """Add an entry to the row of one of its intervals."""
+    row.idle_ms += entry.idle_ms
+    row.ringing_ms += entry.ringing_ms
+    row.talking_ms += entry.talking_ms
+    row.wrapping_up_ms += entry.wrapping_up_ms
+    row.not_ready_ms += entry.not_ready_ms

@@ -278,6 +278,7 @@ class Reason(StrEnum):
     SPAN_EMPTY = "SPAN_EMPTY"
     INTERVAL_NOT_MULTIPLE = "INTERVAL_NOT_MULTIPLE"
     ROWS_TOO_MANY = "ROWS_TOO_MANY"
+    HISTORY_UNAVAILABLE = "HISTORY_UNAVAILABLE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +301,15 @@ Command = (
     | ObserveAgentSlot
     | PassTime
 )
+
+QueueEntry = (
+    OfferedContactCounted
+    | AnsweredContactCounted
+    | AbandonedContactCounted
+    | HandledContactCounted
+    | OfferOutcomeCounted
+)
+"""The entries that belong to a queue and an interval."""
 
 Event = (
     QueueTargetNoted
