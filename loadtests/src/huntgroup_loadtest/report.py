@@ -25,7 +25,7 @@ COUNTS = (
     "offers_rescinded",
 )
 SPANS = ("answered_wait_ms", "abandoned_wait_ms", "talk_ms", "hold_ms", "wrap_up_ms")
-COLUMNS = ("offered", "answered", "abandoned", "SL 20 s", "ASA s", "AHT s", "abandon", "occupancy")
+COLUMNS = ("calls", "answ.", "aband.", "SL 20s", "ASA s", "AHT s", "aband.", "occup.")
 
 
 @dataclass(slots=True)
@@ -156,7 +156,7 @@ def _table(title: str, rows: Iterable[Row]) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("")
     for column in COLUMNS:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(row.name, *row.cells(), style="bold" if row.name == "day" else "")
     return table

@@ -116,7 +116,7 @@ class LocalKafka:
     """One broker. On Linux it is killed when this process ends, however it ends."""
 
     def __init__(
-        self, home: Path | None = None, data: Path | None = None, *, heap_mb: int = 512
+        self, home: Path | None = None, data: Path | None = None, *, heap_mb: int = 512, quick_start: bool = False
     ) -> None:
         """Prepare a broker that keeps its log in `data`, or in a temporary folder that `stop` removes."""
         self._home = home or kafka_home()

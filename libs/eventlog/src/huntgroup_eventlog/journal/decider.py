@@ -202,8 +202,8 @@ class Decider:
             remembered = Remembered(-1, one.check, str(decided.reason), decided.detail)
         else:
             remembered = Remembered(-1, one.check)
-        if known is None and (isinstance(decided, Refusal) or not decided):
-            # Nothing is known of the domain and nothing will be: a stranger's calls leave no trace.
+        if known is None and isinstance(decided, Refusal):
+            # Nothing is known of the domain, and nothing will be: a stranger's mistakes leave no trace.
             outcome = outcome_of(one.command_id, remembered, -1, repeated=False)
             self.immediate.append(fx.Answer(one.ticket, outcome))
             return
