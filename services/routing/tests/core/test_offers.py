@@ -383,12 +383,12 @@ def test_contacts_of_expired_offers_go_on_in_the_order_of_their_places(floor: "F
     floor.queue("slow", ring_timeout_ms=30_000)
     floor.agent("grace")
     floor.agent("alan")
-    floor.contact("ada", queue_id="slow", at_ms=1)
+    floor.contact("zoe", queue_id="slow", at_ms=1)
     floor.contact("ben", at_ms=2)
     floor.agent("edsger", at_ms=3)
     events = floor.pass_time(40_000)
     assert [type(event) for event in events[:4]] == [OfferExpired] * 2 + [ContactRequeued] * 2
-    assert floor.offered(events) == [("ada", "edsger")], "older, though its lease ended later"
+    assert floor.offered(events) == [("zoe", "edsger")], "older, though its lease ended later"
 
 
 def test_many_leases_that_ran_out_together_take_several_decisions(floor: "Floor") -> None:

@@ -43,7 +43,7 @@ from huntgroup_routing.core.messages import (
     Refused,
     RejectOffer,
 )
-from huntgroup_routing.core.ranking import Candidate, Matching, candidate_of, offers_to
+from huntgroup_routing.core.ranking import Matching, offer_on_arrival, offers_to
 from huntgroup_routing.core.state import Contact, Offer, Queue, State
 from huntgroup_routing.core.values import (
     AGENTS_MAX,
@@ -146,15 +146,7 @@ def _observe_contact_queued(state: State, command: ObserveContactQueued, at_ms: 
         required_skills=skills,
         enqueued_at_ms=command.enqueued_at_ms,
     )
-    candidate = Candidate(
-        contact_id=contact_id,
-        queue=queue,
-        channel=command.channel,
-        skills=skills,
-        enqueued_at_ms=command.enqueued_at_ms,
-        attempts=0,
-    )
-    offer = Matching(state, at_ms).offer(candidate)
+    offer = offer_on_arrival(state, enqueued)
     return (enqueued,) if offer is None else (enqueued, offer)
 
 
@@ -376,7 +368,7 @@ def _requeue(state: State, offers: list[Offer], at_ms: int) -> Decision:
     matching = Matching(state, at_ms, without=[offer.agent_id for offer in offers])
     contacts = sorted((state.contacts[offer.contact_id] for offer in offers), key=_place)
     for contact in contacts:
-        created = matching.offer(candidate_of(state, contact))
+        created = matching.offer(contact)
         if created is not None:
             requeued.append(created)
     return tuple(requeued)

@@ -93,6 +93,8 @@ class Agent:
     in_doubt: bool = False
     """An offer came to nothing in a way that agent-state has more to say about: no offers until it has."""
     skills: tuple[Skill, ...] = ()
+    profile: "Profile | None" = None
+    """While joined, what they share with others of the same skills."""
     slots: dict[Channel, int] = field(default_factory=dict)
     held: dict[OfferId, Channel] = field(default_factory=dict)
     """The offers that took a slot, oldest first."""
@@ -106,8 +108,11 @@ class Agent:
 
     def free(self, channel: Channel, after: OfferId | None = None) -> int:
         """Return how many slots are free, or will be once `after` holds none; never fewer than none."""
-        taken = sum(held is channel and offer_id != after for offer_id, held in self.held.items())
-        return max(0, self.slots.get(channel, 0) - taken)
+        free = self.slots.get(channel, 0)
+        for offer_id, held in self.held.items():
+            if held is channel and offer_id != after:
+                free -= 1
+        return max(0, free)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -152,7 +157,9 @@ class Pool:
 
     def satisfied_by(self, agent: Agent, channel: Channel) -> Iterable[Requirement]:
         """Return the requirements of a channel that a joined agent satisfies, in no particular order."""
-        return self._profiles[agent.skills].satisfies.get(channel, {}).values()
+        assert agent.profile is not None
+        requirements = agent.profile.satisfies.get(channel)
+        return () if requirements is None else requirements.values()
 
     def idle_for(self, channel: Channel, skills: tuple[Skill, ...]) -> list[Agent]:
         """Return the idle agents for a requirement that need not be indexed, longest idle first."""
@@ -197,10 +204,12 @@ class Pool:
         if profile is None:
             profile = self._add_profile(agent.skills)
         profile.agents[agent.agent_id] = agent
+        agent.profile = profile
 
     def leave(self, agent: Agent) -> None:
         """Forget an agent who is joined no more and was made `busy` before."""
         profile = self._profiles[agent.skills]
+        agent.profile = None
         del profile.agents[agent.agent_id]
         if not profile.agents:
             del self._profiles[agent.skills]

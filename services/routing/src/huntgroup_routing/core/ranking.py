@@ -6,11 +6,10 @@ ends that even where another slot is free, so several slots are filled agent by 
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 
-from huntgroup_routing.core.eligibility import Agent
-from huntgroup_routing.core.messages import OfferCreated
+from huntgroup_routing.core.eligibility import Agent, Requirement
+from huntgroup_routing.core.messages import ContactEnqueued, OfferCreated
 from huntgroup_routing.core.state import Contact, Queue, State
 from huntgroup_routing.core.values import (
     AgentId,
@@ -18,32 +17,33 @@ from huntgroup_routing.core.values import (
     ContactId,
     OfferId,
     Place,
-    Skill,
     offer_id_of,
 )
 
 
-@dataclass(slots=True, kw_only=True)
-class Candidate:
-    """A contact that may be offered; it need not be part of the state yet."""
-
-    contact_id: ContactId
-    queue: Queue
-    channel: Channel
-    skills: tuple[Skill, ...]
-    enqueued_at_ms: int
-    attempts: int
-
-
-def candidate_of(state: State, contact: Contact) -> Candidate:
-    """Return a contact of the state as a candidate."""
-    return Candidate(
-        contact_id=contact.contact_id,
-        queue=state.queues[contact.queue_id],
-        channel=contact.requirement.channel,
-        skills=contact.requirement.skills,
-        enqueued_at_ms=contact.enqueued_at_ms,
-        attempts=contact.attempts,
+def offer_on_arrival(state: State, enqueued: ContactEnqueued) -> OfferCreated | None:
+    """Return the offer of a contact that arrives to the longest idle agent, or None when nobody is idle for it."""
+    queue, channel = state.queues[enqueued.queue_id], enqueued.channel
+    requirement: Requirement | None = queue.requirement
+    if channel is not queue.channel or enqueued.required_skills != queue.required_skills:
+        requirement = state.pool.find(channel, enqueued.required_skills)
+    if requirement is not None:
+        agent, idle_agents = next(iter(requirement.idle.values()), None), len(requirement.idle)
+    else:
+        idle = state.pool.idle_for(channel, enqueued.required_skills)
+        agent, idle_agents = idle[0] if idle else None, len(idle)
+    if agent is None:
+        return None
+    return _offer_created(
+        queue,
+        contact_id=enqueued.contact_id,
+        channel=channel,
+        attempt=1,
+        enqueued_at_ms=enqueued.enqueued_at_ms,
+        agent_id=agent.agent_id,
+        at_ms=enqueued.at_ms,
+        idle_since_ms=agent.idle[channel][1],
+        idle_agents=idle_agents,
     )
 
 
@@ -52,7 +52,7 @@ class Matching:
 
     __slots__ = ("_at_ms", "_cursors", "_left", "_state", "_turn", "_without")
 
-    def __init__(self, state: State, at_ms: int, without: Iterable[AgentId] = ()) -> None:
+    def __init__(self, state: State, at_ms: int, without: Iterable[AgentId]) -> None:
         self._state = state
         self._at_ms = at_ms
         self._without = dict.fromkeys(without)
@@ -60,22 +60,21 @@ class Matching:
         """Free slots of the agents who were given an offer in this decision."""
         self._turn: dict[Channel, dict[AgentId, Agent]] = {}
         """Those of them with a slot left, at the end of the idle order again."""
-        self._cursors: dict[
-            tuple[Channel, tuple[Skill, ...]], tuple[Mapping[AgentId, Agent], Iterator[Agent]]
-        ] = {}
-        """Per requirement: who was idle before the decision, and how far the order has been used up."""
+        self._cursors: dict[Requirement, Iterator[Agent]] = {}
+        """How far the idle order of before the decision has been used up."""
 
-    def offer(self, candidate: Candidate) -> OfferCreated | None:
+    def offer(self, contact: Contact) -> OfferCreated | None:
         """Return the offer to the agent who is next, or None when nobody is idle for the contact."""
-        channel = candidate.channel
-        idle, cursor = self._idle(channel, candidate.skills)
-        agent = self._next(channel, idle, cursor)
+        requirement = contact.requirement
+        channel, idle = requirement.channel, requirement.idle
+        agent = self._next(requirement)
         if agent is None:
             return None
         key = (agent.agent_id, channel)
         again = key in self._left
-        created = _offer_created(
-            candidate,
+        created = _offer_waiting(
+            self._state,
+            contact,
             agent_id=agent.agent_id,
             at_ms=self._at_ms,
             idle_since_ms=self._at_ms if again else agent.idle[channel][1],
@@ -89,30 +88,17 @@ class Matching:
             turn[agent.agent_id] = agent
         return created
 
-    def _idle(
-        self, channel: Channel, skills: tuple[Skill, ...]
-    ) -> tuple[Mapping[AgentId, Agent], Iterator[Agent]]:
-        known = self._cursors.get((channel, skills))
-        if known is None:
-            pool = self._state.pool
-            requirement = pool.find(channel, skills)
-            idle: Mapping[AgentId, Agent]
-            if requirement is not None:
-                idle = requirement.idle
-            else:
-                idle = {agent.agent_id: agent for agent in pool.idle_for(channel, skills)}
-            known = self._cursors[(channel, skills)] = (idle, iter(idle.values()))
-        return known
-
-    def _next(
-        self, channel: Channel, idle: Mapping[AgentId, Agent], cursor: Iterator[Agent]
-    ) -> Agent | None:
+    def _next(self, requirement: Requirement) -> Agent | None:
+        channel = requirement.channel
+        cursor = self._cursors.get(requirement)
+        if cursor is None:
+            cursor = self._cursors[requirement] = iter(requirement.idle.values())
         for agent in cursor:
             agent_id = agent.agent_id
             if agent_id not in self._without and (agent_id, channel) not in self._left:
                 return agent
         for agent_id, agent in self._turn.get(channel, {}).items():
-            if agent_id in idle:
+            if agent_id in requirement.idle:
                 return agent
         return None
 
@@ -150,14 +136,15 @@ def offers_to(
             since.pop(agent.held[freed], None)
     offers = []
     for place in places:
-        candidate = candidate_of(state, state.contacts[place[2]])
-        idle = state.contacts[place[2]].requirement.idle
+        contact = state.contacts[place[2]]
+        idle = contact.requirement.idle
         offers.append(
-            _offer_created(
-                candidate,
+            _offer_waiting(
+                state,
+                contact,
                 agent_id=agent.agent_id,
                 at_ms=at_ms,
-                idle_since_ms=since.pop(candidate.channel, at_ms),
+                idle_since_ms=since.pop(contact.requirement.channel, at_ms),
                 idle_agents=len(idle) + (agent.agent_id not in idle),
             )
         )
@@ -179,27 +166,51 @@ def _first_places(
     return list(islice(heapq.merge(*lines), count))
 
 
-def _offer_created(
-    candidate: Candidate,
+def _offer_waiting(
+    state: State,
+    contact: Contact,
     *,
     agent_id: AgentId,
     at_ms: int,
     idle_since_ms: int,
     idle_agents: int,
 ) -> OfferCreated:
-    queue = candidate.queue
-    attempt = candidate.attempts + 1
+    return _offer_created(
+        state.queues[contact.queue_id],
+        contact_id=contact.contact_id,
+        channel=contact.requirement.channel,
+        attempt=contact.attempts + 1,
+        enqueued_at_ms=contact.enqueued_at_ms,
+        agent_id=agent_id,
+        at_ms=at_ms,
+        idle_since_ms=idle_since_ms,
+        idle_agents=idle_agents,
+    )
+
+
+def _offer_created(
+    queue: Queue,
+    *,
+    contact_id: ContactId,
+    channel: Channel,
+    attempt: int,
+    enqueued_at_ms: int,
+    agent_id: AgentId,
+    at_ms: int,
+    idle_since_ms: int,
+    idle_agents: int,
+) -> OfferCreated:
     return OfferCreated(
         at_ms=at_ms,
-        offer_id=offer_id_of(candidate.contact_id, attempt),
-        contact_id=candidate.contact_id,
+        offer_id=offer_id_of(contact_id, attempt),
+        contact_id=contact_id,
         agent_id=agent_id,
         queue_id=queue.queue_id,
-        channel=candidate.channel,
+        channel=channel,
         attempt=attempt,
         expires_at_ms=at_ms + queue.ring_timeout_ms,
         wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
-        enqueued_at_ms=candidate.enqueued_at_ms,
+        enqueued_at_ms=enqueued_at_ms,
         idle_since_ms=idle_since_ms,
         idle_agents=idle_agents,
     )
