@@ -1,1 +1,1 @@
-"""Recording: consent, media intake, retention and legal hold."""
+"""Recording: what is recorded of a contact, the intake of its audio, and the sealed file."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,3 +141,8 @@ def test_nothing_silent_is_left_waiting_when_time_goes_on(steps: list[tuple[Comm
         for event in events:
             state = CORE.evolve(state, event)
     check(state)
+
+
+def test_a_state_that_cannot_be_read_is_told() -> None:
+    with pytest.raises(ValueError, match="truncated"):
+        CORE.load("acme/emea", CORE.dump(CORE.initial("acme/emea"))[:-1])
