@@ -50,7 +50,7 @@ def has_ended(pid: int) -> bool:
 
 
 def test_a_broker_answers_comes_back_at_its_address_and_stops() -> None:
-    with LocalKafka() as broker:
+    with LocalKafka(short_lived=True) as broker:
         address, first = broker.bootstrap_servers, broker.pid
         assert answers(broker.port)
         broker.kill()

@@ -23,7 +23,7 @@ DEADLINE_S = 60.0
 @pytest.fixture(scope="module")
 def own_broker() -> Iterator[LocalKafka]:
     """A broker that may be frozen and killed: nobody else uses it."""
-    own = LocalKafka()
+    own = LocalKafka(short_lived=True)
     try:
         own.start()
     except LocalKafkaUnavailableError as error:

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +29,7 @@ HOST: Final = "127.0.0.1"
 
 _START_ATTEMPTS = 3
 _PR_SET_PDEATHSIG = 1
+_QUICK = ("-XX:TieredStopAtLevel=1",)
 
 _POM = f"""<project>
   <modelVersion>4.0.0</modelVersion>
@@ -116,13 +117,21 @@ class LocalKafka:
     """One broker. On Linux it is killed when this process ends, however it ends."""
 
     def __init__(
-        self, home: Path | None = None, data: Path | None = None, *, heap_mb: int = 512, quick_start: bool = False
+        self,
+        home: Path | None = None,
+        data: Path | None = None,
+        *,
+        heap_mb: int = 512,
+        short_lived: bool = False,
     ) -> None:
-        """Prepare a broker that keeps its log in `data`, or in a temporary folder that `stop` removes."""
+        """Prepare a broker that keeps its log in `data`, or in a temporary folder that `stop` removes.
+
+        A `short_lived` one is compiled less: it starts with two thirds of the CPU time, and would be slower later.
+        """
         self._home = home or kafka_home()
         self._temporary = data is None
         self._folder = data or Path(tempfile.mkdtemp(prefix="huntgroup-kafka-"))
-        self._heap_mb = heap_mb
+        self._jvm_options = [f"-Xmx{heap_mb}m", *(_QUICK if short_lived else ())]
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -211,7 +220,7 @@ class LocalKafka:
     def _run(self, java: str, jars: Path, timeout_s: float) -> None:
         self._process = _spawn(
             [
-                *_command(java, jars, self._heap_mb),
+                *_command(java, jars, self._jvm_options),
                 "kafka.Kafka",
                 str(self._folder / "server.properties"),
             ],
@@ -290,7 +299,7 @@ def _formatted_storage(home: Path, java: str, jars: Path) -> Path:
             cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             format_storage = ["format", f"--cluster-id={cluster_id}", "-c", str(properties)]
             done = subprocess.run(  # noqa: S603 - fixed program, own arguments
-                [*_command(java, jars, 128), "kafka.tools.StorageTool", *format_storage],
+                [*_command(java, jars, _QUICK), "kafka.tools.StorageTool", *format_storage],
                 capture_output=True,
                 check=False,
             )
@@ -303,10 +312,10 @@ def _formatted_storage(home: Path, java: str, jars: Path) -> Path:
     return kept
 
 
-def _command(java: str, jars: Path, heap_mb: int) -> list[str]:
+def _command(java: str, jars: Path, options: Sequence[str]) -> list[str]:
     return [
         java,
-        f"-Xmx{heap_mb}m",
+        *options,
         "-XX:+UseSerialGC",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "-cp",

@@ -27,7 +27,7 @@ def using(folder: Path) -> Iterator[None]:
 
 def keep(home: Path, folder: Path) -> int:
     """Run a broker until nobody uses it; write its address, or why there is none."""
-    broker = LocalKafka(home)
+    broker = LocalKafka(home, short_lived=True)
     address = folder / ADDRESS
     try:
         try:

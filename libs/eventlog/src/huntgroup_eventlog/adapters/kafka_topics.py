@@ -170,21 +170,28 @@ class KafkaTopics:
                 for topic in topics
                 if topic not in found or any(each["leader"] < 0 for each in found[topic])
             ]
-            if not waiting:
+            if not waiting and await self._leaders_serve(topics):
                 break
             if time.monotonic() > until:
-                raise LogUnavailableError(f"topics without a leader: {', '.join(waiting)}")
+                raise LogUnavailableError(
+                    f"topics on {self._connection.bootstrap_servers} without a leader that serves"
+                    f" after {_TOPICS_READY_S:.0f} s: {', '.join(waiting or topics)}"
+                )
             await asyncio.sleep(0.02)
         for topic in topics:
             self._check_partitions(topic, len(found[topic]))
-        await self._ask("the positions of new topics", lambda: self._reach_leaders(topics))
 
-    async def _reach_leaders(self, topics: Sequence[str]) -> None:
-        """Return when the leaders serve: the metadata name them somewhat earlier, and appends would be refused."""
+    async def _leaders_serve(self, topics: Sequence[str]) -> bool:
+        """Return whether the leaders answer: the metadata name them somewhat earlier, and appends would be refused."""
         assert self._positions is not None
-        await self._positions.end_offsets(
-            [TopicPartition(topic, each) for topic in topics for each in range(self._partitions)]
-        )
+        partitions = range(self._partitions)
+        try:
+            await self._positions.end_offsets(
+                [TopicPartition(topic, each) for topic in topics for each in partitions]
+            )
+        except KafkaError:
+            return False
+        return True
 
     def _check_partitions(self, topic: str, partitions: int) -> None:
         if partitions != self._partitions:
