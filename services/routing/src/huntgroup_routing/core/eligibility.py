@@ -3,7 +3,7 @@
 A *requirement* is a distinct (channel, skills) that contacts have; everybody idle who satisfies it stands in it,
 longest idle first. A *profile* is a distinct set of skills that agents have; it knows the requirements it satisfies.
 So an arrival looks at one head and an idle agent at as many heads as there are requirements for them; nothing is
-scanned. Only a requirement that is new, or long unused, is filled by looking through the agents that satisfy it.
+scanned. Only a requirement that is new, or long unused, is filled by looking through the idle agents who satisfy it.
 """
 
 import heapq
@@ -132,8 +132,10 @@ class Profile:
     """A set of skills that agents have."""
 
     skills: frozenset[Skill]
-    agents: dict[AgentId, Agent] = field(default_factory=dict)
-    satisfies: dict[Channel, dict[tuple[Skill, ...], Requirement]] = field(default_factory=dict)
+    agents: int = 0
+    """How many are joined."""
+    idle: dict[Channel, dict[AgentId, Agent]]
+    satisfies: dict[Channel, dict[tuple[Skill, ...], Requirement]]
 
 
 class Pool:
@@ -158,19 +160,15 @@ class Pool:
     def satisfied_by(self, agent: Agent, channel: Channel) -> Iterable[Requirement]:
         """Return the requirements of a channel that a joined agent satisfies, in no particular order."""
         assert agent.profile is not None
-        requirements = agent.profile.satisfies.get(channel)
-        return () if requirements is None else requirements.values()
+        return agent.profile.satisfies[channel].values()
 
     def idle_for(self, channel: Channel, skills: tuple[Skill, ...]) -> list[Agent]:
-        """Return the idle agents for a requirement that need not be indexed, longest idle first."""
-        found = [
+        """Return the idle agents for a requirement that need not be indexed, in no particular order."""
+        return [
             agent
             for profile in self._profiles_with(skills)
-            for agent in profile.agents.values()
-            if channel in agent.idle
+            for agent in profile.idle[channel].values()
         ]
-        found.sort(key=lambda agent: agent.idle[channel][0])
-        return found
 
     def use(self, channel: Channel, skills: tuple[Skill, ...]) -> Requirement:
         """Return the requirement with one user more, indexed if it was not."""
@@ -179,10 +177,11 @@ class Pool:
         if requirement is None:
             requirement = Requirement(channel=channel, skills=skills)
             self._requirements[key] = requirement
-            for agent in self.idle_for(channel, skills):
+            idle = self.idle_for(channel, skills)
+            for agent in sorted(idle, key=lambda agent: agent.idle[channel]):
                 requirement.idle[agent.agent_id] = agent
             for profile in self._profiles_with(skills):
-                profile.satisfies.setdefault(channel, {})[skills] = requirement
+                profile.satisfies[channel][skills] = requirement
         elif requirement.users == 0:
             del self._unused[key]
         requirement.users += 1
@@ -203,15 +202,15 @@ class Pool:
         profile = self._profiles.get(agent.skills)
         if profile is None:
             profile = self._add_profile(agent.skills)
-        profile.agents[agent.agent_id] = agent
+        profile.agents += 1
         agent.profile = profile
 
     def leave(self, agent: Agent) -> None:
-        """Forget an agent who is joined no more and was made `busy` before."""
+        """Forget an agent who is joined no more and was made busy before."""
         profile = self._profiles[agent.skills]
         agent.profile = None
-        del profile.agents[agent.agent_id]
-        if not profile.agents:
+        profile.agents -= 1
+        if profile.agents == 0:
             del self._profiles[agent.skills]
             for skill in agent.skills:
                 del self._by_skill[skill][agent.skills]
@@ -223,8 +222,10 @@ class Pool:
         again = channel in agent.idle
         self._rank += 1
         agent.idle[channel] = (self._rank, since_ms)
-        agent_id = agent.agent_id
-        for requirement in self.satisfied_by(agent, channel):
+        agent_id, profile = agent.agent_id, agent.profile
+        assert profile is not None
+        profile.idle[channel][agent_id] = agent
+        for requirement in profile.satisfies[channel].values():
             if again:
                 requirement.idle.move_to_end(agent_id)
             else:
@@ -234,8 +235,10 @@ class Pool:
         """Take an agent out of the idle order of a channel, if they are in it."""
         if agent.idle.pop(channel, None) is None:
             return
-        agent_id = agent.agent_id
-        for requirement in self.satisfied_by(agent, channel):
+        agent_id, profile = agent.agent_id, agent.profile
+        assert profile is not None
+        del profile.idle[channel][agent_id]
+        for requirement in profile.satisfies[channel].values():
             del requirement.idle[agent_id]
 
     def _profiles_with(self, skills: tuple[Skill, ...]) -> Iterator[Profile]:
@@ -249,14 +252,17 @@ class Pool:
                 yield profile
 
     def _add_profile(self, skills: tuple[Skill, ...]) -> Profile:
-        profile = Profile(skills=frozenset(skills))
+        profile = Profile(
+            skills=frozenset(skills),
+            idle={channel: {} for channel in Channel},
+            satisfies={channel: {} for channel in Channel},
+        )
         self._profiles[skills] = profile
         for skill in skills:
             self._by_skill.setdefault(skill, {})[skills] = profile
         for requirement in self._requirements.values():
             if profile.skills.issuperset(requirement.skills):
-                of_channel = profile.satisfies.setdefault(requirement.channel, {})
-                of_channel[requirement.skills] = requirement
+                profile.satisfies[requirement.channel][requirement.skills] = requirement
         return profile
 
     def _forget(self, requirement: Requirement) -> None:

@@ -31,7 +31,8 @@ def offer_on_arrival(state: State, enqueued: ContactEnqueued) -> OfferCreated | 
         agent, idle_agents = next(iter(requirement.idle.values()), None), len(requirement.idle)
     else:
         idle = state.pool.idle_for(channel, enqueued.required_skills)
-        agent, idle_agents = idle[0] if idle else None, len(idle)
+        agent = min(idle, key=lambda agent: agent.idle[channel], default=None)
+        idle_agents = len(idle)
     if agent is None:
         return None
     return _offer_created(

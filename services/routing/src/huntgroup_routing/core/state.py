@@ -55,9 +55,8 @@ class Contact:
     offer_id: OfferId | None = None
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Offer:
-    """An offer, pending or ended lately."""
+class Offer(msgspec.Struct, array_like=True, kw_only=True, eq=False, gc=False):
+    """An offer, pending or ended lately; written as it is, so the order of the fields is part of the format."""
 
     offer_id: OfferId
     contact_id: ContactId
@@ -121,17 +120,6 @@ class _Contact(_Record, frozen=True):
     offer_id: OfferId | None
 
 
-class _Offer(_Record, frozen=True):
-    offer_id: OfferId
-    contact_id: ContactId
-    agent_id: AgentId
-    queue_id: QueueId
-    channel: Channel
-    state: OfferState
-    created_at_ms: int
-    expires_at_ms: int
-
-
 class _Agent(_Record, frozen=True):
     agent_id: AgentId
     joined: bool
@@ -154,8 +142,8 @@ class _Dump(_Record, frozen=True):
     contacts: tuple[_Contact, ...]
     agents: tuple[_Agent, ...]
     idle: tuple[_Idle, ...]
-    offers: tuple[_Offer, ...]
-    ended_offers: tuple[_Offer, ...]
+    offers: tuple[Offer, ...]
+    ended_offers: tuple[Offer, ...]
     ended_contacts: tuple[ContactId, ...]
 
 
@@ -164,12 +152,12 @@ def dump(state: State) -> bytes:
     return msgspec.msgpack.encode(
         _Dump(
             version=DUMP_VERSION,
-            queues=tuple(_queue_row(queue) for _, queue in sorted(state.queues.items())),
-            contacts=tuple(_contact_row(contact) for _, contact in sorted(state.contacts.items())),
-            agents=tuple(_agent_row(agent) for _, agent in sorted(state.agents.items())),
+            queues=tuple(_queue_row(state.queues[key]) for key in sorted(state.queues)),
+            contacts=tuple(_contact_row(state.contacts[key]) for key in sorted(state.contacts)),
+            agents=tuple(_agent_row(state.agents[key]) for key in sorted(state.agents)),
             idle=_idle_rows(state),
-            offers=tuple(_offer_row(offer) for _, offer in sorted(state.offers.items())),
-            ended_offers=tuple(_offer_row(offer) for offer in state.ended_offers.values()),
+            offers=tuple(state.offers[key] for key in sorted(state.offers)),
+            ended_offers=tuple(state.ended_offers.values()),
             ended_contacts=tuple(state.ended_contacts),
         )
     )
@@ -189,7 +177,7 @@ def load(domain: str, dumped: bytes) -> State:
         _load_contacts(state, read)
     except KeyError as error:
         raise ValueError(f"state of {domain} refers to {error}, which it lacks") from error
-    state.ended_offers.update((row.offer_id, _offer(row)) for row in read.ended_offers)
+    state.ended_offers.update((offer.offer_id, offer) for offer in read.ended_offers)
     state.ended_contacts.update((contact_id, None) for contact_id in read.ended_contacts)
     return state
 
@@ -243,32 +231,6 @@ def _idle_rows(state: State) -> tuple[_Idle, ...]:
     )
 
 
-def _offer_row(offer: Offer) -> _Offer:
-    return _Offer(
-        offer_id=offer.offer_id,
-        contact_id=offer.contact_id,
-        agent_id=offer.agent_id,
-        queue_id=offer.queue_id,
-        channel=offer.channel,
-        state=offer.state,
-        created_at_ms=offer.created_at_ms,
-        expires_at_ms=offer.expires_at_ms,
-    )
-
-
-def _offer(row: _Offer) -> Offer:
-    return Offer(
-        offer_id=row.offer_id,
-        contact_id=row.contact_id,
-        agent_id=row.agent_id,
-        queue_id=row.queue_id,
-        channel=row.channel,
-        state=row.state,
-        created_at_ms=row.created_at_ms,
-        expires_at_ms=row.expires_at_ms,
-    )
-
-
 def _load_agents(state: State, read: _Dump) -> None:
     for row in read.agents:
         agent = Agent(
@@ -319,7 +281,6 @@ def _load_contacts(state: State, read: _Dump) -> None:
             queue.waiting.add(contact.place)
         else:
             queue.ringing += 1
-    for offer_row in read.offers:
-        offer = _offer(offer_row)
+    for offer in read.offers:
         state.offers[offer.offer_id] = offer
         state.leases.add((offer.expires_at_ms, offer.offer_id))
