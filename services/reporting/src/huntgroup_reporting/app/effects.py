@@ -51,7 +51,8 @@ class LedgerWriter:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._reached: dict[int, int] = {}
         self._progress = asyncio.Condition()
-        self._failed: asyncio.Future[None] | None = None
+        self._failed = asyncio.Event()
+        self._error: BaseException | None = None
 
     def owned(self, partition: int, states: dict[str, Any]) -> None:  # noqa: ARG002 - the port
         """Begin to copy a partition."""
@@ -73,9 +74,10 @@ class LedgerWriter:
 
     async def run(self) -> None:
         """Wait until cancelled, then stop copying; raises what a bug in copying raised."""
-        self._failed = asyncio.get_running_loop().create_future()
         try:
-            await self._failed
+            await self._failed.wait()
+            if self._error is not None:
+                raise self._error
         finally:
             tasks = list(self._tasks.values())
             for task in tasks:
@@ -146,11 +148,9 @@ class LedgerWriter:
             self._progress.notify_all()
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or self._failed is None or self._failed.done():
-            return
-        error = task.exception()
-        if error is not None:
-            self._failed.set_exception(error)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._error = error
+            self._failed.set()
 
 
 def note_entry(changes: LedgerChanges, domain: str, entry: QueueEntry | AgentTimeCounted) -> None:

@@ -32,6 +32,7 @@ from huntgroup_reporting.core.state import (
     Slot,
     State,
     WrapUp,
+    count_to,
     index_agent,
     queue_of,
 )
@@ -154,10 +155,7 @@ def _remember(remembered: dict[K, V], key: K, value: V) -> None:
 
 
 def _agent_time(state: State, event: AgentTimeCounted) -> None:
-    agent = state.agents[event.agent_id]
-    index_agent(state, agent, -1)
-    agent.counted_to_ms = event.until_ms
-    index_agent(state, agent)
+    count_to(state, state.agents[event.agent_id], event.until_ms)
     for start in event.interval_starts:
         interval = _interval(state, start)
         if interval is not None:

@@ -289,14 +289,36 @@ def index_agent(state: State, agent: Agent, sign: int = 1) -> None:
             queue_of(state, slot.queue_id).ringing += sign
         elif slot.queue_id and slot.phase is SlotPhase.TALKING:
             queue_of(state, slot.queue_id).talking += sign
-    border = (agent.counted_to_ms // state.interval_ms + 1) * state.interval_ms
     if sign > 0:
-        if border not in state.by_border:
-            state.by_border[border] = {}
-            insort(state.borders, border)
-        state.by_border[border][agent.agent_id] = None
+        _stand_before(state, agent, _border_ms(state, agent.counted_to_ms))
     else:
-        del state.by_border[border][agent.agent_id]
-        if not state.by_border[border]:
-            del state.by_border[border]
-            del state.borders[bisect_left(state.borders, border)]
+        _leave(state, agent, _border_ms(state, agent.counted_to_ms))
+
+
+def count_to(state: State, agent: Agent, until_ms: int) -> None:
+    """Note that an agent's time is counted up to `until_ms`."""
+    before_ms = _border_ms(state, agent.counted_to_ms)
+    after_ms = _border_ms(state, until_ms)
+    agent.counted_to_ms = until_ms
+    if before_ms != after_ms:
+        _leave(state, agent, before_ms)
+        _stand_before(state, agent, after_ms)
+
+
+def _border_ms(state: State, counted_to_ms: int) -> int:
+    """Return the end of the interval that the next millisecond to count lies in."""
+    return (counted_to_ms // state.interval_ms + 1) * state.interval_ms
+
+
+def _stand_before(state: State, agent: Agent, border_ms: int) -> None:
+    if border_ms not in state.by_border:
+        state.by_border[border_ms] = {}
+        insort(state.borders, border_ms)
+    state.by_border[border_ms][agent.agent_id] = None
+
+
+def _leave(state: State, agent: Agent, border_ms: int) -> None:
+    del state.by_border[border_ms][agent.agent_id]
+    if not state.by_border[border_ms]:
+        del state.by_border[border_ms]
+        del state.borders[bisect_left(state.borders, border_ms)]
