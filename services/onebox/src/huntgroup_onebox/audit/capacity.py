@@ -1,0 +1,167 @@
+"""Invariant 2: nobody is booked beyond their capacity, by agent-state's own account and by routing's.
+
+Agent-state holds a slot from AgentReserved to AgentReleased; a slot is released exactly once. Routing holds it from
+OfferCreated to AgentCapacityFreed, or until agent-state turned the offer away. Both are judged at the moment a slot is
+taken: who signs on anew with fewer slots while still talking is not overbooked by that.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from google.protobuf.message import Message
+
+from huntgroup.agent_state.v1 import events_pb2 as agent_state
+from huntgroup.routing.v1 import events_pb2 as routing
+from huntgroup_onebox.audit.feed import EventCheck, Handler
+from huntgroup_onebox.audit.reading import Entry
+from huntgroup_onebox.audit.report import Findings
+
+INVARIANT: Final = 2
+
+
+class _Slots(Protocol):
+    """`ChannelCapacity`, which both services have."""
+
+    @property
+    def channel(self) -> int: ...
+    @property
+    def slots(self) -> int: ...
+
+
+@dataclass(slots=True)
+class Agent:
+    """One agent's slots: by channel how many, by offer the channel that it takes one of."""
+
+    capacity: dict[int, int] | None = None
+    """None: not signed on."""
+    held: dict[str, int] = field(default_factory=dict)
+
+    def free(self, channel: int) -> int:
+        """Return how many slots of a channel are free; negative when more are taken than there are."""
+        taken = sum(one == channel for one in self.held.values())
+        return (self.capacity or {}).get(channel, 0) - taken
+
+
+class _Bookings(EventCheck):
+    """What agents of all domains hold, by one service's journal."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._agents: dict[tuple[str, str], Agent] = {}
+
+    def _agent(self, entry: Entry, agent_id: str) -> Agent:
+        key = (entry.batch.domain, agent_id)
+        found = self._agents.get(key)
+        if found is None:
+            found = self._agents[key] = Agent()
+        return found
+
+    def _join(self, entry: Entry, agent_id: str, capacity: Iterable[_Slots]) -> None:
+        agent = self._agent(entry, agent_id)
+        agent.capacity = {one.channel: one.slots for one in capacity}
+
+    def _leave(self, entry: Entry, event: Any) -> None:
+        agent = self._agent(entry, event.agent_id)
+        agent.capacity = None
+        self._forget(entry, event.agent_id, agent)
+
+    def _give_back(self, entry: Entry, event: Any) -> bool:
+        """Free the slot; return whether there was one."""
+        agent = self._agent(entry, event.agent_id)
+        held = agent.held.pop(event.offer_id, None) is not None
+        self._forget(entry, event.agent_id, agent)
+        return held
+
+    def _forget(self, entry: Entry, agent_id: str, agent: Agent) -> None:
+        if agent.capacity is None and not agent.held:
+            del self._agents[entry.batch.domain, agent_id]
+
+    def _violation(self, entry: Entry, why: str) -> None:
+        self._findings.violation(INVARIANT, entry.place, entry.batch.domain, why)
+
+
+class Reservations(_Bookings):
+    """Agent-state's account."""
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {
+            agent_state.AgentSignedOn: self._signed_on,
+            agent_state.AgentSignedOff: self._leave,
+            agent_state.AgentReserved: self._reserved,
+            agent_state.AgentReleased: self._released,
+        }
+
+    def finish(self) -> None:
+        held = sum(len(agent.held) for agent in self._agents.values())
+        self._findings.count(INVARIANT, "held now", held)
+
+    def _signed_on(self, entry: Entry, event: agent_state.AgentSignedOn) -> None:
+        self._join(entry, event.agent_id, event.capacity)
+
+    def _reserved(self, entry: Entry, event: agent_state.AgentReserved) -> None:
+        agent = self._agent(entry, event.agent_id)
+        self._findings.count(INVARIANT, "reservations")
+        if event.offer_id in agent.held:
+            self._violation(
+                entry, f"agent {event.agent_id} is reserved twice for offer {event.offer_id}"
+            )
+        elif agent.capacity is None:
+            # They accepted and left at the same moment; the conversation is not taken from them.
+            self._findings.count(INVARIANT, "connected after leaving")
+        elif agent.free(event.channel) <= 0:
+            self._violation(entry, _overbooked(agent, event))
+        agent.held[event.offer_id] = event.channel
+
+    def _released(self, entry: Entry, event: agent_state.AgentReleased) -> None:
+        if self._give_back(entry, event):
+            self._findings.count(INVARIANT, "released")
+            return
+        self._violation(
+            entry,
+            f"agent {event.agent_id} is released from offer {event.offer_id}, which holds no slot"
+            " (never reserved, or released before)",
+        )
+
+
+class OfferedSlots(_Bookings):
+    """Routing's account."""
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {
+            routing.AgentJoined: self._joined,
+            routing.AgentLeft: self._leave,
+            routing.OfferCreated: self._offered,
+            routing.OfferRescinded: self._rescinded,
+            routing.AgentCapacityFreed: self._freed,
+        }
+
+    def _joined(self, entry: Entry, event: routing.AgentJoined) -> None:
+        self._join(entry, event.agent_id, event.capacity)
+
+    def _offered(self, entry: Entry, event: routing.OfferCreated) -> None:
+        agent = self._agent(entry, event.agent_id)
+        self._findings.count(INVARIANT, "offers")
+        if agent.capacity is None:
+            why = f"offer {event.offer_id} was made to agent {event.agent_id}, who has not joined"
+            self._violation(entry, why)
+        elif agent.free(event.channel) <= 0:
+            self._violation(entry, _overbooked(agent, event))
+        agent.held[event.offer_id] = event.channel
+
+    def _freed(self, entry: Entry, event: routing.AgentCapacityFreed) -> None:
+        self._give_back(entry, event)  # holds none where it only says that a doubt is over
+
+    def _rescinded(self, entry: Entry, event: routing.OfferRescinded) -> None:
+        if event.reason == routing.RESCIND_REASON_AGENT_TURNED_AWAY:
+            self._give_back(entry, event)
+
+
+def _overbooked(agent: Agent, event: agent_state.AgentReserved | routing.OfferCreated) -> str:
+    fits = (agent.capacity or {}).get(event.channel, 0)
+    held = [offer_id for offer_id, channel in agent.held.items() if channel == event.channel]
+    channel = agent_state.Channel.keys()[event.channel].removeprefix("CHANNEL_").lower()
+    return (
+        f"agent {event.agent_id} has {fits} {channel} slots and got offer {event.offer_id}"
+        f" while holding {', '.join(held) or 'none'}"
+    )

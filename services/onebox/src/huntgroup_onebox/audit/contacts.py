@@ -1,0 +1,114 @@
+"""Invariant 1, in session's journal: each contact comes in once, waits in one queue at a time, and ends once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from huntgroup.session.v1 import events_pb2 as session
+from huntgroup_contracts.registry import classes_of
+from huntgroup_onebox.audit.compact import CompactMap
+from huntgroup_onebox.audit.feed import EventCheck, Handler
+from huntgroup_onebox.audit.reading import Entry
+from huntgroup_onebox.audit.report import Findings
+
+INVARIANT: Final = 1
+ENDS: Final[Mapping[type[Message], str]] = {
+    session.ContactCompleted: "completed",
+    session.ContactAbandoned: "abandoned",
+}
+
+
+@dataclass(slots=True)
+class _Domain:
+    """The contacts of a domain: where each live one waits (empty: nowhere), and which are over."""
+
+    live: dict[str, str]
+    ended: CompactMap
+
+
+class ContactLives(EventCheck):
+    """Follows every contact from its beginning to its one end."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._domains: dict[str, _Domain] = {}
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        special: dict[type[Message], Handler] = {
+            session.ContactInitiated: self._begin,
+            session.ContactQueued: self._enter_queue,
+            session.ContactConnected: self._leave_queue,
+            session.ContactCompleted: self._end,
+            session.ContactAbandoned: self._end,
+        }
+        about_contacts: dict[type[Message], Handler] = {
+            event: special.get(event, self._go_on)
+            for event in classes_of("session").values()
+            if "contact_id" in event.DESCRIPTOR.fields_by_name
+        }
+        # A fact for agent-state, about a contact that is over already.
+        about_contacts.pop(session.ContactConnectionFailed)
+        return about_contacts
+
+    def finish(self) -> None:
+        live = sum(len(domain.live) for domain in self._domains.values())
+        self._findings.count(INVARIANT, "live", live)
+
+    def _domain(self, name: str) -> _Domain:
+        found = self._domains.get(name)
+        if found is None:
+            found = self._domains[name] = _Domain({}, CompactMap())
+        return found
+
+    def _begin(self, entry: Entry, event: session.ContactInitiated) -> None:
+        domain = self._domain(entry.batch.domain)
+        if event.contact_id in domain.live:
+            self._violation(entry, event, "came in a second time while it was live")
+        elif domain.ended.get(event.contact_id) is not None:
+            self._violation(entry, event, "came in again after it had ended")
+        else:
+            self._findings.count(INVARIANT, "contacts")
+        domain.live[event.contact_id] = ""
+
+    def _enter_queue(self, entry: Entry, event: session.ContactQueued) -> None:
+        queue = self._place(entry, event)
+        if queue:
+            self._violation(
+                entry, event, f"was put into queue {event.queue_id} while it waited in {queue}"
+            )
+        if queue is not None:
+            self._domain(entry.batch.domain).live[event.contact_id] = event.queue_id
+
+    def _leave_queue(self, entry: Entry, event: session.ContactConnected) -> None:
+        if self._place(entry, event) is not None:
+            self._domain(entry.batch.domain).live[event.contact_id] = ""
+
+    def _end(self, entry: Entry, event: Any) -> None:
+        if self._place(entry, event) is None:
+            return
+        domain = self._domain(entry.batch.domain)
+        del domain.live[event.contact_id]
+        domain.ended.put(event.contact_id)
+        self._findings.count(INVARIANT, ENDS[type(event)])
+
+    def _go_on(self, entry: Entry, event: Any) -> None:
+        self._place(entry, event)
+
+    def _place(self, entry: Entry, event: Any) -> str | None:
+        """Return the queue a live contact waits in (empty: none), or None after telling what is wrong."""
+        domain = self._domain(entry.batch.domain)
+        queue = domain.live.get(event.contact_id)
+        if queue is not None:
+            return queue
+        if domain.ended.get(event.contact_id) is not None:
+            self._violation(entry, event, f"has a {event.DESCRIPTOR.name} after it had ended")
+        else:
+            self._violation(entry, event, f"has a {event.DESCRIPTOR.name} but never came in")
+        return None
+
+    def _violation(self, entry: Entry, event: Any, why: str) -> None:
+        self._findings.violation(
+            INVARIANT, entry.place, entry.batch.domain, f"contact {event.contact_id} {why}"
+        )

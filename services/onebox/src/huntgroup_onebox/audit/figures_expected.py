@@ -1,0 +1,176 @@
+"""Invariant 6, the journals' side: what the KPI figures must be, computed anew and simply from what happened.
+
+It shares no code with the reporting service. Attribution: a contact counts in the queue and the interval of its
+queueing, judged by the threshold the queue had when the contact took its place in routing; a handled contact in the
+interval in which its wrap-up ended; an offer in that of its outcome; an agent's time where it was spent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from huntgroup.agent_state.v1 import events_pb2 as agent_state
+from huntgroup.routing.v1 import events_pb2 as routing
+from huntgroup.session.v1 import events_pb2 as session
+from huntgroup_onebox.audit.agent_time import AgentTime
+from huntgroup_onebox.audit.feed import EventCheck, Handler
+from huntgroup_onebox.audit.offers import OUTCOMES
+from huntgroup_onebox.audit.reading import Entry
+from huntgroup_onebox.audit.totals import Totals
+
+DEFAULT_THRESHOLD_MS: Final = 20_000
+"""Of a queue that was never seen to be configured."""
+
+
+@dataclass(slots=True)
+class _Contact:
+    """What is known of a contact that is not counted to the end of its wait; None: not seen yet."""
+
+    enqueued_at_ms: int | None = None
+    threshold_ms: int | None = None
+    ended: tuple[Entry, str, str, int] | None = None
+    """How the wait ended: the record, the queue, the figure's name, the wait."""
+
+
+@dataclass(slots=True)
+class _Domain:
+    thresholds_ms: dict[str, int] = field(default_factory=dict)
+    contacts: dict[str, _Contact] = field(default_factory=dict)
+    conversations: dict[str, session.ContactDisconnected] = field(default_factory=dict)
+    wrap_ups: dict[str, agent_state.AgentFinishedWrapUp] = field(default_factory=dict)
+
+
+class ExpectedFigures(EventCheck):
+    """Adds up what reporting has taken in so far: entries below the positions that its own batches name."""
+
+    def __init__(
+        self,
+        totals: Totals,
+        taken_in: Mapping[str, int],
+        counted_to_ms: Mapping[tuple[str, str], int],
+        interval_ms: int,
+    ) -> None:
+        """`taken_in`: topic → position; `counted_to_ms`: (domain, agent) → up to when the ledger counts time."""
+        self.totals = totals
+        self._taken_in = taken_in
+        self._interval_ms = interval_ms
+        self._domains: dict[str, _Domain] = {}
+        self._agent_time = AgentTime(totals, counted_to_ms, interval_ms)
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        mine: dict[type[Message], Handler] = {
+            session.ContactQueued: self._queued,
+            session.ContactConnected: self._connected,
+            session.ContactAbandoned: self._abandoned,
+            session.ContactDisconnected: self._disconnected,
+            agent_state.AgentFinishedWrapUp: self._wrapped_up,
+            routing.QueueConfigured: self._configured,
+            routing.ContactEnqueued: self._enqueued,
+            **dict.fromkeys(OUTCOMES, self._offer_ended),
+        }
+        limited = {event: self._limited(handler) for event, handler in mine.items()}
+        for event, handler in self._agent_time.handlers().items():
+            limited[event] = self._limited(handler)
+        return limited
+
+    def finish(self) -> None:
+        self._agent_time.finish()
+
+    def _limited(self, handler: Handler) -> Handler:
+        taken_in = self._taken_in
+
+        def handle(entry: Entry, event: Any) -> None:
+            if entry.place.position < taken_in.get(entry.place.topic, 0):
+                handler(entry, event)
+
+        return handle
+
+    def _domain(self, entry: Entry) -> _Domain:
+        found = self._domains.get(entry.batch.domain)
+        if found is None:
+            found = self._domains[entry.batch.domain] = _Domain()
+        return found
+
+    def _interval(self, at_ms: int) -> int:
+        return at_ms - at_ms % self._interval_ms
+
+    # Waits.
+
+    def _configured(self, entry: Entry, event: routing.QueueConfigured) -> None:
+        thresholds = self._domain(entry).thresholds_ms
+        thresholds[event.queue_id] = event.service_level_threshold_ms
+
+    def _queued(self, entry: Entry, event: session.ContactQueued) -> None:
+        contact = self._domain(entry).contacts.setdefault(event.contact_id, _Contact())
+        contact.enqueued_at_ms = event.enqueued_at_ms
+        interval_ms = self._interval(event.enqueued_at_ms)
+        figures = (("offered", 1),)
+        self.totals.add_queue(entry, event.queue_id, interval_ms, figures, event.contact_id)
+
+    def _enqueued(self, entry: Entry, event: routing.ContactEnqueued) -> None:
+        domain = self._domain(entry)
+        contact = domain.contacts.setdefault(event.contact_id, _Contact())
+        contact.threshold_ms = domain.thresholds_ms.get(event.queue_id, DEFAULT_THRESHOLD_MS)
+        self._settle(domain, event.contact_id, contact)
+
+    def _connected(self, entry: Entry, event: session.ContactConnected) -> None:
+        self._wait_ended(entry, event, "answered")
+
+    def _abandoned(self, entry: Entry, event: session.ContactAbandoned) -> None:
+        if event.stage != session.ABANDON_STAGE_IN_MENU:
+            self._wait_ended(entry, event, "abandoned")
+
+    def _wait_ended(self, entry: Entry, event: Any, figure: str) -> None:
+        domain = self._domain(entry)
+        contact = domain.contacts.setdefault(event.contact_id, _Contact())
+        contact.ended = (entry, event.queue_id, figure, event.wait_ms)
+        self._settle(domain, event.contact_id, contact)
+
+    def _settle(self, domain: _Domain, contact_id: str, contact: _Contact) -> None:
+        """Count the end of a wait once both its halves are known."""
+        if contact.ended is None or contact.threshold_ms is None or contact.enqueued_at_ms is None:
+            return
+        entry, queue_id, figure, wait_ms = contact.ended
+        figures = (
+            (figure, 1),
+            (f"{figure}_within_threshold", int(wait_ms <= contact.threshold_ms)),
+            (f"{figure}_wait_ms", wait_ms),
+        )
+        interval_ms = self._interval(contact.enqueued_at_ms)
+        self.totals.add_queue(entry, queue_id, interval_ms, figures, contact_id)
+        del domain.contacts[contact_id]
+
+    # Offers and conversations.
+
+    def _offer_ended(self, entry: Entry, event: Any) -> None:
+        outcome = OUTCOMES[type(event)]
+        figures = ((f"offers_{outcome}", 1), (f"offers_{outcome}_ring_ms", event.ring_ms))
+        interval_ms = self._interval(event.at_ms)
+        self.totals.add_queue(entry, event.queue_id, interval_ms, figures, event.offer_id)
+
+    def _disconnected(self, entry: Entry, event: session.ContactDisconnected) -> None:
+        domain = self._domain(entry)
+        domain.conversations[event.offer_id] = event
+        self._handle(entry, domain, event.offer_id)
+
+    def _wrapped_up(self, entry: Entry, event: agent_state.AgentFinishedWrapUp) -> None:
+        domain = self._domain(entry)
+        domain.wrap_ups[event.offer_id] = event
+        self._handle(entry, domain, event.offer_id)
+
+    def _handle(self, entry: Entry, domain: _Domain, offer_id: str) -> None:
+        """Count a conversation whose wrap-up is over, once both are known."""
+        if offer_id not in domain.conversations or offer_id not in domain.wrap_ups:
+            return
+        conversation = domain.conversations.pop(offer_id)
+        wrap_up = domain.wrap_ups.pop(offer_id)
+        figures = (
+            ("handled", 1),
+            ("talk_ms", conversation.talk_ms),
+            ("hold_ms", conversation.hold_ms),
+            ("wrap_up_ms", wrap_up.wrap_up_ms),
+        )
+        interval_ms = self._interval(wrap_up.at_ms)
+        self.totals.add_queue(entry, conversation.queue_id, interval_ms, figures, offer_id)

@@ -1,0 +1,153 @@
+"""Invariant 1, in routing's journal: who is offered next is who stands first among those who need the same.
+
+Contacts that need the same channel and skills form one line, ordered by priority (higher first), then age, then id. A
+contact that comes back after an offer finds its old place. The one recorded exception: an agent who just declined a
+contact, and whose slot of that offer is not free yet, is offered the next one in line.
+"""
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from huntgroup.routing.v1 import events_pb2 as routing
+from huntgroup_onebox.audit.compact import CompactMap
+from huntgroup_onebox.audit.feed import EventCheck, Handler
+from huntgroup_onebox.audit.reading import Entry
+from huntgroup_onebox.audit.report import Findings
+
+INVARIANT: Final = 1
+
+Need = tuple[int, tuple[str, ...]]
+"""Channel and required skills."""
+
+Turn = tuple[int, int, str]
+"""Where a contact stands: minus its priority, since when it waits, its id. The least is served first."""
+
+
+@dataclass(slots=True)
+class _Contact:
+    need: Need
+    turn: Turn
+    queue_id: str
+    offer_id: str = ""
+    """The last offer of it."""
+    waits: bool = True
+
+
+@dataclass(slots=True)
+class _Domain:
+    contacts: dict[str, _Contact] = field(default_factory=dict)
+    lines: dict[Need, list[Turn]] = field(default_factory=dict)
+    """Heaps; whoever does not wait any more is dropped when they come up."""
+    held: dict[str, str] = field(default_factory=dict)
+    """By offer, the agent whose slot it still takes."""
+    gone: CompactMap = field(default_factory=CompactMap)
+
+
+class QueueOrder(EventCheck):
+    """Follows who waits in routing, and whose turn it is."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._domains: dict[str, _Domain] = {}
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {
+            routing.ContactEnqueued: self._enqueued,
+            routing.OfferCreated: self._offered,
+            routing.ContactRequeued: self._requeued,
+            routing.OfferAccepted: self._left,
+            routing.ContactDequeued: self._left,
+            routing.AgentCapacityFreed: self._freed,
+            routing.OfferRescinded: self._rescinded,
+        }
+
+    def _domain(self, entry: Entry) -> _Domain:
+        name = entry.batch.domain
+        found = self._domains.get(name)
+        if found is None:
+            found = self._domains[name] = _Domain()
+        return found
+
+    def _enqueued(self, entry: Entry, event: routing.ContactEnqueued) -> None:
+        domain, contact_id = self._domain(entry), event.contact_id
+        known = domain.contacts.get(contact_id)
+        if known is not None:
+            why = f"was put into queue {event.queue_id} while it stood in {known.queue_id}"
+            self._violation(entry, contact_id, why)
+            return
+        if domain.gone.get(contact_id) is not None:
+            self._violation(entry, contact_id, f"was queued in {event.queue_id} after it had left")
+        need = (int(event.channel), tuple(event.required_skills))
+        turn = (-event.priority, event.enqueued_at_ms, contact_id)
+        domain.contacts[contact_id] = _Contact(need, turn, event.queue_id)
+        heapq.heappush(domain.lines.setdefault(need, []), turn)
+
+    def _requeued(self, entry: Entry, event: routing.ContactRequeued) -> None:
+        domain = self._domain(entry)
+        contact = domain.contacts.get(event.contact_id)
+        if contact is None or contact.waits:
+            state = "never took a place" if contact is None else "stands there already"
+            self._violation(entry, event.contact_id, f"went back to its place, but {state}")
+            return
+        contact.waits = True
+        heapq.heappush(domain.lines[contact.need], contact.turn)
+
+    def _left(self, entry: Entry, event: Any) -> None:
+        domain = self._domain(entry)
+        if domain.contacts.pop(event.contact_id, None) is None:
+            self._violation(
+                entry, event.contact_id, f"has a {event.DESCRIPTOR.name} without a place in a queue"
+            )
+        domain.gone.put(event.contact_id)
+
+    def _offered(self, entry: Entry, event: routing.OfferCreated) -> None:
+        domain = self._domain(entry)
+        contact = domain.contacts.get(event.contact_id)
+        if contact is None or not contact.waits:
+            state = "does not wait" if contact is None else f"rings with {contact.offer_id}"
+            self._violation(entry, event.contact_id, f"was offered while it {state}")
+            return
+        if event.enqueued_at_ms != contact.turn[1]:
+            why = f"lost its age: queued at {contact.turn[1]}, offered as of {event.enqueued_at_ms}"
+            self._violation(entry, event.contact_id, why)
+        before = self._first_passed_over(domain, contact, event.agent_id)
+        if before is not None:
+            why = f"was offered to {event.agent_id} out of turn: contact {before} stands before it"
+            self._violation(entry, event.contact_id, why)
+        self._findings.count(INVARIANT, "offers in turn", before is None)
+        contact.waits, contact.offer_id = False, event.offer_id
+        domain.held[event.offer_id] = event.agent_id
+
+    def _first_passed_over(self, domain: _Domain, contact: _Contact, agent_id: str) -> str | None:
+        """Return who stands before the contact and was not declined by the agent just now."""
+        line = domain.lines[contact.need]
+        declined: list[Turn] = []
+        before = None
+        while line and line[0] != contact.turn:
+            other = domain.contacts.get(line[0][2])
+            if other is None or not other.waits or other.turn != line[0]:
+                heapq.heappop(line)
+                continue
+            if domain.held.get(other.offer_id) != agent_id:
+                before = line[0][2]
+                break
+            declined.append(heapq.heappop(line))
+        for turn in declined:
+            heapq.heappush(line, turn)
+        return before
+
+    def _freed(self, entry: Entry, event: routing.AgentCapacityFreed) -> None:
+        self._domain(entry).held.pop(event.offer_id, None)
+
+    def _rescinded(self, entry: Entry, event: routing.OfferRescinded) -> None:
+        if event.reason == routing.RESCIND_REASON_AGENT_TURNED_AWAY:
+            self._domain(entry).held.pop(event.offer_id, None)
+
+    def _violation(self, entry: Entry, contact_id: str, why: str) -> None:
+        self._findings.violation(
+            INVARIANT, entry.place, entry.batch.domain, f"contact {contact_id} {why}"
+        )

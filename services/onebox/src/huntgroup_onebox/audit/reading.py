@@ -1,0 +1,195 @@
+"""Reads partitions of the log from the beginning to an end that was fixed before, as records or as accepted entries."""
+
+import heapq
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final, Self
+
+from huntgroup.journal.v1 import journal_pb2 as wire
+from huntgroup_contracts.registry import SERVICES, topic_events, topic_journal
+from huntgroup_eventlog.journal.chain import ChainReader, Ignored, Unreadable
+from huntgroup_eventlog.port import Log, LogRecord, LogUnavailableError, Reader
+from huntgroup_onebox.audit.report import Findings, Place
+
+READ_RECORDS: Final = 1_000
+READ_WAIT_MS: Final = 1_000
+SILENT_READS_MAX: Final = 10
+"""After so many empty reads before the known end the log counts as unreadable."""
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many records were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An accepted entry of a journal, and where it stands."""
+
+    service: str
+    place: Place
+    key: bytes
+    kind: wire.Claim | wire.Batch
+    chain: bytes
+    """The chain value after it: the record hash in the ids of its events."""
+
+    @property
+    def batch(self) -> wire.Batch:
+        """The batch; only where `kind` is known to be one."""
+        assert isinstance(self.kind, wire.Batch)
+        return self.kind
+
+
+class Records:
+    """The records of one partition of one topic up to `end`. Used as a context manager, which closes it."""
+
+    def __init__(self, log: Log, service: str, topic: str, partition: int, end: int) -> None:
+        self.service = service
+        self.topic = topic
+        self.partition = partition
+        self.end = end
+        self.position = 0
+        self._log = log
+        self._reader: Reader | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reader is not None:
+            await self._reader.close()
+
+    async def next(self) -> Sequence[LogRecord]:
+        """Return the next records, none at the end. Raises `LogUnavailableError`."""
+        if self.position >= self.end:
+            return ()
+        if self._reader is None:
+            self._reader = await self._log.reader(self.topic, self.partition, self.position)
+        for _ in range(SILENT_READS_MAX):
+            found = await self._reader.read(READ_RECORDS, READ_WAIT_MS)
+            if found:
+                self.position = found[-1].position + 1
+                return [record for record in found if record.position < self.end]
+        raise LogUnavailableError(
+            f"{self.topic}[{self.partition}] gives nothing at {self.position}, before its end {self.end}"
+        )
+
+
+class Entries:
+    """The accepted entries of one journal partition, one by one, in order."""
+
+    def __init__(self, records: Records, service: str, findings: Findings) -> None:
+        self.service = service
+        self.records = records
+        self._findings = findings
+        self._chain = ChainReader()
+        self._read: deque[Entry] = deque()
+        self._over = False
+
+    async def head(self) -> Entry | None:
+        """Return the next entry without moving on, or None at the end."""
+        while not self._read and not self._over:
+            records = await self.records.next()
+            self._over = not records
+            for record in records:
+                self._judge(record)
+        return self._read[0] if self._read else None
+
+    def move_on(self) -> None:
+        """Go on to the entry after the head."""
+        self._read.popleft()
+
+    def _judge(self, record: LogRecord) -> None:
+        judged = self._chain.read(record.value)
+        if isinstance(judged, Unreadable):
+            self._findings.saw("unreadable")
+        elif isinstance(judged, Ignored):
+            self._findings.saw("ignored")
+        else:
+            place = Place(
+                topic=self.records.topic,
+                partition=self.records.partition,
+                position=record.position,
+            )
+            entry = Entry(self.service, place, record.key, judged, self._chain.state.chain)
+            self._read.append(entry)
+
+
+async def by_time(journals: Sequence[Entries]) -> AsyncIterator[Entry]:
+    """Yield the entries of several journals by log time, each journal's in its own order."""
+    heads = [
+        (entry.kind.at_ms, order, entry)
+        for order, journal in enumerate(journals)
+        if (entry := await journal.head()) is not None
+    ]
+    heapq.heapify(heads)
+    while heads:
+        _, order, entry = heads[0]
+        yield entry
+        journal = journals[order]
+        journal.move_on()
+        following = await journal.head()
+        if following is None:
+            heapq.heappop(heads)
+        else:
+            heapq.heapreplace(heads, (following.kind.at_ms, order, following))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """Where every partition ended when the audit began, taken in an order that makes them comparable."""
+
+    journals: dict[tuple[str, int], int]
+    """By service and partition; taken last: what others have taken in or published is within."""
+    events: dict[tuple[str, int], int]
+    """Of the public topics; taken before the journals."""
+    early: dict[tuple[str, int], int]
+    """Of the journals; taken first: what they say is published is within `events`."""
+
+    @property
+    def records(self) -> int:
+        """How many records there are to read, at most."""
+        return sum(self.journals.values()) + sum(self.events.values())
+
+
+async def find_ends(log: Log, partitions: Sequence[int]) -> Ends:
+    """Return the ends of what there is. Raises `LogUnavailableError`, also when there is no journal at all."""
+    there = set(await log.topics())
+    services = [service for service in SERVICES if topic_journal(service) in there]
+    if not services:
+        raise LogUnavailableError(
+            f"this log has no journal of Huntgroup, for example {topic_journal(SERVICES[0])}"
+        )
+    public = [service for service in services if topic_events(service) in there]
+
+    async def ends(topic: Callable[[str], str], names: Sequence[str]) -> dict[tuple[str, int], int]:
+        return {
+            (service, partition): await log.end(topic(service), partition)
+            for service in names
+            for partition in partitions
+        }
+
+    early = await ends(topic_journal, services)
+    events = await ends(topic_events, public)
+    reporting = await ends(topic_journal, [one for one in services if one == "reporting"])
+    journals = await ends(topic_journal, [one for one in services if one != "reporting"])
+    return Ends(
+        journals=journals | reporting,
+        events=events,
+        early=early,
+    )
+
+
+async def open_all(
+    stack: AsyncExitStack, log: Log, services: Sequence[str], partition: int, ends: Ends
+) -> list[Records]:
+    """Return the journals of `services` in a partition, to be closed with `stack`."""
+    return [
+        await stack.enter_async_context(
+            Records(
+                log, service, topic_journal(service), partition, ends.journals[service, partition]
+            )
+        )
+        for service in services
+        if (service, partition) in ends.journals
+    ]

@@ -1,0 +1,209 @@
+"""Invariant 7: the same entries, folded again by the service's own core, give the same bytes.
+
+Each journal partition is folded twice at once: straight through, and through a snapshot that is taken in the middle and
+loaded again. Stored snapshots made by the same code must equal the fold at their position. What the relay had published
+when a snapshot was stored may be ahead of what the journal says by then; there the snapshot's own word is taken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from huntgroup.journal.v1 import journal_pb2 as wire
+from huntgroup_eventlog.application import Application
+from huntgroup_eventlog.journal.chain import ChainState
+from huntgroup_eventlog.journal.fold import Fold
+from huntgroup_eventlog.journal.snapshot import (
+    SnapshotRejectedError,
+    dump_snapshot,
+    load_snapshot,
+)
+from huntgroup_onebox.audit.reading import Entry
+from huntgroup_onebox.audit.report import Findings, Place
+
+INVARIANT: Final = 7
+DIGEST_BYTES: Final = 32
+"""A dumped snapshot begins with a digest of the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored snapshot that can be compared."""
+
+    position: int
+    dumped: bytes
+
+
+class Replay:
+    """Folds one partition of one service twice."""
+
+    def __init__(
+        self,
+        findings: Findings,
+        application: Application,
+        partition: int,
+        *,
+        topic: str,
+        middle: int,
+        stored: Sequence[Stored] = (),
+    ) -> None:
+        """`middle` is the position at which the second fold goes through a snapshot."""
+        self._findings = findings
+        self._application = application
+        self._partition = partition
+        self._topic = topic
+        self._middle: int | None = middle
+        self._stored = sorted(stored, key=lambda one: one.position)
+        self._straight = Fold(application)
+        self._through_snapshot = Fold(application)
+        self._chain = ChainState()
+        self._address = ""
+        self._broken = False
+
+    def take(self, entry: Entry) -> None:
+        """Fold an entry."""
+        if self._broken:
+            return
+        position = entry.place.position
+        self._compare_stored(position)
+        if self._middle is not None and position >= self._middle:
+            self._go_through_snapshot(entry)
+        if isinstance(entry.kind, wire.Claim):
+            claim = entry.kind
+            self._chain = ChainState(claim.epoch, claim.owner, entry.chain)
+            self._address = claim.address
+            for fold in (self._straight, self._through_snapshot):
+                fold.at_ms = max(fold.at_ms, claim.at_ms)
+            return
+        self._chain.chain = entry.chain
+        self._fold(entry, entry.kind)
+
+    def finish(self, end: int) -> None:
+        """Compare the two; `end` is the position after the last entry that was read, accepted or not."""
+        if self._broken:
+            return
+        self._compare_stored(end)
+        if self._stored:
+            self._findings.count(INVARIANT, "snapshots beyond the end", len(self._stored))
+        straight = self._dump(self._straight, end)
+        through = self._dump(self._through_snapshot, end)
+        self._findings.count(INVARIANT, "partitions folded twice")
+        self._findings.count(INVARIANT, "domain states", len(self._straight.domains))
+        if straight != through:
+            place = Place(topic=self._topic, partition=self._partition, position=max(0, end - 1))
+            differ = _difference(straight, through)
+            why = f"folded again through a snapshot, {differ} differs at the end"
+            self._findings.violation(INVARIANT, place, "", why)
+
+    def _fold(self, entry: Entry, batch: wire.Batch) -> None:
+        for fold in (self._straight, self._through_snapshot):
+            try:
+                fold.apply(batch, entry.place.position, entry.chain)
+            except Exception as error:  # noqa: BLE001 - whatever a core or codec raises stops a service as well
+                self._broken = True
+                why = f"cannot be folded: {type(error).__name__}: {error}"
+                self._findings.violation(INVARIANT, entry.place, batch.domain, why)
+                return
+
+    def _go_through_snapshot(self, entry: Entry) -> None:
+        self._middle = None
+        dumped = self._dump(self._through_snapshot, entry.place.position)
+        try:
+            self._through_snapshot = load_snapshot(self._application, self._partition, dumped)[0]
+        except SnapshotRejectedError as error:
+            self._broken = True
+            why = f"a snapshot taken here cannot be loaded: {error}"
+            self._findings.violation(INVARIANT, entry.place, "", why)
+
+    def _compare_stored(self, position: int) -> None:
+        """Compare the stored snapshots whose position is reached: they hold everything below it."""
+        while self._stored and self._stored[0].position <= position:
+            stored = self._stored.pop(0)
+            self._findings.count(INVARIANT, "stored snapshots")
+            folded = self._dump(self._straight, stored.position)
+            expected, found = _snapshot(folded), _snapshot(stored.dumped)
+            _take_relay(expected, found)
+            if expected != found:
+                place = Place(
+                    topic=self._topic, partition=self._partition, position=stored.position
+                )
+                differ = _first_difference(expected, found)
+                why = f"the snapshot stored at this position is not the fold of what is below: {differ} differs"
+                self._findings.violation(INVARIANT, place, "", why)
+
+    def _dump(self, fold: Fold, position: int) -> bytes:
+        return dump_snapshot(
+            fold,
+            partition=self._partition,
+            position=position,
+            chain=self._chain,
+            address=self._address,
+        )
+
+
+def comparable(
+    findings: Findings, application: Application, dumped: Sequence[bytes]
+) -> list[Stored]:
+    """Return the stored snapshots of this code; others are counted as skipped, broken ones as corrupt."""
+    found = []
+    for one in dumped:
+        try:
+            snapshot = _snapshot(one)
+            load_snapshot(application, snapshot.partition, one)
+        except (DecodeError, SnapshotRejectedError):
+            other_code = _is_of_other_code(application, one)
+            findings.count(
+                INVARIANT, "snapshots of other code" if other_code else "corrupt snapshots"
+            )
+            continue
+        found.append(Stored(snapshot.position, one))
+    return found
+
+
+def _is_of_other_code(application: Application, dumped: bytes) -> bool:
+    try:
+        return _snapshot(dumped).code_version != application.code_version
+    except DecodeError:
+        return False
+
+
+def _snapshot(dumped: bytes) -> wire.Snapshot:
+    """Return a snapshot; its digest, which comes first, is not looked at."""
+    return wire.Snapshot.FromString(dumped[DIGEST_BYTES:])
+
+
+def _take_relay(expected: wire.Snapshot, found: wire.Snapshot) -> None:
+    """Let the fold's snapshot say of the relay what the stored one says, as far as that can be."""
+    if found.relayed <= expected.relayed:
+        return
+    expected.relayed = found.relayed
+    unrelayed = [item for item in expected.unrelayed if item.position >= found.relayed]
+    del expected.unrelayed[:]
+    expected.unrelayed.extend(unrelayed)
+
+
+def _difference(one: bytes, other: bytes) -> str:
+    return _first_difference(_snapshot(one), _snapshot(other))
+
+
+def _first_difference(one: wire.Snapshot, other: wire.Snapshot) -> str:
+    """Return what differs first, in words."""
+    names = [domain.domain for domain in one.domains]
+    others = {domain.domain: domain for domain in other.domains}
+    if names != [domain.domain for domain in other.domains]:
+        return "the set of domains"
+    for domain in one.domains:
+        twin = others[domain.domain]
+        for part, field in (
+            ("state", "state"),
+            ("command memory", "command_memory"),
+            ("sequence", "sequence"),
+        ):
+            if getattr(domain, field) != getattr(twin, field):
+                return f"the {part} of {domain.domain}"
+    for field in ("epoch", "owner", "address", "chain", "at_ms", "relayed", "sources", "unrelayed"):
+        if getattr(one, field) != getattr(other, field):
+            return f"its {field.replace('_', ' ')}"
+    return "something"

@@ -1,0 +1,169 @@
+"""`huntgroup verify`: audits a log and says which invariants hold."""
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Final, Self
+
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+
+from huntgroup_contracts.registry import SERVICES
+from huntgroup_eventlog.port import LogUnavailableError
+from huntgroup_onebox.audit import AuditReport, audit
+from huntgroup_onebox.audit.offers import EPSILON_MS
+from huntgroup_onebox.log_source import add_source, open_source, source_name, source_problem
+
+EXIT_CLEAN: Final = 0
+EXIT_VIOLATED: Final = 1
+EXIT_UNREADABLE: Final = 2
+
+PROGRESS_AFTER_S: Final = 2.0
+PROGRESS_EVERY_S: Final = 0.1
+DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+class AckedFileError(ValueError):
+    """The file of acknowledged commands cannot be used; the message names file and line."""
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "verify",
+        help="audit a log: every invariant, from what is in it",
+        description="Exit code 0: clean; 1: an invariant is violated; 2: the log cannot be read.",
+    )
+    add_source(verb)
+    verb.add_argument("--domain", type=domain_name, help="only this domain: tenant/domain")
+    verb.add_argument(
+        "--acked",
+        type=Path,
+        metavar="FILE",
+        help='commands that clients were told to be done: lines of ["service", "command id"]',
+    )
+    verb.add_argument(
+        "--snapshots", type=Path, metavar="DIR", help="stored snapshots; default: DIR/snapshots"
+    )
+    verb.add_argument(
+        "--epsilon-ms",
+        type=int,
+        default=EPSILON_MS,
+        help=f"how late an offer may find its outcome, in log time; default {EPSILON_MS}",
+    )
+    verb.add_argument(
+        "--interval-ms", type=int, help="the ledger's interval; default: as reporting is set"
+    )
+    verb.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    verb.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Audit; return the exit code."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(verify(arguments))
+
+
+async def verify(arguments: argparse.Namespace) -> int:
+    """Audit, and write the report to standard output, or to standard error why there is none."""
+    problem = source_problem(arguments)
+    if not problem and arguments.acked is not None and arguments.domain:
+        problem = "--acked needs the whole log: leave out --domain"
+    if problem:
+        return _unreadable(problem)
+    try:
+        report = await _audit(arguments)
+    except (LogUnavailableError, AckedFileError) as error:
+        return _unreadable(str(error))
+    if arguments.json:
+        sys.stdout.write(json.dumps({"log": source_name(arguments)} | report.values()) + "\n")
+    else:
+        sys.stdout.write(f"{source_name(arguments)}: {report}\n")
+    return EXIT_CLEAN if report.clean else EXIT_VIOLATED
+
+
+async def _audit(arguments: argparse.Namespace) -> AuditReport:
+    acked = None if arguments.acked is None else read_acked(arguments.acked)
+    snapshots = arguments.snapshots
+    if snapshots is None and arguments.directory is not None:
+        snapshots = arguments.directory / "snapshots"
+    with ProgressBar(Console(stderr=True)) as bar:
+        async with open_source(arguments) as log:
+            return await audit(
+                log,
+                snapshots_dir=snapshots,
+                acked=acked,
+                epsilon_ms=arguments.epsilon_ms,
+                interval_ms=arguments.interval_ms,
+                domain=arguments.domain or "",
+                progress=bar,
+            )
+
+
+def read_acked(file: Path) -> list[tuple[str, str]]:
+    """Return the (service, command id) pairs of a file with one JSON array a line; raises `AckedFileError`."""
+    commands = []
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AckedFileError(f"{file} cannot be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            service, command_id = json.loads(line)
+        except ValueError:
+            service, command_id = None, None
+        if service not in SERVICES or not isinstance(command_id, str):
+            raise AckedFileError(
+                f'{file} line {number} is not ["service", "command id"]: {line[:80]}'
+            )
+        commands.append((service, command_id))
+    return commands
+
+
+def domain_name(text: str) -> str:
+    """Return the name of a domain; for argparse."""
+    if not DOMAIN.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no domain such as acme/emea")
+    return text
+
+
+class ProgressBar:
+    """Shows on a terminal how far the reading is, when it takes longer than a moment."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._next_s = time.monotonic() + PROGRESS_AFTER_S
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` records are read."""
+        now_s = time.monotonic()
+        if now_s < self._next_s or not self._console.is_terminal:
+            return
+        self._next_s = now_s + PROGRESS_EVERY_S
+        if self._bar is None:
+            columns = (TextColumn("records"), BarColumn(), TaskProgressColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._task = self._bar.add_task("audit", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
+
+
+def _unreadable(why: str) -> int:
+    sys.stderr.write(f"huntgroup verify: {why}\n")
+    return EXIT_UNREADABLE
