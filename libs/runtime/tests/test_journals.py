@@ -26,7 +26,12 @@ def journals(
     log: Log, name: str = "a", *, service: str = "counter", **more: Any
 ) -> ServiceJournals:
     sources = more.pop("sources", ())
-    settings = {"owner_id": name, "heartbeat_ms": 50, "takeover_after_ms": 200} | more
+    settings: dict[str, Any] = {
+        "owner_id": name,
+        "heartbeat_ms": 50,
+        "takeover_after_ms": 200,
+        **more,
+    }
     return ServiceJournals(
         counter_application(service, sources),
         log=log,

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 
-@runtime_checkable
 class Refusal(Protocol):
     """An expected "no" of a core: a reason code and a sentence for people."""
 
@@ -27,7 +26,7 @@ class Core(Protocol):
         """Return the state of a domain in which nothing has happened."""
         ...
 
-    def decide(self, state: Any, command: Any, at_ms: int) -> Sequence[Any] | Refusal:
+    def decide(self, state: Any, command: Any, at_ms: int) -> tuple[Any, ...] | Refusal:
         """Return the events that follow from `command` at log time `at_ms`, or a refusal; change nothing."""
         ...
 

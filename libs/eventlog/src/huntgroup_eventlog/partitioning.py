@@ -4,6 +4,8 @@ The same as Kafka's default partitioner for keyed records: murmur2 (seed 0x9747b
 sign bit cleared, modulo the number of partitions. So any Kafka client, in any language, finds the same partition.
 """
 
+from functools import lru_cache
+
 _MASK = 0xFFFFFFFF
 _M = 0x5BD1E995
 
@@ -29,6 +31,7 @@ def murmur2(data: bytes) -> int:
     return h ^ (h >> 15)
 
 
+@lru_cache(maxsize=4_096)
 def partition_of(domain: str, partitions: int) -> int:
     """Return the partition of `domain` (for example `acme/emea`) among `partitions`."""
     return (murmur2(domain.encode()) & 0x7FFFFFFF) % partitions

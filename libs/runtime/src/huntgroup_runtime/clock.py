@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 QUIET_TURNS = 4
-BUSY_PAUSE_S = 0.0002
+BUSY_PAUSE_S = 0.001
 NOBODY_WAITS_PAUSE_S = 0.001
 
 

@@ -93,7 +93,7 @@ class CounterCore:
         del domain
         return Counters()
 
-    def decide(self, state: Counters, command: Command, at_ms: int) -> Sequence[Event] | Refused:
+    def decide(self, state: Counters, command: Command, at_ms: int) -> tuple[Event, ...] | Refused:
         """Decide one command."""
         match command:
             case Add(name=name, amount=amount, explode=explode):

@@ -10,7 +10,6 @@ from huntgroup_eventlog.application import (
     AcceptedEvent,
     CommandOutcome,
     CommandReusedError,
-    Refusal,
 )
 from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.chain import ChainState, chain_after
@@ -171,7 +170,7 @@ class Decider:
         domain = self.fold.domains[name]
         core = self.fold.application.core
         decided = core.decide(domain.state, core.pass_time(), draft.batch.at_ms)
-        if isinstance(decided, Refusal):
+        if not isinstance(decided, tuple):
             raise TypeError(f"time cannot be refused: {decided.reason}")
         self._take_events(draft, decided, "", "")
         self.fold.refresh_deadline(name)
@@ -198,18 +197,18 @@ class Decider:
         core = self.fold.application.core
         state = known.state if known else core.initial(name)
         decided = core.decide(state, one.command, draft.batch.at_ms)
-        if isinstance(decided, Refusal):
+        if not isinstance(decided, tuple):
             remembered = Remembered(-1, one.check, str(decided.reason), decided.detail)
         else:
             remembered = Remembered(-1, one.check)
-        if known is None and isinstance(decided, Refusal):
+        if known is None and not isinstance(decided, tuple):
             # Nothing is known of the domain, and nothing will be: a stranger's mistakes leave no trace.
             outcome = outcome_of(one.command_id, remembered, -1, repeated=False)
             self.immediate.append(fx.Answer(one.ticket, outcome))
             return
         domain = self.fold.domain(name)
         before = len(draft.events)
-        if not isinstance(decided, Refusal):
+        if isinstance(decided, tuple):
             self._take_events(draft, decided, one.traceparent, one.command_id)
         draft.batch.outcomes.add(
             command_id=one.command_id,
@@ -255,7 +254,7 @@ class Decider:
         for source in one.commands:
             self.during = f"taking in {source.event_type} of {one.domain} from {one.topic}"
             decided = core.decide(domain.state, source.command, draft.batch.at_ms)
-            if isinstance(decided, Refusal):
+            if not isinstance(decided, tuple):
                 raise TypeError(f"an observation cannot be refused: {decided.reason}")
             self._take_events(draft, decided, source.traceparent, source.causation_id)
         self._moved.pop(one.topic, None)
