@@ -163,7 +163,9 @@ class Centre:
         signed_on = agent_pb.SignOnRequest(agent_id=agent_id, skills=skills)
         await self._done("agent-state", self.api.agent_state.SignOn, signed_on)
         await self.ready(agent_id)
-        await desktop.in_state("READY")
+        # With a contact waiting, ready is over before it is shown.
+        taken = {"READY", "RESERVED"}
+        await desktop.until(lambda: bool(taken & set(desktop.states)), "READY or RESERVED")
         return desktop
 
     async def ready(self, agent_id: str) -> None:

@@ -25,7 +25,7 @@ COUNTS = (
     "offers_rescinded",
 )
 SPANS = ("answered_wait_ms", "abandoned_wait_ms", "talk_ms", "hold_ms", "wrap_up_ms")
-COLUMNS = ("calls", "answ.", "aband.", "SL 20s", "ASA s", "AHT s", "aband.", "occup.")
+COLUMNS = ("calls", "answ.", "aband.", "SL 20s", "ASA s", "AHT s", "aband. %", "occup.")
 
 
 @dataclass(slots=True)

@@ -30,19 +30,21 @@ def kafka_address() -> Iterator[str]:
         "memory",
         pytest.param("embedded-power", marks=pytest.mark.integration),
         pytest.param("embedded-process", marks=pytest.mark.integration),
-        pytest.param("kafka", marks=pytest.mark.integration),
+        pytest.param("kafka-aiokafka", marks=pytest.mark.integration),
+        pytest.param("kafka-librdkafka", marks=pytest.mark.integration),
     ]
 )
 def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLog:
-    adapter, _, durability = str(request.param).partition("-")
+    adapter, _, kind = str(request.param).partition("-")
     if adapter == "memory":
         storage = MemoryPartitions(PARTITIONS)
         return lambda partitions: MemoryLog(partitions, storage=storage)
     if adapter == "embedded":
-        survives = cast("Literal['power', 'process']", durability)
+        survives = cast("Literal['power', 'process']", kind)
         return lambda partitions: EmbeddedLog(tmp_path / "log", partitions, survives)
     address: str = request.getfixturevalue("kafka_address")
-    return lambda partitions: KafkaLog(address, partitions, replication_factor=1)
+    driver = cast("Literal['aiokafka', 'librdkafka']", kind)
+    return lambda partitions: KafkaLog(address, partitions, replication_factor=1, driver=driver)
 
 
 @pytest.fixture

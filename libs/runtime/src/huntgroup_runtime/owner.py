@@ -122,7 +122,8 @@ class PartitionOwner:
 
     async def run(self) -> None:
         """Follow, own, lose, begin anew; ends by cancellation, or when a bug halts the partition."""
-        while True:
+        # Not by cancellation alone: Python 3.11's `wait_for`, which clients use, may swallow one.
+        while not self._stopping:
             try:
                 await self._one_life()
             except LogUnavailableError as error:
@@ -145,6 +146,7 @@ class PartitionOwner:
             self.replica.resign()
             self.schedule()
             await self.resigned.wait()
+        self._over.set()
 
     # One life of a replica: from snapshot and log to retirement.
 

@@ -152,6 +152,10 @@ class Cluster:
         for service in SERVICES:
             for replica in range(self._replicas):
                 self.launch(service, replica)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return when all replicas are ready. Raises `TimeoutError`, or `RuntimeError` if one ends."""
         end = time.monotonic() + READY_WITHIN_S
         for service, replica in self.processes:
             while not _ready(http_port(service, replica) + self._ports_from):

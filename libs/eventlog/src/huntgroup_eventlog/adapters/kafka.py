@@ -1,11 +1,12 @@
-"""The log on Apache Kafka, through aiokafka."""
+"""The log on Apache Kafka, through aiokafka or librdkafka."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from importlib import import_module
+from typing import Literal
 
+from huntgroup_eventlog.adapters.kafka_aiokafka import AiokafkaDriver
 from huntgroup_eventlog.adapters.kafka_connection import KafkaConnection
-from huntgroup_eventlog.adapters.kafka_producing import KafkaProducing
-from huntgroup_eventlog.adapters.kafka_reading import KafkaReader
+from huntgroup_eventlog.adapters.kafka_driver import KafkaDriver
 from huntgroup_eventlog.adapters.kafka_topics import KafkaTopics
 from huntgroup_eventlog.adapters.limits import check_partition, check_topic_names, record_bytes
 from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord, Reader
@@ -25,15 +26,18 @@ class KafkaLog:
         partitions: int,
         *,
         replication_factor: int = 3,
+        driver: Literal["aiokafka", "librdkafka"] = "aiokafka",
     ) -> None:
-        """Prepare the log at `connection`, for short the bootstrap servers."""
+        """Prepare the log at `connection`, for short the bootstrap servers.
+
+        The `librdkafka` driver needs the package confluent-kafka and takes half the CPU time.
+        """
         if isinstance(connection, str):
             connection = KafkaConnection(bootstrap_servers=connection)
         self._connection = connection
         self._partitions = partitions
         self._topics = KafkaTopics(connection, partitions, replication_factor)
-        self._producing = KafkaProducing(connection, self._topics.check)
-        self._readers: set[KafkaReader] = set()
+        self._driver = _driver(driver, connection, self._topics)
         self._closed = False
 
     @property
@@ -45,7 +49,7 @@ class KafkaLog:
         check_partition(partition, self._partitions)
         if self._closed:
             raise AppendFailedError("the log is closed; nothing was appended")
-        return await self._producing.append(topic, partition, record)
+        return await self._driver.append(topic, partition, record)
 
     async def reader(self, topic: str, partition: int, position: int) -> Reader:
         self._check_open()
@@ -59,10 +63,7 @@ class KafkaLog:
             raise LogUnavailableError(
                 f"{topic}[{partition}] ends at {end}, before position {position}"
             )
-        reader = KafkaReader(self._connection, topic, partition, self._readers.discard)
-        await reader.start(position)
-        self._readers.add(reader)
-        return reader
+        return await self._driver.open_reader(topic, partition, position)
 
     async def end(self, topic: str, partition: int) -> int:
         self._check_open()
@@ -82,12 +83,18 @@ class KafkaLog:
         if self._closed:
             return
         self._closed = True
-        await self._producing.close()
-        for reader in list(self._readers):
-            with suppress(Exception):
-                await reader.close_with_log()
+        await self._driver.close()
         await self._topics.close()
 
     def _check_open(self) -> None:
         if self._closed:
             raise LogUnavailableError(f"the log on {self._connection.bootstrap_servers} is closed")
+
+
+def _driver(name: str, connection: KafkaConnection, topics: KafkaTopics) -> KafkaDriver:
+    if name == "aiokafka":
+        return AiokafkaDriver(connection, topics)
+    # Only on demand: confluent-kafka need not be installed.
+    module = import_module("huntgroup_eventlog.adapters.kafka_librdkafka")
+    made: KafkaDriver = module.LibrdkafkaDriver(connection, topics)
+    return made

@@ -24,6 +24,8 @@ class KafkaConnection:
     fetch_max_wait_ms: int = 500
     """How long a broker may hold an empty fetch. It answers at the first record, so this costs no latency."""
     client_options: Mapping[str, Any] = field(default_factory=dict)
+    librdkafka_options: Mapping[str, Any] = field(default_factory=dict)
+    """The same options as librdkafka names them, for that driver; topics are asked for through aiokafka even then."""
 
     def common(self) -> dict[str, Any]:
         """Return the options of every client."""

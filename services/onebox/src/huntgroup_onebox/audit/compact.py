@@ -23,7 +23,7 @@ class CompactMap:
         self._count = 0
 
     def __len__(self) -> int:
-        """Return how many ids were put, each time it was put anew."""
+        """Return how often an id was put that was not there yet."""
         return self._count
 
     def get(self, key: str) -> int | None:
@@ -39,9 +39,9 @@ class CompactMap:
         return None
 
     def put(self, key: str, number: int = 0) -> None:
-        """Remember `key` with `number`."""
+        """Remember `key` with `number`, which replaces an earlier one."""
+        self._count += self.get(key) is None
         self._recent[hash(key)] = number
-        self._count += 1
         if len(self._recent) >= RECENT_MAX:
             self._settle()
 

@@ -1,17 +1,21 @@
 """Invariant 8, in the journals: what belongs to a domain stays in it, and in its partition.
 
-The ids of contacts, offers and recordings are unique everywhere. An agent's id is a name that a tenant gives, so two
-tenants may use the same one: each must then have signed on in its own domain.
+An id that is a UUID, or begins with one, is unique by its making: it must not appear in two domains. Other ids are
+names that a tenant chose, and another tenant may choose the same. Each must then have been introduced in its own
+domain: a contact by coming in, an offer by being made, an agent by signing on, a recording by being asked for.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
 from huntgroup.agent_state.v1.events_pb2 import AgentSignedOn
 from huntgroup.journal.v1 import journal_pb2 as wire
-from huntgroup.recording.v1.events_pb2 import RecordingSealed
+from huntgroup.recording.v1.events_pb2 import RecordingRequested, RecordingSealed
+from huntgroup.routing.v1.events_pb2 import OfferCreated
+from huntgroup.session.v1.events_pb2 import ContactInitiated
 from huntgroup_contracts.registry import SERVICES, classes_of
 from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_onebox.audit.compact import CompactMap
@@ -20,7 +24,15 @@ from huntgroup_onebox.audit.reading import Entry
 from huntgroup_onebox.audit.report import Findings, Place
 
 INVARIANT: Final = 8
-UNIQUE: Final = ("contact_id", "offer_id", "recording_id")
+INTRODUCED_BY: Final[Mapping[str, type[Message]]] = {
+    "contact_id": ContactInitiated,
+    "offer_id": OfferCreated,
+    "agent_id": AgentSignedOn,
+    "recording_id": RecordingRequested,
+}
+"""Per kind of id the event by which it comes into being."""
+
+UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Ids:
@@ -30,9 +42,10 @@ class Ids:
         self._findings = findings
         self._domains: list[str] = []
         self._numbers: dict[str, int] = {}
-        self._seen = {kind: CompactMap() for kind in UNIQUE}
-        self._signed_on: dict[str, set[str]] = {}
-        self._agents: dict[tuple[str, str], Place] = {}
+        self._seen = {kind: CompactMap() for kind in INTRODUCED_BY}
+        """Id → twice the number of the domain it was seen in first, plus one once it was introduced there."""
+        self._again: dict[tuple[str, str, str], tuple[Place, bool]] = {}
+        """Names seen in a further domain: (kind, id, domain) → where first, and whether introduced there."""
 
     def number(self, domain: str) -> int:
         """Return a number for a domain."""
@@ -42,42 +55,42 @@ class Ids:
             self._domains.append(domain)
         return found
 
-    def see(self, entry: Entry, kind: str, value: str, number: int) -> None:
+    def see(self, entry: Entry, number: int, kind: str, value: str, *, introduced: bool) -> None:
         """Note an id of a kind in the domain with this number."""
-        before = self._seen[kind].get(value)
-        if before is None:
-            self._seen[kind].put(value, number)
-        elif before != number:
-            name = kind.removesuffix("_id")
-            self._findings.violation(
-                INVARIANT,
-                entry.place,
-                entry.batch.domain,
-                f"{name} {value} belongs to {self._domains[before]}, where it was seen before",
-            )
+        seen = self._seen[kind]
+        before = seen.get(value)
+        if before is None or (introduced and before == 2 * number):
+            seen.put(value, 2 * number + introduced)
+        elif before // 2 != number:
+            self._see_again(entry, self._domains[before // 2], kind, value, introduced=introduced)
 
-    def see_agent(self, entry: Entry, agent_id: str) -> None:
-        """Note that an event names an agent."""
-        key = (entry.batch.domain, agent_id)
-        if key not in self._agents:
-            self._agents[key] = entry.place
-
-    def sign_on(self, domain: str, agent_id: str) -> None:
-        """Note that an agent signed on in a domain."""
-        self._signed_on.setdefault(agent_id, set()).add(domain)
+    def _see_again(
+        self, entry: Entry, home: str, kind: str, value: str, *, introduced: bool
+    ) -> None:
+        domain = entry.batch.domain
+        if UUID.match(value):
+            why = f"{_noun(kind)} {value} belongs to {home}, where it was seen before"
+            self._findings.violation(INVARIANT, entry.place, domain, why)
+            return
+        place, before = self._again.get((kind, value, domain), (entry.place, False))
+        self._again[kind, value, domain] = (place, before or introduced)
 
     def finish(self) -> None:
-        """Judge the agents, and tell how much was seen."""
+        """Judge the names that were seen in several domains, and tell how much was seen."""
         self._findings.count(INVARIANT, "domains", len(self._domains))
         self._findings.count(INVARIANT, "ids", sum(len(seen) for seen in self._seen.values()))
-        shared = sum(len(domains) > 1 for domains in self._signed_on.values())
+        shared = {(kind, value) for kind, value, _ in self._again}
         if shared:
-            self._findings.count(INVARIANT, "agent names in several domains", shared)
-        for (domain, agent_id), place in self._agents.items():
-            homes = self._signed_on.get(agent_id, set())
-            if homes and domain not in homes:
-                why = f"agent {agent_id} never signed on here, but in {', '.join(sorted(homes))}"
+            self._findings.count(INVARIANT, "names in several domains", len(shared))
+        for (kind, value, domain), (place, introduced) in self._again.items():
+            if not introduced:
+                why = f"{_noun(kind)} {value} does not come from here, but is known elsewhere"
                 self._findings.violation(INVARIANT, place, domain, why)
+        for kind, value in sorted(shared):
+            seen = self._seen[kind].get(value) or 0
+            if not seen % 2:
+                why = f"{_noun(kind)} {value} does not come from here, but is known elsewhere"
+                self._findings.violation(INVARIANT, None, self._domains[seen // 2], why)
 
 
 class Isolation(EventCheck):
@@ -94,13 +107,20 @@ class Isolation(EventCheck):
         found: dict[type[Message], Handler] = {}
         for service in SERVICES:
             for event in classes_of(service).values():
-                fields = event.DESCRIPTOR.fields_by_name
-                unique = [kind for kind in UNIQUE if kind in fields]
-                if unique or "agent_id" in fields:
-                    found[event] = self._handler(unique, names_agent="agent_id" in fields)
-        found[AgentSignedOn] = self._signed_on
-        found[RecordingSealed] = self._sealed
-        return found
+                kinds = tuple(
+                    (kind, event is introduction)
+                    for kind, introduction in INTRODUCED_BY.items()
+                    if kind in event.DESCRIPTOR.fields_by_name
+                )
+                if kinds:
+                    found[event] = self._handler(kinds)
+        see_ids = found[RecordingSealed]
+
+        def sealed(entry: Entry, event: RecordingSealed) -> None:
+            see_ids(entry, event)
+            self._sealed(entry, event)
+
+        return found | {RecordingSealed: sealed}
 
     def entry(self, entry: Entry) -> None:
         if isinstance(entry.kind, wire.Claim):
@@ -122,25 +142,18 @@ class Isolation(EventCheck):
         if partition != entry.place.partition:
             self._violation(entry, f"the domain belongs in partition {partition}")
 
-    def _handler(self, unique: Sequence[str], *, names_agent: bool) -> Handler:
-        see, see_agent = self._ids.see, self._ids.see_agent
+    def _handler(self, kinds: tuple[tuple[str, bool], ...]) -> Handler:
+        see = self._ids.see
 
         def handle(entry: Entry, event: Any) -> None:
-            for kind in unique:
+            for kind, introduced in kinds:
                 value = getattr(event, kind)
                 if value:
-                    see(entry, kind, value, self._number)
-            if names_agent and event.agent_id:
-                see_agent(entry, event.agent_id)
+                    see(entry, self._number, kind, value, introduced=introduced)
 
         return handle
 
-    def _signed_on(self, entry: Entry, event: AgentSignedOn) -> None:
-        self._ids.sign_on(entry.batch.domain, event.agent_id)
-
     def _sealed(self, entry: Entry, event: RecordingSealed) -> None:
-        for kind in ("contact_id", "recording_id"):
-            self._ids.see(entry, kind, getattr(event, kind), self._number)
         self._findings.count(INVARIANT, "recordings")
         if not event.location.startswith(f"{entry.batch.domain}/"):
             why = (
@@ -150,3 +163,7 @@ class Isolation(EventCheck):
 
     def _violation(self, entry: Entry, why: str) -> None:
         self._findings.violation(INVARIANT, entry.place, entry.batch.domain, why)
+
+
+def _noun(kind: str) -> str:
+    return kind.removesuffix("_id")

@@ -28,7 +28,7 @@ COUNTS: Final = (
     *("late for want of an owner", "carried out", "refused", "acknowledged to clients"),
     *("ledger entries", "figures", "partitions folded twice", "domain states"),
     *("stored snapshots", "snapshots of other code", "snapshots beyond the end"),
-    *("corrupt snapshots", "domains", "ids", "agent names in several domains", "recordings"),
+    *("corrupt snapshots", "domains", "ids", "names in several domains", "recordings"),
     *("public events", "duplicates", "early"),
 )
 """All that lines count, in the order in which they show it."""

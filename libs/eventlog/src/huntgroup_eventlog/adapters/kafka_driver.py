@@ -1,0 +1,21 @@
+"""What a Kafka client library must be able to do for `KafkaLog`; topics and positions are asked elsewhere."""
+
+from typing import Protocol
+
+from huntgroup_eventlog.port import NewRecord, Reader
+
+
+class KafkaDriver(Protocol):
+    """Appends to and reads partitions that exist; its methods raise what the port says."""
+
+    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
+        """Append one record of legal size."""
+        ...
+
+    async def open_reader(self, topic: str, partition: int, position: int) -> Reader:
+        """Open a reader at a position that exists."""
+        ...
+
+    async def close(self) -> None:
+        """Fail what is pending, end all readers and release everything."""
+        ...

@@ -1,0 +1,207 @@
+"""Appending to Kafka with librdkafka's idempotent producer and one thread that hears what became of the records.
+
+Unlike aiokafka's, this producer fails a record whose time is over, starts a new sequence after it by itself, and keeps
+the order of a partition throughout; only after a fatal error it must be replaced.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from huntgroup_eventlog.adapters.kafka_connection import MESSAGE_BYTES_MAX, KafkaConnection
+from huntgroup_eventlog.adapters.limits import record_bytes
+from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord
+
+PENDING_RECORDS_MAX = 16_384
+PENDING_BYTES_MAX = 64 * 1_048_576
+"""Beyond these, appends wait for their turn."""
+
+_POLL_S = 0.2
+
+_Lane = dict[asyncio.Future[int], int]
+"""What is under way in one partition, and its size."""
+
+_Outcome = tuple[_Lane, asyncio.Future[int], KafkaError | None, int]
+
+
+class LibrdkafkaProducing:
+    """All appends of one log."""
+
+    def __init__(
+        self, connection: KafkaConnection, check_topic: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self._connection = connection
+        self._check_topic = check_topic
+        self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._order = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._pending_records = 0
+        self._pending_bytes = 0
+        self._current: _PolledProducer | None = None
+        self._closed = False
+
+    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
+        """Append one record; see the port. Raises `AppendFailedError`."""
+        lane = self._lanes.get((topic, partition))
+        if lane is None:
+            lane = self._lanes[topic, partition] = {}
+        try:
+            async with asyncio.timeout(self._connection.append_timeout_ms / 1000):
+                return await (await self._send(lane, topic, partition, record))
+        except LogUnavailableError as error:
+            raise AppendFailedError(str(error)) from error
+        except (TimeoutError, BufferError, KafkaException) as error:
+            _fail_all(lane, "an earlier append to the partition failed; the outcome is unknown")
+            raise AppendFailedError(
+                f"the append to {topic}[{partition}] on {self._connection.bootstrap_servers} failed:"
+                f" {error!r} (a timeout means {self._connection.append_timeout_ms} ms)"
+            ) from error
+
+    async def close(self) -> None:
+        """Fail what is pending and stop the producer."""
+        self._closed = True
+        for lane in self._lanes.values():
+            _fail_all(lane, "the log was closed; the outcome is unknown")
+        self._room.set()
+        await self._retire()
+
+    async def _send(
+        self, lane: _Lane, topic: str, partition: int, record: NewRecord
+    ) -> asyncio.Future[int]:
+        size = record_bytes(record)
+        async with self._order:
+            await self._check_topic(topic)
+            while not self._has_room(size) and not self._closed:
+                self._room.clear()
+                await self._room.wait()
+            if self._closed:
+                raise AppendFailedError("the log is closed; nothing was appended")
+            if self._current is None:
+                self._current = _PolledProducer(self._connection, self._settle)
+            sent: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            self._current.produce(topic, partition, record, lane, sent)
+            lane[sent] = size
+            self._pending_records += 1
+            self._pending_bytes += size
+            return sent
+
+    def _has_room(self, size: int) -> bool:
+        return self._pending_records == 0 or (
+            self._pending_records < PENDING_RECORDS_MAX
+            and self._pending_bytes + size <= PENDING_BYTES_MAX
+        )
+
+    def _settle(self, outcomes: list[_Outcome]) -> None:
+        fatal = False
+        for lane, sent, error, position in outcomes:
+            self._pending_bytes -= lane.pop(sent)
+            self._pending_records -= 1
+            if error is None and position >= 0:
+                if not sent.done():
+                    sent.set_result(position)
+                continue
+            fatal = fatal or (error is not None and error.fatal())
+            _fail(sent, f"the append to {self._connection.bootstrap_servers} failed: {error}")
+            _fail_all(lane, "an earlier append to the partition failed; the outcome is unknown")
+        self._room.set()
+        if fatal and self._current is not None:
+            producer, self._current = self._current, None
+            producer.abandon()
+
+    async def _retire(self) -> None:
+        producer, self._current = self._current, None
+        if producer is not None:
+            producer.abandon()
+            await asyncio.to_thread(producer.join)
+
+
+class _PolledProducer:
+    """A producer and the thread that polls it."""
+
+    def __init__(
+        self, connection: KafkaConnection, settle: Callable[[list[_Outcome]], None]
+    ) -> None:
+        self._producer = Producer(
+            {
+                "bootstrap.servers": connection.bootstrap_servers,
+                "acks": "all",
+                "enable.idempotence": True,
+                "linger.ms": 0,
+                "socket.nagle.disable": True,
+                "message.max.bytes": MESSAGE_BYTES_MAX,
+                "message.timeout.ms": connection.append_timeout_ms,
+                "socket.timeout.ms": connection.request_timeout_ms,
+                "queue.buffering.max.messages": 2 * PENDING_RECORDS_MAX,
+                "queue.buffering.max.kbytes": 4 * PENDING_BYTES_MAX // 1024,
+                **connection.librdkafka_options,
+            }
+        )
+        self._loop = asyncio.get_running_loop()
+        self._settle = settle
+        self._heard: list[_Outcome] = []
+        self._abandoned = False
+        self._thread = threading.Thread(target=self._poll, name="eventlog-kafka-out", daemon=True)
+        self._thread.start()
+
+    def produce(
+        self,
+        topic: str,
+        partition: int,
+        record: NewRecord,
+        lane: _Lane,
+        sent: asyncio.Future[int],
+    ) -> None:
+        """Hand the record over; raises `BufferError` or `KafkaException`, and nothing is appended then."""
+        self._producer.produce(
+            topic,
+            record.value,
+            record.key,
+            partition,
+            on_delivery=partial(self._hear, lane, sent),
+            headers=list(record.headers.items()),
+        )
+
+    def abandon(self) -> None:
+        """Drop what is under way and end the thread soon."""
+        self._abandoned = True
+
+    def join(self) -> None:
+        """Block until the thread has ended."""
+        self._thread.join()
+
+    def _hear(
+        self, lane: _Lane, sent: asyncio.Future[int], error: KafkaError | None, message: Message
+    ) -> None:
+        position = message.offset()
+        self._heard.append((lane, sent, error, -1 if position is None else position))
+
+    def _poll(self) -> None:
+        while not self._abandoned:
+            self._producer.poll(_POLL_S)
+            self._report()
+        self._producer.purge()
+        self._producer.poll(0)
+        self._report()
+        # Its end may take a moment; better here than wherever the last reference goes.
+        del self._producer
+
+    def _report(self) -> None:
+        heard, self._heard = self._heard, []
+        if heard:
+            # A closed loop has nobody left who waits.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._settle, heard)
+
+
+def _fail(sent: asyncio.Future[int], reason: str) -> None:
+    if not sent.done():
+        sent.set_exception(AppendFailedError(reason))
+
+
+def _fail_all(lane: _Lane, reason: str) -> None:
+    for sent in lane:
+        _fail(sent, reason)
