@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.message import Message
 
@@ -37,6 +38,7 @@ from huntgroup_runtime.clock import VirtualClock
 from huntgroup_runtime.journals import ServiceJournals, all_idle
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.rpc.client import RpcClient
+from huntgroup_runtime.rpc.errors import from_rpc_error
 from huntgroup_runtime.settings import RuntimeSettings
 from huntgroup_runtime.telemetry import Telemetry
 
@@ -144,6 +146,15 @@ class House:
         )
         response = await self._client.call(self._stub.GetReport, request, timeout_ms=8_000)
         assert isinstance(response, GetReportResponse)
+        return response
+
+    async def ask_once(self, from_ms: int, to_ms: int) -> GetReportResponse:
+        """Ask for a report without trying again while it is unavailable."""
+        request = GetReportRequest(domain=DOMAIN, from_ms=NINE_MS + from_ms, to_ms=NINE_MS + to_ms)
+        try:
+            response: GetReportResponse = await self._stub.GetReport(request, timeout=10)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None
         return response
 
     async def watch(self, interval_ms: int) -> AsyncGenerator[WatchDomainResponse, None]:

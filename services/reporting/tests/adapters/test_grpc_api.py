@@ -126,8 +126,9 @@ async def test_old_intervals_are_unavailable_while_the_database_is_and_new_ones_
 
     monkeypatch.setattr("huntgroup_reporting.adapters.ledger.SqlHistory.add", no_database)
     await teller(house).known_day()
+    await house.settle()
     with pytest.raises(RpcRefusedError) as refused:
-        await house.report(0, HOUR_MS)
+        await house.ask_once(0, HOUR_MS)
     assert refused.value.status is grpc.StatusCode.UNAVAILABLE
     assert refused.value.reason == "HISTORY_UNAVAILABLE"
     assert len((await house.report(2 * QUARTER_MS, HOUR_MS)).queues) == 1

@@ -166,7 +166,8 @@ async def test_many_rows_are_written_in_one_transaction(history: SqlHistory) -> 
 
 
 async def test_a_database_that_cannot_be_reached_is_said_to_be_unavailable(tmp_path: Path) -> None:
-    history = SqlHistory.from_url(f"sqlite:///{tmp_path}/nowhere/ledger.sqlite")
+    await asyncio.to_thread((tmp_path / "file").touch)
+    history = SqlHistory.from_url(f"sqlite:///{tmp_path}/file/ledger.sqlite")
     with pytest.raises(HistoryUnavailableError, match="ledger's database"):
         await history.cursor(0)
     await history.close()

@@ -4,9 +4,10 @@ A copy of what the journal says. Other programs may read it; its shape is descri
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -39,6 +40,8 @@ from huntgroup_reporting.app.ports import (
     Span,
 )
 from huntgroup_reporting.core.state import AgentTimes, QueueCounts
+
+T = TypeVar("T")
 
 DRIVERS: Final[Mapping[str, str]] = {
     "sqlite": "sqlite+aiosqlite",
@@ -84,6 +87,7 @@ class SqlHistory:
         self._engine = engine
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._ready = False
+        self._under_way: set[asyncio.Task[Any]] = set()
         # A SQLite database in memory is one connection, and in a file it has one writer: nothing is gained by more.
         self._at_once = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 5)
 
@@ -103,11 +107,32 @@ class SqlHistory:
         return cls(engine)
 
     async def close(self) -> None:
-        """Let go of the database."""
+        """Wait for what is under way, and let go of the database."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._engine.dispose()
 
     async def cursor(self, partition: int) -> Cursor:
         """Return how far a partition has been taken in; a new one from the beginning."""
+        return await self._to_its_end(self._cursor(partition))
+
+    async def add(
+        self, partition: int, changes: LedgerChanges, before: Cursor, after: Cursor
+    ) -> None:
+        """Add the changes and move the cursor in one transaction; `CursorMovedError` when another was first."""
+        await self._to_its_end(self._add(partition, changes, before, after))
+
+    async def rows(self, span: Span, rows_max: int) -> LedgerRows:
+        """Return the span's rows, added up to its intervals; at most `rows_max` + 1 of each kind."""
+        return await self._to_its_end(self._rows(span, rows_max))
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` even if the caller is cancelled meanwhile: no connection is left in the middle of something."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def _cursor(self, partition: int) -> Cursor:
         found = select(CURSOR).where(CURSOR.c.partition == partition)
         begin = {"partition": partition, "position": 0, "epoch": 0, "owner": "", "chain": GENESIS}
         async with self._connected():
@@ -121,10 +146,9 @@ class SqlHistory:
             position=row.position, epoch=row.epoch, owner=row.owner, chain=bytes(row.chain)
         )
 
-    async def add(
+    async def _add(
         self, partition: int, changes: LedgerChanges, before: Cursor, after: Cursor
     ) -> None:
-        """Add the changes and move the cursor in one transaction; `CursorMovedError` when another was first."""
         moved = (
             update(CURSOR)
             .where(
@@ -143,8 +167,7 @@ class SqlHistory:
             await self._add_rows(connection, LEDGER, changes.queues)
             await self._add_rows(connection, AGENTS_INTERVAL, changes.agents)
 
-    async def rows(self, span: Span, rows_max: int) -> LedgerRows:
-        """Return the span's rows, added up to its intervals; at most `rows_max` + 1 of each kind."""
+    async def _rows(self, span: Span, rows_max: int) -> LedgerRows:
         async with self._connected():
             await self._make_tables()
             async with self._engine.connect() as connection:
@@ -172,6 +195,9 @@ class SqlHistory:
 
     async def _make_tables(self) -> None:
         if not self._ready:
+            file = self._engine.url.database
+            if self._engine.dialect.name == "sqlite" and file:
+                await asyncio.to_thread(Path(file).parent.mkdir, parents=True, exist_ok=True)
             async with self._engine.begin() as connection:
                 await connection.run_sync(METADATA.create_all)
             self._ready = True
