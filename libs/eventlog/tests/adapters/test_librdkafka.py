@@ -8,7 +8,7 @@ import pytest
 
 from huntgroup_eventlog.adapters import librdkafka_producing, librdkafka_reading
 from huntgroup_eventlog.adapters.kafka import KafkaLog
-from huntgroup_eventlog.port import NewRecord
+from huntgroup_eventlog.port import LogRecord, NewRecord
 from huntgroup_testkit.kafka import kafka_or_skip
 from huntgroup_testkit.log_reading import read_count, read_to_end
 
@@ -56,7 +56,7 @@ async def test_a_slow_reader_is_paused_and_misses_nothing(
     await append_many(log, topic, 20_000)
     reader = await log.reader(topic, 0, 0)
     other = await log.reader(topic, 1, 0)
-    found = []
+    found: list[LogRecord] = []
     while len(found) < 20_000:
         found += await read_count(reader, 50)
         await asyncio.sleep(0)
