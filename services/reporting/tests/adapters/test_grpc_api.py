@@ -30,6 +30,7 @@ evolving = import_module("huntgroup_reporting.core.evolve")
         (0, 1, {"interval_ms": 60_000}, "INTERVAL_NOT_MULTIPLE"),
         (0, 1, {"queue_id": "no queue"}, "INVALID_REQUEST"),
         (0, 1, {"domain": ""}, "INVALID_REQUEST"),
+        (0, 1, {"domain": "NoDomain"}, "INVALID_REQUEST"),
     ],
 )
 async def test_a_report_that_makes_no_sense_is_refused(

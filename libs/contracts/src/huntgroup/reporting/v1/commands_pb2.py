@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huntgroup/reporting/v1/commands.proto\x12\x16huntgroup.reporting.v1\x1a huntgroup/event/v1/options.proto\"\xa4\x01\n\x10GetReportRequest\x12\x19\n\x06\x64omain\x18\x01 \x01(\tB\t\x92\xb2\x19\x05\x08\x01\x10\x80\x01\x12\x15\n\x07\x66rom_ms\x18\x02 \x01(\x03\x42\x04\x92\xb2\x19\x00\x12\x17\n\x05to_ms\x18\x03 \x01(\x03\x42\x08\x92\xb2\x19\x04\x08\x01 \x01\x12\x19\n\x0binterval_ms\x18\x04 \x01(\x03\x42\x04\x92\xb2\x19\x00\x12*\n\x08queue_id\x18\x05 \x01(\tB\x18\x92\xb2\x19\x14\x10@2\x10[A-Za-z0-9._:-]+\"\x93\x04\n\rQueueInterval\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x02 \x01(\x03\x12\x0f\n\x07offered\x18\x03 \x01(\x03\x12\x10\n\x08\x61nswered\x18\x04 \x01(\x03\x12!\n\x19\x61nswered_within_threshold\x18\x05 \x01(\x03\x12\x11\n\tabandoned\x18\x06 \x01(\x03\x12\"\n\x1a\x61\x62\x61ndoned_within_threshold\x18\x07 \x01(\x03\x12\x18\n\x10\x61nswered_wait_ms\x18\x08 \x01(\x03\x12\x19\n\x11\x61\x62\x61ndoned_wait_ms\x18\t \x01(\x03\x12\x13\n\x0bwait_ms_max\x18\n \x01(\x03\x12\x0f\n\x07handled\x18\x0b \x01(\x03\x12\x0f\n\x07talk_ms\x18\x0c \x01(\x03\x12\x0f\n\x07hold_ms\x18\r \x01(\x03\x12\x12\n\nwrap_up_ms\x18\x0e \x01(\x03\x12\x17\n\x0foffers_accepted\x18\x0f \x01(\x03\x12\x17\n\x0foffers_rejected\x18\x10 \x01(\x03\x12\x16\n\x0eoffers_expired\x18\x11 \x01(\x03\x12\x17\n\x0foffers_canceled\x18\x12 \x01(\x03\x12\x18\n\x10offers_rescinded\x18\x13 \x01(\x03\x12\x15\n\rservice_level\x18\x14 \x01(\x01\x12\x0e\n\x06\x61sa_ms\x18\x15 \x01(\x01\x12\x0e\n\x06\x61ht_ms\x18\x16 \x01(\x01\x12\x13\n\x0b\x61\x62\x61ndonment\x18\x17 \x01(\x01\"\xa5\x01\n\x0e\x41gentsInterval\x12\x19\n\x11interval_start_ms\x18\x01 \x01(\x03\x12\x0f\n\x07idle_ms\x18\x02 \x01(\x03\x12\x12\n\nringing_ms\x18\x03 \x01(\x03\x12\x12\n\ntalking_ms\x18\x04 \x01(\x03\x12\x16\n\x0ewrapping_up_ms\x18\x05 \x01(\x03\x12\x14\n\x0cnot_ready_ms\x18\x06 \x01(\x03\x12\x11\n\toccupancy\x18\x07 \x01(\x01\"\xc5\x02\n\x11GetReportResponse\x12\x35\n\x06queues\x18\x01 \x03(\x0b\x32%.huntgroup.reporting.v1.QueueInterval\x12\x36\n\x06\x61gents\x18\x02 \x03(\x0b\x32&.huntgroup.reporting.v1.AgentsInterval\x12\x35\n\x06totals\x18\x03 \x03(\x0b\x32%.huntgroup.reporting.v1.QueueInterval\x12<\n\x0c\x61gents_total\x18\x04 \x01(\x0b\x32&.huntgroup.reporting.v1.AgentsInterval\x12\x13\n\x0binterval_ms\x18\x05 \x01(\x03\x12\x37\n\x07sources\x18\x06 \x03(\x0b\x32&.huntgroup.reporting.v1.SourceProgress\"3\n\x0eSourceProgress\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"N\n\x12WatchDomainRequest\x12\x19\n\x06\x64omain\x18\x01 \x01(\tB\t\x92\xb2\x19\x05\x08\x01\x10\x80\x01\x12\x1d\n\x0binterval_ms\x18\x02 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xe0\xd4\x03\"\xc7\x01\n\tQueueLive\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x03\x12\x0f\n\x07ringing\x18\x03 \x01(\x03\x12\x0f\n\x07talking\x18\x04 \x01(\x03\x12\x18\n\x10waiting_since_ms\x18\x05 \x01(\x03\x12\x0f\n\x07offered\x18\x06 \x01(\x03\x12\x10\n\x08\x61nswered\x18\x07 \x01(\x03\x12\x11\n\tabandoned\x18\x08 \x01(\x03\x12\x15\n\rservice_level\x18\t \x01(\x01\x12\x0e\n\x06\x61sa_ms\x18\n \x01(\x01\"+\n\nAgentsLive\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0e\n\x06\x61gents\x18\x02 \x01(\x03\"\x9e\x01\n\x13WatchDomainResponse\x12\x10\n\x08\x61s_of_ms\x18\x01 \x01(\x03\x12\x31\n\x06queues\x18\x02 \x03(\x0b\x32!.huntgroup.reporting.v1.QueueLive\x12\x32\n\x06\x61gents\x18\x03 \x03(\x0b\x32\".huntgroup.reporting.v1.AgentsLive\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huntgroup/reporting/v1/commands.proto\x12\x16huntgroup.reporting.v1\x1a huntgroup/event/v1/options.proto\"\xe1\x01\n\x10GetReportRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12\x15\n\x07\x66rom_ms\x18\x02 \x01(\x03\x42\x04\x92\xb2\x19\x00\x12\x17\n\x05to_ms\x18\x03 \x01(\x03\x42\x08\x92\xb2\x19\x04\x08\x01 \x01\x12\x19\n\x0binterval_ms\x18\x04 \x01(\x03\x42\x04\x92\xb2\x19\x00\x12*\n\x08queue_id\x18\x05 \x01(\tB\x18\x92\xb2\x19\x14\x10@2\x10[A-Za-z0-9._:-]+\"\x93\x04\n\rQueueInterval\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12\x19\n\x11interval_start_ms\x18\x02 \x01(\x03\x12\x0f\n\x07offered\x18\x03 \x01(\x03\x12\x10\n\x08\x61nswered\x18\x04 \x01(\x03\x12!\n\x19\x61nswered_within_threshold\x18\x05 \x01(\x03\x12\x11\n\tabandoned\x18\x06 \x01(\x03\x12\"\n\x1a\x61\x62\x61ndoned_within_threshold\x18\x07 \x01(\x03\x12\x18\n\x10\x61nswered_wait_ms\x18\x08 \x01(\x03\x12\x19\n\x11\x61\x62\x61ndoned_wait_ms\x18\t \x01(\x03\x12\x13\n\x0bwait_ms_max\x18\n \x01(\x03\x12\x0f\n\x07handled\x18\x0b \x01(\x03\x12\x0f\n\x07talk_ms\x18\x0c \x01(\x03\x12\x0f\n\x07hold_ms\x18\r \x01(\x03\x12\x12\n\nwrap_up_ms\x18\x0e \x01(\x03\x12\x17\n\x0foffers_accepted\x18\x0f \x01(\x03\x12\x17\n\x0foffers_rejected\x18\x10 \x01(\x03\x12\x16\n\x0eoffers_expired\x18\x11 \x01(\x03\x12\x17\n\x0foffers_canceled\x18\x12 \x01(\x03\x12\x18\n\x10offers_rescinded\x18\x13 \x01(\x03\x12\x15\n\rservice_level\x18\x14 \x01(\x01\x12\x0e\n\x06\x61sa_ms\x18\x15 \x01(\x01\x12\x0e\n\x06\x61ht_ms\x18\x16 \x01(\x01\x12\x13\n\x0b\x61\x62\x61ndonment\x18\x17 \x01(\x01\"\xa5\x01\n\x0e\x41gentsInterval\x12\x19\n\x11interval_start_ms\x18\x01 \x01(\x03\x12\x0f\n\x07idle_ms\x18\x02 \x01(\x03\x12\x12\n\nringing_ms\x18\x03 \x01(\x03\x12\x12\n\ntalking_ms\x18\x04 \x01(\x03\x12\x16\n\x0ewrapping_up_ms\x18\x05 \x01(\x03\x12\x14\n\x0cnot_ready_ms\x18\x06 \x01(\x03\x12\x11\n\toccupancy\x18\x07 \x01(\x01\"\xc5\x02\n\x11GetReportResponse\x12\x35\n\x06queues\x18\x01 \x03(\x0b\x32%.huntgroup.reporting.v1.QueueInterval\x12\x36\n\x06\x61gents\x18\x02 \x03(\x0b\x32&.huntgroup.reporting.v1.AgentsInterval\x12\x35\n\x06totals\x18\x03 \x03(\x0b\x32%.huntgroup.reporting.v1.QueueInterval\x12<\n\x0c\x61gents_total\x18\x04 \x01(\x0b\x32&.huntgroup.reporting.v1.AgentsInterval\x12\x13\n\x0binterval_ms\x18\x05 \x01(\x03\x12\x37\n\x07sources\x18\x06 \x03(\x0b\x32&.huntgroup.reporting.v1.SourceProgress\"3\n\x0eSourceProgress\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"\x8b\x01\n\x12WatchDomainRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12\x1d\n\x0binterval_ms\x18\x02 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xe0\xd4\x03\"\xc7\x01\n\tQueueLive\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x03\x12\x0f\n\x07ringing\x18\x03 \x01(\x03\x12\x0f\n\x07talking\x18\x04 \x01(\x03\x12\x18\n\x10waiting_since_ms\x18\x05 \x01(\x03\x12\x0f\n\x07offered\x18\x06 \x01(\x03\x12\x10\n\x08\x61nswered\x18\x07 \x01(\x03\x12\x11\n\tabandoned\x18\x08 \x01(\x03\x12\x15\n\rservice_level\x18\t \x01(\x01\x12\x0e\n\x06\x61sa_ms\x18\n \x01(\x01\"+\n\nAgentsLive\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0e\n\x06\x61gents\x18\x02 \x01(\x03\"\x9e\x01\n\x13WatchDomainResponse\x12\x10\n\x08\x61s_of_ms\x18\x01 \x01(\x03\x12\x31\n\x06queues\x18\x02 \x03(\x0b\x32!.huntgroup.reporting.v1.QueueLive\x12\x32\n\x06\x61gents\x18\x03 \x03(\x0b\x32\".huntgroup.reporting.v1.AgentsLive\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huntgroup.reporting.v1.comm
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETREPORTREQUEST'].fields_by_name['domain']._loaded_options = None
-  _globals['_GETREPORTREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031\005\010\001\020\200\001'
+  _globals['_GETREPORTREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_GETREPORTREQUEST'].fields_by_name['from_ms']._loaded_options = None
   _globals['_GETREPORTREQUEST'].fields_by_name['from_ms']._serialized_options = b'\222\262\031\000'
   _globals['_GETREPORTREQUEST'].fields_by_name['to_ms']._loaded_options = None
@@ -43,25 +43,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETREPORTREQUEST'].fields_by_name['queue_id']._loaded_options = None
   _globals['_GETREPORTREQUEST'].fields_by_name['queue_id']._serialized_options = b'\222\262\031\024\020@2\020[A-Za-z0-9._:-]+'
   _globals['_WATCHDOMAINREQUEST'].fields_by_name['domain']._loaded_options = None
-  _globals['_WATCHDOMAINREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031\005\010\001\020\200\001'
+  _globals['_WATCHDOMAINREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_WATCHDOMAINREQUEST'].fields_by_name['interval_ms']._loaded_options = None
   _globals['_WATCHDOMAINREQUEST'].fields_by_name['interval_ms']._serialized_options = b'\222\262\031\004(\340\324\003'
   _globals['_GETREPORTREQUEST']._serialized_start=100
-  _globals['_GETREPORTREQUEST']._serialized_end=264
-  _globals['_QUEUEINTERVAL']._serialized_start=267
-  _globals['_QUEUEINTERVAL']._serialized_end=798
-  _globals['_AGENTSINTERVAL']._serialized_start=801
-  _globals['_AGENTSINTERVAL']._serialized_end=966
-  _globals['_GETREPORTRESPONSE']._serialized_start=969
-  _globals['_GETREPORTRESPONSE']._serialized_end=1294
-  _globals['_SOURCEPROGRESS']._serialized_start=1296
-  _globals['_SOURCEPROGRESS']._serialized_end=1347
-  _globals['_WATCHDOMAINREQUEST']._serialized_start=1349
-  _globals['_WATCHDOMAINREQUEST']._serialized_end=1427
-  _globals['_QUEUELIVE']._serialized_start=1430
-  _globals['_QUEUELIVE']._serialized_end=1629
-  _globals['_AGENTSLIVE']._serialized_start=1631
-  _globals['_AGENTSLIVE']._serialized_end=1674
-  _globals['_WATCHDOMAINRESPONSE']._serialized_start=1677
-  _globals['_WATCHDOMAINRESPONSE']._serialized_end=1835
+  _globals['_GETREPORTREQUEST']._serialized_end=325
+  _globals['_QUEUEINTERVAL']._serialized_start=328
+  _globals['_QUEUEINTERVAL']._serialized_end=859
+  _globals['_AGENTSINTERVAL']._serialized_start=862
+  _globals['_AGENTSINTERVAL']._serialized_end=1027
+  _globals['_GETREPORTRESPONSE']._serialized_start=1030
+  _globals['_GETREPORTRESPONSE']._serialized_end=1355
+  _globals['_SOURCEPROGRESS']._serialized_start=1357
+  _globals['_SOURCEPROGRESS']._serialized_end=1408
+  _globals['_WATCHDOMAINREQUEST']._serialized_start=1411
+  _globals['_WATCHDOMAINREQUEST']._serialized_end=1550
+  _globals['_QUEUELIVE']._serialized_start=1553
+  _globals['_QUEUELIVE']._serialized_end=1752
+  _globals['_AGENTSLIVE']._serialized_start=1754
+  _globals['_AGENTSLIVE']._serialized_end=1797
+  _globals['_WATCHDOMAINRESPONSE']._serialized_start=1800
+  _globals['_WATCHDOMAINRESPONSE']._serialized_end=1958
 # @@protoc_insertion_point(module_scope)
