@@ -117,7 +117,7 @@ def read_acked(file: Path) -> list[tuple[str, str]]:
             continue
         try:
             service, command_id = json.loads(line)
-        except ValueError:
+        except (ValueError, TypeError):
             service, command_id = None, None
         if service not in SERVICES or not isinstance(command_id, str):
             raise AckedFileError(

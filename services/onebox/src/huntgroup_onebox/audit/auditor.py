@@ -94,7 +94,6 @@ async def audit(
     with _few_collections():
         for partition in partitions:
             await auditor.partition(partition)
-            gc.collect()
     auditor.finish()
     return AuditReport.of(auditor.findings, time.monotonic() - started)
 

@@ -1,0 +1,121 @@
+"""Invariant 2: nobody beyond capacity, every reservation released once."""
+
+from huntgroup.agent_state.v1 import events_pb2 as agent_state
+from huntgroup.routing.v1 import events_pb2 as routing
+
+from .story import (
+    at,
+    enqueued,
+    freed,
+    joined,
+    offered,
+    released,
+    reserved,
+    signed_on,
+    tell_the_day,
+)
+from .written_log import WrittenLog
+
+
+def signed_off(agent_id: str, seconds: float) -> agent_state.AgentSignedOff:
+    return agent_state.AgentSignedOff(at_ms=at(seconds), agent_id=agent_id)
+
+
+async def test_an_agent_reserved_beyond_capacity_is_found() -> None:
+    log = WrittenLog()
+    log.tell("agent-state", signed_on("grace", 0), reserved("ada", "grace", 1))
+    position = log.tell("agent-state", reserved("ben", "grace", 2))
+    violation = await log.the_violation(2)
+    assert violation.place is not None
+    assert violation.place.position == position
+    assert violation.why == "agent grace has 1 voice slots and got offer ben.1 while holding ada.1"
+
+
+async def test_a_slot_that_was_released_is_free_again() -> None:
+    log = WrittenLog()
+    log.tell("agent-state", signed_on("grace", 0), reserved("ada", "grace", 1))
+    log.tell("agent-state", released("ada", "grace", 2), reserved("ben", "grace", 2))
+    assert (await log.report()).clean
+
+
+async def test_a_reservation_released_twice_is_found() -> None:
+    log = WrittenLog()
+    tell_the_day(log)
+    log.tell("agent-state", signed_on("grace", 110))
+    log.tell("agent-state", released("ada", "grace", 111))
+    assert "ada.1, which holds no slot" in (await log.the_violation(2)).why
+
+
+async def test_an_offer_reserved_twice_is_found() -> None:
+    log = WrittenLog()
+    log.tell("agent-state", signed_on("grace", 0, slots=2), reserved("ada", "grace", 1))
+    log.tell("agent-state", reserved("ada", "grace", 2))
+    assert "is reserved twice for offer ada.1" in (await log.the_violation(2)).why
+
+
+async def test_channels_have_slots_of_their_own() -> None:
+    log = WrittenLog()
+    both = signed_on("grace", 0)
+    both.capacity.add(channel=agent_state.CHANNEL_CHAT, slots=1)
+    chat = reserved("ben", "grace", 2)
+    chat.channel = agent_state.CHANNEL_CHAT
+    log.tell("agent-state", both, reserved("ada", "grace", 1), chat)
+    assert (await log.report()).clean
+
+
+async def test_who_accepted_and_left_at_the_same_moment_is_counted_but_not_overbooked() -> None:
+    log = WrittenLog()
+    log.tell("agent-state", signed_on("grace", 0))
+    log.tell("agent-state", signed_off("grace", 1))
+    log.tell("agent-state", reserved("ada", "grace", 2), released("ada", "grace", 3))
+    report = await log.report()
+    assert report.clean
+    assert report.lines[1].counts["connected after leaving"] == 1
+
+
+async def test_who_signs_on_anew_while_talking_is_overbooked_only_by_what_comes_then() -> None:
+    log = WrittenLog()
+    log.tell("agent-state", signed_on("grace", 0), reserved("ada", "grace", 1))
+    log.tell("agent-state", signed_off("grace", 2))
+    log.tell("agent-state", signed_on("grace", 3))
+    assert (await log.report()).clean
+    log.tell("agent-state", reserved("ben", "grace", 4))
+    assert "got offer ben.1 while holding ada.1" in (await log.the_violation(2)).why
+
+
+async def test_an_agent_offered_beyond_capacity_is_found_in_routings_journal() -> None:
+    log = WrittenLog()
+    log.tell("routing", joined("grace", 0), enqueued("ada", 1), offered("ada", "grace", 1))
+    position = log.tell("routing", enqueued("ben", 2), offered("ben", "grace", 2))
+    violation = await log.the_violation(2)
+    assert violation.place is not None
+    assert violation.place.position == position
+    assert violation.place.topic == "huntgroup.routing.journal.v1"
+    assert "1 voice slots and got offer ben.1 while holding ada.1" in violation.why
+
+
+async def test_an_offer_that_was_turned_away_holds_no_slot() -> None:
+    log = WrittenLog()
+    log.tell("routing", joined("grace", 0), enqueued("ada", 1), offered("ada", "grace", 1))
+    log.tell(
+        "routing",
+        routing.OfferRescinded(
+            at_ms=at(2),
+            offer_id="ada.1",
+            contact_id="ada",
+            agent_id="grace",
+            queue_id="sales",
+            reason=routing.RESCIND_REASON_AGENT_TURNED_AWAY,
+        ),
+        routing.ContactRequeued(at_ms=at(2), contact_id="ada", queue_id="sales", offer_id="ada.1"),
+        freed("ada", "grace", 3),
+        offered("ada", "grace", 3, since=1, attempt=2),
+    )
+    assert (await log.report()).clean
+
+
+async def test_an_offer_to_who_is_not_there_is_found() -> None:
+    log = WrittenLog()
+    log.tell("routing", joined("grace", 0), routing.AgentLeft(at_ms=at(1), agent_id="grace"))
+    log.tell("routing", enqueued("ada", 1), offered("ada", "grace", 2, since=1))
+    assert "agent grace, who has not joined" in (await log.the_violation(2)).why

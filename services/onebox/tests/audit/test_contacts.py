@@ -1,0 +1,181 @@
+"""Invariant 1: one end, one queue at a time, and the right turn."""
+
+from huntgroup.routing.v1 import events_pb2 as routing
+from huntgroup.session.v1 import events_pb2 as session
+
+from .story import (
+    T,
+    abandoned,
+    accepted,
+    at,
+    completed,
+    eligible,
+    enqueued,
+    initiated,
+    joined,
+    offered,
+    queued,
+    tell_the_day,
+)
+from .written_log import DOMAIN, WrittenLog
+
+
+async def test_a_contact_that_ends_twice_is_found() -> None:
+    log = WrittenLog()
+    tell_the_day(log)
+    position = log.tell("session", completed("ada", 80))
+    violation = await log.the_violation(1)
+    assert violation.place is not None
+    assert violation.place.position == position
+    assert violation.place.topic == "huntgroup.session.journal.v1"
+    assert violation.why == "contact ada has a ContactCompleted after it had ended"
+
+
+async def test_whatever_comes_after_the_end_is_found_but_for_a_failed_connection() -> None:
+    log = WrittenLog()
+    tell_the_day(log)
+    log.tell(
+        "session", session.ContactConnectionFailed(at_ms=at(80), contact_id="ben", offer_id="ben.1")
+    )
+    assert (await log.report()).clean
+    log.tell("session", session.ContactHeld(at_ms=at(81), contact_id="ben", agent_id="grace"))
+    assert "ContactHeld after it had ended" in (await log.the_violation(1)).why
+
+
+async def test_a_contact_without_a_beginning_is_found() -> None:
+    log = WrittenLog()
+    log.tell("session", queued("eve", 1))
+    assert "has a ContactQueued but never came in" in (await log.the_violation(1)).why
+
+
+async def test_a_contact_that_comes_in_twice_is_found() -> None:
+    log = WrittenLog()
+    log.tell("session", initiated("eve", 1), initiated("eve", 2))
+    assert "came in a second time" in (await log.the_violation(1)).why
+
+
+async def test_a_contact_that_comes_in_again_after_its_end_is_found() -> None:
+    log = WrittenLog()
+    tell_the_day(log)
+    log.tell("session", initiated("ben", 90))
+    assert "came in again after it had ended" in (await log.the_violation(1)).why
+
+
+async def test_a_contact_in_two_queues_is_found_in_sessions_journal() -> None:
+    log = WrittenLog()
+    log.tell("session", initiated("eve", 1), queued("eve", 2), queued("eve", 3, "support"))
+    why = (await log.the_violation(1)).why
+    assert why == "contact eve was put into queue support while it waited in sales"
+
+
+async def test_a_contact_in_two_queues_is_found_in_routings_journal() -> None:
+    log = WrittenLog()
+    log.tell("session", initiated("eve", 1))
+    log.tell("routing", enqueued("eve", 1), enqueued("eve", 2))
+    assert "was put into queue sales while it stood in sales" in (await log.the_violation(1)).why
+
+
+async def test_live_contacts_are_counted_and_no_violation() -> None:
+    log = WrittenLog()
+    log.tell("session", initiated("eve", 1), initiated("bob", 2))
+    report = await log.report()
+    assert report.clean
+    assert report.lines[0].counts["live"] == 2
+
+
+def two_agents_and_waiting(log: WrittenLog, *waiting: routing.ContactEnqueued) -> None:
+    log.tell("routing", joined("grace", 0, slots=2), eligible("grace", 0), joined("alan", 0))
+    log.tell("routing", *waiting)
+
+
+async def test_the_older_contact_passed_over_is_named() -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(log, enqueued("ada", 1), enqueued("ben", 2))
+    position = log.tell("routing", offered("ben", "grace", 3, since=2))
+    violation = await log.the_violation(1)
+    assert violation.place is not None
+    assert violation.place.position == position
+    assert (
+        violation.why
+        == "contact ben was offered to grace out of turn: contact ada stands before it"
+    )
+
+
+async def test_priority_comes_before_age_and_the_id_decides_last() -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(
+        log, enqueued("b", 1), enqueued("a", 1), enqueued("urgent", 2, priority=5)
+    )
+    log.tell("routing", offered("urgent", "grace", 3, since=2), offered("a", "grace", 3, since=1))
+    assert (await log.report()).clean
+    log.tell("routing", enqueued("z", 4), offered("z", "alan", 4, since=4))
+    assert "contact b stands before it" in (await log.the_violation(1)).why
+
+
+async def test_contacts_that_need_other_skills_stand_in_another_line() -> None:
+    log = WrittenLog()
+    first = enqueued("ada", 1)
+    first.required_skills.append("italian")
+    two_agents_and_waiting(log, first, enqueued("ben", 2))
+    log.tell("routing", offered("ben", "grace", 3, since=2))
+    assert (await log.report()).clean
+
+
+async def test_a_contact_that_comes_back_keeps_its_age_and_its_place() -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(log, enqueued("ada", 1), enqueued("ben", 2))
+    log.tell("routing", offered("ada", "alan", 3, since=1))
+    rejected = routing.OfferRejected(
+        at_ms=at(4), offer_id="ada.1", contact_id="ada", agent_id="alan", queue_id="sales"
+    )
+    requeued = routing.ContactRequeued(
+        at_ms=at(4), contact_id="ada", queue_id="sales", offer_id="ada.1"
+    )
+    log.tell("routing", rejected, requeued, offered("ada", "grace", 4, since=1, attempt=2))
+    assert (await log.report()).clean
+    late = WrittenLog()
+    two_agents_and_waiting(late, enqueued("ada", 1), enqueued("ben", 2))
+    late.tell("routing", offered("ada", "alan", 3, since=1), rejected, requeued)
+    late.tell("routing", offered("ada", "grace", 4, since=4, attempt=2))
+    why = (await late.the_violation(1)).why
+    assert why == f"contact ada lost its age: queued at {T + 1_000}, offered as of {T + 4_000}"
+
+
+async def test_who_just_declined_a_contact_may_be_offered_the_next_one() -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(log, enqueued("ada", 1), enqueued("ben", 2))
+    log.tell("routing", offered("ada", "grace", 3, since=1))
+    log.tell(
+        "routing",
+        routing.OfferRejected(
+            at_ms=at(4), offer_id="ada.1", contact_id="ada", agent_id="grace", queue_id="sales"
+        ),
+        routing.ContactRequeued(at_ms=at(4), contact_id="ada", queue_id="sales", offer_id="ada.1"),
+    )
+    log.tell("routing", offered("ben", "grace", 5, since=2))
+    assert (await log.report()).clean
+    log.tell("routing", enqueued("eve", 6), offered("eve", "alan", 6))
+    assert "eve was offered to alan out of turn: contact ada" in (await log.the_violation(1)).why
+
+
+async def test_an_offer_of_a_contact_that_does_not_wait_is_found() -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(log, enqueued("ada", 1))
+    log.tell("routing", offered("ada", "grace", 3, since=1))
+    log.tell("routing", offered("ada", "alan", 3, since=1, attempt=2))
+    assert "was offered while it rings with ada.1" in (await log.the_violation(1)).why
+
+
+async def test_an_abandoned_contact_is_over() -> None:
+    log = WrittenLog()
+    log.tell("session", initiated("eve", 1), queued("eve", 2), abandoned("eve", 3, 1_000))
+    log.tell("session", completed("eve", 4), domain=DOMAIN)
+    assert "after it had ended" in (await log.the_violation(1)).why
+
+
+async def test_a_contact_that_leaves_routing_without_having_been_there_is_found() -> None:
+    log = WrittenLog()
+    log.tell("routing", joined("grace", 0), enqueued("ada", 1), offered("ada", "grace", 1))
+    log.tell("routing", accepted("ada", "grace", 2, 1_000))
+    log.tell("routing", routing.ContactDequeued(at_ms=at(3), contact_id="ada", queue_id="sales"))
+    assert "has a ContactDequeued without a place" in (await log.the_violation(1)).why
