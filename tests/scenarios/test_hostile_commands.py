@@ -23,7 +23,6 @@ from huntgroup.session.v1 import service_pb2 as session_pb
 from huntgroup_eventlog.adapters.memory import MemoryLog
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_onebox.box import Box, box_settings
-from huntgroup_runtime.clock import SystemClock
 from huntgroup_runtime.journals import all_idle
 from huntgroup_runtime.rpc.errors import RpcRefusedError, from_rpc_error
 
@@ -138,7 +137,7 @@ def target() -> Iterator[Target]:
             log_url="memory://", grpc_listen="127.0.0.1:0", http_listen="127.0.0.1:0"
         )
         log = MemoryLog(settings_.log_partitions)
-        box = Box(settings_, log, ObjectSnapshotStore.from_url(""), SystemClock())
+        box = Box(settings_, log, ObjectSnapshotStore.from_url(""))
         await box.wire()
         await box.process.start()
         await box.ready(20)

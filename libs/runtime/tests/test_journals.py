@@ -217,7 +217,7 @@ async def test_a_restart_goes_on_from_a_snapshot(log: Log) -> None:
     again = journals(log, "b")
     again._snapshots = store
     await again.start()
-    await until(again.caught_up, "an owner")
+    await until(lambda: again.owns(DOMAIN), "an owner")
     assert await total(again) == 40
     assert (await add(again, "c3")).repeated
     assert again._partition(DOMAIN).replica.reader.accepted < 40

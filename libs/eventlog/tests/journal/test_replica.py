@@ -14,10 +14,19 @@ from huntgroup_eventlog.application import (
     PartitionHaltedError,
 )
 from huntgroup_eventlog.journal import effects as fx
-from huntgroup_eventlog.journal.decider import Submission
+from huntgroup_eventlog.journal.decider import BATCH_BYTES_MAX, Submission
+from huntgroup_eventlog.journal.fold import SourceCursor
 from huntgroup_eventlog.journal.replica import Limits, Replica, Role
 from huntgroup_eventlog.journal.snapshot import SnapshotRejectedError, load_snapshot
-from huntgroup_testkit.counter import Add, Added, Remind, Reminded, counter_application
+from huntgroup_eventlog.journal.source import SourceCommand, SourceInput
+from huntgroup_testkit.counter import (
+    Add,
+    Added,
+    ObserveAdded,
+    Remind,
+    Reminded,
+    counter_application,
+)
 
 DOMAIN = "acme/emea"
 
@@ -62,6 +71,8 @@ class World:
                     self.answers[ticket] = result
                 case fx.Accepted(events=events):
                     self.accepted.extend(events)
+                case _:
+                    pass
         return done
 
     def settle(self, replica: Replica, now_ms: int) -> None:
@@ -98,7 +109,8 @@ def world() -> World:
 
 
 def total(replica: Replica, name: str = "x") -> int:
-    return replica.fold.domains[DOMAIN].state.totals.get(name, 0)
+    totals: dict[str, int] = replica.fold.domains[DOMAIN].state.totals
+    return totals.get(name, 0)
 
 
 def test_a_command_is_answered_only_after_its_batch_was_read_back(world: World) -> None:
@@ -252,11 +264,12 @@ def test_commands_beyond_the_bound_are_told_and_not_taken(world: World) -> None:
 
 
 def test_a_batch_stays_below_its_bound(world: World) -> None:
-    replica = world.owner(limits=Limits(batch_bytes_max=4_000, batches_in_flight_max=100))
+    replica = world.owner(limits=Limits(batch_bytes_closing=2_000, batches_in_flight_max=100))
     for n in range(200):
         world.submit(replica, f"c{n}", Add(name="x", amount=1))
     world.settle(replica, 2_000)
-    assert max(map(len, world.log)) <= 4_000
+    assert max(map(len, world.log)) <= 2_500
+    assert len(world.log) > 10
     assert total(replica) == 200
 
 
@@ -306,3 +319,20 @@ def test_a_query_sees_what_was_decided_before_it_and_waits_for_its_acceptance(wo
     assert "q" not in world.answers
     world.settle(replica, 2_000)
     assert world.answers["q"] == 5
+
+
+def test_a_large_foreign_entry_gets_a_batch_of_its_own(world: World) -> None:
+    replica = world.owner()
+    for n in range(300):
+        world.submit(replica, f"c{n}", Add(name="x", amount=1))
+    observed = [
+        SourceCommand(ObserveAdded(name="y" * 2_000, amount=1), "", f"e{n}", "added")
+        for n in range(120)
+    ]
+    cursor = SourceCursor(position=1)
+    replica.take_in(SourceInput("elsewhere", DOMAIN, observed, cursor, [], 240_000))
+    world.settle(replica, 2_000)
+    assert replica.role is Role.OWNING
+    assert total(replica, "y" * 2_000) == 120
+    assert max(map(len, world.log)) <= BATCH_BYTES_MAX
+    assert replica.fold.sources["elsewhere"] == cursor

@@ -75,7 +75,7 @@ class ServiceJournals:
             address=self._address,
         )
         limits = Limits(
-            batch_bytes_max=settings.batch_bytes_max,
+            batch_bytes_closing=settings.batch_bytes_closing,
             batches_in_flight_max=settings.inflight_batches_max,
             inputs_waiting_max=settings.waiting_commands_max,
             remembered_commands_max=settings.remembered_commands_max,

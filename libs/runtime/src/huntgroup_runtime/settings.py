@@ -105,8 +105,8 @@ class RuntimeSettings(BaseSettings):
     # The owner loop.
     linger_ms: int = Field(default=0, ge=0, le=1_000)
     """How long a batch may wait for more commands; 0: only while the last append is under way."""
-    batch_bytes_max: int = Field(default=262_144, ge=4_096, le=524_288)
-    """Bytes of events in one batch, at most."""
+    batch_bytes_closing: int = Field(default=131_072, ge=4_096, le=262_144)
+    """A batch that has reached this many bytes takes in nothing more; none exceeds 512 KiB."""
     inflight_batches_max: int = Field(default=8, ge=1, le=1_000)
     """Batches appended but not read back yet, at most, per partition."""
     waiting_commands_max: int = Field(default=10_000, ge=1, le=1_000_000)

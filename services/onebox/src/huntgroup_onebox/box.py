@@ -13,10 +13,11 @@ from huntgroup_eventlog.adapters.embedded import EmbeddedLog
 from huntgroup_eventlog.journal.replica import Role
 from huntgroup_eventlog.port import Log
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
-from huntgroup_runtime.clock import Clock, SystemClock
+from huntgroup_runtime.clock import Clock
 from huntgroup_runtime.journals import all_idle
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.settings import RuntimeSettings, load_settings
+from huntgroup_runtime.telemetry import Telemetry
 
 SERVICES = {
     "session": "huntgroup_session",
@@ -44,9 +45,17 @@ class Box:
     """The five services on one log; `start` returns when all of them serve."""
 
     def __init__(
-        self, settings: RuntimeSettings, log: Log, snapshots: ObjectSnapshotStore, clock: Clock
+        self,
+        settings: RuntimeSettings,
+        log: Log,
+        snapshots: ObjectSnapshotStore,
+        *,
+        clock: Clock | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
-        self.process = Process("onebox", settings, log=log, snapshots=snapshots, clock=clock)
+        self.process = Process(
+            "onebox", settings, log=log, snapshots=snapshots, clock=clock, telemetry=telemetry
+        )
         self.log = log
 
     @classmethod
@@ -57,7 +66,7 @@ class Box:
         settings = box_settings(log_url=f"embedded://{directory}", **overrides)
         log = EmbeddedLog(directory, settings.log_partitions, settings.log_durability)
         snapshots = ObjectSnapshotStore.from_url((directory / "snapshots").absolute().as_uri())
-        return cls(settings, log, snapshots, clock or SystemClock())
+        return cls(settings, log, snapshots, clock=clock)
 
     @property
     def address(self) -> str:

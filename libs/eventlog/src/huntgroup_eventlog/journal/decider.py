@@ -18,13 +18,16 @@ from huntgroup_eventlog.journal.fold import Fold, SourceCursor, accepted_event
 from huntgroup_eventlog.journal.snapshot import source_position
 from huntgroup_eventlog.journal.source import SourceInput
 
+BATCH_BYTES_MAX = 512 * 1024
+"""No batch is larger. What follows from one input is never split, so more than this is a bug of a core."""
+
 _OUTCOME_BYTES = 64
 _EVENT_BYTES = 160
 
 
 class _Limits(Protocol):
     @property
-    def batch_bytes_max(self) -> int: ...
+    def batch_bytes_closing(self) -> int: ...
     @property
     def batches_in_flight_max(self) -> int: ...
 
@@ -70,7 +73,7 @@ class _Draft:
 
 
 class Decider:
-    """Decides inputs in order; one batch holds one domain and at most `batch_bytes_max`."""
+    """Decides inputs in order; one batch holds one domain and at most `BATCH_BYTES_MAX`."""
 
     def __init__(self, fold: Fold, limits: _Limits, owner: str) -> None:
         self.fold = fold
@@ -112,7 +115,9 @@ class Decider:
             if isinstance(one, SourceInput) and not one.commands:
                 self._moved[one.topic] = one.cursor
             else:
-                yield from self._switch(one.domain)
+                # What follows from a foreign entry is decided as a whole and may be twice its size.
+                needs = 2 * one.size if isinstance(one, SourceInput) else 0
+                yield from self._switch(one.domain, needs)
                 self._decide_input(self._draft(), one)
             self.inputs.popleft()
         yield from self._switch("")
@@ -154,10 +159,11 @@ class Decider:
             wire.Batch(epoch=self.epoch, owner=self.owner, domain=domain, at_ms=self._at_ms)
         )
 
-    def _switch(self, domain: str) -> Iterator[tuple[Pending, bytes]]:
-        """Make the open batch one of `domain` with room left; seal the one before. An empty name only seals."""
+    def _switch(self, domain: str, needs: int = 0) -> Iterator[tuple[Pending, bytes]]:
+        """Make the open batch one of `domain` with room for `needs` bytes; an empty name only seals the one before."""
         if self._open is not None:
-            batch, full = self._open.batch, self._open.size >= self.limits.batch_bytes_max // 2
+            batch, size = self._open.batch, self._open.size
+            full = size >= self.limits.batch_bytes_closing or size + needs > BATCH_BYTES_MAX
             if batch.domain == domain and not full:
                 return
             if self._open.events or self._open.answers or batch.outcomes or batch.sources:
@@ -294,10 +300,8 @@ class Decider:
         self._seq += 1
         batch.seq, batch.prev_hash, batch.relayed = self._seq, self._chain, self.fold.relayed
         value = wire.JournalEntry(batch=batch).SerializeToString(deterministic=True)
-        if len(value) > self.limits.batch_bytes_max:
-            raise OverflowError(
-                f"a batch of {len(value)} bytes exceeds {self.limits.batch_bytes_max} (batch_bytes_max)"
-            )
+        if len(value) > BATCH_BYTES_MAX:
+            raise OverflowError(f"a batch of {len(value)} bytes exceeds {BATCH_BYTES_MAX}")
         self._chain = chain_after(self._chain, value)
         self._open = None
         pending = Pending(batch.domain, self._seq, self._chain, draft.events, draft.answers)

@@ -41,7 +41,7 @@ class Role(enum.Enum):
 class Limits:
     """The bounds of one partition; each is told to the caller when it is reached."""
 
-    batch_bytes_max: int = 512 * 1024
+    batch_bytes_closing: int = 128 * 1024
     batches_in_flight_max: int = 8
     inputs_waiting_max: int = 10_000
     remembered_commands_max: int = 16_000_000

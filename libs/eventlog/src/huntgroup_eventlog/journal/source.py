@@ -31,6 +31,8 @@ class SourceInput:
     commands: list[SourceCommand]
     cursor: SourceCursor
     parked: list[Parked]
+    size: int
+    """Bytes of the foreign entry."""
 
     def traced(
         self, process_span: "Callable[[str, int], AbstractContextManager[Traced]]"
@@ -84,7 +86,7 @@ class SourceFeed:
                 self._react(entry, index, position, commands, parked)
         elif isinstance(entry, Unreadable):
             parked.append(Parked(self.topic, position, value, entry.error))
-        return SourceInput(self.topic, domain, commands, self.cursor(), parked)
+        return SourceInput(self.topic, domain, commands, self.cursor(), parked, len(value))
 
     def cursor(self) -> SourceCursor:
         """Return where this feed stands."""
