@@ -1,12 +1,13 @@
 """Which log a verb reads: a directory of the embedded log, or a Kafka cluster. Nothing is ever written to it."""
 
 import argparse
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from huntgroup_contracts.registry import SERVICES, topic_journal
@@ -51,6 +52,8 @@ async def open_source(arguments: argparse.Namespace) -> AsyncIterator[Log]:
     if arguments.kafka is None:
         log: Log = ReadOnlyEmbeddedLog(arguments.directory)
     else:
+        # What aiokafka logs on a failure is told by the error; without a handler it would go to standard error, too.
+        logging.getLogger("aiokafka").addHandler(logging.NullHandler())
         partitions = arguments.partitions or await kafka_partitions(arguments.kafka)
         log = KafkaLog(arguments.kafka, partitions)
     try:
@@ -62,7 +65,7 @@ async def open_source(arguments: argparse.Namespace) -> AsyncIterator[Log]:
 async def kafka_partitions(bootstrap_servers: str) -> int:
     """Return how many partitions the journals on a cluster have; raises `LogUnavailableError`."""
     try:
-        client = AIOKafkaConsumer(
+        admin = AIOKafkaAdminClient(
             bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS
         )
     except (ValueError, AssertionError) as error:
@@ -70,16 +73,16 @@ async def kafka_partitions(bootstrap_servers: str) -> int:
             f"{bootstrap_servers!r} is no address of Kafka: {error}"
         ) from error
     try:
-        await client.start()
-        await client.topics()
-        found = [client.partitions_for_topic(topic_journal(service)) for service in SERVICES]
+        await admin.start()
+        topics = await admin.describe_topics()
     except (KafkaError, OSError) as error:
         raise LogUnavailableError(
             f"Kafka at {bootstrap_servers} cannot be reached: {error}"
         ) from error
     finally:
-        await client.stop()
-    counts = [len(partitions) for partitions in found if partitions]
+        await admin.close()
+    journals = {topic_journal(service) for service in SERVICES}
+    counts = [len(topic["partitions"]) for topic in topics if topic["topic"] in journals]
     if not counts:
         raise LogUnavailableError(
             f"Kafka at {bootstrap_servers} has no journal of Huntgroup,"

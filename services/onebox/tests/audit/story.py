@@ -260,60 +260,32 @@ def _tell_the_end(log: WrittenLog, domain: str, ada: str) -> None:
 
 def ledger(ada: str = "ada", ben: str = "ben") -> dict[str, Message]:
     """Return the day's entries of the ledger by a name, and the notes that reporting's fold needs, in order."""
+    row: dict[str, Any] = {"at_ms": at(101), "queue_id": "sales", "interval_start_ms": T}
+    presence: dict[str, Any] = {"at_ms": at(101), "agent_id": "grace"}
     return {
         "target": reporting.QueueTargetNoted(
             at_ms=at(101), queue_id="sales", service_level_threshold_ms=20_000
         ),
         "ada offered": reporting.OfferedContactCounted(
-            at_ms=at(101),
-            queue_id="sales",
-            interval_start_ms=T,
-            contact_id=ada,
-            enqueued_at_ms=at(10),
+            contact_id=ada, enqueued_at_ms=at(10), **row
         ),
         "ben offered": reporting.OfferedContactCounted(
-            at_ms=at(101),
-            queue_id="sales",
-            interval_start_ms=T,
-            contact_id=ben,
-            enqueued_at_ms=at(15),
+            contact_id=ben, enqueued_at_ms=at(15), **row
         ),
         "ada answered": reporting.AnsweredContactCounted(
-            at_ms=at(101),
-            queue_id="sales",
-            interval_start_ms=T,
-            contact_id=ada,
-            wait_ms=4_000,
-            within_threshold=True,
+            contact_id=ada, wait_ms=4_000, within_threshold=True, **row
         ),
         "ben abandoned": reporting.AbandonedContactCounted(
-            at_ms=at(101),
-            queue_id="sales",
-            interval_start_ms=T,
-            contact_id=ben,
-            wait_ms=15_000,
-            within_threshold=True,
+            contact_id=ben, wait_ms=15_000, within_threshold=True, **row
         ),
         "outcome": reporting.OfferOutcomeCounted(
-            at_ms=at(101),
-            queue_id="sales",
-            interval_start_ms=T,
-            offer_id=f"{ada}.1",
-            agent_id="grace",
-            outcome="accepted",
-            ring_ms=4_000,
+            offer_id=f"{ada}.1", agent_id="grace", outcome="accepted", ring_ms=4_000, **row
         ),
         "handled": reporting.HandledContactCounted(
-            at_ms=at(101),
-            queue_id="sales",
-            interval_start_ms=T,
-            contact_id=ada,
-            offer_id=f"{ada}.1",
-            talk_ms=60_000,
-            wrap_up_ms=5_000,
+            contact_id=ada, offer_id=f"{ada}.1", talk_ms=60_000, wrap_up_ms=5_000, **row
         ),
         "on": reporting.AgentPresenceNoted(
-            at_ms=at(101), agent_id="grace", since_ms=at(0), presence=reporting.PRESENCE_NOT_READY
+            since_ms=at(0), presence=reporting.PRESENCE_NOT_READY, **presence
         ),
         "not ready": agent_time(1, not_ready_ms=1_000),
         "idle": agent_time(10, idle_ms=9_000),
@@ -322,10 +294,7 @@ def ledger(ada: str = "ada", ben: str = "ben") -> dict[str, Message]:
         "wrapping up": agent_time(79, wrapping_up_ms=5_000),
         "idle again": agent_time(100, idle_ms=21_000),
         "off": reporting.AgentPresenceNoted(
-            at_ms=at(101),
-            agent_id="grace",
-            since_ms=at(100),
-            presence=reporting.PRESENCE_SIGNED_OFF,
+            since_ms=at(100), presence=reporting.PRESENCE_SIGNED_OFF, **presence
         ),
     }
 

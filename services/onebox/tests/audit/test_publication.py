@@ -179,6 +179,13 @@ async def test_sequences_that_are_not_gapless_in_the_journal_are_found() -> None
     assert "has sequence 8, after 1 comes 2" in (await log.the_violation(8)).why
 
 
+async def test_log_time_that_goes_back_is_found() -> None:
+    log = WrittenLog()
+    log.tell("session", at_ms=T + 1)
+    log.tell("session", at_ms=T)
+    assert (await log.the_violation(8)).why == f"log time goes back from {T + 1} to {T}"
+
+
 def test_a_record_is_read_alike_in_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     world = Unpublished()
     world.publish(1)

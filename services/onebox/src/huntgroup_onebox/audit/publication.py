@@ -124,12 +124,17 @@ class Publication:
         self._journaled: dict[str, Journaled] = {}
         self._consumers: dict[str, _Consumer] = {}
         self._unpublished: deque[tuple[int, str, int]] = deque()
+        self._at_ms = 0
 
     def entry(self, entry: Entry) -> None:
         """Take an accepted entry of the journal."""
         if isinstance(entry.kind, wire.Claim):
             return
         batch = entry.kind
+        if batch.at_ms < self._at_ms:
+            why = f"log time goes back from {self._at_ms} to {batch.at_ms}"
+            self._findings.violation(INVARIANT, entry.place, batch.domain, why)
+        self._at_ms = batch.at_ms
         if batch.events:
             self._note(entry, batch)
         if entry.place.position < self._claims_below:
