@@ -101,8 +101,12 @@ deploy-check: setup ## Dockerfiles, docker-compose.yml, YAML style
 	@if [ -f docker-compose.yml ]; then $(COMPOSE) config --quiet && echo "docker-compose.yml is valid"; fi
 	@$(BIN)/yamllint --strict . && echo "YAML files are tidy"
 
-docs-check: setup ## Links between the pages, and verbs they name
+docs: setup ## Write the generated pages of docs/reference
+	@$(BIN)/python -m tools.reference
+
+docs-check: setup ## Stale pages, links between pages, commands they show
 	@echo "== docs-check"
+	@$(BIN)/python -m tools.reference --check
 	@$(BIN)/python tools/check_docs.py
 
 ##@ Contracts
@@ -163,4 +167,4 @@ clean: ## Remove .venv, caches and what programs wrote
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo test fmt lint types arch unit conformance scenarios sim-journal suite deploy-check \
-	docs-check proto proto-check proto-baseline golden verify events cluster up down bench kafka-jars lock clean
+	docs docs-check proto proto-check proto-baseline golden verify events cluster up down bench kafka-jars lock clean
