@@ -30,7 +30,7 @@ class KafkaLog:
     ) -> None:
         """Prepare the log at `connection`, for short the bootstrap servers.
 
-        The `librdkafka` driver needs the package confluent-kafka and takes half the CPU time.
+        The `librdkafka` driver needs the package confluent-kafka and takes half the CPU time; it connects at once.
         """
         if isinstance(connection, str):
             connection = KafkaConnection(bootstrap_servers=connection)
@@ -45,11 +45,11 @@ class KafkaLog:
         return self._partitions
 
     async def append(self, topic: str, partition: int, record: NewRecord) -> int:
-        record_bytes(record)
+        size = record_bytes(record)
         check_partition(partition, self._partitions)
         if self._closed:
             raise AppendFailedError("the log is closed; nothing was appended")
-        return await self._driver.append(topic, partition, record)
+        return await self._driver.append(topic, partition, record, size)
 
     async def reader(self, topic: str, partition: int, position: int) -> Reader:
         self._check_open()

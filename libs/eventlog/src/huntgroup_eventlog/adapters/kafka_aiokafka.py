@@ -1,7 +1,8 @@
 """The driver on aiokafka: pure asyncio, no thread. One consumer per reader.
 
-Measured against one aiokafka consumer for all readers (40 readers, one broker, both cores to itself): append and read
-back p50 0.53 ms against 0.74, CPU per record 480 µs against 755; idle 7 % of a core against 4.6 %.
+Measured against one aiokafka consumer for all readers (40 readers, 400-byte records, one broker, two cores to
+themselves): append and read back p50 0.53 ms against 0.74, p99 1.02 against 1.36, CPU per record 479 µs against 755;
+idle 7 % of a core against 4.6.
 """
 
 from contextlib import suppress
@@ -21,7 +22,7 @@ class AiokafkaDriver:
         self._producing = KafkaProducing(connection, topics.check)
         self._readers: set[KafkaReader] = set()
 
-    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
+    async def append(self, topic: str, partition: int, record: NewRecord, size: int) -> int:  # noqa: ARG002 - it batches by itself
         return await self._producing.append(topic, partition, record)
 
     async def open_reader(self, topic: str, partition: int, position: int) -> Reader:

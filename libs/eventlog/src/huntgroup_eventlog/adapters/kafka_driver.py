@@ -8,8 +8,8 @@ from huntgroup_eventlog.port import NewRecord, Reader
 class KafkaDriver(Protocol):
     """Appends to and reads partitions that exist; its methods raise what the port says."""
 
-    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
-        """Append one record of legal size."""
+    async def append(self, topic: str, partition: int, record: NewRecord, size: int) -> int:
+        """Append one record, which has a legal `size` in bytes."""
         ...
 
     async def open_reader(self, topic: str, partition: int, position: int) -> Reader:

@@ -13,10 +13,7 @@ from huntgroup_eventlog.port import LogRecord, LogUnavailableError
 
 
 class KafkaReader:
-    """The port's `Reader` on one partition.
-
-    One consumer each, and not one for all: measured with 40 readers it halves the latency (docs of `KafkaLog`).
-    """
+    """The port's `Reader` on one partition, with a consumer of its own."""
 
     def __init__(
         self,

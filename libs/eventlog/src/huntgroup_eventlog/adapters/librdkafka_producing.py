@@ -5,6 +5,7 @@ the order of a partition throughout; only after a fatal error it must be replace
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,15 +13,17 @@ from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from huntgroup_eventlog.adapters.deadlines import Deadlines
 from huntgroup_eventlog.adapters.kafka_connection import MESSAGE_BYTES_MAX, KafkaConnection
-from huntgroup_eventlog.adapters.limits import record_bytes
 from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord
 
 PENDING_RECORDS_MAX = 16_384
 PENDING_BYTES_MAX = 64 * 1_048_576
 """Beyond these, appends wait for their turn."""
 
+_LOG = logging.getLogger("huntgroup_eventlog.librdkafka")
 _POLL_S = 0.2
+_REPORT_MAX = 2_000
 
 _Lane = dict[asyncio.Future[int], int]
 """What is under way in one partition, and its size."""
@@ -38,24 +41,31 @@ class LibrdkafkaProducing:
         self._check_topic = check_topic
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._order = asyncio.Lock()
+        self._in_line = 0
         self._room = asyncio.Event()
         self._pending_records = 0
         self._pending_bytes = 0
-        self._current: _PolledProducer | None = None
+        self._deadlines = Deadlines(connection.append_timeout_ms / 1000)
+        # Made before it is needed: a new one often takes half a second until the broker lets it append.
+        self._current: _PolledProducer | None = _PolledProducer(connection, self._settle)
         self._closed = False
 
-    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
+    async def append(self, topic: str, partition: int, record: NewRecord, size: int) -> int:
         """Append one record; see the port. Raises `AppendFailedError`."""
         lane = self._lanes.get((topic, partition))
-        if lane is None:
-            lane = self._lanes[topic, partition] = {}
         try:
-            async with asyncio.timeout(self._connection.append_timeout_ms / 1000):
-                return await (await self._send(lane, topic, partition, record))
+            if lane is None or self._in_line or not self._has_room(size):
+                sent = await self._stand_in_line(topic, partition, record, size)
+            else:
+                sent = self._send(lane, topic, partition, record, size)
+            return await sent
         except LogUnavailableError as error:
             raise AppendFailedError(str(error)) from error
         except (TimeoutError, BufferError, KafkaException) as error:
-            _fail_all(lane, "an earlier append to the partition failed; the outcome is unknown")
+            _fail_all(
+                self._lanes.get((topic, partition), {}),
+                "an earlier append to the partition failed; the outcome is unknown",
+            )
             raise AppendFailedError(
                 f"the append to {topic}[{partition}] on {self._connection.bootstrap_servers} failed:"
                 f" {error!r} (a timeout means {self._connection.append_timeout_ms} ms)"
@@ -64,30 +74,45 @@ class LibrdkafkaProducing:
     async def close(self) -> None:
         """Fail what is pending and stop the producer."""
         self._closed = True
+        self._deadlines.close()
         for lane in self._lanes.values():
             _fail_all(lane, "the log was closed; the outcome is unknown")
         self._room.set()
-        await self._retire()
+        producer, self._current = self._current, None
+        if producer is not None:
+            producer.abandon()
+            await asyncio.to_thread(producer.join)
 
-    async def _send(
-        self, lane: _Lane, topic: str, partition: int, record: NewRecord
+    async def _stand_in_line(
+        self, topic: str, partition: int, record: NewRecord, size: int
     ) -> asyncio.Future[int]:
-        size = record_bytes(record)
-        async with self._order:
-            await self._check_topic(topic)
-            while not self._has_room(size) and not self._closed:
-                self._room.clear()
-                await self._room.wait()
-            if self._closed:
-                raise AppendFailedError("the log is closed; nothing was appended")
-            if self._current is None:
-                self._current = _PolledProducer(self._connection, self._settle)
-            sent: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            self._current.produce(topic, partition, record, lane, sent)
-            lane[sent] = size
-            self._pending_records += 1
-            self._pending_bytes += size
-            return sent
+        """Send when those before have been sent, the topic is known to exist and there is room."""
+        self._in_line += 1
+        try:
+            async with self._order:
+                await self._check_topic(topic)
+                lane = self._lanes.setdefault((topic, partition), {})
+                while not self._has_room(size) and not self._closed:
+                    self._room.clear()
+                    await self._room.wait()
+                return self._send(lane, topic, partition, record, size)
+        finally:
+            self._in_line -= 1
+
+    def _send(
+        self, lane: _Lane, topic: str, partition: int, record: NewRecord, size: int
+    ) -> asyncio.Future[int]:
+        if self._closed:
+            raise AppendFailedError("the log is closed; nothing was appended")
+        if self._current is None:
+            self._current = _PolledProducer(self._connection, self._settle)
+        sent: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._current.produce(topic, partition, record, lane, sent)
+        self._deadlines.add(sent)
+        lane[sent] = size
+        self._pending_records += 1
+        self._pending_bytes += size
+        return sent
 
     def _has_room(self, size: int) -> bool:
         return self._pending_records == 0 or (
@@ -112,12 +137,6 @@ class LibrdkafkaProducing:
             producer, self._current = self._current, None
             producer.abandon()
 
-    async def _retire(self) -> None:
-        producer, self._current = self._current, None
-        if producer is not None:
-            producer.abandon()
-            await asyncio.to_thread(producer.join)
-
 
 class _PolledProducer:
     """A producer and the thread that polls it."""
@@ -138,7 +157,8 @@ class _PolledProducer:
                 "queue.buffering.max.messages": 2 * PENDING_RECORDS_MAX,
                 "queue.buffering.max.kbytes": 4 * PENDING_BYTES_MAX // 1024,
                 **connection.librdkafka_options,
-            }
+            },
+            logger=_LOG,
         )
         self._loop = asyncio.get_running_loop()
         self._settle = settle
@@ -162,7 +182,7 @@ class _PolledProducer:
             record.key,
             partition,
             on_delivery=partial(self._hear, lane, sent),
-            headers=list(record.headers.items()),
+            headers=list(record.headers.items()) if record.headers else None,
         )
 
     def abandon(self) -> None:
@@ -182,6 +202,9 @@ class _PolledProducer:
     def _poll(self) -> None:
         while not self._abandoned:
             self._producer.poll(_POLL_S)
+            # Together what came together: each report wakes the event loop.
+            while len(self._heard) < _REPORT_MAX and self._producer.poll(0):
+                pass
             self._report()
         self._producer.purge()
         self._producer.poll(0)

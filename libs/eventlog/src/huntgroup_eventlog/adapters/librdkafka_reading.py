@@ -5,6 +5,7 @@ a record never reaches another reader than the one its partition was assigned fo
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -22,8 +23,10 @@ BUFFER_RECORDS_MAX = 8_192
 BUFFER_BYTES_MAX = 8 * 1_048_576
 """A partition whose reader lags by so much is paused; it goes on when half of it is read."""
 
+_LOG = logging.getLogger("huntgroup_eventlog.librdkafka")
 _POLL_S = 0.02
-_FETCH_WAIT_MAX_MS = 100
+_LEARN_S = 1.0
+_FETCH_WAIT_MAX_MS = 20
 """A new reader waits for the fetch of all others to come back: so long at most."""
 _POLL_RECORDS_MAX = 2_000
 
@@ -159,18 +162,20 @@ class SharedConsumer:
                 "isolation.level": "read_uncommitted",
                 "fetch.min.bytes": 1,
                 "fetch.wait.max.ms": min(connection.fetch_max_wait_ms, _FETCH_WAIT_MAX_MS),
-                "fetch.error.backoff.ms": 10,
+                "fetch.error.backoff.ms": 1,  # an empty fetch counts as one, too
                 "fetch.queue.backoff.ms": 1,
                 "queued.min.messages": 2_000,
                 "queued.max.messages.kbytes": 8_192,
                 "socket.nagle.disable": True,
                 "socket.timeout.ms": max(connection.request_timeout_ms, 1_000),
                 **connection.librdkafka_options,
-            }
+            },
+            logger=_LOG,
         )
         self._loop = asyncio.get_running_loop()
         self._readers: dict[_Place, LibrdkafkaReader] = {}
         self._changes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._known: set[str] = set()
         self._stopping = False
         self.places: set[_Place] = set()
         """What is read here or about to be; belongs to the event loop."""
@@ -182,6 +187,7 @@ class SharedConsumer:
         self.places.add(reader.place)
 
         def assign() -> None:
+            self._learn(reader.place[0])
             self._readers[reader.place] = reader
             self._consumer.incremental_assign([TopicPartition(*reader.place, reader.position)])
 
@@ -210,6 +216,16 @@ class SharedConsumer:
         """End the thread and the consumer."""
         self._stopping = True
         await asyncio.to_thread(self._thread.join)
+
+    def _learn(self, topic: str) -> None:
+        """Ask for a topic's leaders now: by itself the consumer would look for them up to a second later.
+
+        Not from another thread: it would wait for ever for a moment in which this one does not poll.
+        """
+        if topic not in self._known:
+            self._known.add(topic)
+            with suppress(KafkaException):
+                self._consumer.list_topics(topic, _LEARN_S)
 
     def _change_if_read(
         self, reader: LibrdkafkaReader, change: Callable[[list[TopicPartition]], None]
