@@ -14,7 +14,7 @@ from huntgroup_eventlog.application import AcceptedEvent, NotOwnerError, Partiti
 from huntgroup_eventlog.port import Log, NewRecord
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_runtime.clock import SystemClock
-from huntgroup_runtime.journals import ServiceJournals, all_idle
+from huntgroup_runtime.journals import ServiceJournals, all_idle, unrelayed
 from huntgroup_runtime.settings import RuntimeSettings
 from huntgroup_runtime.telemetry import Telemetry
 from huntgroup_testkit.counter import Add, Remind, counter_application
@@ -93,7 +93,7 @@ async def test_a_command_is_carried_out_told_to_listeners_and_published(log: Log
     assert all(outcome.reason == "" for outcome in outcomes)
     assert await total(one) == 200
     assert [event.sequence for event in heard.events] == list(range(1, 201))
-    await until(lambda: all_idle([one]), "everything relayed")
+    await until(lambda: all_idle([one]) and not unrelayed([one]), "everything relayed")
     published = []
     for partition in range(2):
         reader = await log.reader("huntgroup.counter.events.v1", partition, 0)

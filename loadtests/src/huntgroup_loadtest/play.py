@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -51,8 +51,8 @@ class Player:
             Agent(number, api, switchboard, self._recorder, seed) for number in range(1, agents + 1)
         ]
 
-    async def play(self, watcher: Watcher) -> Played:
-        """Play the day to its end; raises what a command raises that no core refused."""
+    async def play(self, watcher: Watcher, settled: Callable[[], Awaitable[None]]) -> Played:
+        """Play the day to its end, await `settled()`, report; raises what a command raises that no core refused."""
         await self._set_up()
         watching = asyncio.create_task(self._watch(watcher), name="wallboard")
         try:
@@ -61,6 +61,7 @@ class Player:
                 for agent in self.agents:
                     group.create_task(agent.play(self._day), name=agent.agent_id)
             await self._api.timeline.sleep(SETTLE_MS)
+            await settled()
             report = await self._report()
         finally:
             watching.cancel()

@@ -159,16 +159,26 @@ class ServiceJournals:
 
 
 def all_idle(journals: Sequence[ServiceJournals]) -> bool:
-    """Return whether nothing is under way in any of the services, which together are all there are.
+    """Return whether nothing is under way in any of the services, which read none but each other.
 
-    That is: nothing waits, is in flight or unpublished, and every owner has read the others to their ends.
+    That is: nothing waits or is in flight, and every owner has read the others to their ends.
     """
-    if not all(owner.idle() for one in journals for owner in one.partitions):
-        return False
-    ends = {one.topic: one.partitions for one in journals}
-    return all(
-        feed.position >= ends[feed.topic][owner.partition].replica.position
-        for one in journals
+    return all(owner.idle() for one in journals for owner in one.partitions) and not lag(
+        journals, journals
+    )
+
+
+def lag(readers: Sequence[ServiceJournals], sources: Sequence[ServiceJournals]) -> int:
+    """Return how many positions of `sources` their owners have read and the owners of `readers` have not."""
+    ends = {one.topic: one.partitions for one in sources}
+    return sum(
+        max(0, ends[feed.topic][owner.partition].replica.position - feed.position)
+        for one in readers
         for owner in one.partitions
         for feed in owner.feeds
     )
+
+
+def unrelayed(journals: Sequence[ServiceJournals]) -> int:
+    """Return how many batches' events are not on the public topics yet."""
+    return sum(len(owner.replica.fold.unrelayed) for one in journals for owner in one.partitions)

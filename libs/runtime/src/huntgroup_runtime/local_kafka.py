@@ -130,7 +130,9 @@ class LocalKafka:
         """
         self._home = home or kafka_home()
         self._temporary = data is None
-        self._folder = data or Path(tempfile.mkdtemp(prefix="huntgroup-kafka-"))
+        self._folder = (
+            data or Path(tempfile.gettempdir()) / f"huntgroup-kafka-{uuid.uuid4().hex[:12]}"
+        )
         self._jvm_options = [f"-Xmx{heap_mb}m", *(_QUICK if short_lived else ())]
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0

@@ -111,14 +111,9 @@ class PartitionOwner:
         return await ticket
 
     def idle(self) -> bool:
-        """Whether this owns the partition and nothing is under way here; whether feeds lag is the caller's to judge."""
+        """Whether this owns the partition and nothing waits or is in flight; feeds and relay are apart."""
         replica = self.replica
-        return (
-            replica.role is Role.OWNING
-            and replica.idle
-            and not self._pump_scheduled
-            and not replica.fold.unrelayed
-        )
+        return replica.role is Role.OWNING and replica.idle and not self._pump_scheduled
 
     async def run(self) -> None:
         """Follow, own, lose, begin anew; ends by cancellation, or when a bug halts the partition."""

@@ -14,7 +14,7 @@ from huntgroup_eventlog.journal.replica import Role
 from huntgroup_eventlog.port import Log
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_runtime.clock import Clock
-from huntgroup_runtime.journals import all_idle
+from huntgroup_runtime.journals import all_idle, lag, unrelayed
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.settings import RuntimeSettings, load_settings
 from huntgroup_runtime.telemetry import Telemetry
@@ -27,6 +27,10 @@ SERVICES = {
     "reporting": "huntgroup_reporting",
 }
 """Each service's name, as in topics, and its package."""
+
+ONLOOKERS = ("reporting",)
+LAG_MAX = 400
+"""So many entries the onlookers and public topics of a box may be behind."""
 
 
 def wire_of(service: str) -> Callable[..., Awaitable[None]]:
@@ -102,5 +106,23 @@ class Box:
         return telemetry.counter(DESKTOP_SENT).value, telemetry.counter(DESKTOP_RECEIVED).value
 
     def idle(self) -> bool:
-        """Return whether nothing is under way in any service; for a virtual clock."""
-        return self.process.activity.under_way == 0 and all_idle(self.process.journals)
+        """Return whether nothing is under way that callers or agents could notice; for a virtual clock.
+
+        Reporting and the public topics only look on: they may lag, but not far.
+        """
+        journals = self.process.journals
+        if self.process.activity.under_way or not all_idle(
+            [one for one in journals if one.application.service not in ONLOOKERS]
+        ):
+            return False
+        onlookers = [one for one in journals if one.application.service in ONLOOKERS]
+        return lag(onlookers, journals) + unrelayed(journals) <= LAG_MAX
+
+    async def settled(self, within_s: float) -> None:
+        """Return when nothing at all is under way; raises `TimeoutError`."""
+        journals = self.process.journals
+        async with asyncio.timeout(within_s):
+            while (  # noqa: ASYNC110 - no one event says so
+                self.process.activity.under_way or not all_idle(journals) or unrelayed(journals)
+            ):
+                await asyncio.sleep(0.005)

@@ -33,7 +33,7 @@ from huntgroup_runtime.logs import configure_logs
 DOMAIN = "demo/bank"
 AGENTS, AGENTS_MAX = 12, 500
 CLUSTER_SPEED = 200.0
-READY_WITHIN_S = 60.0
+READY_WITHIN_S, SETTLED_WITHIN_S, CLUSTER_SETTLE_S = 60.0, 60.0, 2.0
 HEARTBEAT_MS, LEASE_MS = 180_000, 400_000
 """A day has many quiet minutes: heartbeats that are rarer than on real desktops make it shorter to play."""
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
@@ -178,7 +178,7 @@ async def _on_onebox(
             quiet = Quiet(box, timeline, player)
             driving = asyncio.create_task(clock.run(quiet, arguments.speed or 0.0), name="clock")
             with Wallboard(console, timeline, plain=plain) as wallboard:
-                played = await player.play(wallboard.show)
+                played = await player.play(wallboard.show, lambda: box.settled(SETTLED_WITHIN_S))
             driving.cancel()
         finally:
             await api.close()
@@ -246,7 +246,7 @@ async def _on_cluster(
     player = Player(api, day, agents=arguments.agents, seed=arguments.seed)
     try:
         with Wallboard(console, timeline, plain=plain) as wallboard:
-            played = await player.play(wallboard.show)
+            played = await player.play(wallboard.show, lambda: asyncio.sleep(CLUSTER_SETTLE_S))
     finally:
         await api.close()
     log = cluster.open_log()
