@@ -148,6 +148,8 @@ class World:
                 self.snapshots.append(dumped)
             case fx.Halted(error=error, during=during):
                 raise ViolationError(f"halted while {during}: {error}") from error
+            case _:
+                pass
 
     def _told(self, command_id: str, result: Any) -> None:
         if not isinstance(result, CommandOutcome):

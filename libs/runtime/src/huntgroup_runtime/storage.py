@@ -18,7 +18,10 @@ def open_log(settings: RuntimeSettings) -> Log:
             from huntgroup_eventlog.adapters.kafka import KafkaLog
 
             return KafkaLog(
-                url.netloc, partitions, replication_factor=settings.log_replication_factor
+                url.netloc,
+                partitions,
+                replication_factor=settings.log_replication_factor,
+                driver=settings.log_kafka_driver,
             )
         case "embedded":
             from huntgroup_eventlog.adapters.embedded import EmbeddedLog

@@ -68,7 +68,7 @@ class ClusterFile:
 
     def open_log(self) -> Log:
         """Open the cluster's log."""
-        return KafkaLog(self.kafka, self.partitions)
+        return KafkaLog(self.kafka, self.partitions, replication_factor=1)
 
 
 def grpc_port(service: str, replica: int) -> int:
