@@ -79,6 +79,34 @@ def test_a_call_has_no_reason_of_its_neighbours(written: Path) -> None:
     assert "Reasons: `CONTACT_UNKNOWN` (NOT_FOUND): see" in section
 
 
+ALTER = """
+from pathlib import Path
+from tools.reference import refusals
+from tools.reference.contracts import read_contracts
+told = {{name: dict(texts) for name, texts in refusals.texts().items()}}
+{change}
+refusals.texts = lambda: told
+refusals.check_services()
+refusals.refusals_of(read_contracts(Path("proto")), "session")
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("del told['session']['QUEUE_FULL']", "without a text: ['QUEUE_FULL']"),
+        ("told['session']['GONE'] = '-'", "without a call that meets it: ['GONE']"),
+        ("told['not_met']['session.StartContact'] = ['QUEUE_FULL']", "names what is not there"),
+        ("told['billing'] = {}", "no such service: ['billing']"),
+    ],
+)
+def test_texts_that_are_missing_or_left_over_are_refused(change: str, why: str) -> None:
+    command = [sys.executable, "-c", ALTER.format(change=change)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "ReasonsError" in run.stderr
+    assert why in run.stderr
+
+
 # Links and commands.
 
 
