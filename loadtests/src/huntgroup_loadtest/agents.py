@@ -73,7 +73,7 @@ class Agent:
                 await asyncio.gather(desktop, return_exceptions=True)
             if timeline.day_ms() < ends_ms:
                 self.counts["lost connection"] += 1
-                await timeline.sleep(10 * MINUTE_MS)
+                await timeline.sleep(15 * MINUTE_MS)
         await self._finish_work()
 
     async def _sign_on(self) -> None:

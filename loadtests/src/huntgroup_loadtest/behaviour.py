@@ -26,8 +26,8 @@ class Queue:
 QUEUES = (
     Queue(queue_id="regular", share=0.80),
     Queue(queue_id="new-customer", share=0.10, priority=5),
-    Queue(queue_id="internet", share=0.085, skills=("internet",)),
-    Queue(queue_id="stock", share=0.015, skills=("stock",), recorded=True),
+    Queue(queue_id="internet", share=0.09, skills=("internet",)),
+    Queue(queue_id="stock", share=0.01, skills=("stock",), recorded=True),
 )
 """Types of service of the bank whose day is played; the rarest is recorded."""
 

@@ -107,6 +107,8 @@ class Application:
     reactions: Reactions
     code_version: str
     """Names the code of core and codec; snapshots of other code are ignored."""
+    source_linger_ms: int = 0
+    """So long (real time) foreign facts are gathered before they are taken in: for a service that only looks on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

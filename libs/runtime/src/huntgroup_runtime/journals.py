@@ -163,20 +163,22 @@ def all_idle(journals: Sequence[ServiceJournals]) -> bool:
 
     That is: nothing waits or is in flight, and every owner has read the others to their ends.
     """
-    return all(owner.idle() for one in journals for owner in one.partitions) and not lag(
-        journals, journals
-    )
+    for one in journals:
+        for owner in one.partitions:
+            if not owner.idle():
+                return False
+    return lag(journals, journals) == 0
 
 
 def lag(readers: Sequence[ServiceJournals], sources: Sequence[ServiceJournals]) -> int:
     """Return how many positions of `sources` their owners have read and the owners of `readers` have not."""
     ends = {one.topic: one.partitions for one in sources}
-    return sum(
-        max(0, ends[feed.topic][owner.partition].replica.position - feed.position)
-        for one in readers
-        for owner in one.partitions
-        for feed in owner.feeds
-    )
+    behind = 0
+    for one in readers:
+        for owner in one.partitions:
+            for feed in owner.feeds:
+                behind += max(0, ends[feed.topic][owner.partition].replica.position - feed.position)
+    return behind
 
 
 def unrelayed(journals: Sequence[ServiceJournals]) -> int:

@@ -206,8 +206,6 @@ class PartitionOwner:
                     self._pump()
             await asyncio.sleep(membership.check_every_s)
 
-    # Carrying out.
-
     def schedule(self) -> None:
         """Advance soon, together with whatever else arrives in this turn of the loop, or within the linger."""
         if self._pump_scheduled:
@@ -307,6 +305,9 @@ class PartitionOwner:
                     self._room.clear()
                     await self._room.wait()
                 records = await reader.read(READ_RECORDS_MAX, READ_WAIT_MS)
+                if records and (linger_ms := self.application.source_linger_ms):
+                    await asyncio.sleep(linger_ms / 1_000)
+                    records = [*records, *await reader.read(READ_RECORDS_MAX, 0)]
                 for record in records:
                     try:
                         source = feed.read(record.position, record.value)

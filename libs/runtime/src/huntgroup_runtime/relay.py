@@ -19,6 +19,8 @@ from huntgroup_runtime.journal_telemetry import JournalTelemetry
 
 BATCHES_AT_ONCE_MAX = 50
 RETRY_S = 0.2
+LINGER_S = 0.005
+"""Nobody waits for a public event as for an offer: what is accepted meanwhile goes with it."""
 
 _log = structlog.get_logger()
 
@@ -42,6 +44,7 @@ class Relay:
             if not items:
                 self.wake.clear()
                 await self.wake.wait()
+                await asyncio.sleep(LINGER_S)
                 continue
             records = [record for item in items for record in self._records(item)]
             appends = [self._log.append(topic, self._partition, record) for record in records]

@@ -34,7 +34,7 @@ DOMAIN = "demo/bank"
 AGENTS, AGENTS_MAX = 12, 500
 CLUSTER_SPEED = 200.0
 READY_WITHIN_S, SETTLED_WITHIN_S, CLUSTER_SETTLE_S = 60.0, 60.0, 2.0
-HEARTBEAT_MS, LEASE_MS = 180_000, 400_000
+HEARTBEAT_MS, LEASE_MS = 360_000, 780_000
 """A day has many quiet minutes: heartbeats that are rarer than on real desktops make it shorter to play."""
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
 
