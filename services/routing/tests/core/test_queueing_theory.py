@@ -33,6 +33,8 @@ TALK_MS = 180_000
 WARM_UP = 500
 CALLS = 8_000
 SEEDS = 20
+FIRST_SEED = 10_000
+"""Settings and bounds were chosen with the seeds 0 to 19 in view; these seeds had no part in it."""
 STUDENT_T = 3.883
 """Two-sided 99.9 % quantile of Student's t with SEEDS - 1 degrees of freedom."""
 SALES = ConfigureQueue(
@@ -122,8 +124,14 @@ class CallCentre:
 
 @pytest.mark.sim
 def test_calls_wait_as_long_as_erlang_says() -> None:
+    """The formula's value lies in the 99.9 % confidence interval of the seeds' mean, and the interval is narrow.
+
+    Two quantities are judged, so of many ranges of seeds about one in 500 would fail a router without fault. The
+    interval is at most 4 % of the value wide to either side for the share that waits, 20 % for the mean wait: what is
+    off by less is not seen here.
+    """
     mean_waits, waiting, loads = [], [], []
-    for seed in range(SEEDS):
+    for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
         centre = CallCentre(seed)
         centre.open()
         centre.play(WARM_UP + CALLS)
@@ -152,7 +160,7 @@ def test_the_formula_is_erlangs() -> None:
 
 @pytest.mark.sim
 def test_work_is_spread_evenly_over_equal_agents() -> None:
-    centre = CallCentre(seed=1)
+    centre = CallCentre(seed=FIRST_SEED + SEEDS)
     centre.open()
     centre.play(10_000)
     fair = len(centre.waits_ms) / AGENTS
