@@ -1,6 +1,7 @@
 """The local broker starts, answers, comes back with its log, and never outlives whoever started it."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from huntgroup_runtime import local_kafka
 from huntgroup_runtime.local_kafka import (
     LocalKafka,
     LocalKafkaUnavailableError,
@@ -62,6 +64,49 @@ def test_a_broker_answers_comes_back_at_its_address_and_stops() -> None:
     assert has_ended(last)
     with pytest.raises(LocalKafkaUnavailableError, match="not been started"):
         _ = broker.pid
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind((local_kafka.HOST, 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def test_a_broker_takes_the_port_it_is_told_when_that_is_free(tmp_path: Path) -> None:
+    wanted = free_port()
+    broker = LocalKafka(data=tmp_path, port=wanted)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "meta.properties").touch()
+    broker._configure("java", tmp_path)
+    assert broker.port == wanted
+    with socket.socket() as other:
+        other.bind((local_kafka.HOST, wanted))
+        other.listen()
+        broker._configure("java", tmp_path)
+        assert broker.port not in (0, wanted)
+
+
+def test_a_log_that_was_there_stays_when_the_port_is_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Between choosing a port and binding it another process may take it; that must not cost the log."""
+    kept = tmp_path / "data" / "huntgroup.session.journal.v1-0" / "00000000000000000000.log"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"acknowledged")
+    (tmp_path / "data" / "meta.properties").touch()
+    ports = []
+
+    def run(broker: LocalKafka, java: str, jars: Path, timeout_s: float) -> None:
+        ports.append(broker.port)
+        if len(ports) == 1:
+            (tmp_path / "broker.log").write_text("java.net.BindException: Address already in use")
+            raise LocalKafkaUnavailableError("Kafka did not come up")
+
+    monkeypatch.setattr(LocalKafka, "_run", run)
+    LocalKafka(data=tmp_path).start()
+    assert len(set(ports)) == 2
+    assert kept.read_bytes() == b"acknowledged"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
+
 from huntgroup.recording.v1 import commands_pb2 as recording_pb
 from huntgroup.recording.v1.events_pb2 import RECORDING_MODE_ALL, RECORDING_MODE_OFF
 from huntgroup.reporting.v1 import commands_pb2 as reporting_pb
@@ -14,15 +16,15 @@ from huntgroup.routing.v1 import commands_pb2 as routing_pb
 from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE
 from huntgroup_loadtest.agents import Agent
 from huntgroup_loadtest.api import Api
-from huntgroup_loadtest.arrivals import HOUR_MS, Day
+from huntgroup_loadtest.arrivals import DAY_MS, HOUR_MS, Day
 from huntgroup_loadtest.audio import Recorder
 from huntgroup_loadtest.behaviour import MINUTE_MS, QUEUES
 from huntgroup_loadtest.callers import Callers
 from huntgroup_loadtest.switchboard import Switchboard
 
 SETTLE_MS = 2 * MINUTE_MS
-LEDGER_INTERVAL_MS = 15 * MINUTE_MS
 WATCH_INTERVAL_MS = 200
+REOPEN_S, REOPEN_S_MAX = 0.1, 2.0
 
 Watcher = Callable[[reporting_pb.WatchDomainResponse, float], None]
 """Called with each live view and the share of the day that is over."""
@@ -93,17 +95,25 @@ class Player:
         request = reporting_pb.WatchDomainRequest(
             domain=self._api.domain, interval_ms=WATCH_INTERVAL_MS
         )
-        async for live in self._api.reporting.WatchDomain(request):
-            over = (timeline.day_ms() - day.opens_ms) / (day.closes_ms - day.opens_ms)
-            watcher(live, min(1.0, max(0.0, over)))
+        pause_s = REOPEN_S
+        while True:
+            # A stream ends when the domain moves to another replica, or when its replica ends: the next one goes on.
+            with suppress(grpc.aio.AioRpcError):
+                async for live in self._api.reporting.WatchDomain(request):
+                    over = (timeline.day_ms() - day.opens_ms) / (day.closes_ms - day.opens_ms)
+                    watcher(live, min(1.0, max(0.0, over)))
+                    pause_s = REOPEN_S
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, REOPEN_S_MAX)
 
     async def _report(self) -> reporting_pb.GetReportResponse:
         timeline, day = self._api.timeline, self._day
         request = reporting_pb.GetReportRequest(
             domain=self._api.domain,
-            from_ms=timeline.at_ms(day.opens_ms - HOUR_MS),
+            # An interval of the ledger may have begun before the day did, but divides a day.
+            from_ms=max(0, timeline.at_ms(day.opens_ms - HOUR_MS) - DAY_MS),
             to_ms=timeline.at_ms(day.closes_ms + 3 * HOUR_MS),
-            interval_ms=timeline.span_ms(HOUR_MS),
+            interval_ms=0,  # the ledger's own: an hour of a quick day may be no multiple of it
         )
         answer: Any = await self._api.query(self._api.reporting.GetReport, request)
         assert isinstance(answer, reporting_pb.GetReportResponse)

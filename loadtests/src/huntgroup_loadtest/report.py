@@ -1,5 +1,6 @@
 """The day's report, by hour and by queue: for people as a table, for programs as JSON. Times are those of the day."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -131,14 +132,14 @@ class DayReport:
 
 
 def day_report(report: pb.GetReportResponse, timeline: Timeline) -> DayReport:
-    """Return the day's report from the reporting service's answer."""
+    """Return the day's report from the ledger's own rows, each added to the hour of the day in which it begins."""
     hours: dict[int, Row] = {}
     queues: dict[str, Row] = {}
     total = Row("day")
 
     def hour_of(start_ms: int) -> Row:
         day_ms = (start_ms - timeline.start_ms) * timeline.speed + timeline.opens_ms
-        hour = round(day_ms / HOUR_MS)
+        hour = math.floor(day_ms / HOUR_MS)
         return hours.setdefault(hour, Row(f"{hour % 24:02d}:00"))
 
     for interval in report.queues:

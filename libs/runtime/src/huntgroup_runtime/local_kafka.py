@@ -121,12 +121,14 @@ class LocalKafka:
         home: Path | None = None,
         data: Path | None = None,
         *,
+        port: int = 0,
         heap_mb: int = 512,
         short_lived: bool = False,
     ) -> None:
         """Prepare a broker that keeps its log in `data`, or in a temporary folder that `stop` removes.
 
-        A `short_lived` one is compiled less: it starts with two thirds of the CPU time, and would be slower later.
+        It listens on `port` when that is free, else on another one; see `port` once it has started. A `short_lived`
+        broker is compiled less: it starts with two thirds of the CPU time, and would be slower later.
         """
         self._home = home or kafka_home()
         self._temporary = data is None
@@ -135,6 +137,7 @@ class LocalKafka:
         )
         self._jvm_options = [f"-Xmx{heap_mb}m", *(_QUICK if short_lived else ())]
         self._process: subprocess.Popen[bytes] | None = None
+        self._wanted_port = port
         self._port = 0
 
     @property
@@ -168,7 +171,7 @@ class LocalKafka:
                 # Another process may have taken a port between our choosing and Kafka's binding it.
                 if attempt == _START_ATTEMPTS or "Address already in use" not in self._log_end():
                     raise
-                shutil.rmtree(self._folder / "data", ignore_errors=True)
+                # The log stays: what is in it may be from long before, and does not depend on the port.
                 self._port = 0
             else:
                 return
@@ -210,6 +213,8 @@ class LocalKafka:
 
     def _configure(self, java: str, jars: Path) -> None:
         self._port, controller_port = _free_ports(2)
+        if self._wanted_port and _is_free(self._wanted_port):
+            self._port = self._wanted_port
         data = self._folder / "data"
         (self._folder / "server.properties").write_text(
             _PROPERTIES.format(
@@ -334,6 +339,14 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for each in with_socket:
             each.close()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one, suppress(OSError):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind((HOST, port))
+        return True
+    return False
 
 
 def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:

@@ -8,12 +8,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from huntgroup_runtime.settings import ENV_PREFIX
 
 DAY_MS = 86_400_000
-MINUTE_MS = 60_000
+SECOND_MS = 1_000
 
 
 def _interval_ms(value: int) -> int:
-    if value < MINUTE_MS or DAY_MS % value:
-        raise ValueError("must be a minute or longer and divide a day, for example 900000")
+    if value < SECOND_MS or DAY_MS % value:
+        raise ValueError("must be a second or longer and divide a day, for example 900000")
     return value
 
 

@@ -86,7 +86,7 @@ def test_the_service_level_is_that_of_offered_contacts(
     assert level == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("interval_ms", ["0", "59999", "420001", "172800000", "-900000"])
+@pytest.mark.parametrize("interval_ms", ["0", "500", "59999", "420001", "172800000", "-900000"])
 def test_an_interval_that_does_not_divide_a_day_is_refused(
     monkeypatch: pytest.MonkeyPatch, interval_ms: str
 ) -> None:
