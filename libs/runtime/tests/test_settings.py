@@ -44,7 +44,7 @@ def test_settings_cannot_be_changed() -> None:
         ("HTTP_LISTEN", "127.0.0.1:70000", "0 (choose a free one) to 65535"),
         ("LINGER_MS", "soon", "valid integer"),
         ("LINGER_MS", "-1", "greater than or equal to 0"),
-        ("BATCH_BYTES_MAX", "999999", "less than or equal to 524288"),
+        ("BATCH_BYTES_CLOSING", "999999", "less than or equal to 262144"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("SNAPSHOT_URL", "somewhere", "file:///directory or s3://bucket/prefix"),
     ],

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.application import (
     CommandOutcome,
     CommandReusedError,
@@ -336,3 +337,48 @@ def test_a_large_foreign_entry_gets_a_batch_of_its_own(world: World) -> None:
     assert total(replica, "y" * 2_000) == 120
     assert max(map(len, world.log)) <= BATCH_BYTES_MAX
     assert replica.fold.sources["elsewhere"] == cursor
+
+
+def test_a_repeat_that_is_forgotten_before_its_answer_is_answered_all_the_same(
+    world: World,
+) -> None:
+    replica = world.owner()
+    world.ask(replica, "first", Add(name="x", amount=1), now_ms=3_600_000)
+    for ticket, command_id in (("t0", "other"), ("t1", "first")):
+        replica.submit(Submission(DOMAIN, command_id, Add(name="x", amount=1), 7, "", ticket))
+        replica.advance(3_600_000)
+    replica.submit(Submission(DOMAIN, "much later", Add(name="x", amount=1), 7, "", "t2"))
+    replica.advance(3_600_000 * 30)
+    world.settle(replica, 3_600_000 * 30)
+    assert replica.role is Role.OWNING
+    assert (world.answers["t1"].repeated, world.answers["t1"].position) == (True, 1)
+
+
+def test_after_the_last_batch_nothing_more_is_written(world: World) -> None:
+    replica = world.owner()
+    world.ask(replica, "c1", Remind(name="r", delay_ms=10))
+    replica.resign()
+    replica.advance(2_001)
+    replica.advance(9_000)
+    world.carry_out(replica)
+    entries = [wire.JournalEntry.FromString(value) for value in world.log]
+    assert [entry.batch.resigned for entry in entries] == [False, False, True]
+
+
+def test_an_unreadable_entry_is_set_aside_by_the_owner_alone(world: World) -> None:
+    replica = world.owner()
+    world.log.append(b"\xff garbage")
+    world.settle(replica, 2_000)
+    follower = world.replica("b")
+    world.carry_out(follower)
+    assert len([one for one in world.seen if isinstance(one, fx.Parked)]) == 1
+    assert follower.reader.unreadable == 1
+
+
+def test_domains_beyond_the_bound_are_told_and_not_taken(world: World) -> None:
+    replica = world.owner(limits=Limits(domains_max=1))
+    world.ask(replica, "c1", Add(name="x", amount=1))
+    told = world.ask(replica, "c2", Add(name="x", amount=1), domain="acme/apac")
+    assert isinstance(told, OverloadedError)
+    assert "domains_max" in str(told)
+    assert list(replica.fold.domains) == [DOMAIN]

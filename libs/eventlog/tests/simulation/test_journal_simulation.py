@@ -75,8 +75,8 @@ class WithoutEpoch(Replica):
 class AcknowledgesEarly(Replica):
     """Tells the caller when the batch was handed to the log, before it was read back."""
 
-    def _append(self, domain: str, value: bytes) -> None:
-        super()._append(domain, value)
+    def _append(self, domain: str, value: bytes, causes: tuple[str, ...] = ()) -> None:
+        super()._append(domain, value, causes)
         if not self.decider.pending:
             return
         pending = self.decider.pending[-1]

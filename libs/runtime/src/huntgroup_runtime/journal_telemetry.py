@@ -63,6 +63,11 @@ class JournalTelemetry:
         """Count one batch of inputs that was decided in `seconds`."""
         self._processing.record(seconds)
 
+    @property
+    def tracing(self) -> bool:
+        """Whether spans are recorded."""
+        return self._telemetry.tracing
+
     def send_span(self, traceparents: Sequence[str]) -> Span:
         """Begin the span of appending one record, caused by the work with these trace contexts."""
         if not self._telemetry.tracing:

@@ -13,6 +13,8 @@ from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import Log, LogUnavailableError
 from huntgroup_eventlog.snapshots import SnapshotStore
 from huntgroup_runtime.clock import Clock
+from huntgroup_runtime.journal_telemetry import JournalTelemetry
+from huntgroup_runtime.life import Surroundings
 from huntgroup_runtime.membership import Membership, MembershipSettings
 from huntgroup_runtime.owner import PartitionOwner
 from huntgroup_runtime.ports import Listener
@@ -83,16 +85,20 @@ class ServiceJournals:
         )
         for partition in range(self.log.partitions):
             owner = PartitionOwner(
-                self.application,
-                partition,
-                log=self.log,
-                clock=self.clock,
-                snapshots=self._snapshots,
-                limits=limits,
-                membership=membership,
-                telemetry=self._telemetry,
-                listeners=self._listeners,
-                linger_ms=settings.linger_ms,
+                Surroundings(
+                    application=self.application,
+                    partition=partition,
+                    log=self.log,
+                    clock=self.clock,
+                    snapshots=self._snapshots,
+                    limits=limits,
+                    membership=membership,
+                    telemetry=JournalTelemetry(
+                        self._telemetry, service=service, topic=self.topic, partition=partition
+                    ),
+                    listeners=self._listeners,
+                    linger_ms=settings.linger_ms,
+                )
             )
             self.partitions.append(owner)
             self._tasks.append(asyncio.create_task(owner.run(), name=f"{service}/{partition}"))

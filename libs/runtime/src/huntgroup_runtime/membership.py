@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+CLAIM_AGAIN_MS = 2_000
+STOOD_STILL_S = 0.5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipSettings:
@@ -48,13 +51,22 @@ class Membership:
         """Return how many replicas come before this one for the partition."""
         return (partition + self._settings.replica_index) % self._settings.replica_count
 
-    def should_claim(self, partition: int, *, resigned: bool, fresh: bool) -> bool:
-        """Return whether the partition should be claimed now: its owner resigned, never was, or is silent."""
+    def should_claim(self, partition: int, *, resigned: bool, fresh: bool, claiming: bool) -> bool:
+        """Return whether the partition should be claimed now: its owner resigned, never was, or is silent.
+
+        An own claim that is `claiming` and was not read back yet is given time.
+        """
         silent_ms = (self._now_s() - self._heard_s.get(partition, 0.0)) * 1_000
+        if claiming:
+            return silent_ms >= max(CLAIM_AGAIN_MS, self._settings.takeover_after_ms)
         rank = self.rank(partition)
         if resigned or fresh:
             return silent_ms >= rank * self._settings.takeover_after_ms
         return silent_ms >= self._settings.takeover_after_ms * (1 + rank / 2)
+
+    def slept(self, since_check_s: float) -> bool:
+        """Return whether so much time between two checks means that this process stood still (SIGSTOP, a block)."""
+        return since_check_s >= self.check_every_s + STOOD_STILL_S
 
     def heartbeat_due(self, appended_at_s: float) -> bool:
         """Return whether an owner that appended last at `appended_at_s` should show a sign of life."""

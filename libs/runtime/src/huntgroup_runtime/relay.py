@@ -5,6 +5,7 @@ event once. How far the relay is stands in the journal's own batches, so a new o
 """
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -13,9 +14,11 @@ from huntgroup_contracts.cloudevents import headers_of
 from huntgroup_contracts.registry import topic_dlq, topic_events
 from huntgroup_eventlog.journal.effects import Parked
 from huntgroup_eventlog.journal.fold import RelayItem, event_id
-from huntgroup_eventlog.journal.replica import Replica, Role
-from huntgroup_eventlog.port import AppendFailedError, Log, NewRecord
-from huntgroup_runtime.journal_telemetry import JournalTelemetry
+from huntgroup_eventlog.journal.replica import Role
+from huntgroup_eventlog.port import AppendFailedError, Log, NewRecord, RecordTooLargeError
+
+if TYPE_CHECKING:
+    from huntgroup_runtime.life import Life
 
 BATCHES_AT_ONCE_MAX = 50
 RETRY_S = 0.2
@@ -28,26 +31,25 @@ _log = structlog.get_logger()
 class Relay:
     """Publishes one partition's events while it is owned here."""
 
-    def __init__(self, service: str, partition: int, log: Log, telemetry: JournalTelemetry) -> None:
+    def __init__(self, life: "Life") -> None:
         self.wake = asyncio.Event()
-        self._service = service
-        self._partition = partition
-        self._log = log
-        self._telemetry = telemetry
+        self._life = life
+        self._service = life.around.application.service
 
-    async def run(self, replica: Replica) -> None:
+    async def run(self) -> None:
         """Publish what is accepted, in order, until cancelled or retired."""
+        around, replica = self._life.around, self._life.replica
         topic = topic_events(self._service)
         while replica.role is Role.OWNING:
             items = list(replica.fold.unrelayed)[:BATCHES_AT_ONCE_MAX]
-            self._telemetry.relay_lag.set(len(replica.fold.unrelayed))
+            around.telemetry.relay_lag.set(sum(len(item.events) for item in items))
             if not items:
                 self.wake.clear()
                 await self.wake.wait()
                 await asyncio.sleep(LINGER_S)
                 continue
             records = [record for item in items for record in self._records(item)]
-            appends = [self._log.append(topic, self._partition, record) for record in records]
+            appends = [around.log.append(topic, around.partition, record) for record in records]
             failures = [
                 one
                 for one in await asyncio.gather(*appends, return_exceptions=True)
@@ -55,12 +57,13 @@ class Relay:
             ]
             if failures:
                 _log.warning(
-                    "relay_failed", topic=topic, partition=self._partition, error=str(failures[0])
+                    "relay_failed", topic=topic, partition=around.partition, error=str(failures[0])
                 )
                 await asyncio.sleep(RETRY_S)
                 continue
-            self._telemetry.relay_published.add(len(records))
+            around.telemetry.relay_published.add(len(records))
             replica.relayed_to(items[-1].position + 1)
+            self._life.feeds.room_may_be()
 
     def _records(self, item: RelayItem) -> list[NewRecord]:
         return [
@@ -101,7 +104,7 @@ async def dead_letter(log: Log, service: str, partition: int, parked: Parked) ->
     )
     try:
         await log.append(topic_dlq(service), partition, record)
-    except AppendFailedError as error:
+    except (AppendFailedError, RecordTooLargeError) as error:
         _log.error(
             "dead_letter_lost", topic=parked.topic, position=parked.position, error=str(error)
         )

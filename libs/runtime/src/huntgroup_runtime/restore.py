@@ -12,9 +12,7 @@ from huntgroup_eventlog.journal.replica import Replica, Role
 from huntgroup_eventlog.journal.snapshot import SnapshotRejectedError, load_snapshot
 from huntgroup_eventlog.port import Log
 from huntgroup_eventlog.snapshots import SnapshotStore
-
-READ_RECORDS_MAX = 500
-READ_WAIT_MS = 1_000
+from huntgroup_runtime.feeds import READ_RECORDS_MAX, READ_WAIT_MS
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -34,11 +32,11 @@ async def restored(
 ) -> Replica:
     """Return a replica that has read everything there was when this began; raises `LogUnavailableError`."""
     replica = make(None)
-    snapshot = await _newest(replica, snapshots)
-    if snapshot is not None:
-        replica = make(snapshot)
     topic = topic_journal(replica.application.service)
     end = await log.end(topic, replica.partition)
+    snapshot = await _newest(replica, snapshots, end)
+    if snapshot is not None:
+        replica = make(snapshot)
     reader = await log.reader(topic, replica.partition, replica.position)
     try:
         while replica.position < end and replica.role is not Role.HALTED:
@@ -49,11 +47,14 @@ async def restored(
     return replica
 
 
-async def _newest(replica: Replica, snapshots: SnapshotStore) -> Restored | None:
+async def _newest(replica: Replica, snapshots: SnapshotStore, end: int) -> Restored | None:
     application, partition = replica.application, replica.partition
     for dumped in await snapshots.newest_first(application.service, partition):
         try:
             fold, chain, position, address = load_snapshot(application, partition, dumped)
+            if position > end:
+                # The log lost its tail, or is another one: then it is right, not the snapshot.
+                raise SnapshotRejectedError(f"it stands at {position}, the log ends at {end}")
         except SnapshotRejectedError as error:
             _log.warning(
                 "snapshot_rejected",

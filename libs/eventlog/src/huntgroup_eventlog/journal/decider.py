@@ -10,16 +10,19 @@ from huntgroup_eventlog.application import (
     AcceptedEvent,
     CommandOutcome,
     CommandReusedError,
+    OverloadedError,
 )
 from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.chain import ChainState, chain_after
 from huntgroup_eventlog.journal.command_memory import Remembered
-from huntgroup_eventlog.journal.fold import Fold, SourceCursor, accepted_event
+from huntgroup_eventlog.journal.fold import Domain, Fold, SourceCursor, accepted_event
 from huntgroup_eventlog.journal.snapshot import source_position
 from huntgroup_eventlog.journal.source import SourceInput
 
 BATCH_BYTES_MAX = 512 * 1024
 """No batch is larger. What follows from one input is never split, so more than this is a bug of a core."""
+
+RETRY_LATE_MS = 60_000
 
 _OUTCOME_BYTES = 64
 _EVENT_BYTES = 160
@@ -30,6 +33,10 @@ class _Limits(Protocol):
     def batch_bytes_closing(self) -> int: ...
     @property
     def batches_in_flight_max(self) -> int: ...
+    @property
+    def domains_max(self) -> int: ...
+    @property
+    def remembered_commands_max(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +60,15 @@ class Pending:
     record_hash: bytes
     events: list[Any]
     answers: list[tuple[Any, Any, str]]
+    causes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Repeated:
-    """Stands for the remembered outcome of a command of `domain`."""
+    """Stands for the outcome of a command of `domain` that was decided before, as it was remembered then."""
 
     domain: str
+    remembered: Remembered
 
 
 @dataclass(slots=True)
@@ -105,6 +114,8 @@ class Decider:
         self, now_ms: int, *, heartbeat: bool, resign: bool
     ) -> Iterator[tuple[Pending, bytes]]:
         """Yield batches to append until nothing waits or enough are in flight."""
+        if self._resigned:
+            return
         self._at_ms = max(now_ms, self.fold.at_ms, self._at_ms)
         sealed = self._seq
         for name in self.fold.due(self._at_ms):
@@ -121,7 +132,7 @@ class Decider:
                 self._decide_input(self._draft(), one)
             self.inputs.popleft()
         yield from self._switch("")
-        last = resign and not self.inputs and not self._resigned
+        last = resign and not self.inputs
         if last or (heartbeat and sealed == self._seq):
             self._resigned = last
             self._open = self._new_draft("")
@@ -143,7 +154,7 @@ class Decider:
                     self.fold.domains[pending.domain].memory.confirm(command_id, position)
                 yield fx.Answer(ticket, outcome_of(command_id, result, position, repeated=False))
             elif isinstance(result, _Repeated):
-                yield fx.Answer(ticket, self._repeated_outcome(result.domain, command_id))
+                yield fx.Answer(ticket, self._repeated_outcome(result, command_id))
             else:
                 yield fx.Answer(ticket, result)
 
@@ -199,6 +210,8 @@ class Decider:
         if remembered is not None:
             self._repeat(draft, one, remembered)
             return
+        if self._is_beyond_bounds(one, known):
+            return
         self.during = f"deciding {type(one.command).__name__} {one.command_id} of {name}"
         core = self.fold.application.core
         state = known.state if known else core.initial(name)
@@ -228,6 +241,18 @@ class Decider:
         draft.answers.append((one.ticket, remembered, one.command_id))
         self.fold.refresh_deadline(name)
 
+    def _is_beyond_bounds(self, one: Submission, known: Domain | None) -> bool:
+        """Tell the caller when one more command would not be remembered, or one more domain not be held."""
+        if known is None and len(self.fold.domains) >= self.limits.domains_max:
+            told = f"a partition holds at most {self.limits.domains_max} domains (domains_max)"
+            self.immediate.append(fx.Answer(one.ticket, OverloadedError(told, RETRY_LATE_MS)))
+            return True
+        if known is not None and known.memory.count >= self.limits.remembered_commands_max:
+            told = "too many commands in 24 hours (remembered_commands_max)"
+            self.immediate.append(fx.Answer(one.ticket, OverloadedError(told, RETRY_LATE_MS)))
+            return True
+        return False
+
     def _repeat(self, draft: _Draft, one: Submission, remembered: Remembered) -> None:
         """Answer a command that was carried out before: once that is certain, and with the same reply."""
         if remembered.check != one.check:
@@ -236,22 +261,22 @@ class Decider:
             )
             self.immediate.append(fx.Answer(one.ticket, error))
             return
-        answer = (one.ticket, _Repeated(one.domain), one.command_id)
+        repeated = _Repeated(one.domain, remembered)
+        answer = (one.ticket, repeated, one.command_id)
         if draft.events or draft.batch.outcomes or draft.batch.sources:
             draft.answers.append(answer)
         elif self.pending:
             self.pending[-1].answers.append(answer)
         else:
             self.immediate.append(
-                fx.Answer(one.ticket, self._repeated_outcome(one.domain, one.command_id))
+                fx.Answer(one.ticket, self._repeated_outcome(repeated, one.command_id))
             )
 
-    def _repeated_outcome(self, domain: str, command_id: str) -> CommandOutcome:
-        found = self.fold.domains[domain].memory.recall(command_id)
-        if found is None:
-            raise RuntimeError(
-                f"command {command_id} of {domain} was forgotten while it was answered"
-            )
+    def _repeated_outcome(self, repeated: _Repeated, command_id: str) -> CommandOutcome:
+        found = repeated.remembered
+        if found.position < 0:
+            # It was in flight then; meanwhile it may also have been forgotten, at the turn of the 25th hour.
+            found = self.fold.domains[repeated.domain].memory.recall(command_id) or found
         return outcome_of(command_id, found, found.position, repeated=True)
 
     def _decide_source(self, draft: _Draft, one: SourceInput) -> None:
@@ -304,7 +329,10 @@ class Decider:
             raise OverflowError(f"a batch of {len(value)} bytes exceeds {BATCH_BYTES_MAX}")
         self._chain = chain_after(self._chain, value)
         self._open = None
-        pending = Pending(batch.domain, self._seq, self._chain, draft.events, draft.answers)
+        causes = dict.fromkeys(one.traceparent for one in batch.events if one.traceparent)
+        pending = Pending(
+            batch.domain, self._seq, self._chain, draft.events, draft.answers, tuple(causes)
+        )
         self.pending.append(pending)
         return pending, value
 

@@ -12,6 +12,8 @@ class Append:
 
     key: bytes
     value: bytes
+    causes: tuple[str, ...] = ()
+    """The W3C trace contexts of what was decided in it, each once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from huntgroup_eventlog.application import (
 )
 from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.chain import ChainReader, ChainState, Ignored, Unreadable
-from huntgroup_eventlog.journal.decider import Decider, Pending, Submission
+from huntgroup_eventlog.journal.decider import Decider, Submission
 from huntgroup_eventlog.journal.fold import Fold
 from huntgroup_eventlog.journal.snapshot import dump_snapshot
 from huntgroup_eventlog.journal.source import SourceInput
@@ -104,7 +104,8 @@ class Replica:
             self._read_claim(entry)
         elif isinstance(entry, Ignored):
             self._read_ignored(entry)
-        elif isinstance(entry, Unreadable):
+        elif isinstance(entry, Unreadable) and self.role is Role.OWNING:
+            # Every reader counts it; the owner of the moment sets it aside, so that it is kept once.
             topic = f"huntgroup.{self.application.service}.journal.v1"
             self.effects.append(fx.Parked(topic, position, value, entry.error))
 
@@ -127,13 +128,6 @@ class Replica:
             )
         if len(self.fold.unrelayed) > self.limits.unrelayed_batches_max:
             raise OverloadedError("the public topic is behind (unrelayed_batches_max)", 1_000)
-        domain = self.fold.domains.get(submission.domain)
-        if domain is None and len(self.fold.domains) >= self.limits.domains_max:
-            raise OverloadedError(
-                f"a partition holds at most {self.limits.domains_max} domains (domains_max)"
-            )
-        if domain is not None and domain.memory.count >= self.limits.remembered_commands_max:
-            raise OverloadedError("too many commands in 24 hours (remembered_commands_max)", 60_000)
         self.decider.inputs.append(submission)
 
     def query(self, domain: str, read: Callable[[Any], Any], ticket: Any) -> None:
@@ -149,7 +143,7 @@ class Replica:
 
     def take_in(self, source: SourceInput) -> None:
         """Queue what follows from one foreign entry. Only for the owner; others learn it from the owner's batches."""
-        if self.role is not Role.OWNING:
+        if self.role is not Role.OWNING or self.resigning:
             return
         self.effects.extend(source.parked)
         self.decider.inputs.append(source)
@@ -184,7 +178,7 @@ class Replica:
             for pending, value in self.decider.decide(
                 now_ms, heartbeat=heartbeat, resign=self.resigning
             ):
-                self._append(pending.domain, value)
+                self._append(pending.domain, value, pending.causes)
             self.effects.extend(self.decider.immediate)
             self.decider.immediate.clear()
         except Exception as error:  # noqa: BLE001  a bug anywhere in a core must stop the partition, loudly
@@ -206,8 +200,8 @@ class Replica:
 
     # How.
 
-    def _append(self, domain: str, value: bytes) -> None:
-        self.effects.append(fx.Append(domain.encode(), value))
+    def _append(self, domain: str, value: bytes, causes: tuple[str, ...] = ()) -> None:
+        self.effects.append(fx.Append(domain.encode(), value, causes))
 
     def _check_serving(self) -> None:
         if self.role is Role.HALTED:
@@ -234,11 +228,16 @@ class Replica:
             self._retire(f"the batch at position {position} was not expected")
             return
         pending = self.decider.pending.popleft()
-        self.fold.note(batch, position, record_hash)
-        events = self.decider.accepted(pending, batch, position)
+        try:
+            self.fold.note(batch, position, record_hash)
+            events = self.decider.accepted(pending, batch, position)
+            answers = list(self.decider.answers(pending, position))
+        except Exception as error:  # noqa: BLE001  a bug here must be as loud as one in a core
+            self._halt(error, f"taking in the own batch at position {position}")
+            return
         if events:
             self.effects.append(fx.Accepted(events))
-        self.effects.extend(self.decider.answers(pending, position))
+        self.effects.extend(answers)
         if batch.resigned:
             self._retire("resigned")
 
@@ -306,6 +305,3 @@ class Replica:
         self.effects.extend(fx.Answer(ticket, halted) for ticket in self.decider.undecided())
         self.effects.extend(self.decider.immediate)
         self.effects.append(fx.Halted(error, during))
-
-
-__all__ = ["Limits", "Pending", "Replica", "Role", "Submission"]

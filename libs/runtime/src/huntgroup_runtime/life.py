@@ -1,0 +1,347 @@
+"""One replica's life on asyncio, from restoration to retirement, with everything that works for it.
+
+All rules are in `huntgroup_eventlog.journal.replica`, which is sans-IO; here is what carries out its effects: appends,
+answers, dead letters, snapshots, timers. A life is closed as a whole: nothing of it outlives it, and nobody who asked
+it is left without an answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from huntgroup_contracts.registry import topic_journal
+from huntgroup_eventlog.application import Application
+from huntgroup_eventlog.journal import effects as fx
+from huntgroup_eventlog.journal.decider import Submission
+from huntgroup_eventlog.journal.fold import Fold
+from huntgroup_eventlog.journal.replica import Limits, Replica, Role
+from huntgroup_eventlog.port import AppendFailedError, Log, LogUnavailableError, NewRecord
+from huntgroup_eventlog.snapshots import SnapshotStore
+from huntgroup_runtime.clock import Clock
+from huntgroup_runtime.feeds import READ_RECORDS_MAX, READ_WAIT_MS, Feeds
+from huntgroup_runtime.journal_telemetry import JournalTelemetry
+from huntgroup_runtime.membership import Membership
+from huntgroup_runtime.ports import Listener
+from huntgroup_runtime.relay import Relay, dead_letter
+from huntgroup_runtime.restore import Restored, restored
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every life of a partition's replica works with."""
+
+    application: Application
+    partition: int
+    log: Log
+    clock: Clock
+    snapshots: SnapshotStore
+    limits: Limits
+    membership: Membership
+    telemetry: JournalTelemetry
+    listeners: list[Listener]
+    linger_ms: int
+
+    @property
+    def topic(self) -> str:
+        """The journal's topic."""
+        return topic_journal(self.application.service)
+
+    def replica(self, at: Restored | None = None) -> Replica:
+        """Return a new replica that begins at `at`; without it, at the beginning of the journal."""
+        at = at or Restored(fold=Fold(self.application))
+        return Replica(
+            self.application,
+            partition=self.partition,
+            owner=self.membership.owner,
+            address=self.membership.address,
+            limits=self.limits,
+            fold=at.fold,
+            chain=at.chain,
+            position=at.position,
+            owner_address=at.owner_address,
+        )
+
+
+class Life:
+    """One replica: follows its journal, owns it when it may, until it retires, halts or is closed."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self.around = surroundings
+        self.replica = surroundings.replica()
+        self.caught_up = False
+        self.pump_scheduled = False
+        self.over = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer_ms: int | None = None
+        self._timer: asyncio.Task[None] | None = None
+        self._appended_at = 0.0
+        self._told_owned = False
+        self.feeds = Feeds(self)
+        self._relay = Relay(self)
+
+    async def live(self) -> None:
+        """Restore, follow, own; return when it is over. Raises `LogUnavailableError`; then `close` as always."""
+        around = self.around
+        self.replica = await restored(around.replica, around.log, around.snapshots)
+        self.caught_up = True
+        around.membership.heard(around.partition)
+        self.pump()
+        self.spawn(self._keep_ownership())
+        reader = await around.log.reader(around.topic, around.partition, self.replica.position)
+        try:
+            while not self.over.is_set():
+                started = time.perf_counter()
+                records = await reader.read(READ_RECORDS_MAX, READ_WAIT_MS)
+                if not records:
+                    continue
+                around.membership.heard(around.partition)
+                counts = self.replica.reader.accepted, self.replica.reader.ignored
+                for record in records:
+                    self.replica.read(record.position, record.value)
+                around.telemetry.accepted.add(self.replica.reader.accepted - counts[0])
+                around.telemetry.ignored.add(self.replica.reader.ignored - counts[1])
+                around.telemetry.received(time.perf_counter() - started, len(records))
+                self.pump()
+        finally:
+            await reader.close()
+
+    async def resign(self) -> None:
+        """Hand over, if the partition is owned here, and end."""
+        if self.replica.role is Role.OWNING:
+            self.replica.resign()
+            self.schedule()
+            await self.over.wait()
+        self.over.set()
+
+    async def close(self, reason: str) -> None:
+        """End everything; whoever waits for an answer gets one: that it is unknown."""
+        self.replica.append_failed(reason)
+        self._carry_out_all()
+        self.over.set()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.around.telemetry.inflight.set(0)
+        self.around.telemetry.relay_lag.set(0)
+
+    # What is asked.
+
+    async def submit(
+        self, domain: str, command_id: str, command: Any, check: int, traceparent: str
+    ) -> Any:
+        """Return the outcome of a command; raises what the replica raises."""
+        ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.replica.submit(Submission(domain, command_id, command, check, traceparent, ticket))
+        self.schedule()
+        return await ticket
+
+    async def query(self, domain: str, read: Callable[[Any], Any]) -> Any:
+        """Return `read(state)`, once everything it rests on is accepted."""
+        ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.replica.query(domain, read, ticket)
+        self.schedule()
+        return await ticket
+
+    def schedule(self) -> None:
+        """Advance soon, together with whatever else arrives in this turn of the loop, or within the linger."""
+        if self.pump_scheduled:
+            return
+        self.pump_scheduled = True
+        loop = asyncio.get_running_loop()
+        if self.around.linger_ms:
+            loop.call_later(self.around.linger_ms / 1_000, self.pump)
+        else:
+            loop.call_soon(self.pump)
+
+    def pump(self, *, heartbeat: bool = False) -> None:
+        """Let the replica decide, and carry out what it wants."""
+        self.pump_scheduled = False
+        started = time.perf_counter()
+        self.replica.advance(self.around.clock.now_ms(), heartbeat=heartbeat)
+        if self.replica.effects:
+            self._carry_out_all()
+            self.around.telemetry.processed(time.perf_counter() - started)
+        if self.replica.role is Role.OWNING:
+            self.around.telemetry.inflight.set(self.replica.in_flight)
+            self._set_timer()
+            self.feeds.room_may_be()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` for as long as this life lasts; a failure of it ends the life, a bug halts the partition."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    # Carrying out.
+
+    def _carry_out_all(self) -> None:
+        while self.replica.effects:
+            self._carry_out(self.replica.effects.popleft())
+
+    def _carry_out(self, effect: fx.Effect) -> None:
+        around = self.around
+        match effect:
+            case fx.Append():
+                self.spawn(self._append(effect))
+            case fx.Answer(ticket=ticket, result=result):
+                _answer(ticket, result)
+            case fx.Accepted(events=events):
+                self._tell("accepted", lambda one: one.accepted(around.partition, events))
+                self._relay.wake.set()
+            case fx.Owned():
+                self._begin_owning()
+            case fx.Retired(reason=reason):
+                self._retire(reason)
+            case fx.Parked():
+                around.telemetry.parked.add()
+                _log.error(
+                    "record_parked",
+                    topic=effect.topic,
+                    position=effect.position,
+                    error=effect.error,
+                )
+                self.spawn(
+                    dead_letter(around.log, around.application.service, around.partition, effect)
+                )
+            case fx.SnapshotTaken(position=position, dumped=dumped):
+                self.spawn(self._store_snapshot(position, dumped))
+            case fx.Halted(error=error, during=during):
+                self._halt(error, during)
+
+    async def _append(self, effect: fx.Append) -> None:
+        around, started = self.around, time.perf_counter()
+        self._appended_at = asyncio.get_running_loop().time()
+        record = NewRecord(key=effect.key, value=effect.value)
+        try:
+            with around.telemetry.send_span(effect.causes):
+                await around.log.append(around.topic, around.partition, record)
+        except AppendFailedError as error:
+            around.telemetry.sent(time.perf_counter() - started, type(error).__name__)
+            raise
+        around.telemetry.appended.add()
+        around.telemetry.sent(time.perf_counter() - started)
+
+    def _begin_owning(self) -> None:
+        around, fold = self.around, self.replica.fold
+        epoch = self.replica.reader.state.epoch
+        _log.info("partition_owned", topic=around.topic, partition=around.partition, epoch=epoch)
+        self._told_owned = True
+        self.feeds.begin()
+        self.spawn(self._relay.run())
+        states = {name: domain.state for name, domain in fold.domains.items()}
+        self._tell("owned", lambda one: one.owned(around.partition, states))
+        self.schedule()
+
+    def _retire(self, reason: str) -> None:
+        around = self.around
+        tell = _log.info if self.replica.resigning or not self._told_owned else _log.warning
+        tell("partition_retired", topic=around.topic, partition=around.partition, reason=reason)
+        if self._told_owned:
+            around.telemetry.retired.add()
+        self._end_owning()
+
+    def _halt(self, error: BaseException, during: str) -> None:
+        around = self.around
+        _log.critical(
+            "partition_halted",
+            topic=around.topic,
+            partition=around.partition,
+            during=during,
+            exc_info=error,
+        )
+        around.telemetry.halted.set(1)
+        self._end_owning()
+
+    def _end_owning(self) -> None:
+        if self._told_owned:
+            self._told_owned = False
+            self._tell("lost", lambda one: one.lost(self.around.partition))
+        self.over.set()
+
+    def _tell(self, what: str, call: Callable[[Listener], None]) -> None:
+        for listener in self.around.listeners:
+            try:
+                call(listener)
+            except Exception as error:  # noqa: BLE001  a listener's bug must be seen, and must not undo what was decided
+                self.replica.bug(error, f"telling a listener what was {what}")
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if isinstance(error, AppendFailedError | LogUnavailableError):
+            self.replica.append_failed(str(error))
+        else:
+            self.replica.bug(error, f"running {task.get_coro()}")
+        self._carry_out_all()
+
+    # Time.
+
+    def _set_timer(self) -> None:
+        wake_ms = self.replica.next_wake_ms()
+        if wake_ms is None or (self._timer_ms is not None and self._timer_ms <= wake_ms):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ms = wake_ms
+        self._timer = asyncio.get_running_loop().create_task(self._wait_until(wake_ms))
+        self._tasks.add(self._timer)
+        self._timer.add_done_callback(self._done)
+
+    async def _wait_until(self, wake_ms: int) -> None:
+        await self.around.clock.sleep_until(wake_ms)
+        self._timer = self._timer_ms = None
+        self.pump()
+
+    async def _keep_ownership(self) -> None:
+        """Claim when the partition has no owner that is heard of; show signs of life while it is owned here."""
+        around, loop = self.around, asyncio.get_running_loop()
+        membership, partition = around.membership, around.partition
+        checked_at = loop.time()
+        while True:
+            role = self.replica.role
+            if membership.slept(loop.time() - checked_at):
+                # This process stood still, not the owner: its heartbeats wait to be read.
+                membership.heard(partition)
+            elif role is Role.OWNING:
+                if membership.heartbeat_due(self._appended_at):
+                    self.pump(heartbeat=True)
+            elif role in (Role.FOLLOWING, Role.CLAIMING) and membership.should_claim(
+                partition,
+                resigned=self.replica.owner_resigned,
+                fresh=self.replica.reader.state.epoch == 0,
+                claiming=role is Role.CLAIMING,
+            ):
+                membership.heard(partition)
+                around.telemetry.claims.add()
+                self.replica.claim(around.clock.now_ms())
+                self.pump()
+            checked_at = loop.time()
+            await asyncio.sleep(membership.check_every_s)
+
+    async def _store_snapshot(self, position: int, dumped: bytes) -> None:
+        around = self.around
+        service, partition = around.application.service, around.partition
+        try:
+            await around.snapshots.put(service, partition, position, dumped)
+        except OSError as error:
+            _log.warning(
+                "snapshot_not_stored", topic=around.topic, partition=partition, error=str(error)
+            )
+
+
+def _answer(ticket: "asyncio.Future[Any]", result: Any) -> None:
+    if ticket.done():
+        return
+    if isinstance(result, Exception):
+        ticket.set_exception(result)
+    else:
+        ticket.set_result(result)
