@@ -11,7 +11,13 @@ from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.session.v1 import events_pb2 as session
 from huntgroup_agent_state.adapters.streams import DesktopStream
 from huntgroup_agent_state.app.ports import CloseReason
-from huntgroup_agent_state.core.messages import AgentBecameBusy, AgentReleased, AgentReserved
+from huntgroup_agent_state.core.messages import (
+    AgentBecameBusy,
+    AgentReleased,
+    AgentReserved,
+    AgentSignedOff,
+    AgentSignedOn,
+)
 from huntgroup_agent_state.core.values import (
     AgentId,
     Channel,
@@ -19,6 +25,7 @@ from huntgroup_agent_state.core.values import (
     OfferId,
     QueueId,
     ReleaseReason,
+    SignOffReason,
 )
 
 if TYPE_CHECKING:
@@ -113,6 +120,37 @@ async def test_offers_are_told_in_order_and_the_agent_as_they_are_at_the_end(
     ]
 
 
+LEFT = AgentSignedOff(at_ms=1, agent_id=ADA, reason=SignOffReason.BY_AGENT)
+
+
+async def test_what_rings_is_withdrawn_when_the_agent_leaves_and_not_once_more_when_released(
+    stream: DesktopStream,
+) -> None:
+    for event in (reserved(1), reserved(2)):
+        stream.notice(event)
+    assert len(told(stream, view("RINGING", "RINGING"))) == 3
+    stream.notice(LEFT)
+    first, second, agent = stream.take(view("WITHDRAWN", "WITHDRAWN"))
+    for n, withdrawn in ((1, first.offer_withdrawn), (2, second.offer_withdrawn)):
+        assert (withdrawn.offer_id, withdrawn.contact_id) == (f"c{n}.1", f"c{n}")
+        assert withdrawn.reason == events_pb2.RELEASE_REASON_AGENT_LEFT
+    assert agent.WhichOneof("event") == "agent"
+    stream.notice(released(1))
+    stream.notice(busy(2))
+    assert told(stream, view()) == ["agent"]
+
+
+async def test_what_rang_before_the_agent_left_is_not_presented_after_they_came_back() -> None:
+    stream = DesktopStream(ADA, backlog_max=4)
+    assert told(stream, view("WITHDRAWN", "RINGING")) == ["agent", "offer_presented c2.1"]
+    stream = DesktopStream(ADA, backlog_max=4)
+    back = AgentSignedOn(at_ms=1, agent_id=ADA, skills=(), capacity=())
+    for event in (LEFT, back, reserved(2)):
+        stream.notice(event)
+    # The view was read before they left.
+    assert told(stream, view("RINGING")) == ["agent", "offer_presented c2.1"]
+
+
 async def test_a_view_that_says_nothing_new_is_not_sent(stream: DesktopStream) -> None:
     stream.notice(reserved(1))
     assert told(stream, view("RINGING")) == ["offer_presented c1.1", "agent"]
@@ -178,6 +216,22 @@ async def test_a_desktop_is_told_of_state_and_offers_over_grpc(house: "House") -
         withdrawn = desktop.events[0].offer_withdrawn
         assert withdrawn.reason == events_pb2.RELEASE_REASON_EXPIRED
         assert desktop.events[1].agent.state == "NOT_RESPONDING"
+
+
+@pytest.mark.integration
+async def test_a_desktop_is_told_at_sign_off_that_the_offer_is_gone(house: "House") -> None:
+    await house.ready()
+    await house.say(OFFER)
+    async with house.desktop() as desktop:
+        assert await desktop.next() == ["agent", "offer_presented"]
+        await house.call("SignOff", agent_id="ada")
+        assert await desktop.next() == ["offer_withdrawn", "agent"]
+        withdrawn, agent = desktop.events[0].offer_withdrawn, desktop.events[1].agent
+        assert withdrawn.reason == events_pb2.RELEASE_REASON_AGENT_LEFT
+        assert (agent.state, agent.slots[0].phase) == ("OFFLINE", "WITHDRAWN")
+        await house.say(routing.OfferRescinded(**IDS))
+        assert await desktop.next() == ["agent"]
+        assert not desktop.events[0].agent.slots
 
 
 @pytest.mark.integration

@@ -1,7 +1,8 @@
 """Agent state in a loop with small stand-ins for routing and session, whose journals are read in any relative order.
 
 Each keeps the order of its own journal; everything between them is left to chance. When all has been read and nobody
-asks for anything more, no slot may be held anywhere, and who wants contacts must be offered them.
+asks for anything more, no slot may be held anywhere, and who wants contacts must be offered them. Whoever says yes only
+to what their desktop shows never holds more contacts than they have slots, however often they leave and come back.
 """
 
 import random
@@ -15,6 +16,7 @@ from huntgroup_agent_state.core.invariants import check
 from huntgroup_agent_state.core.messages import (
     AgentFinishedWrapUp,
     AgentReleased,
+    AgentReserved,
     AgentSignedOff,
     AgentSignedOn,
     AgentStoppedResponding,
@@ -47,6 +49,7 @@ from huntgroup_agent_state.core.values import (
     OfferId,
     Presence,
     QueueId,
+    SlotPhase,
 )
 
 AGENTS = [AgentId(f"a{n}") for n in range(3)]
@@ -165,8 +168,11 @@ class Session:
 
 
 class World:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, early_yes: bool) -> None:
         self.chance = random.Random(seed)
+        self.early_yes = early_yes
+        """Whether a yes may come before the offer was shown to the agent, by a client that guessed its id."""
+        self.back_while_held = self.said_yes_and_left = 0
         self.routing, self.session = Routing(), Session()
         self.accepted: list[Offer] = []
         self.state = initial("acme/emea")
@@ -180,9 +186,22 @@ class World:
             assert not type(command).__name__.startswith("Observe")
             return
         for event in decided:
+            self.count_leaving(event)
             self.state = evolve(self.state, event)
             self.log.append(event)
+            if isinstance(event, AgentReserved) and not self.early_yes:
+                free = self.state.agents[event.agent_id].free_slots(event.channel)
+                assert free >= 0, f"{event.agent_id} has {-free} contacts more than slots"
         check(self.state)
+
+    def count_leaving(self, event: Event) -> None:
+        """Note what the story is to be about: leaving with a yes under way, and coming back before it is known."""
+        slots = [slot for slot in self.state.slots.values() if slot.agent_id == event.agent_id]
+        if isinstance(event, AgentSignedOn):
+            self.back_while_held += any(slot.phase is SlotPhase.WITHDRAWN for slot in slots)
+        elif isinstance(event, AgentSignedOff):
+            yes = {offer.offer_id for offer in self.accepted}
+            self.said_yes_and_left += any(slot.offer_id in yes for slot in slots)
 
     def act(self) -> None:
         """Let an agent, a customer or time do something."""
@@ -224,10 +243,16 @@ class World:
                 if self.chance.random() < 0.5:  # else routing does not know yet
                     self.routing.left.add(offer.contact_id)
                     self.routing.end(offer, ObserveOfferCanceled(offer_id=offer.offer_id))
-            case _:
+            case _ if self.early_yes or self.rings(offer):
                 offer.pending = False
                 self.accepted.append(offer)
+            case _:
+                pass
         self.routing.offer(self.chance)
+
+    def rings(self, offer: Offer) -> bool:
+        slot = self.state.slots.get(offer.offer_id)
+        return slot is not None and slot.phase is SlotPhase.RINGING
 
     def read(self) -> bool:
         """Let one service read one entry of another's journal; False when everything has been read."""
@@ -281,10 +306,14 @@ class World:
         return sorted(e.offer_id for e in self.log if isinstance(e, AgentFinishedWrapUp))
 
 
+@pytest.mark.parametrize("early_yes", [False, True])
 @pytest.mark.parametrize("block", range(10))
-def test_nobody_is_stuck_however_the_journals_are_interleaved(block: int) -> None:
+def test_nobody_is_stuck_or_overbooked_however_the_journals_are_interleaved(
+    block: int, *, early_yes: bool
+) -> None:
+    left_with_yes = back_while_held = 0
     for seed in range(block * 100, block * 100 + 100):
-        world = World(seed)
+        world = World(seed, early_yes=early_yes)
         for _ in range(200):
             if world.chance.random() < 0.5 or not world.read():
                 world.act()
@@ -299,3 +328,7 @@ def test_nobody_is_stuck_however_the_journals_are_interleaved(block: int) -> Non
             ready = ready and agent is not None and not agent.not_responding
             assert (agent_id in world.routing.eligible) == ready, (seed, agent_id)
         assert dump(load("acme/emea", dump(world.state))) == dump(world.state)
+        left_with_yes += world.said_yes_and_left
+        back_while_held += world.back_while_held
+    assert left_with_yes, "nobody left with a yes under way"
+    assert back_while_held, "nobody came back while a slot was held"

@@ -168,6 +168,17 @@ def test_a_conversation_survives_the_agents_signing_off_and_on(floor: "Floor") -
     assert floor.offered(floor.release("ada.1", "grace")) == [("ben", "grace")]
 
 
+def test_who_leaves_while_it_rings_and_comes_back_is_offered_nothing_until_that_slot_is_freed(
+    floor: "Floor",
+) -> None:
+    floor.agent("grace")
+    floor.contact("ada")
+    floor.sign_off("grace")
+    floor.agent("grace")
+    assert floor.offered(floor.contact("ben")) == [], "agent-state holds her slot for ada still"
+    assert floor.offered(floor.release("ada.1", "grace")) == [("ada", "grace")]
+
+
 def test_who_signs_on_with_fewer_slots_than_taken_has_none_free(floor: "Floor") -> None:
     floor.agent("grace", chat=3)
     for number in range(3):

@@ -94,7 +94,10 @@ class Agent:
 
 @dataclass
 class AgentState:
-    """Knows who is signed on and what they hold; what was turned away may still become a conversation."""
+    """Knows who is signed on and what they hold.
+
+    What was turned away may still become a conversation; what rang at an agent who left is held until it has ended.
+    """
 
     journal: list[Command] = field(default_factory=list)
     agents: dict[AgentId, Agent] = field(default_factory=dict)
@@ -124,7 +127,7 @@ class AgentState:
             self.journal.append(ObserveAgentSignedOff(agent_id=agent_id))
             held = self.agents[agent_id].held
             for offer_id in [one for one, phase in held.items() if phase == "ringing"]:
-                self.release(agent_id, offer_id)
+                held[offer_id] = "withdrawn"
 
     def release(self, agent_id: AgentId, offer_id: OfferId) -> None:
         del self.agents[agent_id].held[offer_id]
@@ -135,8 +138,9 @@ class AgentState:
             self.offered(event.agent_id, event.offer_id)
         elif isinstance(event, ENDED):
             agent = self.agents[event.agent_id]
-            if agent.held.get(event.offer_id) == "ringing":
-                if isinstance(event, OfferExpired):
+            phase = agent.held.get(event.offer_id)
+            if phase in ("ringing", "withdrawn"):
+                if isinstance(event, OfferExpired) and phase == "ringing":
                     agent.ready = False
                     self.journal.append(ObserveAgentStoppedResponding(agent_id=event.agent_id))
                 self.release(event.agent_id, event.offer_id)

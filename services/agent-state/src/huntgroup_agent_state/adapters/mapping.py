@@ -115,8 +115,10 @@ def offer_presented(event: AgentReserved) -> commands_pb2.OfferPresented:
     )
 
 
-def offer_withdrawn(event: AgentReleased) -> commands_pb2.OfferWithdrawn:
+def offer_withdrawn(
+    offer_id: str, contact_id: str, reason: ReleaseReason
+) -> commands_pb2.OfferWithdrawn:
     """Return what a desktop is told of an offer that does not ring any more."""
     return commands_pb2.OfferWithdrawn(
-        offer_id=event.offer_id, contact_id=event.contact_id, reason=_RELEASES[event.reason]
+        offer_id=offer_id, contact_id=contact_id, reason=_RELEASES[reason]
     )

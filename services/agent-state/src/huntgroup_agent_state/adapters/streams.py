@@ -30,10 +30,11 @@ from huntgroup_agent_state.core.messages import (
     AgentBecameBusy,
     AgentReleased,
     AgentReserved,
+    AgentSignedOff,
     Event,
 )
 from huntgroup_agent_state.core.state import State
-from huntgroup_agent_state.core.values import AgentId, SlotPhase
+from huntgroup_agent_state.core.values import AgentId, ReleaseReason, SlotPhase
 from huntgroup_agent_state.telemetry import DESKTOP_RECEIVED, DESKTOP_SENT, DESKTOP_STREAMS
 from huntgroup_eventlog.application import NotOwnerError, OutcomeUnknownError
 from huntgroup_runtime.ports import Journals
@@ -146,10 +147,12 @@ class DesktopStream:
         self.error: Exception | None = None
         self._backlog_max = backlog_max
         self._offers: deque[DesktopEvent] = deque()
-        self._ringing: set[str] = set()
-        """Offers that were presented here and may still ring."""
+        self._ringing: dict[str, str] = {}
+        """Offers that were presented here and may still ring, with their contacts."""
         self._over: set[str] = set()
         """Offers that ceased to ring before the first view was there."""
+        self._left = False
+        """The agent left since the stream was opened: what rang before that does not ring any more."""
         self._heartbeat: HeartbeatRequested | None = None
         self._changed = True
         self._shown: AgentView | None = None
@@ -169,7 +172,12 @@ class DesktopStream:
                     self._offers.pop()  # it was connected as soon as it was reserved
             case AgentReleased():
                 if self._ceased(event.offer_id):
-                    self._push(DesktopEvent(offer_withdrawn=offer_withdrawn(event)))
+                    self._withdraw(event.offer_id, event.contact_id, event.reason)
+            case AgentSignedOff():
+                self._left = True
+                for offer_id, contact_id in self._ringing.items():
+                    self._withdraw(offer_id, contact_id, ReleaseReason.AGENT_LEFT)
+                self._ringing.clear()
             case _:
                 pass
         self.wake.set()
@@ -234,8 +242,10 @@ class DesktopStream:
 
     def _first_offers(self, view: AgentView) -> list[DesktopEvent]:
         """Return the offers that rang before the stream was opened and still do."""
-        known = self._ringing | self._over
+        known = self._over | self._ringing.keys()
         self._over.clear()
+        if self._left:
+            return []
         first = [
             OfferPresented(
                 offer_id=slot.offer_id,
@@ -247,20 +257,22 @@ class DesktopStream:
             for slot in view.slots
             if slot.phase == SlotPhase.RINGING and slot.offer_id not in known
         ]
-        self._ringing.update(offer.offer_id for offer in first)
+        self._ringing.update((offer.offer_id, offer.contact_id) for offer in first)
         return [DesktopEvent(offer_presented=offer) for offer in first]
 
     def _present(self, offer: OfferPresented) -> None:
-        self._ringing.add(offer.offer_id)
+        self._ringing[offer.offer_id] = offer.contact_id
         self._push(DesktopEvent(offer_presented=offer))
+
+    def _withdraw(self, offer_id: str, contact_id: str, reason: ReleaseReason) -> None:
+        withdrawn = offer_withdrawn(offer_id, contact_id, reason)
+        self._push(DesktopEvent(offer_withdrawn=withdrawn))
 
     def _ceased(self, offer_id: str) -> bool:
         """Note that an offer does not ring any more; return whether it was presented here."""
         if self._shown is None:
             self._over.add(offer_id)
-        presented = offer_id in self._ringing
-        self._ringing.discard(offer_id)
-        return presented
+        return self._ringing.pop(offer_id, None) is not None
 
     def _push(self, event: DesktopEvent) -> None:
         if self.closed is not None:

@@ -10,7 +10,7 @@ PAGE_SIZE = 1_000
 
 
 def find_agent(state: State, agent_id: AgentId) -> Agent | None:
-    """Return an agent who is signed on, or who left but still talks; else None."""
+    """Return an agent who is signed on, or who left but still holds a slot; else None."""
     return state.agents.get(agent_id)
 
 

@@ -128,13 +128,11 @@ def _sign_off(agent: Agent | None, reason: SignOffReason, at_ms: int) -> Events:
     events: list[Event] = [AgentSignedOff(at_ms=at_ms, agent_id=agent.agent_id, reason=reason)]
     for slot in agent.slots.values():
         match slot.phase:
-            case SlotPhase.RINGING:
-                events.append(_released(slot, ReleaseReason.AGENT_LEFT, at_ms))
             case SlotPhase.WRAPPING_UP:
                 events.append(_finished(slot, WrapUpEnd.AGENT_LEFT, at_ms))
                 events.append(_released(slot, ReleaseReason.AGENT_LEFT, at_ms))
-            case SlotPhase.TALKING:
-                pass  # the conversation goes on to its end
+            case SlotPhase.RINGING | SlotPhase.WITHDRAWN | SlotPhase.TALKING:
+                pass  # held until the offer or conversation has ended: a yes may be on its way
             case _:
                 assert_never(slot.phase)
     return tuple(events)
@@ -209,16 +207,18 @@ def _caught_up(
 
 def _ringing_over(state: State, offer_id: OfferId, reason: ReleaseReason, at_ms: int) -> Events:
     slot = state.slots.get(offer_id)
-    if slot is None or slot.phase is not SlotPhase.RINGING:
+    if slot is None or not slot.awaits_outcome:
         return ()
     return _release(state.agents[slot.agent_id], slot, reason, at_ms)
 
 
 def _offer_expired(state: State, command: ObserveOfferExpired, at_ms: int) -> Events:
     slot = state.slots.get(command.offer_id)
-    if slot is None or slot.phase is not SlotPhase.RINGING:
+    if slot is None or not slot.awaits_outcome:
         return ()
     agent = state.agents[slot.agent_id]
+    if slot.phase is SlotPhase.WITHDRAWN:  # nobody missed it
+        return _release(agent, slot, ReleaseReason.EXPIRED, at_ms)
     stopped = AgentStoppedResponding(at_ms=at_ms, agent_id=agent.agent_id, offer_id=slot.offer_id)
     released = _released(slot, ReleaseReason.EXPIRED, at_ms)
     if agent.pending is Presence.NOT_READY:
@@ -233,13 +233,13 @@ def _offer_expired(state: State, command: ObserveOfferExpired, at_ms: int) -> Ev
 def _contact_connected(state: State, command: ObserveContactConnected, at_ms: int) -> Events:
     slot = state.slots.get(command.offer_id)
     if slot is not None:
-        return (_busy(slot, at_ms),) if slot.phase is SlotPhase.RINGING else ()
+        return (_busy(slot, at_ms),) if slot.awaits_outcome else ()
     may_connect = state.ended.get(command.offer_id)
     if may_connect is None:
         return _overtaken(state, command, Overtaking.CONNECTED, at_ms)
     if not may_connect:
         return ()
-    # The agent said yes just before they left, or was not to be offered anything: they talk nevertheless.
+    # It was turned away, yet the agent had said yes: they talk nevertheless.
     reserved = _reserved(command, at_ms, 0, at_ms)
     return reserved, _busy(Slot.ringing(reserved), at_ms)
 

@@ -23,7 +23,6 @@ from huntgroup_agent_state.core.state import REMEMBERED_MAX, Agent, Slot, State
 from huntgroup_agent_state.core.values import (
     AgentId,
     Presence,
-    ReleaseReason,
     SlotPhase,
     TurnAwayReason,
 )
@@ -91,9 +90,7 @@ def _released(state: State, event: AgentReleased) -> None:
     slot = state.slots.pop(event.offer_id)
     del state.agents[slot.agent_id].slots[event.offer_id]
     state.wrap_ups.discard(event.offer_id)
-    # Routing may have taken the agent's yes before it heard that they left.
-    left_ringing = slot.phase is SlotPhase.RINGING and event.reason is ReleaseReason.AGENT_LEFT
-    _remember(state.ended, event.offer_id, left_ringing)
+    _remember(state.ended, event.offer_id, False)
 
 
 def _presence(agent: Agent, presence: Presence, reason: str) -> None:
@@ -135,10 +132,16 @@ def _signed_off(state: State, event: AgentSignedOff) -> None:
     agent = state.agents[event.agent_id]
     agent.signed_on = False
     _presence(agent, Presence.NOT_READY, "")
+    for slot in agent.slots.values():
+        if slot.phase is SlotPhase.RINGING:
+            slot.phase = SlotPhase.WITHDRAWN
+            slot.phase_since_ms = event.at_ms
+            slot.ends_at_ms = 0
     del state.signed_on[bisect_left(state.signed_on, event.agent_id)]
 
 
 def _turned_away(state: State, event: OfferTurnedAway) -> None:
+    # Routing may have taken the agent's yes before it hears of this.
     _remember(state.ended, event.offer_id, True)
     if event.reason is TurnAwayReason.NO_CAPACITY:
         state.agents[event.agent_id].turned_away_full = True

@@ -30,5 +30,5 @@ def _check_agent(agent: Agent) -> None:
     assert agent.pending is None or not agent.has_free_slot(), f"{who} waits without being busy"
     phases = [slot.phase for slot in agent.slots.values()]
     if not agent.signed_on:
-        talking = all(phase is SlotPhase.TALKING for phase in phases)
-        assert talking, f"{who} left, but rings or wraps up"
+        away = all(phase in (SlotPhase.TALKING, SlotPhase.WITHDRAWN) for phase in phases)
+        assert away, f"{who} left, but rings or wraps up"

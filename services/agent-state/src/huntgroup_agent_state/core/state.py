@@ -39,8 +39,13 @@ class Slot:
     phase: SlotPhase
     phase_since_ms: int
     ends_at_ms: int
-    """When the phase ends by itself; 0 while talking."""
+    """When the phase ends by itself; 0 while talking, and when withdrawn."""
     wrap_up_timeout_ms: int
+
+    @property
+    def awaits_outcome(self) -> bool:
+        """Whether routing or the session has yet to say what became of the offer."""
+        return self.phase is SlotPhase.RINGING or self.phase is SlotPhase.WITHDRAWN
 
     @classmethod
     def ringing(cls, event: AgentReserved) -> "Slot":
@@ -60,7 +65,7 @@ class Slot:
 
 @dataclass(slots=True, kw_only=True)
 class Agent:
-    """One agent who is signed on, or who left but still talks."""
+    """One agent who is signed on, or who left but still holds a slot."""
 
     agent_id: AgentId
     signed_on: bool = False
@@ -110,7 +115,7 @@ class State:
     domain: str
     agents: dict[AgentId, Agent] = field(default_factory=dict)
     ended: dict[OfferId, bool] = field(default_factory=dict)
-    """Offers that hold no slot any more, oldest first; True: the session may still connect it."""
+    """Offers that hold no slot, oldest first; True: turned away, but the session may still connect it."""
     wrapped_up: dict[ContactId, AgentId] = field(default_factory=dict)
     """Contacts whose after-call work is over, and whose it was; oldest first."""
     overtaken: dict[OfferId, Overtaking] = field(default_factory=dict)

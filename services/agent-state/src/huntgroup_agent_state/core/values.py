@@ -42,6 +42,8 @@ class SlotPhase(StrEnum):
     """How far the contact in a slot is."""
 
     RINGING = "RINGING"
+    WITHDRAWN = "WITHDRAWN"
+    """The agent left while it rang; what becomes of the offer is not known yet."""
     TALKING = "TALKING"
     WRAPPING_UP = "WRAPPING_UP"
 

@@ -311,9 +311,9 @@ class SlotView(_message.Message):
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     phase: _builtins.str
-    """RINGING, TALKING or WRAPPING_UP."""
+    """RINGING, TALKING or WRAPPING_UP; WITHDRAWN: the agent left while it rang, and how the offer ended is not known yet."""
     ends_at_ms: _builtins.int
-    """When the phase ends by itself; 0 while talking."""
+    """When the phase ends by itself; 0 while talking, and when withdrawn."""
     def __init__(
         self,
         *,
