@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as replaced
+
 from huntgroup_session.core.messages import (
     ContactAbandoned,
     ContactInitiated,
@@ -19,6 +21,7 @@ from huntgroup_session.core.messages import (
     Refused,
     StartContact,
 )
+from huntgroup_session.core.state import CONTACTS_MAX
 from huntgroup_session.core.values import (
     AbandonStage,
     AgentId,
@@ -97,6 +100,22 @@ def test_attributes_name_each_key_once(story: "Story") -> None:
     assert story.when(twice, 1_000) == Refused(
         Reason.ATTRIBUTE_REPEATED, "attributes ['vip', 'vip'] name a key more than once"
     )
+
+
+def test_a_domain_is_full_until_one_of_its_contacts_ends(story: "Story") -> None:
+    story.initiated(BEN)
+    ben = story.contact(BEN)
+    others = (ContactId(f"c{number}") for number in range(CONTACTS_MAX - 1))
+    story.state.live.update((other, replaced(ben, contact_id=other)) for other in others)
+    assert story.core.decide(story.state, START, 2_000) == Refused(
+        Reason.CONTACTS_FULL, "contact_id 'ada' is one too many: 200000 contacts live"
+    )
+    again = replace(START, contact_id=BEN)
+    refused = story.core.decide(story.state, again, 2_000)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.CONTACT_EXISTS, "who is in already is told so"
+    story.given(HangUpContact(contact_id=BEN), 3_000)
+    assert len(story.given(START, 4_000)) == 1
 
 
 def test_a_queued_contact_waits_from_the_time_of_the_decision(story: "Story") -> None:

@@ -14,6 +14,7 @@ from huntgroup_session.core.state import Contact
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.ATTRIBUTE_REPEATED: StatusCode.INVALID_ARGUMENT,
+    Reason.CONTACTS_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.CONTACT_EXISTS: StatusCode.ALREADY_EXISTS,
     Reason.CONTACT_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.QUEUE_FULL: StatusCode.RESOURCE_EXHAUSTED,

@@ -11,7 +11,7 @@ from huntgroup_session.core.messages import (
     RetrieveContact,
     StartContact,
 )
-from huntgroup_session.core.state import Connected, Contact, OnHold, State
+from huntgroup_session.core.state import CONTACTS_MAX, Connected, Contact, OnHold, State
 from huntgroup_session.core.values import ContactId, QueueId
 
 AgentCommand = EndContact | HoldContact | RetrieveContact
@@ -29,6 +29,9 @@ def refuse_start(state: State, command: StartContact) -> Refused | None:
     keys = [attribute.key for attribute in command.attributes]
     if len(set(keys)) < len(keys):
         return Refused(Reason.ATTRIBUTE_REPEATED, f"attributes {keys} name a key more than once")
+    if len(state.live) >= CONTACTS_MAX:
+        detail = f"contact_id {command.contact_id!r} is one too many: {CONTACTS_MAX} contacts live"
+        return Refused(Reason.CONTACTS_FULL, detail)
     return None
 
 

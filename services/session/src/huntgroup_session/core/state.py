@@ -18,6 +18,9 @@ from huntgroup_session.core.values import (
     QueueId,
 )
 
+CONTACTS_MAX = 200_000
+"""So many contacts of a domain live at a time: memory and the size of a snapshot are bounded, whatever callers do."""
+
 ENDED_MAX = 10_000
 """So many ended contacts of a domain are remembered, the last to end, to answer those who come late."""
 
