@@ -11,7 +11,10 @@ AUDIO_LOST: Final = "recording.audio.lost"
 GAP_UNTOLD: Final = "recording.gap.untold"
 """A gap could not be noted when its stream ended; fields recording_id, error. It is noted when the file is made."""
 STORAGE_FAILED: Final = "recording.storage.failed"
-"""The storage could not be read or written; tried again; fields what, name, error."""
+"""The storage could not be read or written; fields what, name, error.
+
+What: `seal` and `tidy up` are tried again until done; `resume` when the gateway opens its stream again.
+"""
 PARTS_ORPHANED: Final = "recording.parts.orphaned"
 """There are parts of a recording that nobody knows; fields domain, contact_id. They are left alone."""
 EFFECT_FAILED: Final = "recording.effect.failed"

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
 from huntgroup_recording.adapters.store import MemoryVault
 from huntgroup_recording.app.ports import StoredObject, VaultError
+from huntgroup_recording.telemetry import EFFECT_FAILED, STORAGE_FAILED
 
 if TYPE_CHECKING:
     from services.recording.tests.adapters.conftest import Caller, Studio, Studios
@@ -126,10 +128,12 @@ async def test_a_file_that_cannot_be_made_is_tried_again_until_it_is_there(
 ) -> None:
     caller = await speaking(studio, "ada", 2_000)
     vault.failing = {"put_stream"}
-    await caller.finish()
-    await studio.part("ada", 2_000)
-    await studio.pass_ms(10_000)
+    with capture_logs() as logs:
+        await caller.finish()
+        await studio.part("ada", 2_000)
+        await studio.pass_ms(10_000)
     assert (await studio.view("ada")).state == "STOPPED"
+    assert {log["what"] for log in logs if log["event"] == STORAGE_FAILED} == {"seal"}
     vault.failing = {"delete"}
     await studio.pass_ms(30_000)
     await studio.sealed("ada")
@@ -140,6 +144,23 @@ async def test_a_file_that_cannot_be_made_is_tried_again_until_it_is_there(
     assert (await studio.sound("ada")).is_tone(0, 2_000)
 
 
+async def test_a_bug_in_the_making_of_a_file_is_told_by_its_name(
+    studio: "Studio", vault: FailingVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def put_stream(path: str, pieces: AsyncIterator[bytes]) -> None:
+        raise ZeroDivisionError(path)
+
+    caller = await speaking(studio, "ada", 2_000)
+    monkeypatch.setattr(vault, "put_stream", put_stream)
+    with capture_logs() as logs:
+        await caller.finish()
+        await studio.part("ada", 2_000)
+        await studio.pass_ms(10_000)
+    (failed,) = [log for log in logs if log["event"] == EFFECT_FAILED]
+    assert failed["log_level"] == "critical"
+    assert isinstance(failed["exc_info"], ZeroDivisionError)
+
+
 async def test_storage_that_cannot_be_read_turns_a_stream_away_for_now(
     studio: "Studio", vault: FailingVault
 ) -> None:
@@ -147,8 +168,10 @@ async def test_storage_that_cannot_be_read_turns_a_stream_away_for_now(
     await first.finish()
     vault.failing = {"objects"}
     second = studio.caller("ada")
-    await second.speak(1_000, 1_500)
-    assert (await second.fails()).code() is grpc.StatusCode.UNAVAILABLE
+    with capture_logs() as logs:
+        await second.speak(1_000, 1_500)
+        assert (await second.fails()).code() is grpc.StatusCode.UNAVAILABLE
+    assert [log["what"] for log in logs if log["event"] == STORAGE_FAILED] == ["resume"]
     vault.failing = set()
     third = studio.caller("ada")
     await third.speak(1_000, 1_500)

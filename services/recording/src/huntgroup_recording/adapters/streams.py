@@ -25,7 +25,7 @@ from huntgroup_recording.app.queries import (
 )
 from huntgroup_recording.core.messages import Reason
 from huntgroup_recording.core.values import HOLE_MS_MAX, GapReason
-from huntgroup_recording.telemetry import AUDIO_LOST, GAP_UNTOLD
+from huntgroup_recording.telemetry import AUDIO_LOST, GAP_UNTOLD, STORAGE_FAILED
 from huntgroup_runtime.clock import Activity, Clock
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc.errors import INVALID_REQUEST, RpcRefusedError
@@ -288,7 +288,8 @@ class IncomingAudio:
                 parts = await self._archive.parts(recording.domain, recording.recording_id)
             except VaultError as error:
                 detail = "the storage cannot be read at the moment; open the stream again"
-                _log.error("storage failed", recording_id=recording.recording_id, error=str(error))
+                name = recording.recording_id
+                _log.error(STORAGE_FAILED, what="resume", name=name, error=str(error))
                 raise RpcRefusedError(StatusCode.UNAVAILABLE, "STORAGE_FAILED", detail) from None
             position = max((part.end_sample for part in parts), default=0)
             if not recording.heard_here:

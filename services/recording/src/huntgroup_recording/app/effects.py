@@ -34,7 +34,7 @@ from huntgroup_recording.core.messages import (
 )
 from huntgroup_recording.core.state import State
 from huntgroup_recording.core.values import HOLE_MS_MAX, GapReason
-from huntgroup_recording.telemetry import PARTS_ORPHANED, STORAGE_FAILED
+from huntgroup_recording.telemetry import EFFECT_FAILED, PARTS_ORPHANED, STORAGE_FAILED
 from huntgroup_runtime.clock import Activity, Clock
 from huntgroup_runtime.ports import Journals
 
@@ -219,9 +219,7 @@ class Sealing:
     def _done(self, task: "asyncio.Task[None]") -> None:
         del self._tasks[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.critical(
-                "an effect failed by a bug; its recording is left as it is", exc_info=error
-            )
+            _log.critical(EFFECT_FAILED, exc_info=error)
 
 
 def holes(
