@@ -55,7 +55,7 @@ async def open_source(arguments: argparse.Namespace) -> AsyncIterator[Log]:
         # What aiokafka logs on a failure is told by the error; without a handler it would go to standard error, too.
         logging.getLogger("aiokafka").addHandler(logging.NullHandler())
         partitions = arguments.partitions or await kafka_partitions(arguments.kafka)
-        log = KafkaLog(arguments.kafka, partitions)
+        log = KafkaLog(arguments.kafka, partitions, driver="librdkafka")
     try:
         yield log
     finally:
