@@ -54,7 +54,12 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--epsilon-ms",
         type=int,
         default=EPSILON_MS,
-        help=f"how late an offer may find its outcome, in log time; default {EPSILON_MS}",
+        help=f"how late what follows by itself may be there, in log time; default {EPSILON_MS}",
+    )
+    verb.add_argument(
+        "--ended",
+        action="store_true",
+        help="the day is over: no contact may be live, no slot held, no offer open",
     )
     verb.add_argument(
         "--interval-ms", type=int, help="the ledger's interval; default: as reporting is set"
@@ -99,6 +104,7 @@ async def _audit(arguments: argparse.Namespace) -> AuditReport:
                 snapshots_dir=snapshots,
                 acked=acked,
                 epsilon_ms=arguments.epsilon_ms,
+                ended=arguments.ended,
                 interval_ms=arguments.interval_ms,
                 domain=arguments.domain or "",
                 progress=bar,

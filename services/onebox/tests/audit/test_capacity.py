@@ -1,5 +1,8 @@
 """Invariant 2: nobody beyond capacity, every reservation released once."""
 
+import pytest
+from google.protobuf.message import Message
+
 from huntgroup.agent_state.v1 import events_pb2 as agent_state
 from huntgroup.routing.v1 import events_pb2 as routing
 
@@ -63,14 +66,76 @@ async def test_channels_have_slots_of_their_own() -> None:
     assert (await log.report()).clean
 
 
-async def test_who_accepted_and_left_at_the_same_moment_is_counted_but_not_overbooked() -> None:
-    log = WrittenLog()
-    log.tell("agent-state", signed_on("grace", 0))
-    log.tell("agent-state", signed_off("grace", 1))
+def turned_away(seconds: float) -> agent_state.OfferTurnedAway:
+    return agent_state.OfferTurnedAway(
+        at_ms=at(seconds), agent_id="grace", offer_id="ada.1", contact_id="ada"
+    )
+
+
+def overtaken(seconds: float) -> agent_state.OfferOvertaken:
+    return agent_state.OfferOvertaken(
+        at_ms=at(seconds), agent_id="grace", offer_id="ada.1", contact_id="ada"
+    )
+
+
+def taken_back(seconds: float) -> agent_state.AgentReleased:
+    left = released("ada", "grace", seconds)
+    left.reason = agent_state.RELEASE_REASON_AGENT_LEFT
+    return left
+
+
+def here_and_gone(*between: Message) -> WrittenLog:
+    log = WrittenLog(services=["agent-state"])
+    log.tell("agent-state", signed_on("grace", 0), *between, signed_off("grace", 1))
+    return log
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([], [turned_away(2)]),
+        ([], [overtaken(2)]),
+        ([reserved("ada", "grace", 1)], [taken_back(1)]),
+    ],
+)
+async def test_who_accepted_and_left_at_the_same_moment_is_counted_but_not_overbooked(
+    before: list[Message], after: list[Message]
+) -> None:
+    log = here_and_gone(*before)
+    log.tell("agent-state", *after)
     log.tell("agent-state", reserved("ada", "grace", 2), released("ada", "grace", 3))
     report = await log.report()
-    assert report.clean
+    assert report.clean, str(report)
     assert report.lines[1].counts["connected after leaving"] == 1
+    log.tell("agent-state", reserved("ada", "grace", 4))
+    why = (await log.the_violation(2)).why
+    assert why == "offer ada.1 is reserved for agent grace, who has left, a second time"
+
+
+async def test_who_has_left_is_not_booked_without_a_cause() -> None:
+    log = here_and_gone()
+    position = log.tell("agent-state", reserved("ada", "grace", 2))
+    violation = await log.the_violation(2)
+    assert violation.place is not None
+    assert violation.place.position == position
+    assert "who has left, and nothing shows that they had accepted" in violation.why
+
+
+async def test_who_never_signed_on_is_not_booked_whatever_was_said_of_the_offer() -> None:
+    log = WrittenLog(services=["agent-state"])
+    log.tell("agent-state", overtaken(1), reserved("ada", "grace", 2))
+    why = (await log.the_violation(2)).why
+    assert why == "offer ada.1 is reserved for agent grace, who never signed on"
+
+
+async def test_a_slot_that_still_rings_after_its_agent_left_counts_until_routings_word() -> None:
+    log = here_and_gone(reserved("ada", "grace", 1))
+    log.tell("agent-state", signed_on("grace", 2))
+    report = await log.report()
+    assert report.clean
+    assert report.lines[1].counts["held now"] == 1
+    log.tell("agent-state", reserved("ben", "grace", 3))
+    assert "got offer ben.1 while holding ada.1" in (await log.the_violation(2)).why
 
 
 async def test_who_signs_on_anew_while_talking_is_overbooked_only_by_what_comes_then() -> None:

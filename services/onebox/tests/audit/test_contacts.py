@@ -35,10 +35,10 @@ async def test_whatever_comes_after_the_end_is_found_but_for_a_failed_connection
     log = WrittenLog()
     tell_the_day(log)
     log.tell(
-        "session", session.ContactConnectionFailed(at_ms=at(80), contact_id="ben", offer_id="ben.1")
+        "session", session.ContactConnectionFailed(at_ms=at(98), contact_id="ben", offer_id="ben.1")
     )
     assert (await log.report()).clean
-    log.tell("session", session.ContactHeld(at_ms=at(81), contact_id="ben", agent_id="grace"))
+    log.tell("session", session.ContactHeld(at_ms=at(99), contact_id="ben", agent_id="grace"))
     assert "ContactHeld after it had ended" in (await log.the_violation(1)).why
 
 

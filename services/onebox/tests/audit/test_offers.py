@@ -18,7 +18,7 @@ def expired(contact_id: str, seconds: float) -> routing.OfferExpired:
 
 def ringing() -> WrittenLog:
     """Ada's offer was made at 1 s; its lease ends at 11 s."""
-    log = WrittenLog()
+    log = WrittenLog(services=["routing"])
     log.tell("routing", joined("grace", 0), enqueued("ada", 1), offered("ada", "grace", 1))
     return log
 
@@ -34,7 +34,7 @@ async def test_an_offer_with_two_outcomes_is_found() -> None:
 
 
 async def test_an_outcome_without_an_offer_is_found() -> None:
-    log = WrittenLog()
+    log = WrittenLog(services=["routing"])
     log.tell("routing", enqueued("ada", 1))
     log.tell("routing", expired("ada", 12))
     assert "but was never made" in (await log.the_violation(3)).why
@@ -84,6 +84,34 @@ async def test_time_in_which_nobody_owned_the_partition_is_not_counted() -> None
     report = await log.report()
     assert report.clean, str(report)
     assert report.lines[2].counts["late for want of an owner"] == 1
+
+
+async def test_a_new_owner_has_no_more_time_than_epsilon_from_its_claim() -> None:
+    log = ringing()
+    log.journal("routing").claim(at_ms=at(60))
+    log.tell("routing", expired("ada", 70))
+    assert "was expired 10,000 ms after its lease" in (await log.the_violation(3)).why
+
+
+async def test_the_silence_of_an_owner_that_was_behind_already_is_no_excuse() -> None:
+    log = ringing()
+    log.tell("routing", at_ms=at(17))
+    log.journal("routing").claim(at_ms=at(3_600))
+    log.tell("routing", expired("ada", 3_600))
+    assert "was expired 3,589,000 ms after its lease" in (await log.the_violation(3)).why
+
+
+async def test_a_claim_right_after_another_adds_its_own_silence_only() -> None:
+    log = ringing()
+    log.journal("routing").claim(at_ms=at(60))
+    log.journal("routing").claim(at_ms=at(100))
+    log.tell("routing", expired("ada", 104))
+    assert (await log.report()).clean
+    late = ringing()
+    late.journal("routing").claim(at_ms=at(60))
+    late.journal("routing").claim(at_ms=at(100))
+    late.tell("routing", expired("ada", 106))
+    assert "was expired 6,000 ms after its lease" in (await late.the_violation(3)).why
 
 
 async def test_an_owner_that_is_there_and_does_nothing_is_late() -> None:

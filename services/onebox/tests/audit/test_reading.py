@@ -41,6 +41,46 @@ async def test_entries_of_who_does_not_own_the_partition_are_counted_and_passed_
     assert report.counts["ignored"] == 2
 
 
+def repeat(log: WrittenLog, service: str = "session") -> int:
+    """Append the last record of a journal once more, as who lost the answer to an append might."""
+    journal = log.journal(service)
+    [last] = log.log.storage.read_now(journal.topic, journal.partition, journal.end - 1, 1)
+    return journal.record(DOMAIN, last.value)
+
+
+async def test_what_an_owner_writes_in_vain_within_its_claim_is_named() -> None:
+    log = WrittenLog(services=["session"])
+    log.tell("session", initiated("ada", 1))
+    position = repeat(log)
+    repeat(log)
+    place = f"huntgroup.session.journal.v1 partition {log.journal('session').partition}"
+    report = await log.report()
+    assert report.clean
+    assert report.notes == (
+        (
+            f"{place} position {position}: batch 1 and 1 after it of the current claim (epoch 1,"
+            " owner-1) was passed over: it does not follow the last accepted entry,"
+            " and nothing was accepted afterwards"
+        ),
+    )
+    log.tell("session", initiated("ben", 2))
+    report = await log.report()
+    [note] = report.notes
+    assert note.endswith("and its owner went on")
+    assert f"note      {note}" in str(report)
+    assert report.values()["notes"] == [note]
+
+
+async def test_what_is_written_in_vain_before_a_new_claim_is_in_order() -> None:
+    log = WrittenLog(services=["session"])
+    log.tell("session", initiated("ada", 1))
+    repeat(log)
+    log.journal("session").claim()
+    log.tell("session", initiated("ben", 2))
+    report = await log.report()
+    assert (report.notes, report.counts["ignored"]) == ((), 1)
+
+
 async def test_an_event_that_cannot_be_decoded_is_counted_and_passed_over() -> None:
     log = WrittenLog()
     journal = log.journal("session")

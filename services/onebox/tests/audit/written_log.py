@@ -131,14 +131,18 @@ class Journal:
 
 
 class WrittenLog:
-    """All services' journals."""
+    """The journals of all services, or of some: nothing is expected of a service without one."""
 
-    def __init__(self, partitions: int = PARTITIONS) -> None:
+    def __init__(self, partitions: int = PARTITIONS, services: Iterable[str] | None = None) -> None:
         self.log = MemoryLog(partitions)
-        self.log.storage.ensure_topics(
-            [topic(service) for service in SERVICES for topic in (topic_journal, topic_events)]
-        )
+        self.add(*SERVICES if services is None else services)
         self._journals: dict[tuple[str, int], Journal] = {}
+
+    def add(self, *services: str) -> None:
+        """Let there be journals of these services, too."""
+        self.log.storage.ensure_topics(
+            [topic(service) for service in services for topic in (topic_journal, topic_events)]
+        )
 
     def journal(self, service: str, domain: str = DOMAIN) -> Journal:
         return self.in_partition(service, partition_of(domain, self.log.partitions))

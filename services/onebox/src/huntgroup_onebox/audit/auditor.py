@@ -22,6 +22,7 @@ from huntgroup_eventlog.port import Log
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore, SnapshotStore
 from huntgroup_onebox.audit.capacity import OfferedSlots, Reservations
 from huntgroup_onebox.audit.commands import Acknowledged, Commands
+from huntgroup_onebox.audit.consequences import Consequences
 from huntgroup_onebox.audit.contacts import ContactLives
 from huntgroup_onebox.audit.feed import Check, Feed
 from huntgroup_onebox.audit.figures_expected import ExpectedFigures
@@ -57,6 +58,7 @@ async def audit(
     snapshots_dir: Path | None = None,
     acked: Iterable[tuple[str, str]] | None = None,
     epsilon_ms: int = EPSILON_MS,
+    ended: bool = False,
     interval_ms: int | None = None,
     domain: str = "",
     applications: Mapping[str, Application] | None = None,
@@ -65,6 +67,8 @@ async def audit(
     """Audit what is in `log` now; the services may go on meanwhile. Nothing is written.
 
     `acked` is what clients were told to be done: (service, command id). With `domain` only that domain is checked.
+    `epsilon_ms` of log time is what may pass before what follows by itself is there. `ended` says that the day is over:
+    no contact may be live, no slot held, no offer open.
     `interval_ms` is that of the ledger (by default, as reporting is set here); `applications` fold the journals (by
     default, the five services). Raises `LogUnavailableError`.
     """
@@ -87,6 +91,7 @@ async def audit(
         snapshots=_snapshot_store(snapshots_dir),
         acknowledged=None if acked is None else Acknowledged(acked),
         epsilon_ms=epsilon_ms,
+        ended=ended,
         interval_ms=reporting.ledger_interval_ms,
         domain=domain,
         progress=progress,
@@ -144,6 +149,7 @@ class _Auditor:
         snapshots: SnapshotStore | None,
         acknowledged: Acknowledged | None,
         epsilon_ms: int,
+        ended: bool,
         interval_ms: int,
         domain: str,
         progress: Progress | None,
@@ -155,11 +161,13 @@ class _Auditor:
         self._snapshots = snapshots
         self._acknowledged = acknowledged
         self._epsilon_ms = epsilon_ms
+        self._ended = ended
         self._interval_ms = interval_ms
         self._domain = domain
         self._progress = progress
         self._read = 0
         self._ids = Ids(findings)
+        self._consequences: list[Consequences] = []
         self._others = [service for service in SERVICES if service != "reporting"]
         for what in ("partitions", "entries", "events", "ignored", "unreadable"):
             findings.saw(what, 0)
@@ -180,13 +188,16 @@ class _Auditor:
         ]
         await self._journals(number, ["reporting"], [*shared, ledger])
         expected = self._expected(Totals(), ledger)
+        consequences = Consequences(self.findings, {service for service, _ in self._ends.journals})
+        self._consequences.append(consequences)
         checks: list[Check] = [
             *shared,
-            ContactLives(self.findings),
+            ContactLives(self.findings, ended=self._ended),
             QueueOrder(self.findings),
-            Reservations(self.findings),
-            OfferedSlots(self.findings),
-            OfferOutcomes(self.findings, self._epsilon_ms),
+            Reservations(self.findings, ended=self._ended),
+            OfferedSlots(self.findings, ended=self._ended),
+            OfferOutcomes(self.findings, self._epsilon_ms, ended=self._ended),
+            consequences,
             expected,
         ]
         await self._journals(number, self._others, checks)
@@ -199,6 +210,9 @@ class _Auditor:
     def finish(self) -> None:
         """Judge what spans partitions."""
         self._ids.finish()
+        now_ms = max((one.newest_ms for one in self._consequences), default=0)
+        for one in self._consequences:
+            one.judge(now_ms, self._epsilon_ms)
         if self._acknowledged is not None:
             self._acknowledged.finish(self.findings)
 

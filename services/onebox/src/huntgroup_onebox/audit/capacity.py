@@ -3,6 +3,10 @@
 Agent-state holds a slot from AgentReserved to AgentReleased; a slot is released exactly once. Routing holds it from
 OfferCreated to AgentCapacityFreed, or until agent-state turned the offer away. Both are judged at the moment a slot is
 taken: who signs on anew with fewer slots while still talking is not overbooked by that.
+
+Who is not signed on is reserved for nothing, with one exception: they accepted and left at the same moment, and the
+conversation is not taken from them. Agent-state's own facts show that: it had turned the offer away, or taken it back
+from who left, or heard of the conversation before the offer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,11 +17,14 @@ from google.protobuf.message import Message
 
 from huntgroup.agent_state.v1 import events_pb2 as agent_state
 from huntgroup.routing.v1 import events_pb2 as routing
+from huntgroup_onebox.audit.compact import CompactMap
 from huntgroup_onebox.audit.feed import EventCheck, Handler
 from huntgroup_onebox.audit.reading import Entry
-from huntgroup_onebox.audit.report import Findings
+from huntgroup_onebox.audit.report import Findings, Place
 
 INVARIANT: Final = 2
+EXPLAINED: Final = 1
+USED: Final = 2
 
 
 class _Slots(Protocol):
@@ -31,11 +38,12 @@ class _Slots(Protocol):
 
 @dataclass(slots=True)
 class Agent:
-    """One agent's slots: by channel how many, by offer the channel that it takes one of."""
+    """One agent's slots: by channel how many, by offer the channel that it takes one of, and since which record."""
 
     capacity: dict[int, int] | None = None
     """None: not signed on."""
     held: dict[str, int] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
 
     def free(self, channel: int) -> int:
         """Return how many slots of a channel are free; negative when more are taken than there are."""
@@ -46,9 +54,18 @@ class Agent:
 class _Bookings(EventCheck):
     """What agents of all domains hold, by one service's journal."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, *, ended: bool = False) -> None:
         self._findings = findings
+        self._day_ended = ended
         self._agents: dict[tuple[str, str], Agent] = {}
+
+    def finish(self) -> None:
+        if not self._day_ended:
+            return
+        for (domain, agent_id), agent in self._agents.items():
+            for offer_id, place in agent.places.items():
+                why = f"agent {agent_id} still holds a slot for offer {offer_id} after the end of the day"
+                self._findings.violation(INVARIANT, place, domain, why)
 
     def _agent(self, entry: Entry, agent_id: str) -> Agent:
         key = (entry.batch.domain, agent_id)
@@ -66,10 +83,15 @@ class _Bookings(EventCheck):
         agent.capacity = None
         self._forget(entry, event.agent_id, agent)
 
+    def _hold(self, entry: Entry, agent: Agent, offer_id: str, channel: int) -> None:
+        agent.held[offer_id] = channel
+        agent.places[offer_id] = entry.place
+
     def _give_back(self, entry: Entry, event: Any) -> bool:
         """Free the slot; return whether there was one."""
         agent = self._agent(entry, event.agent_id)
         held = agent.held.pop(event.offer_id, None) is not None
+        agent.places.pop(event.offer_id, None)
         self._forget(entry, event.agent_id, agent)
         return held
 
@@ -84,20 +106,36 @@ class _Bookings(EventCheck):
 class Reservations(_Bookings):
     """Agent-state's account."""
 
+    def __init__(self, findings: Findings, *, ended: bool = False) -> None:
+        super().__init__(findings, ended=ended)
+        self._were_here = CompactMap()
+        """Agents who signed on once."""
+        self._crossed = CompactMap()
+        """Offers that may be reserved for who has left: `EXPLAINED`, and once only, `USED`."""
+
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
             agent_state.AgentSignedOn: self._signed_on,
             agent_state.AgentSignedOff: self._leave,
             agent_state.AgentReserved: self._reserved,
             agent_state.AgentReleased: self._released,
+            agent_state.OfferTurnedAway: self._explain,
+            agent_state.OfferOvertaken: self._explain,
         }
 
     def finish(self) -> None:
         held = sum(len(agent.held) for agent in self._agents.values())
         self._findings.count(INVARIANT, "held now", held)
+        super().finish()
 
     def _signed_on(self, entry: Entry, event: agent_state.AgentSignedOn) -> None:
         self._join(entry, event.agent_id, event.capacity)
+        self._were_here.put(_key(entry, event.agent_id))
+
+    def _explain(self, entry: Entry, event: Any) -> None:
+        key = _key(entry, event.offer_id)
+        if self._crossed.get(key) is None:
+            self._crossed.put(key, EXPLAINED)
 
     def _reserved(self, entry: Entry, event: agent_state.AgentReserved) -> None:
         agent = self._agent(entry, event.agent_id)
@@ -107,13 +145,30 @@ class Reservations(_Bookings):
                 entry, f"agent {event.agent_id} is reserved twice for offer {event.offer_id}"
             )
         elif agent.capacity is None:
-            # They accepted and left at the same moment; the conversation is not taken from them.
-            self._findings.count(INVARIANT, "connected after leaving")
+            self._reserved_after_leaving(entry, event)
         elif agent.free(event.channel) <= 0:
             self._violation(entry, _overbooked(agent, event))
-        agent.held[event.offer_id] = event.channel
+        self._hold(entry, agent, event.offer_id, event.channel)
+
+    def _reserved_after_leaving(self, entry: Entry, event: agent_state.AgentReserved) -> None:
+        key = _key(entry, event.offer_id)
+        if self._were_here.get(_key(entry, event.agent_id)) is None:
+            why = "who never signed on"
+        elif (known := self._crossed.get(key)) == EXPLAINED:
+            self._crossed.put(key, USED)
+            self._findings.count(INVARIANT, "connected after leaving")
+            return
+        elif known == USED:
+            why = "who has left, a second time"
+        else:
+            why = "who has left, and nothing shows that they had accepted before"
+        self._violation(
+            entry, f"offer {event.offer_id} is reserved for agent {event.agent_id}, {why}"
+        )
 
     def _released(self, entry: Entry, event: agent_state.AgentReleased) -> None:
+        if event.reason == agent_state.RELEASE_REASON_AGENT_LEFT:
+            self._explain(entry, event)
         if self._give_back(entry, event):
             self._findings.count(INVARIANT, "released")
             return
@@ -147,7 +202,7 @@ class OfferedSlots(_Bookings):
             self._violation(entry, why)
         elif agent.free(event.channel) <= 0:
             self._violation(entry, _overbooked(agent, event))
-        agent.held[event.offer_id] = event.channel
+        self._hold(entry, agent, event.offer_id, event.channel)
 
     def _freed(self, entry: Entry, event: routing.AgentCapacityFreed) -> None:
         self._give_back(entry, event)  # holds none where it only says that a doubt is over
@@ -155,6 +210,10 @@ class OfferedSlots(_Bookings):
     def _rescinded(self, entry: Entry, event: routing.OfferRescinded) -> None:
         if event.reason == routing.RESCIND_REASON_AGENT_TURNED_AWAY:
             self._give_back(entry, event)
+
+
+def _key(entry: Entry, name: str) -> str:
+    return f"{entry.batch.domain}\n{name}"
 
 
 def _overbooked(agent: Agent, event: agent_state.AgentReserved | routing.OfferCreated) -> str:

@@ -11,7 +11,7 @@ from huntgroup_contracts.registry import classes_of
 from huntgroup_onebox.audit.compact import CompactMap
 from huntgroup_onebox.audit.feed import EventCheck, Handler
 from huntgroup_onebox.audit.reading import Entry
-from huntgroup_onebox.audit.report import Findings
+from huntgroup_onebox.audit.report import Findings, Place
 
 INVARIANT: Final = 1
 ENDS: Final[Mapping[type[Message], str]] = {
@@ -22,17 +22,19 @@ ENDS: Final[Mapping[type[Message], str]] = {
 
 @dataclass(slots=True)
 class _Domain:
-    """The contacts of a domain: where each live one waits (empty: nowhere), and which are over."""
+    """The contacts of a domain: where each live one waits (empty: nowhere) and came in, and which are over."""
 
     live: dict[str, str]
+    came_in: dict[str, Place]
     ended: CompactMap
 
 
 class ContactLives(EventCheck):
     """Follows every contact from its beginning to its one end."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, *, ended: bool = False) -> None:
         self._findings = findings
+        self._day_ended = ended
         self._domains: dict[str, _Domain] = {}
 
     def handlers(self) -> Mapping[type[Message], Handler]:
@@ -55,11 +57,17 @@ class ContactLives(EventCheck):
     def finish(self) -> None:
         live = sum(len(domain.live) for domain in self._domains.values())
         self._findings.count(INVARIANT, "live", live)
+        if not self._day_ended:
+            return
+        for name, domain in self._domains.items():
+            for contact_id in domain.live:
+                why = f"contact {contact_id} is still live after the end of the day"
+                self._findings.violation(INVARIANT, domain.came_in[contact_id], name, why)
 
     def _domain(self, name: str) -> _Domain:
         found = self._domains.get(name)
         if found is None:
-            found = self._domains[name] = _Domain({}, CompactMap())
+            found = self._domains[name] = _Domain({}, {}, CompactMap())
         return found
 
     def _begin(self, entry: Entry, event: session.ContactInitiated) -> None:
@@ -71,6 +79,7 @@ class ContactLives(EventCheck):
         else:
             self._findings.count(INVARIANT, "contacts")
         domain.live[event.contact_id] = ""
+        domain.came_in[event.contact_id] = entry.place
 
     def _enter_queue(self, entry: Entry, event: session.ContactQueued) -> None:
         queue = self._place(entry, event)
@@ -90,6 +99,7 @@ class ContactLives(EventCheck):
             return
         domain = self._domain(entry.batch.domain)
         del domain.live[event.contact_id]
+        del domain.came_in[event.contact_id]
         domain.ended.put(event.contact_id)
         self._findings.count(INVARIANT, ENDS[type(event)])
 

@@ -1,6 +1,6 @@
 """Invariant 3, in routing's journal: every offer finds exactly one outcome, within its lease and a little more."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,25 +28,26 @@ OUTCOMES: Final[Mapping[type[Message], str]] = {
 
 @dataclass(slots=True)
 class OwnerlessTime:
-    """When nobody owned the partition: from the last batch before a claim to the first one after it.
+    """When nobody owned the partition: from the last batch before a claim to that claim.
 
-    Nobody can end an offer then. How long that may last is a question of availability, not of this invariant.
+    Nobody can end an offer then. How long that may last is a question of availability, not of this invariant. An owner
+    that let a lease pass before it fell silent had stopped working, not gone: its silence is no excuse.
     """
 
     gaps: list[tuple[int, int]] = field(default_factory=list)
     at_ms: int = 0
     """Log time of the last batch."""
-    _claimed: bool = False
 
-    def take(self, kind: wire.Claim | wire.Batch) -> None:
-        """Take a claim or a batch of the partition."""
-        if isinstance(kind, wire.Claim):
-            self._claimed = True
-            return
-        if self._claimed and self.at_ms:
-            self.gaps.append((self.at_ms, kind.at_ms))
-        self._claimed = False
-        self.at_ms = max(self.at_ms, kind.at_ms)
+    def take(self, kind: wire.Claim | wire.Batch, *, overdue: Callable[[int], bool]) -> None:
+        """Take a claim or a batch of the partition; `overdue` tells whether an outcome was at a log time."""
+        if isinstance(kind, wire.Batch):
+            self.at_ms = max(self.at_ms, kind.at_ms)
+        elif self.at_ms and kind.at_ms > self.at_ms and not overdue(self.at_ms):
+            self.gaps.append((self._silent_from_ms(), kind.at_ms))
+
+    def _silent_from_ms(self) -> int:
+        """Return when the silence began: a claim that only follows another one begins where that ended."""
+        return max(self.at_ms, self.gaps[-1][1]) if self.gaps else self.at_ms
 
     def between(self, from_ms: int, to_ms: int) -> int:
         """Return how much of a span it was."""
@@ -67,8 +68,11 @@ class _Offer:
 class OfferOutcomes(EventCheck):
     """Follows every offer to its outcome."""
 
-    def __init__(self, findings: Findings, epsilon_ms: int = EPSILON_MS) -> None:
+    def __init__(
+        self, findings: Findings, epsilon_ms: int = EPSILON_MS, *, ended: bool = False
+    ) -> None:
         self._findings = findings
+        self._day_ended = ended
         self._epsilon_ms = epsilon_ms
         self._open: dict[tuple[str, str], _Offer] = {}
         self._ended: dict[str, CompactMap] = {}
@@ -79,7 +83,7 @@ class OfferOutcomes(EventCheck):
 
     def entry(self, entry: Entry) -> None:
         if entry.service == "routing":
-            self._ownerless.take(entry.kind)
+            self._ownerless.take(entry.kind, overdue=self._overdue)
 
     def finish(self) -> None:
         self._findings.count(INVARIANT, "open", len(self._open))
@@ -87,7 +91,11 @@ class OfferOutcomes(EventCheck):
             late_ms = self._late_ms(offer, self._ownerless.at_ms)
             if late_ms > self._epsilon_ms:
                 why = f"offer {offer_id} has no outcome {late_ms:,} ms after its lease ended"
-                self._findings.violation(INVARIANT, offer.place, domain, why)
+            elif self._day_ended:
+                why = f"offer {offer_id} is still open after the end of the day"
+            else:
+                continue
+            self._findings.violation(INVARIANT, offer.place, domain, why)
 
     def _created(self, entry: Entry, event: routing.OfferCreated) -> None:
         key = (entry.batch.domain, event.offer_id)
@@ -113,6 +121,10 @@ class OfferOutcomes(EventCheck):
             self._violation(entry, event.offer_id, f"was {outcome} {late_ms:,} ms after its lease")
         else:
             self._findings.count(INVARIANT, "late for want of an owner")
+
+    def _overdue(self, at_ms: int) -> bool:
+        """Return whether an open offer should have found its outcome by then."""
+        return any(self._late_ms(offer, at_ms) > self._epsilon_ms for offer in self._open.values())
 
     def _late_ms(self, offer: _Offer, at_ms: int) -> int:
         """Return how long the lease had been over, as far as somebody could have ended the offer."""

@@ -85,6 +85,9 @@ class Entries:
         self._chain = ChainReader()
         self._read: deque[Entry] = deque()
         self._over = False
+        self._broken: tuple[Place, Ignored] | None = None
+        """The first entry that broke the chain and was passed over although its owner had the claim."""
+        self._broken_more = 0
 
     async def head(self) -> Entry | None:
         """Return the next entry without moving on, or None at the end."""
@@ -93,6 +96,8 @@ class Entries:
             self._over = not records
             for record in records:
                 self._judge(record)
+            if self._over:
+                self._tell_broken("and nothing was accepted afterwards")
         return self._read[0] if self._read else None
 
     def move_on(self) -> None:
@@ -103,16 +108,39 @@ class Entries:
         judged = self._chain.read(record.value)
         if isinstance(judged, Unreadable):
             self._findings.saw("unreadable")
-        elif isinstance(judged, Ignored):
+            return
+        place = Place(
+            topic=self.records.topic, partition=self.records.partition, position=record.position
+        )
+        if isinstance(judged, Ignored):
             self._findings.saw("ignored")
+            if (judged.epoch, judged.owner) == (self._chain.state.epoch, self._chain.state.owner):
+                self._break(place, judged)
         else:
-            place = Place(
-                topic=self.records.topic,
-                partition=self.records.partition,
-                position=record.position,
-            )
+            if isinstance(judged, wire.Batch):
+                self._tell_broken("and its owner went on")
+            self._broken = None  # a claim: who was replaced may have written in vain
             entry = Entry(self.service, place, record.key, judged, self._chain.state.chain)
             self._read.append(entry)
+
+    def _break(self, place: Place, ignored: Ignored) -> None:
+        if not ignored.seq:
+            return  # the claim itself, twice
+        if self._broken is None:
+            self._broken, self._broken_more = (place, ignored), 0
+        else:
+            self._broken_more += 1
+
+    def _tell_broken(self, afterwards: str) -> None:
+        """Name what an owner wrote in vain within its own claim."""
+        if self._broken is None:
+            return
+        place, one = self._broken
+        more = f" and {self._broken_more:,} after it" if self._broken_more else ""
+        self._findings.note(
+            f"{place}: batch {one.seq}{more} of the current claim (epoch {one.epoch}, {one.owner})"
+            f" was passed over: it {one.reason}, {afterwards}"
+        )
 
 
 async def by_time(journals: Sequence[Entries]) -> AsyncIterator[Entry]:

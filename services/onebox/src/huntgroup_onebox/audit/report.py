@@ -9,6 +9,8 @@ from rich.text import Text
 VIOLATIONS_KEPT: Final = 20
 """So many violations of an invariant are told, the first that were found; all are counted."""
 
+NOTES_KEPT: Final = 20
+
 INVARIANTS: Final[Mapping[int, tuple[str, str]]] = {
     1: ("contacts", "every contact ends once, waits in one queue, and is served in its turn"),
     2: ("capacity", "no agent holds more than their capacity, and every slot is released once"),
@@ -25,7 +27,13 @@ COUNTS: Final = (
     *("contacts", "completed", "abandoned", "live", "offers in turn"),
     *("reservations", "released", "held now", "connected after leaving", "offers"),
     *("accepted", "rejected", "expired", "canceled", "rescinded", "open"),
-    *("late for want of an owner", "carried out", "refused", "acknowledged to clients"),
+    *(
+        "late for want of an owner",
+        "about to follow",
+        "carried out",
+        "refused",
+        "acknowledged to clients",
+    ),
     *("ledger entries", "figures", "partitions folded twice", "domain states"),
     *("stored snapshots", "snapshots of other code", "snapshots beyond the end"),
     *("corrupt snapshots", "domains", "ids", "names in several domains", "recordings"),
@@ -81,6 +89,8 @@ class Findings:
     )
     read: dict[str, int] = field(default_factory=dict)
     """What was read at all, and what of it did not count."""
+    notes: list[str] = field(default_factory=list)
+    """What is to be looked at, though it breaks no invariant; the first few."""
     violations: list[Violation] = field(default_factory=list)
     violated: dict[int, int] = field(default_factory=lambda: dict.fromkeys(INVARIANTS, 0))
 
@@ -92,6 +102,11 @@ class Findings:
     def saw(self, what: str, more: int = 1) -> None:
         """Add to a count of what was read."""
         self.read[what] = self.read.get(what, 0) + more
+
+    def note(self, what: str) -> None:
+        """Note something that breaks no invariant."""
+        if len(self.notes) < NOTES_KEPT:
+            self.notes.append(what)
 
     def violation(self, invariant: int, place: Place | None, domain: str, why: str) -> None:
         """Note that a record broke an invariant."""
@@ -139,6 +154,8 @@ class AuditReport:
     violations: Sequence[Violation]
     """The first of each invariant."""
     seconds: float
+    notes: Sequence[str] = ()
+    """What is to be looked at, though it breaks no invariant."""
 
     @classmethod
     def of(cls, findings: Findings, seconds: float) -> "AuditReport":
@@ -160,6 +177,7 @@ class AuditReport:
             lines=tuple(lines),
             violations=tuple(findings.violations),
             seconds=seconds,
+            notes=tuple(findings.notes),
         )
 
     @property
@@ -171,7 +189,10 @@ class AuditReport:
         counted = ", ".join(f"{what} {count:,}" for what, count in self.counts.items())
         broken = sum(bool(line.violations) for line in self.lines)
         verdict = f"{broken} of {len(self.lines)} invariants violated" if broken else "clean"
-        return "\n".join([counted, *map(str, self.lines), f"{verdict}; {self.seconds:.1f} s"])
+        noted = [f"note      {note}" for note in self.notes]
+        return "\n".join(
+            [counted, *noted, *map(str, self.lines), f"{verdict}; {self.seconds:.1f} s"]
+        )
 
     def values(self) -> dict[str, Any]:
         """Return the report for a program."""
@@ -190,5 +211,6 @@ class AuditReport:
                 }
                 for line in self.lines
             ],
+            "notes": list(self.notes),
             "violations": [violation.values() for violation in self.violations],
         }

@@ -1,0 +1,271 @@
+"""Invariants 1 to 3 across journals: what must follow from a fact by itself, in the journal of who decides it.
+
+A contact that session queued takes a place in routing; an accepted offer becomes a conversation or a failed one; a slot
+is taken, told about and given back. Only such facts are owed. What waits for a person, such as a conversation that goes
+on, is not. What is missing at the end of the log is excused for `epsilon_ms` of log time after it was due, or after the
+last claim of the partition it should be in: until then somebody may be about to write it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from huntgroup.agent_state.v1 import events_pb2 as agent_state
+from huntgroup.journal.v1 import journal_pb2 as wire
+from huntgroup.routing.v1 import events_pb2 as routing
+from huntgroup.session.v1 import events_pb2 as session
+from huntgroup_contracts.registry import topic_journal
+from huntgroup_onebox.audit.compact import CompactMap
+from huntgroup_onebox.audit.feed import EventCheck, Handler
+from huntgroup_onebox.audit.reading import Entry
+from huntgroup_onebox.audit.report import Findings, Place
+
+OPEN: Final = 0
+SETTLED: Final = 1
+
+
+def _always(_event: Any) -> bool:
+    return True
+
+
+def _stood_in_queue(event: Any) -> bool:
+    return not isinstance(event, session.ContactAbandoned) or bool(event.queue_id)
+
+
+def _gives_back(event: Any) -> bool:
+    """Whether routing's slot is free by it: a rescinded offer keeps it, unless it was turned away."""
+    return (
+        not isinstance(event, routing.OfferRescinded)
+        or event.reason == routing.RESCIND_REASON_AGENT_TURNED_AWAY
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """From each of `causes` one of `settled_by` follows in the journal of `debtor`, before or after it in log time."""
+
+    invariant: int
+    causes: tuple[type[Message], ...]
+    owes: Callable[[Any], bool] = _always
+    key: str = "offer_id"
+    """The field that both have."""
+    debtor: str
+    settled_by: tuple[type[Message], ...]
+    settles: Callable[[Any], bool] = _always
+    due: str = "at_ms"
+    """The field of the cause that says from when on it is owed."""
+    once: bool = False
+    """Whether a second one is wrong."""
+    reopened_by: type[Message] | None = None
+    """What makes an earlier consequence count no more: the slot was taken anew."""
+
+
+RULES: Final = (
+    Rule(
+        invariant=1,
+        causes=(session.ContactQueued,),
+        key="contact_id",
+        debtor="routing",
+        settled_by=(routing.ContactEnqueued,),
+    ),
+    Rule(
+        invariant=1,
+        causes=(session.ContactAbandoned,),
+        owes=_stood_in_queue,
+        key="contact_id",
+        debtor="routing",
+        settled_by=(routing.ContactDequeued, routing.OfferAccepted),
+    ),
+    Rule(
+        invariant=1,
+        causes=(agent_state.AgentFinishedWrapUp,),
+        key="contact_id",
+        debtor="session",
+        settled_by=(session.ContactCompleted,),
+    ),
+    Rule(
+        invariant=1,
+        causes=(session.ContactDisconnected,),
+        key="contact_id",
+        debtor="session",
+        settled_by=(session.ContactCompleted,),
+        due="completes_by_ms",
+    ),
+    Rule(
+        invariant=2,
+        causes=(routing.OfferCreated,),
+        debtor="agent-state",
+        # Who was overtaken is reserved nevertheless, once the offer is seen.
+        settled_by=(agent_state.AgentReserved, agent_state.OfferTurnedAway),
+    ),
+    Rule(
+        invariant=2,
+        causes=(
+            routing.OfferRejected,
+            routing.OfferExpired,
+            routing.OfferCanceled,
+            routing.OfferRescinded,
+            session.ContactConnectionFailed,
+        ),
+        debtor="agent-state",
+        settled_by=(agent_state.AgentReleased, agent_state.OfferTurnedAway),
+        reopened_by=agent_state.AgentReserved,
+    ),
+    Rule(
+        invariant=2,
+        causes=(session.ContactDisconnected,),
+        debtor="agent-state",
+        settled_by=(agent_state.AgentStartedWrapUp, agent_state.AgentReleased),
+        reopened_by=agent_state.AgentReserved,
+    ),
+    Rule(
+        invariant=2,
+        causes=(agent_state.AgentStartedWrapUp,),
+        debtor="agent-state",
+        settled_by=(agent_state.AgentReleased,),
+        due="ends_at_ms",
+        reopened_by=agent_state.AgentReserved,
+    ),
+    Rule(
+        invariant=2,
+        causes=(agent_state.AgentReleased,),
+        debtor="routing",
+        settled_by=(routing.AgentCapacityFreed, routing.OfferRescinded),
+        settles=_gives_back,
+    ),
+    Rule(
+        invariant=3,
+        causes=(routing.OfferAccepted,),
+        debtor="session",
+        settled_by=(session.ContactConnected, session.ContactConnectionFailed),
+        once=True,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Debt:
+    place: Place
+    domain: str
+    what: str
+    """The cause, in words."""
+    at_ms: int
+    due_ms: int
+
+
+class _Account:
+    """One rule in one partition: which causes still wait for their consequence."""
+
+    def __init__(self, rule: Rule, findings: Findings) -> None:
+        self.rule = rule
+        self.open: dict[str, _Debt] = {}
+        self._findings = findings
+        self._settled = CompactMap()
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        rule = self.rule
+        found = dict.fromkeys(rule.causes, self._cause) | dict.fromkeys(
+            rule.settled_by, self._consequence
+        )
+        if rule.reopened_by is not None:
+            found[rule.reopened_by] = self._reopen
+        return found
+
+    def _key(self, entry: Entry, event: Any) -> str:
+        return f"{entry.batch.domain}\n{getattr(event, self.rule.key)}"
+
+    def _cause(self, entry: Entry, event: Any) -> None:
+        rule, key = self.rule, self._key(entry, event)
+        if key in self.open or self._settled.get(key) == SETTLED or not rule.owes(event):
+            return
+        kind, name = rule.key.removesuffix("_id"), getattr(event, rule.key)
+        what = f"{kind} {name} has a {event.DESCRIPTOR.name}"
+        due_ms = max(event.at_ms, getattr(event, rule.due))
+        self.open[key] = _Debt(entry.place, entry.batch.domain, what, event.at_ms, due_ms)
+
+    def _consequence(self, entry: Entry, event: Any) -> None:
+        rule, key = self.rule, self._key(entry, event)
+        if not rule.settles(event):
+            return
+        if rule.once and self._settled.get(key) == SETTLED:
+            kind, name = rule.key.removesuffix("_id"), getattr(event, rule.key)
+            why = f"{kind} {name} has a {event.DESCRIPTOR.name}, but was answered before"
+            self._findings.violation(rule.invariant, entry.place, entry.batch.domain, why)
+        self.open.pop(key, None)
+        self._settled.put(key, SETTLED)
+
+    def _reopen(self, entry: Entry, event: Any) -> None:
+        key = self._key(entry, event)
+        if self._settled.get(key) == SETTLED:
+            self._settled.put(key, OPEN)
+
+    def close(self) -> None:
+        """Keep what is open only."""
+        self._settled = CompactMap()
+
+
+class Consequences(EventCheck):
+    """Follows the facts of one partition to what follows from them in another journal."""
+
+    def __init__(self, findings: Findings, services: Collection[str]) -> None:
+        """Expect nothing of services that have no journal in this log."""
+        self.newest_ms = 0
+        """Newest log time of a batch."""
+        self._findings = findings
+        self._accounts = [_Account(rule, findings) for rule in RULES if rule.debtor in services]
+        self._claimed_ms: dict[str, int] = {}
+        self._taken_in: dict[tuple[str, str], int] = {}
+        """By service and topic of another, the position below which it has taken in everything."""
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        found: dict[type[Message], list[Handler]] = {}
+        for account in self._accounts:
+            for event, handler in account.handlers().items():
+                found.setdefault(event, []).append(handler)
+        return {event: _each(handlers) for event, handlers in found.items()}
+
+    def entry(self, entry: Entry) -> None:
+        kind = entry.kind
+        if isinstance(kind, wire.Claim):
+            self._claimed_ms[entry.service] = kind.at_ms
+            return
+        self.newest_ms = max(self.newest_ms, kind.at_ms)
+        for source in kind.sources:
+            self._taken_in[entry.service, source.topic] = source.position
+
+    def finish(self) -> None:
+        for account in self._accounts:
+            account.close()
+
+    def judge(self, now_ms: int, epsilon_ms: int) -> None:
+        """Judge what is still missing, when the newest log time of the whole log is `now_ms`."""
+        missing = [(one.rule, debt) for one in self._accounts for debt in one.open.values()]
+        for rule, debt in sorted(missing, key=lambda one: one[1].at_ms):
+            since_ms = max(debt.due_ms, self._claimed_ms.get(rule.debtor, 0))
+            if now_ms - since_ms > epsilon_ms:
+                why = f"{debt.what}, but {self._missing(rule, debt, now_ms)}"
+                self._findings.violation(rule.invariant, debt.place, debt.domain, why)
+            elif now_ms >= debt.due_ms:
+                self._findings.count(rule.invariant, "about to follow")
+
+    def _missing(self, rule: Rule, debt: _Debt, now_ms: int) -> str:
+        wanted = " or ".join(event.DESCRIPTOR.name for event in rule.settled_by)
+        told = f"{rule.debtor} has no {wanted} for it {now_ms - debt.at_ms:,} ms later"
+        if debt.place.topic == topic_journal(rule.debtor):
+            return told
+        read_to = self._taken_in.get((rule.debtor, debt.place.topic), 0)
+        reached = "it" if read_to > debt.place.position else f"only what is before {read_to}"
+        return f"{told}, and has taken in {reached}"
+
+
+def _each(handlers: list[Handler]) -> Handler:
+    if len(handlers) == 1:
+        return handlers[0]
+
+    def call(entry: Entry, event: Any) -> None:
+        for handler in handlers:
+            handler(entry, event)
+
+    return call
