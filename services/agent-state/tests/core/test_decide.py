@@ -38,8 +38,9 @@ from huntgroup_agent_state.core.messages import (
     SignOff,
     SignOn,
 )
-from huntgroup_agent_state.core.state import State, dump, initial, next_deadline
+from huntgroup_agent_state.core.state import Agent, State, dump, initial, next_deadline
 from huntgroup_agent_state.core.values import (
+    AGENTS_MAX,
     AgentId,
     Channel,
     ChannelCapacity,
@@ -213,6 +214,31 @@ def test_signing_on_twice_is_refused(ready: Floor) -> None:
     refused = ready.refused(SignOn(agent_id=ADA))
     assert refused.reason is Reason.ALREADY_SIGNED_ON
     assert "'ada'" in refused.detail
+
+
+def test_an_agent_too_many_is_refused_unless_they_left_holding_a_contact(ready: Floor) -> None:
+    """Ada has a place as long as her conversation has not ended."""
+    ready.do(offer(), connected(), SignOff(agent_id=ADA))
+    others = (AgentId(f"a{number}") for number in range(AGENTS_MAX - 1))
+    ready.state.agents.update((other, Agent(agent_id=other)) for other in others)
+    refused = decide(ready.state, SignOn(agent_id=AgentId("grace")), ready.at_ms)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.AGENTS_FULL
+    assert "'grace'" in refused.detail
+    assert "50000" in refused.detail
+    back = decide(ready.state, SignOn(agent_id=ADA), ready.at_ms)
+    assert not isinstance(back, Refused)
+
+
+def test_a_place_comes_free_when_somebody_leaves(ready: Floor) -> None:
+    others = (AgentId(f"a{number}") for number in range(AGENTS_MAX - 1))
+    ready.state.agents.update((other, Agent(agent_id=other)) for other in others)
+    evolve(
+        ready.state,
+        AgentSignedOff(at_ms=2_000, agent_id=ADA, reason=SignOffReason.BY_AGENT),
+    )
+    decided = decide(ready.state, SignOn(agent_id=AgentId("grace")), ready.at_ms)
+    assert not isinstance(decided, Refused)
 
 
 @pytest.mark.parametrize("slots", [0, -1, 26])

@@ -53,6 +53,7 @@ EVENTS: Final[EventCodec[Event]] = EventCodec(
 )
 
 STATUSES: Final[Mapping[str, grpc.StatusCode]] = {
+    Reason.AGENTS_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.ALREADY_SIGNED_ON: grpc.StatusCode.ALREADY_EXISTS,
     Reason.NOT_SIGNED_ON: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.REASON_MISSING: grpc.StatusCode.INVALID_ARGUMENT,

@@ -5,6 +5,7 @@ from typing import assert_never
 from huntgroup_agent_state.core.eligibility import (
     capacity_refusal,
     presence_on_release,
+    sign_on_refusal,
     turn_away,
     wanted,
     went,
@@ -98,14 +99,8 @@ def decide(state: State, command: Command, at_ms: int) -> Events | Refused:
 
 
 def _sign_on(state: State, command: SignOn, at_ms: int) -> Events | Refused:
-    agent = state.agents.get(command.agent_id)
-    if agent is not None and agent.signed_on:
-        return Refused(
-            reason=Reason.ALREADY_SIGNED_ON,
-            detail=f"agent_id {command.agent_id!r} is signed on already",
-        )
     capacity = command.capacity or DEFAULT_CAPACITY
-    refused = capacity_refusal(capacity)
+    refused = sign_on_refusal(state, command.agent_id) or capacity_refusal(capacity)
     if refused is not None:
         return refused
     skills = tuple(sorted(set(command.skills)))

@@ -1,9 +1,11 @@
 """Who may be offered what, and which presence an agent has, wants and gets."""
 
 from huntgroup_agent_state.core.messages import AgentWentNotReady, AgentWentReady, Reason, Refused
-from huntgroup_agent_state.core.state import Agent
+from huntgroup_agent_state.core.state import Agent, State
 from huntgroup_agent_state.core.values import (
+    AGENTS_MAX,
     SLOTS_MAX,
+    AgentId,
     Channel,
     ChannelCapacity,
     Presence,
@@ -21,6 +23,21 @@ def turn_away(agent: Agent | None, channel: Channel) -> TurnAwayReason | None:
         return TurnAwayReason.NOT_READY
     if agent.free_slots(channel) <= 0:
         return TurnAwayReason.NO_CAPACITY
+    return None
+
+
+def sign_on_refusal(state: State, agent_id: AgentId) -> Refused | None:
+    """Return why an agent cannot sign on, whatever they bring along; who left and holds a slot has a place already."""
+    agent = state.agents.get(agent_id)
+    if agent is not None and agent.signed_on:
+        return Refused(
+            reason=Reason.ALREADY_SIGNED_ON, detail=f"agent_id {agent_id!r} is signed on already"
+        )
+    if agent is None and len(state.agents) >= AGENTS_MAX:
+        return Refused(
+            reason=Reason.AGENTS_FULL,
+            detail=f"agent_id {agent_id!r} would be new, and a domain has at most {AGENTS_MAX} agents",
+        )
     return None
 
 

@@ -1,7 +1,7 @@
 """What must hold after every event; tests and the simulator call it, the running service does not."""
 
 from huntgroup_agent_state.core.state import REMEMBERED_MAX, Agent, State
-from huntgroup_agent_state.core.values import SlotPhase
+from huntgroup_agent_state.core.values import AGENTS_MAX, SlotPhase
 
 
 def check(state: State) -> None:
@@ -12,6 +12,7 @@ def check(state: State) -> None:
         offer_id: slot for agent in state.agents.values() for offer_id, slot in agent.slots.items()
     }
     assert held == state.slots, "the index of slots differs from what agents hold"
+    assert len(state.agents) <= AGENTS_MAX, "more agents are here than the bound allows"
     on = sorted(agent.agent_id for agent in state.agents.values() if agent.signed_on)
     assert on == state.signed_on, "the list of who is signed on is wrong"
     wrapping = [s.ends_at_ms for s in held.values() if s.phase is SlotPhase.WRAPPING_UP]

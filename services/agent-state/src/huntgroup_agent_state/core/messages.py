@@ -22,6 +22,7 @@ from huntgroup_agent_state.core.values import (
 class Reason(StrEnum):
     """Why a command was refused."""
 
+    AGENTS_FULL = "AGENTS_FULL"
     ALREADY_SIGNED_ON = "ALREADY_SIGNED_ON"
     NOT_SIGNED_ON = "NOT_SIGNED_ON"
     REASON_MISSING = "REASON_MISSING"

@@ -101,5 +101,9 @@ class ChannelCapacity:
 DEFAULT_CAPACITY = (ChannelCapacity(channel=Channel.VOICE, slots=1),)
 """Of an agent who signs on without naming any: one voice contact at a time."""
 
+AGENTS_MAX = 50_000
+"""Of one domain, who left and still holds a slot included. The same as routing's `AGENTS_MAX` (its core/values.py):
+routing does not reckon with one agent more, so that one must be refused here."""
+
 SLOTS_MAX = 25
 """Of one channel of one agent."""

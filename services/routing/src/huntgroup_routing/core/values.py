@@ -17,6 +17,7 @@ Lease = tuple[int, OfferId]
 
 QUEUES_MAX = 5_000
 AGENTS_MAX = 50_000
+"""The same as agent-state's `AGENTS_MAX` (its core/values.py), which refuses to sign on one more."""
 WAITING_MAX_DEFAULT = 10_000
 ENDED_OFFERS_MAX = 10_000
 ENDED_CONTACTS_MAX = 10_000
