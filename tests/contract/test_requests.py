@@ -10,6 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from huntgroup.event.v1.envelope_pb2 import CommandContext
 from huntgroup.event.v1.options_pb2 import rules
 from huntgroup_contracts.registry import SERVICES
 from huntgroup_contracts.validation import violations
@@ -66,6 +67,15 @@ def test_every_text_and_list_of_a_request_is_bounded(request_class: type[Message
         if field.is_repeated and not field_rules.max_items:
             unbounded.append(f"{field.full_name}: max_items")
     assert not unbounded
+
+
+@pytest.mark.parametrize("request_class", REQUESTS, ids=METHODS)
+def test_every_domain_is_checked_like_that_of_a_command(request_class: type[Message]) -> None:
+    of_commands = CommandContext.DESCRIPTOR.fields_by_name["domain"].GetOptions().Extensions[rules]
+    domains = [one for one in fields_within(request_class.DESCRIPTOR) if one.name == "domain"]
+    assert domains, "a request names its domain"
+    for field in domains:
+        assert field.GetOptions().Extensions[rules] == of_commands, field.full_name
 
 
 @pytest.mark.parametrize("request_class", REQUESTS, ids=METHODS)

@@ -27,7 +27,7 @@ from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_opt
 from huntgroup.routing.v1 import events_pb2 as huntgroup_dot_routing_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/routing/v1/commands.proto\x12\x14huntgroup.routing.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/routing/v1/events.proto\"\x8e\x03\n\x15\x43onfigureQueueRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huntgroup.routing.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x33\n\x0frequired_skills\x18\x04 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12%\n\x0fring_timeout_ms\x18\x05 \x01(\x03\x42\x0c\x92\xb2\x19\x08\x08\x01 \x01(\xc0\xcf$\x12$\n\x12wrap_up_timeout_ms\x18\x06 \x01(\x03\x42\x08\x92\xb2\x19\x04(\xc0\xeem\x12\x31\n\x1aservice_level_threshold_ms\x18\x07 \x01(\x03\x42\r\x92\xb2\x19\t\x08\x01 \x01(\x80\xdd\xdb\x01\x12\x1d\n\x0bwaiting_max\x18\x08 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xa0\x8d\x06\"F\n\x16\x43onfigureQueueResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xad\x01\n\x12\x41\x63\x63\x65ptOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13\x41\x63\x63\x65ptOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xc5\x01\n\x12RejectOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13RejectOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"Z\n\x0fGetQueueRequest\x12\x19\n\x06\x64omain\x18\x01 \x01(\tB\t\x92\xb2\x19\x05\x08\x01\x10\x80\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xb0\x02\n\tQueueView\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huntgroup.routing.v1.Channel\x12\x17\n\x0frequired_skills\x18\x03 \x03(\t\x12\x17\n\x0fring_timeout_ms\x18\x04 \x01(\x03\x12\x1a\n\x12wrap_up_timeout_ms\x18\x05 \x01(\x03\x12\"\n\x1aservice_level_threshold_ms\x18\x06 \x01(\x03\x12\x13\n\x0bwaiting_max\x18\x07 \x01(\x05\x12\x0f\n\x07waiting\x18\x08 \x01(\x05\x12\x0f\n\x07ringing\x18\t \x01(\x05\x12\x38\n\rfirst_waiting\x18\n \x03(\x0b\x32!.huntgroup.routing.v1.WaitingView\"]\n\x0bWaitingView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x16\n\x0e\x65nqueued_at_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\"B\n\x10GetQueueResponse\x12.\n\x05queue\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.QueueView\"Z\n\x0fGetOfferRequest\x12\x19\n\x06\x64omain\x18\x01 \x01(\tB\t\x92\xb2\x19\x05\x08\x01\x10\x80\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x92\x01\n\tOfferView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\"B\n\x10GetOfferResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferViewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/routing/v1/commands.proto\x12\x14huntgroup.routing.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/routing/v1/events.proto\"\x8e\x03\n\x15\x43onfigureQueueRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huntgroup.routing.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x33\n\x0frequired_skills\x18\x04 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12%\n\x0fring_timeout_ms\x18\x05 \x01(\x03\x42\x0c\x92\xb2\x19\x08\x08\x01 \x01(\xc0\xcf$\x12$\n\x12wrap_up_timeout_ms\x18\x06 \x01(\x03\x42\x08\x92\xb2\x19\x04(\xc0\xeem\x12\x31\n\x1aservice_level_threshold_ms\x18\x07 \x01(\x03\x42\r\x92\xb2\x19\t\x08\x01 \x01(\x80\xdd\xdb\x01\x12\x1d\n\x0bwaiting_max\x18\x08 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xa0\x8d\x06\"F\n\x16\x43onfigureQueueResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xad\x01\n\x12\x41\x63\x63\x65ptOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13\x41\x63\x63\x65ptOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xc5\x01\n\x12RejectOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13RejectOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x97\x01\n\x0fGetQueueRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xb0\x02\n\tQueueView\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huntgroup.routing.v1.Channel\x12\x17\n\x0frequired_skills\x18\x03 \x03(\t\x12\x17\n\x0fring_timeout_ms\x18\x04 \x01(\x03\x12\x1a\n\x12wrap_up_timeout_ms\x18\x05 \x01(\x03\x12\"\n\x1aservice_level_threshold_ms\x18\x06 \x01(\x03\x12\x13\n\x0bwaiting_max\x18\x07 \x01(\x05\x12\x0f\n\x07waiting\x18\x08 \x01(\x05\x12\x0f\n\x07ringing\x18\t \x01(\x05\x12\x38\n\rfirst_waiting\x18\n \x03(\x0b\x32!.huntgroup.routing.v1.WaitingView\"]\n\x0bWaitingView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x16\n\x0e\x65nqueued_at_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\"B\n\x10GetQueueResponse\x12.\n\x05queue\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.QueueView\"\x97\x01\n\x0fGetOfferRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x92\x01\n\tOfferView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\"B\n\x10GetOfferResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferViewb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -65,11 +65,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REJECTOFFERREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_REJECTOFFERREQUEST'].fields_by_name['reason']._serialized_options = b'\222\262\031\002\020@'
   _globals['_GETQUEUEREQUEST'].fields_by_name['domain']._loaded_options = None
-  _globals['_GETQUEUEREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031\005\010\001\020\200\001'
+  _globals['_GETQUEUEREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_GETQUEUEREQUEST'].fields_by_name['queue_id']._loaded_options = None
   _globals['_GETQUEUEREQUEST'].fields_by_name['queue_id']._serialized_options = b'\222\262\031\026\010\001\020@2\020[A-Za-z0-9._:-]+'
   _globals['_GETOFFERREQUEST'].fields_by_name['domain']._loaded_options = None
-  _globals['_GETOFFERREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031\005\010\001\020\200\001'
+  _globals['_GETOFFERREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_GETOFFERREQUEST'].fields_by_name['offer_id']._loaded_options = None
   _globals['_GETOFFERREQUEST'].fields_by_name['offer_id']._serialized_options = b'\222\262\031\026\010\001\020`2\020[A-Za-z0-9._:-]+'
   _globals['_CONFIGUREQUEUEREQUEST']._serialized_start=166
@@ -84,18 +84,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REJECTOFFERREQUEST']._serialized_end=1081
   _globals['_REJECTOFFERRESPONSE']._serialized_start=1083
   _globals['_REJECTOFFERRESPONSE']._serialized_end=1150
-  _globals['_GETQUEUEREQUEST']._serialized_start=1152
-  _globals['_GETQUEUEREQUEST']._serialized_end=1242
-  _globals['_QUEUEVIEW']._serialized_start=1245
-  _globals['_QUEUEVIEW']._serialized_end=1549
-  _globals['_WAITINGVIEW']._serialized_start=1551
-  _globals['_WAITINGVIEW']._serialized_end=1644
-  _globals['_GETQUEUERESPONSE']._serialized_start=1646
-  _globals['_GETQUEUERESPONSE']._serialized_end=1712
-  _globals['_GETOFFERREQUEST']._serialized_start=1714
-  _globals['_GETOFFERREQUEST']._serialized_end=1804
-  _globals['_OFFERVIEW']._serialized_start=1807
-  _globals['_OFFERVIEW']._serialized_end=1953
-  _globals['_GETOFFERRESPONSE']._serialized_start=1955
-  _globals['_GETOFFERRESPONSE']._serialized_end=2021
+  _globals['_GETQUEUEREQUEST']._serialized_start=1153
+  _globals['_GETQUEUEREQUEST']._serialized_end=1304
+  _globals['_QUEUEVIEW']._serialized_start=1307
+  _globals['_QUEUEVIEW']._serialized_end=1611
+  _globals['_WAITINGVIEW']._serialized_start=1613
+  _globals['_WAITINGVIEW']._serialized_end=1706
+  _globals['_GETQUEUERESPONSE']._serialized_start=1708
+  _globals['_GETQUEUERESPONSE']._serialized_end=1774
+  _globals['_GETOFFERREQUEST']._serialized_start=1777
+  _globals['_GETOFFERREQUEST']._serialized_end=1928
+  _globals['_OFFERVIEW']._serialized_start=1931
+  _globals['_OFFERVIEW']._serialized_end=2077
+  _globals['_GETOFFERRESPONSE']._serialized_start=2079
+  _globals['_GETOFFERRESPONSE']._serialized_end=2145
 # @@protoc_insertion_point(module_scope)
