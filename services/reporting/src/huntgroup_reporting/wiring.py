@@ -19,7 +19,6 @@ from huntgroup_runtime.journals import ServiceJournals
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.settings import RuntimeSettings, SettingsError, load_settings
 
-
 SOURCE_LINGER_MS = 50
 """Nobody waits for the ledger: facts are taken in by the handful, which makes a tenth of the batches."""
 

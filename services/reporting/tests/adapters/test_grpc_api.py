@@ -2,12 +2,19 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
+from huntgroup_eventlog.partitioning import partition_of
+from huntgroup_reporting.adapters.ledger import SqlHistory
+from huntgroup_reporting.app.ports import LedgerChanges
+from huntgroup_reporting.core.state import QueueCounts
+from huntgroup_reporting.telemetry import LEDGER_AHEAD
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 
 if TYPE_CHECKING:
@@ -109,6 +116,29 @@ async def test_a_lost_database_is_filled_again_from_the_journal(
     lose(tmp_path)
     async with houses() as house:
         assert (await house.report(0, HOUR_MS)).queues == before.queues
+
+
+async def test_a_database_that_is_ahead_of_its_journal_is_told_of_once_and_filled_again(
+    houses: "Houses", teller: "type[Teller]", monkeypatch: pytest.MonkeyPatch, tmp_path: "Path"
+) -> None:
+    monkeypatch.setattr(evolving, "INTERVALS_MAX", 1)
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    monkeypatch.setenv("HUNTGROUP_REPORTING_DATABASE_URL", url)
+    async with houses() as house:
+        await teller(house).known_day()
+        before = await house.report(0, HOUR_MS)
+        at_ms, partition = house.NINE_MS, partition_of("acme/emea", 2)
+    history = SqlHistory.from_url(url)
+    cursor = await history.cursor(partition)
+    lost = LedgerChanges(queues={("acme/emea", at_ms, "sales"): QueueCounts(offered=100)})
+    await history.add(partition, lost, cursor, replace(cursor, position=cursor.position + 1_000))
+    await history.close()
+    with capture_logs() as logs:
+        async with houses() as house:
+            assert (await house.report(0, HOUR_MS)).queues == before.queues
+    (told,) = [log for log in logs if log["event"] == LEDGER_AHEAD]
+    assert (told["log_level"], told["partition"]) == ("error", partition)
+    assert told["database"] > told["journal"]
 
 
 def lose(folder: "Path") -> None:

@@ -142,6 +142,20 @@ async def test_of_two_writers_at_once_one_wins(history: SqlHistory) -> None:
     assert (await history.rows(span(), 10)).queues[0, "sales"].offered == 2
 
 
+async def test_a_partition_begins_again_without_the_rows_of_its_domains(
+    history: SqlHistory,
+) -> None:
+    await history.cursor(0)
+    await history.add(0, some_changes(), BEGIN, at(5))
+    with pytest.raises(CursorMovedError):
+        await history.begin_again(0, lambda _: True, at(4))
+    assert (await history.rows(span(), 10)).count == 5
+    await history.begin_again(0, lambda domain: domain == "acme/emea", at(5))
+    assert await history.cursor(0) == BEGIN
+    assert (await history.rows(span(), 10)).count == 0
+    assert (await history.rows(span(domain="other/one"), 10)).count == 1
+
+
 async def test_rows_are_chosen_and_added_up_as_asked(history: SqlHistory) -> None:
     await history.cursor(0)
     await history.add(0, some_changes(), BEGIN, at(5))

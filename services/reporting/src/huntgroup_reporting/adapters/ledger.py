@@ -4,8 +4,9 @@ A copy of what the journal says. Other programs may read it; its shape is descri
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     case,
+    delete,
     event,
     func,
     select,
@@ -50,6 +52,7 @@ DRIVERS: Final[Mapping[str, str]] = {
 """Kinds of database, as their URLs begin, and what SQLAlchemy reaches them by."""
 
 ROWS_PER_STATEMENT: Final = 500
+BEGINNING: Final = Cursor(position=0, epoch=0, owner="", chain=GENESIS)
 
 METADATA: Final = MetaData()
 
@@ -121,6 +124,12 @@ class SqlHistory:
         """Add the changes and move the cursor in one transaction; `CursorMovedError` when another was first."""
         await self._to_its_end(self._add(partition, changes, before, after))
 
+    async def begin_again(
+        self, partition: int, belongs: Callable[[str], bool], before: Cursor
+    ) -> None:
+        """Delete the rows of a partition and its cursor's position in one transaction."""
+        await self._to_its_end(self._begin_again(partition, belongs, before))
+
     async def rows(self, span: Span, rows_max: int) -> LedgerRows:
         """Return the span's rows, added up to its intervals; at most `rows_max` + 1 of each kind."""
         return await self._to_its_end(self._rows(span, rows_max))
@@ -134,7 +143,7 @@ class SqlHistory:
 
     async def _cursor(self, partition: int) -> Cursor:
         found = select(CURSOR).where(CURSOR.c.partition == partition)
-        begin = {"partition": partition, "position": 0, "epoch": 0, "owner": "", "chain": GENESIS}
+        begin = {"partition": partition, **asdict(BEGINNING)}
         async with self._connected():
             await self._make_tables()
             async with self._engine.begin() as connection:
@@ -149,23 +158,20 @@ class SqlHistory:
     async def _add(
         self, partition: int, changes: LedgerChanges, before: Cursor, after: Cursor
     ) -> None:
-        moved = (
-            update(CURSOR)
-            .where(
-                CURSOR.c.partition == partition,
-                CURSOR.c.position == before.position,
-                CURSOR.c.chain == before.chain,
-            )
-            .values(
-                position=after.position, epoch=after.epoch, owner=after.owner, chain=after.chain
-            )
-        )
         async with self._connected(), self._engine.begin() as connection:
-            # First the cursor: it locks the partition for whoever else may write it.
-            if (await connection.execute(moved)).rowcount != 1:
-                raise CursorMovedError(f"partition {partition} is no more at {before.position}")
+            await _move(connection, partition, before, after)
             await self._add_rows(connection, LEDGER, changes.queues)
             await self._add_rows(connection, AGENTS_INTERVAL, changes.agents)
+
+    async def _begin_again(
+        self, partition: int, belongs: Callable[[str], bool], before: Cursor
+    ) -> None:
+        async with self._connected(), self._engine.begin() as connection:
+            await _move(connection, partition, before, BEGINNING)
+            for table in (LEDGER, AGENTS_INTERVAL):
+                known = (await connection.execute(select(table.c.domain).distinct())).scalars()
+                for domain in filter(belongs, known.all()):
+                    await connection.execute(delete(table).where(table.c.domain == domain))
 
     async def _rows(self, span: Span, rows_max: int) -> LedgerRows:
         async with self._connected():
@@ -219,6 +225,21 @@ class SqlHistory:
         ]
         for first in range(0, len(rows), ROWS_PER_STATEMENT):
             await connection.execute(statement, rows[first : first + ROWS_PER_STATEMENT])
+
+
+async def _move(connection: AsyncConnection, partition: int, before: Cursor, after: Cursor) -> None:
+    """Move the cursor, first of all in a transaction: it locks the partition for whoever else may write it."""
+    moved = (
+        update(CURSOR)
+        .where(
+            CURSOR.c.partition == partition,
+            CURSOR.c.position == before.position,
+            CURSOR.c.chain == before.chain,
+        )
+        .values(asdict(after))
+    )
+    if (await connection.execute(moved)).rowcount != 1:
+        raise CursorMovedError(f"partition {partition} is no more at {before.position}")
 
 
 def _sum(stored: ColumnElement[int], added: ColumnElement[int]) -> ColumnElement[int]:

@@ -2,7 +2,8 @@
 
 The journal is read here once more, by the reader rule, from where the database says that it stands: rows and position
 change in one transaction, so a crash, a change of owner or a lost database costs time and never an entry. A database
-that was emptied is filled again from the beginning. Nothing waits for this but a report of old intervals.
+that was emptied is filled again from the beginning, and so is one that is ahead of the journal: it is the copy of
+another one, or of an end that was lost. Nothing waits for this but a report of old intervals.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.application import AcceptedEvent, EventCodec
 from huntgroup_eventlog.journal.chain import ChainReader, ChainState
+from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import Log, LogRecord, LogUnavailableError
 from huntgroup_reporting.app.ports import (
     Cursor,
@@ -26,6 +28,7 @@ from huntgroup_reporting.app.ports import (
 from huntgroup_reporting.core.evolve import add_agent_time, add_queue_entry
 from huntgroup_reporting.core.messages import AgentTimeCounted, QueueEntry
 from huntgroup_reporting.core.state import AgentTimes, QueueCounts
+from huntgroup_reporting.telemetry import LEDGER_AHEAD
 
 RECORDS_MAX: Final = 500
 """Journal records in one transaction."""
@@ -107,6 +110,10 @@ class LedgerWriter:
 
     async def _follow(self, partition: int) -> None:
         stored = await self._history.cursor(partition)
+        end = await self._log.end(self._topic, partition)
+        if stored.position > end:
+            await self._begin_again(partition, stored, end)
+            stored = await self._history.cursor(partition)
         chain = ChainReader(ChainState(stored.epoch, stored.owner, stored.chain))
         reader = await self._log.reader(self._topic, partition, stored.position)
         await self._note_reached(partition, stored.position)
@@ -130,6 +137,16 @@ class LedgerWriter:
                     await asyncio.sleep(PAUSE_S)
         finally:
             await reader.close()
+
+    async def _begin_again(self, partition: int, stored: Cursor, end: int) -> None:
+        """Forget a copy that holds what the journal does not."""
+
+        def belongs(domain: str) -> bool:
+            return partition_of(domain, self._log.partitions) == partition
+
+        self._reached.pop(partition, None)
+        await self._history.begin_again(partition, belongs, stored)
+        _log.error(LEDGER_AHEAD, partition=partition, database=stored.position, journal=end)
 
     def _take(self, chain: ChainReader, records: Iterable[LogRecord]) -> LedgerChanges:
         changes = LedgerChanges()

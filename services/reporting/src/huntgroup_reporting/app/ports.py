@@ -78,6 +78,15 @@ class History(Protocol):
         """
         ...
 
+    async def begin_again(
+        self, partition: int, belongs: Callable[[str], bool], before: Cursor
+    ) -> None:
+        """Delete the rows of every domain that `belongs` and put the cursor to the beginning, both or neither.
+
+        Raises `CursorMovedError` when the cursor is not `before`, `HistoryUnavailableError`.
+        """
+        ...
+
     async def rows(self, span: Span, rows_max: int) -> LedgerRows:
         """Return the span's rows, at most about `rows_max`; raises `HistoryUnavailableError`."""
         ...
