@@ -4,18 +4,20 @@ import asyncio
 import random
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from huntgroup.event.v1.envelope_pb2 import Envelope
 from huntgroup.session.v1.events_pb2 import ContactQueued
-from huntgroup_contracts.cloudevents import read_envelope
+from huntgroup_contracts.cloudevents import headers_of, read_envelope
 from huntgroup_eventlog.adapters.kafka import KafkaLog
 from huntgroup_eventlog.port import LogRecord, NewRecord
 from huntgroup_reporting.adapters.mapping import live_view
 from huntgroup_reporting.adapters.views import TOPICS, FaustViews, PublicEvents
 from huntgroup_reporting.core import ReportingCore
+from huntgroup_runtime.clock import SystemClock
 from huntgroup_testkit.kafka import KafkaSource, kafka_or_skip
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def test_an_event_that_comes_again_counts_once() -> None:
     events = PublicEvents(ReportingCore(QUARTER_MS))
     for envelope in (queued(1, 7), queued(1, 7), queued(2, 8), queued(1, 7), queued(2, 8)):
         events.take(envelope)
-    assert (waiting(events), events.taken, events.repeated, events.missed) == (2, 2, 3, 0)
+    assert (waiting(events), events.taken, events.repeated, events.ahead) == (2, 2, 3, 0)
 
 
 def test_sequences_are_counted_apart_for_each_domain_and_service() -> None:
@@ -60,11 +62,23 @@ def test_sequences_are_counted_apart_for_each_domain_and_service() -> None:
     assert (waiting(events), waiting(events, "other/one"), events.repeated) == (2, 1, 0)
 
 
-def test_a_gap_in_the_sequence_is_counted() -> None:
+def test_an_event_ahead_of_its_turn_is_left_until_it_comes_again() -> None:
+    """A relay whose append failed begins again at the last place it is sure of."""
     events = PublicEvents(ReportingCore(QUARTER_MS))
-    for envelope in (queued(1, 5), queued(2, 6), queued(3, 9)):
-        events.take(envelope)
-    assert (waiting(events), events.missed) == (3, 2)
+    taken = []
+    for sequence in (41, 42, 44, 41, 42, 43, 44):
+        before = events.taken
+        events.take(queued(sequence, sequence))
+        taken += [sequence] * (events.taken - before)
+    assert taken == [41, 42, 43, 44]
+    assert (waiting(events), events.repeated, events.ahead) == (4, 2, 1)
+
+
+def test_from_the_beginning_the_first_event_is_number_1() -> None:
+    events = PublicEvents(ReportingCore(QUARTER_MS), from_beginning=True)
+    for sequence in (2, 1, 2, 3):
+        events.take(queued(sequence, sequence))
+    assert (waiting(events), events.taken, events.ahead) == (3, 3, 1)
 
 
 def test_events_of_no_concern_only_move_the_sequence() -> None:
@@ -75,7 +89,7 @@ def test_events_of_no_concern_only_move_the_sequence() -> None:
         )
     )
     events.take(queued(1, 2))
-    assert (waiting(events), events.missed) == (1, 0)
+    assert (waiting(events), events.ahead) == (1, 0)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +128,6 @@ async def test_faust_on_kafka_and_the_journal_show_the_same_numbers(
             while views.events.taken < events and not running.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert views.events.taken == events
-        assert views.events.missed == 0
         by_faust = live_view(*await views.live(DOMAIN))
     finally:
         running.cancel()
@@ -127,6 +140,44 @@ async def test_faust_on_kafka_and_the_journal_show_the_same_numbers(
     assert (sales.offered, sales.answered, sales.abandoned) == (7, 3, 3)
     assert (sales.waiting, sales.ringing, sales.talking) == (1, 1, 0)
     assert [row.state for row in by_journal.agents] == ["RESERVED"]
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(240)
+async def test_stopping_leaves_neither_a_folder_nor_a_task(
+    kafka: KafkaSource, kafka_log: KafkaLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary, here = tmp_path / "temporary", tmp_path / "here"
+    for folder in (temporary, here):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.chdir(here)
+    topic, clock = f"stopping.{secrets.token_hex(4)}", SystemClock()
+    await kafka_log.ensure_topics([topic])
+    event = queued(1, 1)
+    event.id = "first"
+    record = NewRecord(key=DOMAIN.encode(), value=event.payload, headers=headers_of(event))
+    await kafka_log.append(topic, 0, record)
+    views = FaustViews(
+        kafka.bootstrap_servers,
+        core=ReportingCore(QUARTER_MS),
+        log=kafka_log,
+        clock=clock,
+        topics=[topic],
+    )
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(views.run())
+    async with asyncio.timeout(120):
+        while not views.events.taken and not running.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert list(temporary.iterdir()), "its folders are made elsewhere"
+    running.cancel()
+    async with asyncio.timeout(20):
+        while asyncio.all_tasks() - before:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert running.cancelled()
+    assert not list(temporary.iterdir())
+    assert not list(here.iterdir())
 
 
 async def half_a_day(tell: "Teller") -> None:

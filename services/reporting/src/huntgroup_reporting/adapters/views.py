@@ -10,6 +10,8 @@ group of its own, reads all partitions from the beginning, and keeps the states 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import structlog
@@ -31,10 +33,15 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class PublicEvents:
-    """States of all domains, folded from public events that may come more than once."""
+    """States of all domains, folded from public events that may come more than once and ahead of their turn.
 
-    def __init__(self, core: ReportingCore) -> None:
+    Of each service and domain only the event after the last one counts; docs/reference/topics.md has the rule.
+    """
+
+    def __init__(self, core: ReportingCore, *, from_beginning: bool = False) -> None:
         self._core = core
+        self._from_beginning = from_beginning
+        """Whether the first event of a service in a domain is number 1; else it is whichever comes first."""
         self._states: dict[str, State] = {}
         self._times_ms: dict[str, int] = {}
         self._sequences: dict[tuple[str, str], int] = {}
@@ -42,22 +49,23 @@ class PublicEvents:
         """Events that counted."""
         self.repeated = 0
         """Events that had been seen before."""
-        self.missed = 0
-        """Numbers of events that were never seen, after the first one of its service and domain."""
+        self.ahead = 0
+        """Events that came before their turn, and come again when it is theirs."""
 
     def state(self, domain: str) -> State:
         """Return a domain's state; it is not to be changed by the caller."""
         return self._states.get(domain) or self._core.initial(domain)
 
     def take(self, envelope: Envelope) -> None:
-        """Take in one event; raises `ValueError` when its payload cannot be read."""
+        """Take in one event if it is its turn; raises `ValueError` when its payload cannot be read."""
         key = (envelope.source, envelope.domain)
-        last = self._sequences.get(key, envelope.sequence - 1)
-        if envelope.sequence <= last:
-            self.repeated += 1
+        before_first = 0 if self._from_beginning else envelope.sequence - 1
+        turn = self._sequences.get(key, before_first) + 1
+        if envelope.sequence != turn:
+            self.repeated += envelope.sequence < turn
+            self.ahead += envelope.sequence > turn
             return
-        self.missed += envelope.sequence - last - 1
-        self._sequences[key] = envelope.sequence
+        self._sequences[key] = turn
         self.taken += 1
         command = observation(envelope.type, envelope.payload)
         if command is not None:
@@ -79,7 +87,7 @@ class FaustViews:
         clock: Clock,
         topics: Sequence[str] = TOPICS,
     ) -> None:
-        self.events = PublicEvents(core)
+        self.events = PublicEvents(core, from_beginning=True)
         self._servers = bootstrap_servers.split(",")
         self._log = log
         self._clock = clock
@@ -94,18 +102,23 @@ class FaustViews:
         """Read the topics until cancelled; raises what keeps Faust from running."""
         # Faust's agents ignore topics that come into being after their start.
         await self._log.ensure_topics(self._topics)
-        app = self._app()
-        try:
-            await app.start()
-            await app.wait_until_stopped()
-        finally:
-            await app.stop()
+        with TemporaryDirectory(prefix="huntgroup-reporting-views-") as folder:
+            app = self._app(Path(folder))
+            # Shielded, for Faust leaves a task behind when this is cancelled. It ends when the app stops.
+            stopped = asyncio.ensure_future(app.wait_until_stopped())
+            try:
+                await app.start()
+                await asyncio.shield(stopped)
+            finally:
+                await app.stop()
+                await stopped
 
-    def _app(self) -> Any:
+    def _app(self, folder: Path) -> Any:
         app = App(
             f"huntgroup-reporting-views-{secrets.token_hex(8)}",
             broker=[f"kafka://{server}" for server in self._servers],
             store="memory://",
+            datadir=folder,  # it makes folders for tables, also where there are none
             processing_guarantee="at_least_once",
             consumer_auto_offset_reset="earliest",
             autodiscover=False,
