@@ -113,7 +113,7 @@ class RuntimeSettings(BaseSettings):
     """Batches appended but not read back yet, at most, per partition."""
     waiting_commands_max: int = Field(default=10_000, ge=1, le=1_000_000)
     """Commands that wait for a decision, per partition; more are refused with RESOURCE_EXHAUSTED."""
-    remembered_commands_max: int = Field(default=1_000_000, ge=1)
+    remembered_commands_max: int = Field(default=16_000_000, ge=1)
     """Command ids remembered per domain, at most; when full, new commands are refused rather than old ids forgotten."""
 
     # Snapshots.

@@ -1,45 +1,22 @@
 """Remembers which commands of a domain were carried out, for at least 24 hours of log time, in bounded memory.
 
-One hour is one bucket. The newest is a dictionary; older ones are sorted arrays of 20 bytes per command (a 64-bit
-hash of the id, a checksum, a position), because a busy domain has millions of commands a day. Refusals keep their
-reason and sentence beside. Everything follows from log time, so a replay remembers the same.
+Each hour of log time is a sorted map in small pages (see `command_pages`). Everything follows from log time, so a
+replay remembers the same; and no call does more than a page's work, however many commands an hour has: nothing is
+sorted, merged or rebuilt when an hour ends, and what is forgotten is freed a little at a time.
 """
 
 from array import array
-from bisect import bisect_left
+from collections import deque
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 
 import msgspec
 
+from huntgroup_eventlog.journal.command_pages import ENTRY_BYTES, Pages, Remembered
+
 RETENTION_MS = 24 * 3_600_000
 BUCKET_MS = 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What became of a command; `position` is -1 until its record was read back."""
-
-    position: int
-    check: int
-    reason: str = ""
-    detail: str = ""
-
-
-@dataclass(slots=True)
-class _Closed:
-    start_ms: int
-    keys: "array[int]"
-    positions: "array[int]"
-    checks: "array[int]"
-    refusals: dict[int, tuple[str, str]]
-
-    def get(self, key: int) -> Remembered | None:
-        index = bisect_left(self.keys, key)
-        if index == len(self.keys) or self.keys[index] != key:
-            return None
-        reason, detail = self.refusals.get(key, ("", ""))
-        return Remembered(self.positions[index], self.checks[index], reason, detail)
 
 
 @dataclass(slots=True)
@@ -47,107 +24,83 @@ class CommandMemory:
     """The commands of one domain."""
 
     count: int = 0
-    _open_start_ms: int = 0
-    _open: dict[int, Remembered] = field(default_factory=dict)
-    _closed: list[_Closed] = field(default_factory=list)
+    _hours: list[tuple[int, Pages]] = field(default_factory=list)
+    _forgotten: deque[Pages] = field(default_factory=deque)
 
     def recall(self, command_id: str) -> Remembered | None:
         """Return what became of the command, or None when it is not remembered."""
         key = _key(command_id)
-        found = self._open.get(key)
-        if found is not None:
-            return found
-        for bucket in reversed(self._closed):
-            found = bucket.get(key)
-            if found is not None:
-                return found
+        for _, pages in reversed(self._hours):
+            place = pages.find(key)
+            if place is not None:
+                return pages.get(key, place)
         return None
 
     def remember(self, command_id: str, remembered: Remembered, at_ms: int) -> None:
         """Remember a command decided at log time `at_ms`; forget what is older than the retention."""
         start_ms = at_ms - at_ms % BUCKET_MS
-        if start_ms > self._open_start_ms:
+        if not self._hours or start_ms > self._hours[-1][0]:
             self._turn(start_ms)
-        self._open[_key(command_id)] = remembered
-        self.count += 1
+        if self._hours[-1][1].put(_key(command_id), remembered):
+            self.count += 1
+        if self._forgotten and self._forgotten[0].shrink():
+            self._forgotten.popleft()
 
     def confirm(self, command_id: str, position: int) -> None:
         """Note the position of a remembered command's record once it was accepted."""
         key = _key(command_id)
-        found = self._open.get(key)
-        if found is not None:
-            self._open[key] = Remembered(position, found.check, found.reason, found.detail)
-            return
-        for bucket in reversed(self._closed):
-            index = bisect_left(bucket.keys, key)
-            if index < len(bucket.keys) and bucket.keys[index] == key:
-                bucket.positions[index] = position
+        for _, pages in reversed(self._hours):
+            place = pages.find(key)
+            if place is not None:
+                pages.move(place, position)
                 return
 
     def _turn(self, start_ms: int) -> None:
-        if self._open:
-            self._closed.append(_close(self._open_start_ms, self._open))
-        self._open, self._open_start_ms = {}, start_ms
-        while self._closed and self._closed[0].start_ms + BUCKET_MS + RETENTION_MS <= start_ms:
-            self.count -= len(self._closed.pop(0).keys)
+        kept = 0
+        while (
+            kept < len(self._hours) and self._hours[kept][0] + BUCKET_MS + RETENTION_MS <= start_ms
+        ):
+            self.count -= self._hours[kept][1].count
+            self._forgotten.append(self._hours[kept][1])
+            kept += 1
+        self._hours[:kept] = []
+        self._hours.append((start_ms, Pages()))
 
     def dump(self) -> bytes:
-        """Return everything in a canonical form."""
-        buckets = [*self._closed, _close(self._open_start_ms, self._open)]
-        return msgspec.msgpack.encode(
-            [
-                (
-                    b.start_ms,
-                    b.keys.tobytes(),
-                    b.positions.tobytes(),
-                    b.checks.tobytes(),
-                    sorted(b.refusals.items()),
-                )
-                for b in buckets
-            ]
+        """Return everything in a canonical form: a header, then the raw keys, positions and checks of each hour."""
+        header = msgspec.msgpack.encode(
+            [(start_ms, pages.count, pages.refusals) for start_ms, pages in self._hours]
         )
+        parts: list[bytes | array[int]] = [len(header).to_bytes(_LENGTH_BYTES, "little"), header]
+        for _, pages in self._hours:
+            parts += pages.raw()
+        return b"".join(parts)
 
     @classmethod
     def load(cls, dumped: bytes) -> "CommandMemory":
         """Return the memory that `dump` wrote; raise `ValueError` when it cannot be read."""
-        rows = msgspec.msgpack.decode(dumped, type=list[_Row])
-        closed = [
-            _Closed(
-                start,
-                _array("Q", keys),
-                _array("q", positions),
-                _array("I", checks),
-                dict(refusals),
-            )
-            for start, keys, positions, checks, refusals in rows
-        ]
-        last = closed.pop()
-        memory = cls(_open_start_ms=last.start_ms, _closed=closed)
-        for key, position, check in zip(last.keys, last.positions, last.checks, strict=True):
-            memory._open[key] = Remembered(position, check, *last.refusals.get(key, ("", "")))
-        memory.count = len(last.keys) + sum(len(bucket.keys) for bucket in closed)
+        at = _LENGTH_BYTES + int.from_bytes(dumped[:_LENGTH_BYTES], "little")
+        rows = msgspec.msgpack.decode(dumped[_LENGTH_BYTES:at], type=list[_Row])
+        if len(dumped) != at + ENTRY_BYTES * sum(count for _, count, _ in rows):
+            raise ValueError("the command memory has another length than its header says")
+        if any(late[0] <= early[0] for early, late in pairwise(rows)):
+            raise ValueError("the hours of the command memory are not in order")
+        memory, view = cls(), memoryview(dumped)
+        for start_ms, count, refusals in rows:
+            end = at + ENTRY_BYTES * count
+            memory._hours.append((start_ms, Pages.of_raw(view[at:end], refusals)))
+            memory.count += count
+            at = end
         return memory
 
 
-_Row = tuple[int, bytes, bytes, bytes, list[tuple[int, tuple[str, str]]]]
+_LENGTH_BYTES = 8
+_Count = int
+_Row = tuple[int, _Count, list[dict[int, tuple[str, str]]]]
 
 
 def _key(command_id: str) -> int:
     return int.from_bytes(blake2b(command_id.encode(), digest_size=8).digest(), "little")
 
 
-def _close(start_ms: int, entries: dict[int, Remembered]) -> _Closed:
-    keys = sorted(entries)
-    return _Closed(
-        start_ms,
-        array("Q", keys),
-        array("q", (entries[key].position for key in keys)),
-        array("I", (entries[key].check for key in keys)),
-        {key: (entries[key].reason, entries[key].detail) for key in keys if entries[key].reason},
-    )
-
-
-def _array(typecode: str, data: bytes) -> "array[int]":
-    values: array[int] = array(typecode)
-    values.frombytes(data)
-    return values
+__all__ = ["BUCKET_MS", "RETENTION_MS", "CommandMemory", "Remembered"]
