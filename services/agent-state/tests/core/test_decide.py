@@ -4,41 +4,25 @@ import pytest
 
 from huntgroup_agent_state.core.decide import decide
 from huntgroup_agent_state.core.evolve import evolve
-from huntgroup_agent_state.core.invariants import check
 from huntgroup_agent_state.core.messages import (
     AgentAskedForPresence,
     AgentBecameBusy,
-    AgentFinishedWrapUp,
-    AgentReleased,
     AgentReserved,
     AgentSignedOff,
     AgentSignedOn,
     AgentStartedWrapUp,
     AgentStoppedResponding,
-    AgentWentNotReady,
     AgentWentReady,
     Command,
     CompleteWrapUp,
-    Event,
-    ObserveContactConnected,
-    ObserveContactConnectionFailed,
-    ObserveContactDisconnected,
-    ObserveOfferCanceled,
-    ObserveOfferCreated,
-    ObserveOfferExpired,
-    ObserveOfferRejected,
-    ObserveOfferRescinded,
-    OfferOvertaken,
     OfferTurnedAway,
     PassTime,
     Reason,
     Refused,
-    ReportDesktopSilent,
-    SetPresence,
     SignOff,
     SignOn,
 )
-from huntgroup_agent_state.core.state import Agent, State, dump, initial, next_deadline
+from huntgroup_agent_state.core.state import Agent, next_deadline
 from huntgroup_agent_state.core.values import (
     AGENTS_MAX,
     AgentId,
@@ -46,156 +30,35 @@ from huntgroup_agent_state.core.values import (
     ChannelCapacity,
     ContactId,
     OfferId,
-    Overtaking,
     Presence,
     QueueId,
     ReleaseReason,
     RoutingState,
     SignOffReason,
-    SlotPhase,
     TurnAwayReason,
     WrapUpEnd,
 )
 
-ADA = AgentId("ada")
-WRAP_UP_MS = 30_000
-
-
-class Floor:
-    """One domain: takes commands at a time that only tests move, and folds what follows."""
-
-    def __init__(self) -> None:
-        self.state: State = initial("acme/emea")
-        self.at_ms = 1_000
-
-    def do(self, *commands: Command) -> tuple[Event, ...]:
-        """Return what follows from the last command."""
-        events: tuple[Event, ...] = ()
-        for command in commands:
-            before = dump(self.state)
-            decided = decide(self.state, command, self.at_ms)
-            assert dump(self.state) == before, "decide changed the state"
-            assert not isinstance(decided, Refused), decided
-            events = decided
-            for event in events:
-                self.state = evolve(self.state, event)
-            check(self.state)
-        return events
-
-    def names(self, *commands: Command) -> list[str]:
-        return [type(event).__name__ for event in self.do(*commands)]
-
-    def refused(self, command: Command) -> Refused:
-        before = dump(self.state)
-        decided = decide(self.state, command, self.at_ms)
-        assert isinstance(decided, Refused), decided
-        assert dump(self.state) == before
-        return decided
-
-    def is_(self) -> RoutingState:
-        agent = self.state.agents.get(ADA)
-        return RoutingState.OFFLINE if agent is None else agent.routing_state
-
-    def at(self, at_ms: int) -> "Floor":
-        self.at_ms = at_ms
-        return self
-
-
-@pytest.fixture
-def floor() -> Floor:
-    """Nobody has signed on."""
-    return Floor()
-
-
-@pytest.fixture
-def ready(floor: Floor) -> Floor:
-    """Ada is signed on with one voice slot, and ready."""
-    floor.do(SignOn(agent_id=ADA), presence(Presence.READY))
-    return floor
-
-
-@pytest.fixture
-def chatting(floor: Floor) -> Floor:
-    """Ada is signed on with two chat slots, and ready."""
-    two = ChannelCapacity(channel=Channel.CHAT, slots=2)
-    floor.do(SignOn(agent_id=ADA, capacity=(two,)), presence(Presence.READY))
-    return floor
-
-
-def presence(wanted: Presence, reason: str = "") -> SetPresence:
-    return SetPresence(agent_id=ADA, presence=wanted, reason=reason)
-
-
-BREAK = presence(Presence.NOT_READY, "break")
-
-
-def offer(n: int = 1, channel: Channel = Channel.VOICE, wrap_up: int = WRAP_UP_MS) -> Command:
-    return ObserveOfferCreated(
-        offer_id=OfferId(f"c{n}.1"),
-        contact_id=ContactId(f"c{n}"),
-        agent_id=ADA,
-        queue_id=QueueId("sales"),
-        channel=channel,
-        expires_at_ms=21_000,
-        wrap_up_timeout_ms=wrap_up,
-    )
-
-
-def connected(n: int = 1, channel: Channel = Channel.VOICE) -> Command:
-    return ObserveContactConnected(
-        offer_id=OfferId(f"c{n}.1"),
-        contact_id=ContactId(f"c{n}"),
-        agent_id=ADA,
-        queue_id=QueueId("sales"),
-        channel=channel,
-    )
-
-
-def failed(n: int = 1) -> Command:
-    return ObserveContactConnectionFailed(
-        offer_id=OfferId(f"c{n}.1"), contact_id=ContactId(f"c{n}"), agent_id=ADA
-    )
-
-
-def disconnected(n: int = 1) -> Command:
-    return ObserveContactDisconnected(
-        offer_id=OfferId(f"c{n}.1"), contact_id=ContactId(f"c{n}"), agent_id=ADA
-    )
-
-
-def rejected(n: int = 1) -> Command:
-    return ObserveOfferRejected(offer_id=OfferId(f"c{n}.1"))
-
-
-def expired(n: int = 1) -> Command:
-    return ObserveOfferExpired(offer_id=OfferId(f"c{n}.1"))
-
-
-def canceled(n: int = 1) -> Command:
-    return ObserveOfferCanceled(offer_id=OfferId(f"c{n}.1"))
-
-
-def rescinded(n: int = 1) -> Command:
-    return ObserveOfferRescinded(offer_id=OfferId(f"c{n}.1"))
-
-
-def completed(n: int = 1) -> Command:
-    return CompleteWrapUp(agent_id=ADA, contact_id=ContactId(f"c{n}"))
-
-
-def released(reason: ReleaseReason, at_ms: int = 1_000, n: int = 1) -> AgentReleased:
-    return AgentReleased(
-        at_ms=at_ms,
-        agent_id=ADA,
-        offer_id=OfferId(f"c{n}.1"),
-        contact_id=ContactId(f"c{n}"),
-        reason=reason,
-    )
-
-
-def went_on_break(at_ms: int = 1_000) -> AgentWentNotReady:
-    return AgentWentNotReady(at_ms=at_ms, agent_id=ADA, reason="break")
-
+from .floor import (
+    ADA,
+    BREAK,
+    WRAP_UP_MS,
+    Floor,
+    canceled,
+    completed,
+    connected,
+    disconnected,
+    expired,
+    failed,
+    finished,
+    offer,
+    presence,
+    rejected,
+    released,
+    rescinded,
+    turned_away,
+    went_on_break,
+)
 
 # Signing on.
 
@@ -334,14 +197,6 @@ def test_an_offer_reserves_a_slot_of_a_ready_agent(ready: Floor) -> None:
     assert ready.do(offer()) == ()
 
 
-def turned_away(floor: Floor, n: int = 1, channel: Channel = Channel.VOICE) -> TurnAwayReason:
-    (event,) = floor.do(offer(n, channel))
-    assert isinstance(event, OfferTurnedAway)
-    assert (event.offer_id, event.contact_id) == (f"c{n}.1", f"c{n}")
-    assert floor.do(offer(n, channel)) == ()
-    return event.reason
-
-
 def test_an_offer_for_nobody_is_turned_away(floor: Floor) -> None:
     assert turned_away(floor) is TurnAwayReason.NOT_SIGNED_ON
 
@@ -451,17 +306,6 @@ def test_a_conversation_makes_busy_and_then_wraps_up_until_the_timer(ready: Floo
     assert ready.is_() is RoutingState.READY
 
 
-def finished(ended_by: WrapUpEnd, at_ms: int, wrap_up_ms: int) -> AgentFinishedWrapUp:
-    return AgentFinishedWrapUp(
-        at_ms=at_ms,
-        agent_id=ADA,
-        offer_id=OfferId("c1.1"),
-        contact_id=ContactId("c1"),
-        ended_by=ended_by,
-        wrap_up_ms=wrap_up_ms,
-    )
-
-
 def test_an_agent_completes_after_call_work_and_may_say_so_again(ready: Floor) -> None:
     ready.do(offer(), connected(), disconnected())
     assert ready.at(8_000).do(completed()) == (
@@ -504,192 +348,3 @@ def test_one_passing_of_time_ends_several_and_applies_a_presence_once(chatting: 
         "AgentFinishedWrapUp",
         "AgentReleased",
     ]
-
-
-# Signing off.
-
-
-LEAVING = SignOff(agent_id=ADA)
-BACK = SignOn(agent_id=ADA)
-
-
-def test_who_leaves_while_it_rings_is_released_when_routing_took_the_offer_back(
-    ready: Floor,
-) -> None:
-    left = AgentSignedOff(at_ms=1_000, agent_id=ADA, reason=SignOffReason.BY_AGENT)
-    assert ready.do(offer(), LEAVING) == (left,)
-    assert ready.is_() is RoutingState.OFFLINE
-    assert ready.state.slots[OfferId("c1.1")].phase is SlotPhase.WITHDRAWN
-    assert ready.do(LEAVING) == ()
-    assert ready.do(rescinded()) == (released(ReleaseReason.AGENT_LEFT),)
-    assert ready.do(rescinded()) == ()
-    assert ready.state.agents == {}
-
-
-@pytest.mark.parametrize(
-    ("ending", "reason"),
-    [
-        (rescinded(), ReleaseReason.AGENT_LEFT),
-        (rejected(), ReleaseReason.REJECTED),
-        (canceled(), ReleaseReason.CUSTOMER_LEFT),
-        (failed(), ReleaseReason.CONNECTION_FAILED),
-        (expired(), ReleaseReason.EXPIRED),
-    ],
-)
-@pytest.mark.parametrize("then", [(), (BACK,)])
-def test_a_slot_withdrawn_ends_with_the_offer_and_nobody_missed_it(
-    ready: Floor, ending: Command, reason: ReleaseReason, then: tuple[Command, ...]
-) -> None:
-    ready.do(offer(), LEAVING, *then)
-    assert ready.do(ending) == (released(reason),)
-    assert ready.do(ending) == ()
-    assert ready.is_() is (RoutingState.NOT_READY if then else RoutingState.OFFLINE)
-
-
-def test_a_yes_said_before_leaving_is_honoured_and_ends_without_after_call_work(
-    ready: Floor,
-) -> None:
-    ready.do(offer(), LEAVING)
-    assert ready.names(connected()) == ["AgentBecameBusy"]
-    assert ready.is_() is RoutingState.OFFLINE
-    assert ready.names(disconnected()) == ["AgentFinishedWrapUp", "AgentReleased"]
-    assert ready.state.agents == {}
-
-
-def test_who_says_yes_leaves_and_comes_back_never_has_two_contacts_on_one_slot(
-    ready: Floor,
-) -> None:
-    """Routing accepted the first offer before it heard of the leaving; its connection is seen last."""
-    ready.do(offer(1), LEAVING, BACK)
-    assert ready.is_() is RoutingState.RESERVED
-    assert ready.names(presence(Presence.READY)) == ["AgentAskedForPresence"]
-    assert turned_away(ready, 2) is TurnAwayReason.NOT_READY
-    assert ready.names(connected(1)) == ["AgentBecameBusy"]
-    assert list(ready.state.slots) == ["c1.1"]
-    ready.do(disconnected(1))
-    assert ready.names(completed(1))[1:] == ["AgentWentReady", "AgentReleased"]
-    assert ready.names(offer(3), connected(3)) == ["AgentBecameBusy"]
-    assert list(ready.state.slots) == ["c3.1"]
-
-
-def test_who_comes_back_with_a_slot_more_gets_one_contact_beside_the_one_withdrawn(
-    chatting: Floor,
-) -> None:
-    two = ChannelCapacity(channel=Channel.CHAT, slots=2)
-    again = SignOn(agent_id=ADA, capacity=(two,))
-    chatting.do(offer(1, Channel.CHAT), LEAVING, again, presence(Presence.READY))
-    assert chatting.names(offer(2, Channel.CHAT)) == ["AgentReserved"]
-    assert turned_away(chatting, 3, Channel.CHAT) is TurnAwayReason.NO_CAPACITY
-    assert chatting.names(connected(1, Channel.CHAT)) == ["AgentBecameBusy"]
-
-
-def test_leaving_again_changes_nothing_about_a_slot_withdrawn(ready: Floor) -> None:
-    assert ready.names(offer(), LEAVING, BACK, LEAVING) == ["AgentSignedOff"]
-    assert ready.do(rescinded()) == (released(ReleaseReason.AGENT_LEFT),)
-    assert ready.state.agents == {}
-
-
-def test_after_call_work_of_a_slot_withdrawn_cannot_be_completed(ready: Floor) -> None:
-    ready.do(offer(), LEAVING)
-    assert "WITHDRAWN" in ready.refused(completed()).detail
-
-
-def test_who_leaves_while_wrapping_up_has_finished(ready: Floor) -> None:
-    ready.do(offer(), connected(), disconnected())
-    events = ready.at(4_000).do(SignOff(agent_id=ADA))
-    assert events[1:] == (
-        finished(WrapUpEnd.AGENT_LEFT, 4_000, 3_000),
-        released(ReleaseReason.AGENT_LEFT, 4_000),
-    )
-    assert next_deadline(ready.state) is None
-
-
-def test_who_leaves_while_talking_talks_to_the_end_and_has_no_after_call_work(ready: Floor) -> None:
-    ready.do(offer(), connected())
-    assert ready.names(SignOff(agent_id=ADA)) == ["AgentSignedOff"]
-    assert ready.is_() is RoutingState.OFFLINE
-    assert ready.do(disconnected()) == (
-        finished(WrapUpEnd.AGENT_LEFT, 1_000, 0),
-        released(ReleaseReason.AGENT_LEFT),
-    )
-    assert ready.state.agents == {}
-
-
-def test_who_signs_on_again_while_still_talking_has_that_slot_taken(ready: Floor) -> None:
-    ready.do(offer(), connected(), LEAVING, BACK)
-    assert ready.is_() is RoutingState.BUSY
-    assert ready.names(presence(Presence.READY)) == ["AgentAskedForPresence"]
-    ready.do(disconnected())
-    assert ready.names(completed())[1:] == ["AgentWentReady", "AgentReleased"]
-
-
-def test_a_silent_desktop_signs_its_agent_off(ready: Floor) -> None:
-    events = ready.do(offer(), ReportDesktopSilent(agent_id=ADA, signed_on_at_ms=1_000))
-    assert events == (
-        AgentSignedOff(at_ms=1_000, agent_id=ADA, reason=SignOffReason.DESKTOP_SILENT),
-    )
-    assert ready.do(rescinded()) == (released(ReleaseReason.AGENT_LEFT),)
-    assert ready.do(ReportDesktopSilent(agent_id=ADA, signed_on_at_ms=1_000)) == ()
-
-
-def test_a_late_word_of_a_silent_desktop_does_not_touch_who_signed_on_anew(ready: Floor) -> None:
-    ready.do(SignOff(agent_id=ADA))
-    ready.at(2_000).do(SignOn(agent_id=ADA))
-    assert ready.do(ReportDesktopSilent(agent_id=ADA, signed_on_at_ms=1_000)) == ()
-
-
-# Facts of the session that are seen before those of routing that they rest on.
-
-
-def test_a_conversation_seen_before_its_offer_makes_busy_once_the_offer_is_seen(
-    ready: Floor,
-) -> None:
-    assert ready.do(connected()) == (
-        OfferOvertaken(
-            at_ms=1_000,
-            agent_id=ADA,
-            offer_id=OfferId("c1.1"),
-            contact_id=ContactId("c1"),
-            overtaking=Overtaking.CONNECTED,
-        ),
-    )
-    assert ready.do(connected()) == ()
-    assert ready.names(offer()) == ["AgentReserved", "AgentBecameBusy"]
-    assert ready.names(disconnected()) == ["AgentStartedWrapUp"]
-
-
-def test_a_whole_conversation_seen_before_its_offer_still_gets_its_after_call_work(
-    ready: Floor,
-) -> None:
-    assert ready.names(connected(), disconnected()) == ["OfferOvertaken"]
-    assert ready.names(offer()) == ["AgentReserved", "AgentBecameBusy", "AgentStartedWrapUp"]
-    assert ready.state.overtaken == {}
-
-
-def test_a_failed_connection_seen_before_its_offer_releases_once_the_offer_is_seen(
-    ready: Floor,
-) -> None:
-    assert ready.names(failed()) == ["OfferOvertaken"]
-    assert ready.names(offer()) == ["AgentReserved", "AgentReleased"]
-    assert ready.is_() is RoutingState.READY
-
-
-def test_who_left_before_an_overtaken_offer_is_seen_still_talks_to_the_end(ready: Floor) -> None:
-    ready.do(connected(), SignOff(agent_id=ADA))
-    assert ready.names(offer()) == ["AgentReserved", "AgentBecameBusy"]
-    assert ready.names(disconnected()) == ["AgentFinishedWrapUp", "AgentReleased"]
-    assert ready.state.agents == {}
-
-
-@pytest.mark.parametrize("leaving", [LEAVING, BREAK])
-def test_a_yes_to_an_offer_that_was_turned_away_is_honoured(ready: Floor, leaving: Command) -> None:
-    """Routing took the yes before it heard of the leaving; agent state heard of both the other way round."""
-    ready.do(leaving, offer())
-    assert ready.names(connected()) == ["AgentReserved", "AgentBecameBusy"]
-    assert ready.names(disconnected()) == ["AgentFinishedWrapUp", "AgentReleased"]
-    assert ready.do(connected()) == ()
-
-
-def test_a_failed_connection_of_an_offer_that_is_over_is_of_no_concern(ready: Floor) -> None:
-    assert ready.do(offer(), LEAVING, rescinded(), failed()) == ()
-    assert ready.do(disconnected()) == ()
