@@ -1,6 +1,6 @@
 # The verbs of this repository; `make` lists them. Needs python3 (3.11 or later) and make, nothing else:
 # every other tool is a locked Python package in .venv. Options go through ARGS, for example
-# `make demo ARGS="--minutes 2"` or `make unit ARGS="-k offer"`.
+# `make demo ARGS="--agents 10"` or `make unit ARGS="-k offer"`.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -145,9 +145,6 @@ up: setup ## The same by docker compose, with PostgreSQL, collector, Prometheus,
 down: setup ## docker compose down
 	@$(COMPOSE) down $(ARGS)
 
-bench: setup ## Load-test and measure
-	@$(HUNTGROUP) bench $(ARGS)
-
 ##@ Keep
 
 kafka-jars: $(KAFKA_LIB)/.complete ## Fetch Apache Kafka's jars with Maven
@@ -167,4 +164,4 @@ clean: ## Remove .venv, caches and what programs wrote
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo test fmt lint types arch unit conformance scenarios sim-journal suite deploy-check \
-	docs docs-check proto proto-check proto-baseline golden verify events cluster up down bench kafka-jars lock clean
+	docs docs-check proto proto-check proto-baseline golden verify events cluster up down kafka-jars lock clean

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic_settings import BaseSettings
 
@@ -16,7 +17,7 @@ from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_runtime.clock import Clock
 from huntgroup_runtime.journals import all_idle, lag, unrelayed
 from huntgroup_runtime.process import Process
-from huntgroup_runtime.settings import RuntimeSettings, load_settings
+from huntgroup_runtime.settings import RuntimeSettings, SettingsError, load_settings
 from huntgroup_runtime.telemetry import Telemetry
 
 SERVICES = {
@@ -37,6 +38,18 @@ def wire_of(service: str) -> Callable[..., Awaitable[None]]:
     """Return the `wire(process, settings=None)` function of a service."""
     wire: Callable[..., Awaitable[None]] = import_module(f"{SERVICES[service]}.wiring").wire
     return wire
+
+
+def directory_problem(directory: Path) -> str:
+    """Return why a box cannot be kept in `directory`; empty when it can."""
+    # The services find the place of their own files in the log's URL.
+    name = str(directory)
+    try:
+        url = urlsplit(f"embedded://{name}")
+        whole = url.netloc + url.path == name
+    except ValueError:
+        whole = False
+    return "" if whole else f"{name!r}: the name must be without ?, # and line breaks"
 
 
 def box_settings(**overrides: Any) -> RuntimeSettings:
@@ -66,7 +79,12 @@ class Box:
     def in_directory(
         cls, directory: Path, *, clock: Clock | None = None, **overrides: Any
     ) -> "Box":
-        """Keep the log, its snapshots and the recordings in `directory`; raises `LogUnavailableError`."""
+        """Keep the log, its snapshots and the recordings in `directory`.
+
+        Raises `LogUnavailableError`, and `SettingsError` for a name that does not do.
+        """
+        if problem := directory_problem(directory):
+            raise SettingsError(problem)
         settings = box_settings(log_url=f"embedded://{directory}", **overrides)
         log = EmbeddedLog(directory, settings.log_partitions, settings.log_durability)
         snapshots = ObjectSnapshotStore.from_url((directory / "snapshots").absolute().as_uri())

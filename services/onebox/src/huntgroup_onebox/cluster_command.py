@@ -12,10 +12,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from huntgroup_eventlog.adapters.kafka import KafkaLog
 from huntgroup_eventlog.port import Log
@@ -26,8 +27,19 @@ REPLICAS, REPLICAS_MAX = 2, 5
 PARTITIONS = 4
 GRPC_PORT, HTTP_PORT = 7410, 7510
 """Replica r (from 0) of service s (from 0) serves gRPC at GRPC_PORT + 10 s + r, and HTTP at HTTP_PORT + 10 s + r."""
-KAFKA = "127.0.0.1:9092"
+KAFKA_PORT = 9092
+KAFKA = f"127.0.0.1:{KAFKA_PORT}"
 READY_WITHIN_S, STOP_WITHIN_S = 90.0, 15.0
+AGAIN_AFTER_S = 3.0
+"""A replica that ended is started again after this; long enough to see another one take its domains over."""
+ENDS_MAX, ENDS_WITHIN_S = 5, 60.0
+LEDGER_INTERVAL_MS = 4_500
+"""A quarter of an hour of a day played at the demo's default speed of 200, so that its hours can be told apart."""
+DEFAULTS = {
+    "HUNTGROUP_LEDGER_INTERVAL_MS": str(LEDGER_INTERVAL_MS),
+    "HUNTGROUP_REPORTING_LIVE_VIEWS": "faust",
+}
+"""What the environment of `huntgroup cluster` may say otherwise."""
 CLUSTER_VARIABLE = "HUNTGROUP_CLUSTER"
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
 
@@ -50,16 +62,23 @@ class ClusterFile:
     def read(cls) -> "ClusterFile":
         """Return the cluster that the file named by HUNTGROUP_CLUSTER describes, else the standard one.
 
-        Raises `ValueError` when the file is not as `write` makes it, `OSError` when it cannot be read.
+        Raises `ValueError`, which names the file, when it cannot be read or is not as `write` makes it.
         """
-        path = os.environ.get(CLUSTER_VARIABLE) or str(Path("var/cluster/cluster.json"))
-        if not Path(path).exists() and CLUSTER_VARIABLE not in os.environ:
+        named = os.environ.get(CLUSTER_VARIABLE)
+        path = Path(named or "var/cluster/cluster.json")
+        if not named and not path.exists():
             return cls.standard()
-        values: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         try:
-            return cls(**values)
-        except TypeError as error:
-            raise ValueError(f"{path}: {error}") from error
+            values: Any = json.loads(path.read_text(encoding="utf-8"))
+            cluster = cls(**values)
+            if not isinstance(cluster.kafka, str) or not isinstance(cluster.partitions, int):
+                raise TypeError("kafka must be host:port, and partitions a number")
+            if set(cluster.addresses) != set(SERVICES):
+                raise TypeError(f"addresses must have {', '.join(SERVICES)}")
+        except (OSError, ValueError, TypeError) as error:
+            told = f" ({CLUSTER_VARIABLE})" if named else ""
+            raise ValueError(f"{path}{told} describes no cluster: {error}") from error
+        return cluster
 
     def write(self, path: Path) -> None:
         """Write the file for `read`."""
@@ -93,28 +112,34 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def run(arguments: argparse.Namespace) -> int:
     """Start everything, say when it serves, and stop it on SIGINT or SIGTERM."""
     data: Path = arguments.data.absolute()
-    data.mkdir(parents=True, exist_ok=True)
-    broker = None if arguments.kafka else LocalKafka(data=data / "kafka")
+    broker = None if arguments.kafka else LocalKafka(data=data / "kafka", port=KAFKA_PORT)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     cluster = None
+    file = data / "cluster.json"
     try:
+        data.mkdir(parents=True, exist_ok=True)
         if broker is not None:
             _say("starting Kafka …")
             broker.start()
+            if broker.port != KAFKA_PORT:
+                _say(f"port {KAFKA_PORT} is taken: Kafka is at {broker.bootstrap_servers}")
         address = arguments.kafka or (broker.bootstrap_servers if broker else "")
         cluster = Cluster(address, arguments.replicas, data)
         cluster.start()
-        cluster.file.write(data / "cluster.json")
+        cluster.file.write(file)
         _say(
             f"ready: Kafka {address}; gRPC "
             + ", ".join(f"{s} {a}" for s, a in cluster.file.addresses.items())
         )
         _say(f"logs in {data}; stop with Ctrl-C; play a day with: huntgroup demo --target cluster")
-        return cluster.watch()
+        cluster.watch()
     except LocalKafkaUnavailableError as error:
         sys.stderr.write(f"huntgroup cluster: {error}\n")
         return EXIT_BAD_INPUT
+    except (RuntimeError, OSError) as error:
+        sys.stderr.write(f"huntgroup cluster: {error}\n")
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_OK
     finally:
@@ -122,6 +147,7 @@ def run(arguments: argparse.Namespace) -> int:
             signal.signal(number, signal.SIG_IGN)
         if cluster is not None:
             cluster.stop()
+            file.unlink(missing_ok=True)
         if broker is not None:
             broker.stop()
 
@@ -146,6 +172,8 @@ class Cluster:
         self._ports_from = ports_from
         self._environment = environment or {}
         self.processes: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
+        self._ends: dict[tuple[str, int], deque[float]] = {}
+        self._due: dict[tuple[str, int], float] = {}
 
     def start(self) -> None:
         """Start every replica, and return when all are ready. Raises `TimeoutError`, or `RuntimeError` if one ends."""
@@ -168,9 +196,22 @@ class Cluster:
 
     def launch(self, service: str, replica: int) -> None:
         """Start one replica; its log goes to a file of its own."""
+        log = self._log_file(service, replica).open("ab")
+        with log:
+            self.processes[service, replica] = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", SERVICES[service]],
+                env=self.environment(service, replica),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def environment(self, service: str, replica: int) -> dict[str, str]:
+        """Return the environment of one replica."""
         grpc = grpc_port(service, replica) + self._ports_from
         http = http_port(service, replica) + self._ports_from
-        environment = {
+        return {
+            **DEFAULTS,
             **os.environ,
             "HUNTGROUP_LOG_URL": f"kafka://{self.file.kafka}",
             "HUNTGROUP_LOG_PARTITIONS": str(self.file.partitions),
@@ -182,21 +223,32 @@ class Cluster:
             "HUNTGROUP_RECORDING_STORE_URL": (self._data / "recordings").as_uri(),
             **self._environment,
         }
-        log = (self._data / f"{service}-{replica}.log").open("ab")
-        with log:
-            self.processes[service, replica] = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", SERVICES[service]],
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
 
-    def watch(self) -> int:
-        """Return when a replica ends by itself (that is a failure), or raise what a signal raises."""
+    def watch(self) -> NoReturn:
+        """Start replicas that end again. Raises `RuntimeError` when one ends too often, and what a signal raises."""
         while True:
-            self._check_running()
-            time.sleep(0.5)
+            self.revive()
+            time.sleep(0.2)
+
+    def revive(self) -> None:
+        """Say which replicas have ended, and start again those that ended a while ago; see `watch`."""
+        now_s = time.monotonic()
+        for (service, replica), process in self.processes.items():
+            key = service, replica
+            if key in self._due:
+                if now_s >= self._due[key]:
+                    del self._due[key]
+                    self.launch(service, replica)
+            elif process.poll() is not None:
+                ends = self._ends.setdefault(key, deque(maxlen=ENDS_MAX))
+                ends.append(now_s)
+                how, log = _how(process.returncode), self._log_file(service, replica)
+                if len(ends) == ENDS_MAX and now_s - ends[0] <= ENDS_WITHIN_S:
+                    raise RuntimeError(
+                        f"{service} {replica} ended {ENDS_MAX} times within {ENDS_WITHIN_S:.0f} s, {how}; see {log}"
+                    )
+                self._due[key] = now_s + AGAIN_AFTER_S
+                _say(f"{service} {replica} ended {how}; again in {AGAIN_AFTER_S:.0f} s; see {log}")
 
     def stop(self) -> None:
         """Ask every replica to drain and end; kill what does not within the time."""
@@ -213,10 +265,17 @@ class Cluster:
     def _check_running(self) -> None:
         for (service, replica), process in self.processes.items():
             if process.poll() is not None:
-                log = self._data / f"{service}-{replica}.log"
+                log = self._log_file(service, replica)
                 raise RuntimeError(
-                    f"{service} {replica} ended with code {process.returncode}; see {log}"
+                    f"{service} {replica} ended {_how(process.returncode)}; see {log}"
                 )
+
+    def _log_file(self, service: str, replica: int) -> Path:
+        return self._data / f"{service}-{replica}.log"
+
+
+def _how(code: int) -> str:
+    return f"with code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
 
 
 def _ready(port: int) -> bool:

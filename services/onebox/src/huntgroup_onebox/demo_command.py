@@ -16,8 +16,8 @@ from rich.console import Console
 
 from huntgroup_agent_state.settings import AgentStateSettings
 from huntgroup_eventlog.adapters.embedded import EmbeddedLog
-from huntgroup_eventlog.port import Log, LogUnavailableError
-from huntgroup_loadtest.api import Addresses, Api
+from huntgroup_eventlog.port import LogUnavailableError
+from huntgroup_loadtest.api import Api
 from huntgroup_loadtest.arrivals import ArrivalsError, Day, bank_weekday, midnight_ms, read_day
 from huntgroup_loadtest.behaviour import MINUTE_MS
 from huntgroup_loadtest.play import Played, Player
@@ -25,15 +25,14 @@ from huntgroup_loadtest.report import DayReport, day_report
 from huntgroup_loadtest.timeline import Timeline
 from huntgroup_loadtest.wallboard import Wallboard
 from huntgroup_onebox.audit import AuditReport, audit
-from huntgroup_onebox.box import SERVICES, Box
-from huntgroup_onebox.cluster_command import ClusterFile
-from huntgroup_runtime.clock import Activity, SystemClock, VirtualClock
+from huntgroup_onebox.box import SERVICES, Box, directory_problem
+from huntgroup_onebox.demo_cluster import ClusterUnreachableError, play_on_cluster
+from huntgroup_runtime.clock import Activity, VirtualClock
 from huntgroup_runtime.logs import configure_logs
 
 DOMAIN = "demo/bank"
 AGENTS, AGENTS_MAX = 12, 500
-CLUSTER_SPEED = 200.0
-READY_WITHIN_S, SETTLED_WITHIN_S, CLUSTER_SETTLE_S = 60.0, 60.0, 2.0
+READY_WITHIN_S, SETTLED_WITHIN_S = 60.0, 60.0
 HEARTBEAT_MS, LEASE_MS = 360_000, 780_000
 """A day has many quiet minutes: heartbeats that are rarer than on real desktops make it shorter to play."""
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
@@ -116,11 +115,15 @@ def _check_target(arguments: argparse.Namespace) -> None:
     if arguments.target == "cluster" and arguments.data:
         raise ValueError("--data is for onebox; a cluster keeps its own log")
     data: Path | None = arguments.data
+    if data is not None and (problem := directory_problem(data)):
+        raise ValueError(f"--data {problem}")
     if data is not None and data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise ValueError(f"--data {data}: must be a new or empty directory")
     report: Path | None = arguments.json
     if report is not None and not report.absolute().parent.is_dir():
         raise ValueError(f"--json {report}: its directory does not exist")
+    if report is not None and report.is_dir():
+        raise ValueError(f"--json {report}: is a directory")
 
 
 async def _play(arguments: argparse.Namespace, day: Day) -> int:
@@ -130,10 +133,10 @@ async def _play(arguments: argparse.Namespace, day: Day) -> int:
     configure_logs(service="demo", level="error", style="console")
     try:
         if arguments.target == "cluster":
-            played, timeline, verdict = await _on_cluster(arguments, day, console, plain=plain)
+            played, timeline, verdict = await play_on_cluster(arguments, day, console, plain=plain)
         else:
             played, timeline, verdict = await _on_onebox(arguments, day, console, plain=plain)
-    except LogUnavailableError as error:
+    except (LogUnavailableError, ClusterUnreachableError) as error:
         sys.stderr.write(f"huntgroup demo: {error}\n")
         return EXIT_BAD_INPUT
     report = day_report(played.report, timeline)
@@ -183,9 +186,13 @@ async def _on_onebox(
         finally:
             await api.close()
             await box.stop()
-        verdict = await _audit(
-            EmbeddedLog.open_read_only(directory), played, directory / "snapshots"
-        )
+        log = EmbeddedLog.open_read_only(directory)
+        try:
+            verdict = await audit(
+                log, snapshots_dir=directory / "snapshots", acked=played.acknowledged
+            )
+        finally:
+            await log.close()
     finally:
         if arguments.data is None:
             shutil.rmtree(directory, ignore_errors=True)
@@ -224,40 +231,6 @@ class Quiet:
         elif now_s - self._differs_since_s > self.SETTLED_S:
             self._lost = difference
         return False
-
-
-async def _on_cluster(
-    arguments: argparse.Namespace, day: Day, console: Console, *, plain: bool
-) -> tuple[Played, Timeline, AuditReport]:
-    cluster = ClusterFile.read()
-    clock = SystemClock()
-    speed = arguments.speed or CLUSTER_SPEED
-    timeline = Timeline(
-        clock=clock,
-        activity=Activity(),
-        start_ms=clock.now_ms() + max(2_000, round(2 * MINUTE_MS / speed)),
-        opens_ms=day.opens_ms,
-        speed=speed,
-    )
-    addresses: Addresses = cluster.addresses
-    run_id = f"demo-{arguments.seed}-{clock.now_ms()}"
-    domain = f"demo/bank-{clock.now_ms()}"
-    api = Api(addresses, domain=domain, run=run_id, timeline=timeline)
-    player = Player(api, day, agents=arguments.agents, seed=arguments.seed)
-    try:
-        with Wallboard(console, timeline, plain=plain) as wallboard:
-            played = await player.play(wallboard.show, lambda: asyncio.sleep(CLUSTER_SETTLE_S))
-    finally:
-        await api.close()
-    log = cluster.open_log()
-    return played, timeline, await _audit(log, played, None)
-
-
-async def _audit(log: Log, played: Played, snapshots: Path | None) -> AuditReport:
-    try:
-        return await audit(log, snapshots_dir=snapshots, acked=played.acknowledged)
-    finally:
-        await log.close()
 
 
 def _say_end(console: Console, played: Played, verdict: AuditReport, seconds: float) -> None:

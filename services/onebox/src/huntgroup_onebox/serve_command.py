@@ -2,13 +2,18 @@
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 
 import uvloop
 
-from huntgroup_onebox.box import SERVICES, Box, wire_of
+from huntgroup_eventlog.port import LogUnavailableError
+from huntgroup_onebox.box import SERVICES, Box, directory_problem, wire_of
 from huntgroup_runtime.logs import configure_logs
 from huntgroup_runtime.process import run_service
+from huntgroup_runtime.settings import SettingsError
+
+EXIT_FAILED = 1
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,8 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve; the environment (HUNTGROUP_…) configures it, see docs/reference/settings.md."""
     if arguments.service != "onebox":
         return run_service(arguments.service, wire_of(arguments.service))
+    if problem := directory_problem(arguments.data):
+        raise SettingsError(f"--data {problem}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_onebox(arguments.data))
+        try:
+            return runner.run(_onebox(arguments.data))
+        except LogUnavailableError as error:
+            sys.stderr.write(f"huntgroup serve: {error}\n")
+            return EXIT_FAILED
 
 
 async def _onebox(directory: Path) -> int:
