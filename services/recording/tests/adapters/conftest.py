@@ -31,7 +31,7 @@ from huntgroup_recording.app.queries import LiveRecordings
 from huntgroup_recording.settings import RecordingSettings
 from huntgroup_recording.wiring import wire
 from huntgroup_runtime.clock import SystemClock, VirtualClock
-from huntgroup_runtime.journals import ServiceJournals, all_idle
+from huntgroup_runtime.journals import ServiceJournals, all_idle, unrelayed
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.settings import RuntimeSettings
@@ -299,7 +299,7 @@ class Studio:
         if isinstance(self.clock, SystemClock):
             return
         async with asyncio.timeout(5):
-            while not all_idle(self.process.journals):  # noqa: ASYNC110
+            while not all_idle(self.process.journals) or unrelayed(self.process.journals):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
     # What callers do.
@@ -472,5 +472,5 @@ async def open_studio(
 def ready(process: Process) -> bool:
     """Return whether everything is owned: here, or by some replica."""
     if process.settings.replica_count == 1:
-        return all_idle(process.journals)
+        return all_idle(process.journals) and not unrelayed(process.journals)
     return all(one.caught_up() for one in process.journals)

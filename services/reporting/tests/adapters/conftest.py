@@ -35,7 +35,7 @@ from huntgroup_eventlog.snapshots import ObjectSnapshotStore, SnapshotStore
 from huntgroup_reporting.app.reactions import ReportingReactions
 from huntgroup_reporting.wiring import wire
 from huntgroup_runtime.clock import VirtualClock
-from huntgroup_runtime.journals import ServiceJournals, all_idle
+from huntgroup_runtime.journals import ServiceJournals, all_idle, unrelayed
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.rpc.errors import from_rpc_error
@@ -125,7 +125,7 @@ class House:
     async def settle(self) -> None:
         """Wait until nothing is under way: everything is decided, taken in and published."""
         async with asyncio.timeout(30):
-            while not all_idle(self.process.journals):  # noqa: ASYNC110
+            while not all_idle(self.process.journals) or unrelayed(self.process.journals):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
     async def advance_to(self, at_ms: int) -> None:

@@ -21,7 +21,7 @@ from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import Log
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore, SnapshotStore
 from huntgroup_runtime.clock import VirtualClock
-from huntgroup_runtime.journals import ServiceJournals, all_idle
+from huntgroup_runtime.journals import ServiceJournals, all_idle, unrelayed
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.settings import RuntimeSettings
@@ -129,7 +129,7 @@ class House:
     async def settle(self) -> None:
         """Wait until nothing is under way: everything is decided, taken in and published."""
         async with asyncio.timeout(5):
-            while not all_idle(self._process.journals):  # noqa: ASYNC110
+            while not all_idle(self._process.journals) or unrelayed(self._process.journals):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
     async def jump(self) -> None:
