@@ -1,0 +1,116 @@
+"""What an onlooker of the three services can tell from their events alone, and what none of it may ever say."""
+
+from collections import Counter
+from typing import Any
+
+from huntgroup_agent_state.core import messages as agents
+from huntgroup_routing.core import messages as routing
+from huntgroup_session.core import messages as session
+
+Outcome = (
+    routing.OfferAccepted
+    | routing.OfferRejected
+    | routing.OfferExpired
+    | routing.OfferCanceled
+    | routing.OfferRescinded
+)
+Seat = tuple[str, str]
+"""An agent and a channel."""
+
+
+class ViolationError(AssertionError):
+    """Something happened that must never happen; the message says what."""
+
+
+class Books:
+    """Kept event by event. `capacity` is what each agent signs on with, always the same."""
+
+    def __init__(self, capacity: dict[Seat, int]) -> None:
+        self.counts: Counter[str] = Counter()
+        self.outcomes: dict[str, str | None] = {}
+        self.waiting: dict[str, str] = {}
+        self.endings: dict[str, str | None] = {}
+        self.capacity = capacity
+        self._turned_away: set[str] = set()
+        self._seats: dict[str, Seat] = {}
+        self._talks: dict[str, Seat] = {}
+        self._taken: dict[str, Seat] = {}
+        """Offers that agent-state has not released or turned away yet: each takes a slot, whatever became of it."""
+
+    def note(self, event: Any) -> None:
+        """Enter an event; raises `ViolationError`."""
+        self.counts[type(event).__name__] += 1
+        match event:
+            case routing.OfferCreated():
+                self._offered(event)
+            case agents.AgentReleased():
+                self._taken.pop(event.offer_id, None)
+            case agents.OfferTurnedAway():
+                self._turned_away.add(event.offer_id)
+                self._taken.pop(event.offer_id, None)
+                self._allow_crossing(event.offer_id)
+            case (
+                routing.OfferAccepted()
+                | routing.OfferRejected()
+                | routing.OfferExpired()
+                | routing.OfferCanceled()
+                | routing.OfferRescinded()
+            ):
+                self._decided(event)
+            case routing.ContactEnqueued():
+                if event.contact_id in self.waiting:
+                    raise ViolationError(f"{event.contact_id} waits in two queues")
+                self.waiting[event.contact_id] = event.queue_id
+            case routing.ContactDequeued():
+                del self.waiting[event.contact_id]
+            case _:
+                self._note_contact(event)
+
+    def _note_contact(self, event: Any) -> None:
+        match event:
+            case session.ContactInitiated():
+                self.endings[event.contact_id] = None
+            case session.ContactConnected():
+                seat = self._seats[event.offer_id]
+                self._talks[event.contact_id] = seat
+                self._check_capacity("talks to", seat, self._talks)
+            case session.ContactDisconnected():
+                del self._talks[event.contact_id]
+            case session.ContactAbandoned() | session.ContactCompleted():
+                self._ended(event)
+            case _:
+                pass
+
+    def _offered(self, offer: routing.OfferCreated) -> None:
+        self.outcomes[offer.offer_id] = None
+        seat = self._seats[offer.offer_id] = (offer.agent_id, offer.channel)
+        self._taken[offer.offer_id] = seat
+        self._check_capacity("was offered or holds", seat, self._taken)
+
+    def _decided(self, event: Outcome) -> None:
+        before = self.outcomes[event.offer_id]
+        if before is not None:
+            raise ViolationError(f"{event.offer_id} has two outcomes: {before}, then {event}")
+        self.outcomes[event.offer_id] = type(event).__name__
+        if isinstance(event, routing.OfferAccepted):
+            del self.waiting[event.contact_id]
+            self._allow_crossing(event.offer_id)
+
+    def _allow_crossing(self, offer_id: str) -> None:
+        """Expect one contact more of who said yes while they were turned away: agent-state honours it."""
+        accepted = self.outcomes[offer_id] == "OfferAccepted"
+        if accepted and offer_id in self._turned_away:
+            self.capacity[self._seats[offer_id]] += 1
+
+    def _ended(self, event: session.ContactAbandoned | session.ContactCompleted) -> None:
+        before = self.endings[event.contact_id]
+        if before is not None:
+            raise ViolationError(f"{event.contact_id} ended twice: {before}, then {event}")
+        self.endings[event.contact_id] = type(event).__name__
+        if isinstance(event, session.ContactCompleted) and event.reason == "TIMER":
+            raise ViolationError(f"{event.contact_id} was completed by the guard alone")
+
+    def _check_capacity(self, doing: str, seat: Seat, held: dict[str, Seat]) -> None:
+        mine = [key for key, one in held.items() if one == seat]
+        if len(mine) > self.capacity[seat]:
+            raise ViolationError(f"{seat} {doing} {mine}, above capacity {self.capacity[seat]}")
