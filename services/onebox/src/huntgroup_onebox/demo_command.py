@@ -189,7 +189,7 @@ async def _on_onebox(
         log = EmbeddedLog.open_read_only(directory)
         try:
             verdict = await audit(
-                log, snapshots_dir=directory / "snapshots", acked=played.acknowledged
+                log, snapshots_dir=directory / "snapshots", acked=played.acknowledged, ended=True
             )
         finally:
             await log.close()
