@@ -23,7 +23,7 @@ def services() -> dict[str, Any]:
 
 
 def known_variables() -> set[str]:
-    classes = [RuntimeSettings]
+    classes: list[type[BaseSettings]] = [RuntimeSettings]
     for package in SERVICES.values():
         found = vars(import_module(f"{package}.settings")).values()
         classes += [one for one in found if isinstance(one, type) and issubclass(one, BaseSettings)]
