@@ -28,6 +28,8 @@ DOCKER_IMAGE: Final = "confluentinc/cp-kafka:8.1.0"
 """Holds Apache Kafka 4.1."""
 
 _START_TIMEOUT_S = 90.0
+ANSWER_WITHIN_S: Final = 10.0
+"""A broker on a busy machine may take a while to answer; taking it for dead would start another one."""
 
 
 class NoKafkaError(Exception):
@@ -99,7 +101,7 @@ def _running(folder: Path) -> str | None:
     with suppress(OSError):
         bootstrap_servers = json.loads((folder / ADDRESS).read_text()).get("bootstrap_servers", "")
         _, _, port = bootstrap_servers.rpartition(":")
-        if port and answers(int(port)):
+        if port and answers(int(port), timeout_s=ANSWER_WITHIN_S):
             return str(bootstrap_servers)
     return None
 
