@@ -45,7 +45,7 @@ def test_settings_cannot_be_changed() -> None:
         ("LINGER_MS", "soon", "valid integer"),
         ("LINGER_MS", "-1", "greater than or equal to 0"),
         ("BATCH_BYTES_CLOSING", "999999", "less than or equal to 262144"),
-        ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
+        ("LOG_LEVEL", "loud", "'debug', 'info', 'warning', 'error' or 'critical'"),
         ("SNAPSHOT_URL", "somewhere", "file:///directory or s3://bucket/prefix"),
     ],
 )

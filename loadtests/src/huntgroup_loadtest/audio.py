@@ -54,7 +54,7 @@ class Recorder:
                     raise
                 continue
             self.counts["recorded"] += 1
-            self.counts["received_ms"] += answer.received_ms
+            self.counts["recorded seconds"] += answer.received_ms // 1_000
             return
         self.counts["not recorded"] += 1
 

@@ -126,8 +126,9 @@ class DayReport:
     def tables(self) -> list[Table]:
         """Return everything for people."""
         return [
-            _table("Day by hour", [*self.hours, self.total]),
-            _table("Day by queue", self.queues),
+            _table("Day by hour", [*self.hours, self.total], COLUMNS),
+            # Agents serve several queues: occupancy is not a queue's.
+            _table("Day by queue", self.queues, COLUMNS[:-1]),
         ]
 
 
@@ -153,13 +154,15 @@ def day_report(report: pb.GetReportResponse, timeline: Timeline) -> DayReport:
     return DayReport(hours=kept, queues=[queues[name] for name in sorted(queues)], total=total)
 
 
-def _table(title: str, rows: Iterable[Row]) -> Table:
+def _table(title: str, rows: Iterable[Row], columns: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold")
-    table.add_column("")
-    for column in COLUMNS:
+    table.add_column("", no_wrap=True)
+    for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(row.name, *row.cells(), style="bold" if row.name == "day" else "")
+        table.add_row(
+            row.name, *row.cells()[: len(columns)], style="bold" if row.name == "day" else ""
+        )
     return table
 
 

@@ -68,7 +68,11 @@ class Wallboard:
         offered = sum(queue.offered for queue in live.queues)
         answered = sum(queue.answered for queue in live.queues)
         abandoned = sum(queue.abandoned for queue in live.queues)
-        agents = " ".join(f"{one.state.lower()} {one.agents}" for one in live.agents if one.agents)
+        agents = " ".join(
+            f"{one.state.lower().replace('_', ' ')} {one.agents}"
+            for one in live.agents
+            if one.agents
+        )
         return (
             f"{self._clock()} {over:4.0%}  waiting {waiting}  offered {offered}  answered {answered}"
             f"  abandoned {abandoned}  | {agents} | {rate:,.0f} events/s"
@@ -77,10 +81,10 @@ class Wallboard:
     def _picture(self, live: pb.WatchDomainResponse, over: float, rate: float) -> Group:
         head = Text.assemble(
             ("Huntgroup ", "bold"),
-            f" {self._clock()}   {rate:,.0f} events/s   {live.events:,} events",
+            f" {self._clock()}   {over:.0%} of the day   {rate:,.0f} events/s   {live.events:,} events",
         )
         progress = ProgressBar(total=1.0, completed=over, width=72)
-        return Group(head, progress, Columns([self._queues(live), _agents(live)]))
+        return Group(head, progress, Text(), Columns([self._queues(live), _agents(live)]))
 
     def _queues(self, live: pb.WatchDomainResponse) -> Table:
         table = Table(title="queues", title_justify="left", header_style="bold")
@@ -116,7 +120,7 @@ SERVICE_LEVEL_TARGET = 0.8
 def _agents(live: pb.WatchDomainResponse) -> Table:
     table = Table(title="agents", title_justify="left", header_style="bold")
     table.add_column("state")
-    table.add_column("", justify="right")
+    table.add_column("agents", justify="right")
     for one in live.agents:
         if one.agents:
             table.add_row(one.state.lower().replace("_", " "), str(one.agents))

@@ -26,7 +26,7 @@ _LIBRARIES_AT_WARNING: Final = ("aiokafka", "asyncio", "grpc", "opentelemetry", 
 def configure_logs(
     *,
     service: str,
-    level: Literal["debug", "info", "warning", "error"] = "info",
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info",
     style: Literal["json", "console"] = "json",
     stream: TextIO | None = None,
 ) -> None:

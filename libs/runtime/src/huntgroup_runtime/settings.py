@@ -139,7 +139,7 @@ class RuntimeSettings(BaseSettings):
     # What is told to the outside.
     otlp_endpoint: str = ""
     """gRPC endpoint of an OpenTelemetry collector, for example `http://127.0.0.1:4317`; empty: nothing is exported."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_format: Literal["json", "console"] = "json"
 
     @model_validator(mode="after")

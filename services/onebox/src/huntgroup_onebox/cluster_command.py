@@ -4,6 +4,7 @@ The same ports as docker-compose.yml gives, so that `huntgroup demo --target clu
 """
 
 import argparse
+import fcntl
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -117,8 +119,14 @@ def run(arguments: argparse.Namespace) -> int:
         signal.signal(number, _interrupt)
     cluster = None
     file = data / "cluster.json"
+    stack = ExitStack()
     try:
         data.mkdir(parents=True, exist_ok=True)
+        held = stack.enter_context((data / "cluster.lock").open("a"))
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError(f"a cluster is running in {data} already") from None
         if broker is not None:
             _say("starting Kafka …")
             broker.start()
@@ -132,7 +140,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"ready: Kafka {address}; gRPC "
             + ", ".join(f"{s} {a}" for s, a in cluster.file.addresses.items())
         )
-        _say(f"logs in {data}; stop with Ctrl-C; play a day with: huntgroup demo --target cluster")
+        _say(
+            f'logs in {data}; stop with Ctrl-C; play a day with: make demo ARGS="--target cluster"'
+        )
         cluster.watch()
     except LocalKafkaUnavailableError as error:
         sys.stderr.write(f"huntgroup cluster: {error}\n")
@@ -150,6 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
             file.unlink(missing_ok=True)
         if broker is not None:
             broker.stop()
+        stack.close()
 
 
 class Cluster:

@@ -30,6 +30,7 @@ from huntgroup_onebox.demo_cluster import ClusterUnreachableError, play_on_clust
 from huntgroup_runtime.clock import Activity, VirtualClock
 from huntgroup_runtime.logs import configure_logs
 
+PIPE_WIDTH = 110
 DOMAIN = "demo/bank"
 AGENTS, AGENTS_MAX = 12, 500
 READY_WITHIN_S, SETTLED_WITHIN_S = 60.0, 60.0
@@ -128,9 +129,12 @@ def _check_target(arguments: argparse.Namespace) -> None:
 
 async def _play(arguments: argparse.Namespace, day: Day) -> int:
     started = time.monotonic()
-    console = Console(soft_wrap=True)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
     plain = arguments.plain or not console.is_terminal
-    configure_logs(service="demo", level="error", style="console")
+    # A machine that stands still for a moment is no news to a viewer; a halted partition is.
+    configure_logs(service="demo", level="critical", style="console")
     try:
         if arguments.target == "cluster":
             played, timeline, verdict = await play_on_cluster(arguments, day, console, plain=plain)
@@ -144,6 +148,7 @@ async def _play(arguments: argparse.Namespace, day: Day) -> int:
     for table in report.tables():
         console.print(table)
     _say_end(console, played, verdict, seconds)
+    _say_more(console, arguments)
     if arguments.json is not None:
         _write_json(arguments.json, day, report, played, verdict=verdict, seconds=seconds)
     return EXIT_OK if verdict.clean else EXIT_FAILED
@@ -234,8 +239,8 @@ class Quiet:
 
 
 def _say_end(console: Console, played: Played, verdict: AuditReport, seconds: float) -> None:
-    done = "  ".join(f"{name} {count:,}" for name, count in sorted(played.counts.items()))
-    console.print(done, style="dim", highlight=False)
+    done = " · ".join(f"{name} {count:,}" for name, count in sorted(played.counts.items()))
+    console.print(f"callers and agents: {done}", style="dim", highlight=False)
     for line in verdict.lines:
         console.print(str(line), highlight=False)
     style = "bold green" if verdict.clean else "bold red"
@@ -243,6 +248,19 @@ def _say_end(console: Console, played: Played, verdict: AuditReport, seconds: fl
     console.print(
         f"auditor: {word}; {seconds:.1f} s from start to end", style=style, highlight=False
     )
+
+
+def _say_more(console: Console, arguments: argparse.Namespace) -> None:
+    """Say what the figures mean, what was audited, and what to do next."""
+    lines = ["figures: docs/reference/kpi.md; the auditor's lines: docs/reference/verify.md"]
+    if arguments.target == "cluster":
+        lines.append("the audit covers the cluster's whole log, earlier runs included")
+    elif arguments.data is None:
+        lines.append("keep the log with --data DIR, then: .venv/bin/huntgroup verify DIR")
+    else:
+        lines.append(f"the log is in {arguments.data}: .venv/bin/huntgroup verify {arguments.data}")
+    for line in lines:
+        console.print(line, style="dim", highlight=False)
 
 
 def _write_json(
