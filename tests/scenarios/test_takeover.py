@@ -10,7 +10,7 @@ from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.journal.chain import ChainReader
 from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_onebox.audit import audit
-from huntgroup_onebox.cluster_command import Cluster
+from huntgroup_onebox.cluster_command import LEDGER_INTERVAL_MS, Cluster
 
 from .centre import Centre, eventually
 
@@ -88,7 +88,7 @@ def survivors(cluster: Cluster, killed: list[tuple[str, int]]) -> dict[str, str]
 async def test_the_log_of_all_stories_is_clean(cluster: Cluster) -> None:
     log = cluster.file.open_log()
     try:
-        report = await audit(log, snapshots_dir=None, acked=None)
+        report = await audit(log, interval_ms=LEDGER_INTERVAL_MS)
     finally:
         await log.close()
     assert report.clean, "\n".join(str(line) for line in report.lines)
