@@ -143,6 +143,9 @@ def run(arguments: argparse.Namespace) -> int:
         _say(
             f'logs in {data}; stop with Ctrl-C; play a day with: make demo ARGS="--target cluster"'
         )
+        _say(
+            f"audit with: .venv/bin/huntgroup verify --kafka {address} --interval-ms {LEDGER_INTERVAL_MS}"
+        )
         cluster.watch()
     except LocalKafkaUnavailableError as error:
         sys.stderr.write(f"huntgroup cluster: {error}\n")
