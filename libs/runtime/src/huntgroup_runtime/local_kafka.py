@@ -192,8 +192,10 @@ class LocalKafka:
         self._end(signal.SIGKILL, 0.0)
 
     def pause(self) -> None:
-        """Freeze the broker (SIGSTOP): connections stay open and nothing is answered."""
+        """Freeze the broker (SIGSTOP) and return when it stands: connections stay open and nothing is answered."""
         os.kill(self.pid, signal.SIGSTOP)
+        # The signal takes a moment to reach every thread; until then requests may still be answered.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Undo `pause`."""
