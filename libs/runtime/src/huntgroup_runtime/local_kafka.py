@@ -194,7 +194,6 @@ class LocalKafka:
     def pause(self) -> None:
         """Freeze the broker (SIGSTOP) and return when it stands: connections stay open and nothing is answered."""
         os.kill(self.pid, signal.SIGSTOP)
-        # The signal takes a moment to reach every thread; until then requests may still be answered.
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
