@@ -24,7 +24,6 @@ class JournalTelemetry:
         self.claims = telemetry.counter("huntgroup.journal.claims", own)
         self.retired = telemetry.counter("huntgroup.journal.retired", own)
         self.halted = telemetry.gauge("huntgroup.journal.halted", own)
-        self.lag = telemetry.gauge("huntgroup.journal.lag", own)
         self.inflight = telemetry.gauge("huntgroup.journal.inflight", own)
         self.relay_published = telemetry.counter("huntgroup.relay.published", own)
         self.relay_lag = telemetry.gauge("huntgroup.relay.lag", own)

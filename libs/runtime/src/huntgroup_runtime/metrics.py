@@ -41,7 +41,6 @@ MetricName = Literal[
     "huntgroup.journal.claims",  # {claim}: claims this replica appended
     "huntgroup.journal.retired",  # {retirement}: times this replica stopped being an owner
     "huntgroup.journal.halted",  # 1 while a bug keeps the partition stopped on this replica, else 0
-    "huntgroup.journal.lag",  # {record}: records that are in the log but not read yet
     "huntgroup.journal.inflight",  # {record}: records appended but not read back yet
     # Commands, counted where they enter by gRPC; attributes huntgroup.service, rpc.method.
     "huntgroup.commands.accepted",  # {command}: carried out
@@ -86,7 +85,6 @@ METRICS: Final[Mapping[MetricName, MetricSpec]] = {
     "huntgroup.journal.claims": MetricSpec("counter", "{claim}", "Claims appended."),
     "huntgroup.journal.retired": MetricSpec("counter", "{retirement}", "Ownerships lost."),
     "huntgroup.journal.halted": MetricSpec("gauge", "", "1 while a bug stops the partition here."),
-    "huntgroup.journal.lag": MetricSpec("gauge", "{record}", "Records not read yet."),
     "huntgroup.journal.inflight": MetricSpec("gauge", "{record}", "Records not read back yet."),
     "huntgroup.commands.accepted": MetricSpec("counter", "{command}", "Commands carried out."),
     "huntgroup.commands.refused": MetricSpec("counter", "{command}", "Commands refused."),
