@@ -16,6 +16,8 @@ from huntgroup_runtime.telemetry import Telemetry
 ResponseT = TypeVar("ResponseT", bound=Message)
 
 MESSAGE_BYTES_MAX: Final = 1_048_576
+RETRIED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+"""CANCELLED comes from a server that stops in mid-call; who cancels a call here never sees a status."""
 _PAUSE_S: Final = 0.02
 _PAUSE_S_MAX: Final = 1.0
 
@@ -59,7 +61,7 @@ class RpcClient:
         *,
         timeout_ms: int,
     ) -> ResponseT:
-        """Return the response to `request`; on UNAVAILABLE send the same again (same command id) until the deadline.
+        """Return the response to `request`; when it is `RETRIED` send the same again (same command id) until the deadline.
 
         Raises `RpcRefusedError` with the reason, the detail and the violations that the service gave.
         """
@@ -71,7 +73,7 @@ class RpcClient:
                 return await self._attempt(stub_method, request, end - loop.time())
             except grpc.aio.AioRpcError as error:
                 refused = from_rpc_error(error)
-            if refused.status is not grpc.StatusCode.UNAVAILABLE:
+            if refused.status not in RETRIED:
                 raise refused
             pause_s = max(pause_s, refused.retry_after_ms / 1_000)
             wait_s = pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - only spreads retries
