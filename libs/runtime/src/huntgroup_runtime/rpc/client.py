@@ -61,7 +61,7 @@ class RpcClient:
         *,
         timeout_ms: int,
     ) -> ResponseT:
-        """Return the response to `request`; when it is `RETRIED` send the same again (same command id) until the deadline.
+        """Return the response; when the status is `RETRIED`, send the same again (same id) until the deadline.
 
         Raises `RpcRefusedError` with the reason, the detail and the violations that the service gave.
         """
