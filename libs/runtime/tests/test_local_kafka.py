@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from huntgroup_runtime import local_kafka
-from huntgroup_runtime.local_kafka import (
-    LocalKafka,
+from huntgroup_runtime.local_kafka import LocalKafka, answers
+from huntgroup_runtime.local_kafka_install import (
     LocalKafkaUnavailableError,
-    answers,
     ensure_jars,
     kafka_home,
 )

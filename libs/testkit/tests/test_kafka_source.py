@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from huntgroup_runtime.local_kafka import (
+from huntgroup_runtime.local_kafka import answers
+from huntgroup_runtime.local_kafka_install import (
     LocalKafkaUnavailableError,
-    answers,
     ensure_jars,
     kafka_home,
 )

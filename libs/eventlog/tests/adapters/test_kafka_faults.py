@@ -13,7 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from huntgroup_eventlog.adapters.kafka import KafkaLog
 from huntgroup_eventlog.adapters.kafka_connection import KafkaConnection
 from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord
-from huntgroup_runtime.local_kafka import LocalKafka, LocalKafkaUnavailableError
+from huntgroup_runtime.local_kafka import LocalKafka
+from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
 from huntgroup_testkit.log_reading import read_count, read_to_end
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own-kafka")]

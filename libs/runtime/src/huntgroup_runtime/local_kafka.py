@@ -1,100 +1,76 @@
-"""A real Apache Kafka on this machine without Docker: jars from Maven, Java 17, one combined KRaft node.
+"""A real Apache Kafka on this machine without Docker: jars from Maven, Java 17, combined KRaft nodes, one or three.
 
 For `make cluster`, for tests and for measurements; it listens on the loopback only and has no security.
 """
 
-import base64
-import ctypes
-import fcntl
 import os
 import shutil
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-KAFKA_VERSION: Final = "4.1.1"
+from huntgroup_runtime.bound_process import spawn_bound
+from huntgroup_runtime.local_kafka_install import (
+    QUICK,
+    LocalKafkaUnavailableError,
+    copy_storage,
+    end_of,
+    ensure_jars,
+    find_java,
+    kafka_command,
+    kafka_home,
+)
+
 HOST: Final = "127.0.0.1"
+COPIES_MAX: Final = 3
 
 _START_ATTEMPTS = 3
-_PR_SET_PDEATHSIG = 1
-_QUICK = ("-XX:TieredStopAtLevel=1",)
-
-_POM = f"""<project>
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>huntgroup</groupId><artifactId>local-kafka</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
-      <version>{KAFKA_VERSION}</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId>
-      <version>1.7.36</version></dependency>
-  </dependencies>
-</project>
-"""
 
 _PROPERTIES = """process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller_port}
+node.id={node_id}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs={data}
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={copies}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
+transaction.state.log.replication.factor={copies}
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 """
 
-
-class LocalKafkaUnavailableError(Exception):
-    """Kafka cannot run here; the message says what is missing or what the broker wrote last."""
-
-
-def kafka_home() -> Path:
-    """Return where the jars are kept: `HUNTGROUP_KAFKA_HOME`, or `.kafka` at the top of the repository."""
-    configured = os.environ.get("HUNTGROUP_KAFKA_HOME")
-    if configured:
-        return Path(configured)
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "pyproject.toml").is_file():
-            return folder / ".kafka"
-    return here / ".kafka"
+_PEERS = """broker.heartbeat.interval.ms=250
+broker.session.timeout.ms=1500
+controller.quorum.fetch.timeout.ms=1000
+controller.quorum.election.timeout.ms=500
+controller.quorum.election.backoff.max.ms=500
+"""
+"""With peers: a broker that is silent for 1.5 s loses what it leads; Kafka's default is 9 s."""
 
 
-def ensure_jars(home: Path) -> Path:
-    """Return the folder of Kafka's jars, fetching them with Maven when they are not there yet (once, 43 MB).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A broker's place among its peers: its number from 1, its ports, and where all controllers are."""
 
-    Safe for several processes at once. Raises `LocalKafkaUnavailableError`.
-    """
-    jars = home / "lib"
-    home.mkdir(parents=True, exist_ok=True)
-    with file_lock(home / "jars.lock"):
-        if not (jars / ".complete").exists():
-            _fetch_jars(home, jars)
-    return jars
-
-
-@contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold a lock between processes for the length of the block."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    node_id: int
+    port: int
+    controller_port: int
+    voters: str
+    copies: int
+    """Of Kafka's own topics."""
 
 
 def answers(port: int, timeout_s: float = 1.0) -> bool:
@@ -124,20 +100,23 @@ class LocalKafka:
         port: int = 0,
         heap_mb: int = 512,
         short_lived: bool = False,
+        seat: Seat | None = None,
     ) -> None:
         """Prepare a broker that keeps its log in `data`, or in a temporary folder that `stop` removes.
 
         It listens on `port` when that is free, else on another one; see `port` once it has started. A `short_lived`
         broker is compiled less: it starts with two thirds of the CPU time, and would be slower later.
+        A `seat` places it among peers; its ports are fixed then.
         """
         self._home = home or kafka_home()
         self._temporary = data is None
         self._folder = (
             data or Path(tempfile.gettempdir()) / f"huntgroup-kafka-{uuid.uuid4().hex[:12]}"
         )
-        self._jvm_options = [f"-Xmx{heap_mb}m", *(_QUICK if short_lived else ())]
+        self._jvm_options = [f"-Xmx{heap_mb}m", *(QUICK if short_lived else ())]
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted_port = port
+        self._seat = seat
         self._port = 0
 
     @property
@@ -159,7 +138,7 @@ class LocalKafka:
 
     def start(self, timeout_s: float = 60.0) -> None:
         """Start the broker and return when it answers; raises `LocalKafkaUnavailableError`."""
-        java = _java()
+        java = find_java()
         jars = ensure_jars(self._home)
         self._folder.mkdir(parents=True, exist_ok=True)
         for attempt in range(1, _START_ATTEMPTS + 1):
@@ -213,27 +192,38 @@ class LocalKafka:
         self.stop()
 
     def _configure(self, java: str, jars: Path) -> None:
-        self._port, controller_port = _free_ports(2)
-        if self._wanted_port and _is_free(self._wanted_port):
-            self._port = self._wanted_port
-        data = self._folder / "data"
-        (self._folder / "server.properties").write_text(
-            _PROPERTIES.format(
-                host=HOST, port=self._port, controller_port=controller_port, data=data
+        seat = self._seat
+        if seat is None:
+            port, controller_port = _free_ports(2)
+            if self._wanted_port and _is_free(self._wanted_port):
+                port = self._wanted_port
+            voters = f"1@{HOST}:{controller_port}"
+            seat = Seat(
+                node_id=1, port=port, controller_port=controller_port, voters=voters, copies=1
             )
+        self._port = seat.port
+        data = self._folder / "data"
+        properties = _PROPERTIES.format(
+            node_id=seat.node_id,
+            voters=seat.voters,
+            host=HOST,
+            port=seat.port,
+            controller_port=seat.controller_port,
+            data=data,
+            copies=seat.copies,
         )
+        (self._folder / "server.properties").write_text(properties + (_PEERS if self._seat else ""))
         if not (data / "meta.properties").exists():
-            shutil.copytree(_formatted_storage(self._home, java, jars), data, dirs_exist_ok=True)
+            copy_storage(self._home, java, jars, data, seat.node_id)
 
     def _run(self, java: str, jars: Path, timeout_s: float) -> None:
-        self._process = _spawn(
-            [
-                *_command(java, jars, self._jvm_options),
-                "kafka.Kafka",
-                str(self._folder / "server.properties"),
-            ],
-            self._folder / "broker.log",
-        )
+        command = [*kafka_command(java, jars, self._jvm_options), "kafka.Kafka"]
+        try:
+            self._process = spawn_bound(
+                [*command, str(self._folder / "server.properties")], self._folder / "broker.log"
+            )
+        except OSError as error:
+            raise LocalKafkaUnavailableError(f"Kafka did not start: {error}") from error
         until = time.monotonic() + timeout_s
         while not answers(self._port):
             if self._process.poll() is not None or time.monotonic() > until:
@@ -257,78 +247,70 @@ class LocalKafka:
 
     def _log_end(self) -> str:
         with suppress(OSError):
-            return _end_of((self._folder / "broker.log").read_bytes())
+            return end_of((self._folder / "broker.log").read_bytes())
         return "it wrote nothing"
 
 
-def _java() -> str:
-    java = shutil.which("java")
-    if java is None:
-        raise LocalKafkaUnavailableError(
-            "Kafka needs Java 17 or later: there is no java on the PATH"
+class LocalKafkaCluster:
+    """Several brokers, each also a controller: topics may have three copies, and one of three may fail.
+
+    Used like `LocalKafka`; single brokers are in `brokers`, to be killed and started again.
+    """
+
+    def __init__(
+        self,
+        home: Path | None = None,
+        data: Path | None = None,
+        *,
+        brokers: int = 3,
+        port: int = 0,
+        heap_mb: int = 256,
+    ) -> None:
+        """Prepare brokers with their logs in folders of `data`, on `port` and those after it when they are free."""
+        ports, controllers = _free_ports(brokers), _free_ports(brokers)
+        wanted = range(port, port + brokers)
+        if port and all(_is_free(each) for each in wanted):
+            ports = list(wanted)
+        voters = ",".join(
+            f"{number}@{HOST}:{each}" for number, each in enumerate(controllers, start=1)
         )
-    return java
-
-
-def _fetch_jars(home: Path, jars: Path) -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise LocalKafkaUnavailableError("Kafka's jars need Maven: there is no mvn on the PATH")
-    with tempfile.TemporaryDirectory(dir=home, prefix="fetch-") as folder:
-        (Path(folder) / "pom.xml").write_text(_POM)
-        fetched = Path(folder) / "lib"
-        done = subprocess.run(  # noqa: S603 - fixed program, own arguments
-            [maven, "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={fetched}"],
-            cwd=folder,
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode != 0 or not fetched.is_dir():
-            raise LocalKafkaUnavailableError(
-                f"Maven could not fetch Kafka's jars: {_end_of(done.stdout + done.stderr)}"
+        self.port = ports[0]
+        self.brokers = [
+            LocalKafka(
+                home,
+                data / f"broker-{number}" if data else None,
+                heap_mb=heap_mb,
+                short_lived=True,
+                seat=Seat(
+                    node_id=number,
+                    port=own,
+                    controller_port=controller,
+                    voters=voters,
+                    copies=min(brokers, COPIES_MAX),
+                ),
             )
-        shutil.rmtree(jars, ignore_errors=True)
-        fetched.rename(jars)
-        (jars / ".complete").touch()
-
-
-def _formatted_storage(home: Path, java: str, jars: Path) -> Path:
-    """Return an empty storage as Kafka's own tool formats it; kept, because that takes as long as a start."""
-    kept = home / f"formatted-{KAFKA_VERSION}"
-    with file_lock(home / "jars.lock"):
-        if (kept / "meta.properties").exists():
-            return kept
-        with tempfile.TemporaryDirectory(dir=home, prefix="format-") as folder:
-            properties = Path(folder) / "server.properties"
-            data = Path(folder) / "data"
-            properties.write_text(
-                _PROPERTIES.format(host=HOST, port=1, controller_port=2, data=data)
+            for number, (own, controller) in enumerate(
+                zip(ports, controllers, strict=True), start=1
             )
-            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            format_storage = ["format", f"--cluster-id={cluster_id}", "-c", str(properties)]
-            done = subprocess.run(  # noqa: S603 - fixed program, own arguments
-                [*_command(java, jars, _QUICK), "kafka.tools.StorageTool", *format_storage],
-                capture_output=True,
-                check=False,
-            )
-            if done.returncode != 0:
-                raise LocalKafkaUnavailableError(
-                    f"Kafka's storage could not be formatted: {_end_of(done.stdout + done.stderr)}"
-                )
-            shutil.rmtree(kept, ignore_errors=True)
-            data.rename(kept)
-    return kept
+        ]
 
+    @property
+    def bootstrap_servers(self) -> str:
+        """The addresses for clients, separated by commas."""
+        return ",".join(broker.bootstrap_servers for broker in self.brokers)
 
-def _command(java: str, jars: Path, options: Sequence[str]) -> list[str]:
-    return [
-        java,
-        *options,
-        "-XX:+UseSerialGC",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-cp",
-        f"{jars}/*",
-    ]
+    def start(self) -> None:
+        """Start all and return when each answers; raises `LocalKafkaUnavailableError`."""
+        with ThreadPoolExecutor(len(self.brokers)) as pool:
+            # Together: none answers before a majority of the controllers is there.
+            for started in [pool.submit(broker.start) for broker in self.brokers]:
+                started.result()
+
+    def stop(self) -> None:
+        """Stop all, and remove temporary folders."""
+        with ThreadPoolExecutor(len(self.brokers)) as pool:
+            for stopped in [pool.submit(broker.stop) for broker in self.brokers]:
+                stopped.result()
 
 
 def _free_ports(count: int) -> list[int]:
@@ -350,42 +332,6 @@ def _is_free(port: int) -> bool:
     return False
 
 
-def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a process that is killed when this one ends, however it ends.
-
-    Linux kills it at the end of the thread that started it; so one thread each starts it and stays until it ends.
-    """
-    started: Future[subprocess.Popen[bytes]] = Future()
-
-    def hold() -> None:
-        try:
-            with log.open("wb") as output:
-                process = subprocess.Popen(  # noqa: S603 - fixed program, own arguments
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one system call, prepared before
-                )
-        except OSError as error:
-            started.set_exception(LocalKafkaUnavailableError(f"Kafka did not start: {error}"))
-        else:
-            started.set_result(process)
-            process.wait()
-
-    threading.Thread(target=hold, name="local-kafka", daemon=True).start()
-    return started.result()
-
-
-def _die_with_parent() -> Callable[[], object] | None:
-    """Return what the new process does before it becomes Kafka: ask Linux to be killed with its parent."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-
-
 def _receive(connection: socket.socket, count: int) -> bytes:
     received = b""
     while len(received) < count:
@@ -394,7 +340,3 @@ def _receive(connection: socket.socket, count: int) -> bytes:
             raise ConnectionError("the connection was closed")
         received += part
     return received
-
-
-def _end_of(output: bytes) -> str:
-    return output.decode(errors="replace").strip()[-2000:] or "it wrote nothing"

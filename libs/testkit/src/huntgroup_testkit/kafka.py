@@ -14,9 +14,9 @@ from typing import Any, Final, Literal
 
 import pytest
 
-from huntgroup_runtime.local_kafka import (
+from huntgroup_runtime.local_kafka import answers
+from huntgroup_runtime.local_kafka_install import (
     LocalKafkaUnavailableError,
-    answers,
     ensure_jars,
     file_lock,
     kafka_home,

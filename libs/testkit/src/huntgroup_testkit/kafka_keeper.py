@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from huntgroup_runtime.local_kafka import LocalKafka, LocalKafkaUnavailableError
+from huntgroup_runtime.local_kafka import LocalKafka
+from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
 
 USERS_LOCK = "users.lock"
 ADDRESS = "address.json"

@@ -23,7 +23,8 @@ from typing import Any, NoReturn
 from huntgroup_eventlog.adapters.kafka import KafkaLog
 from huntgroup_eventlog.port import Log
 from huntgroup_onebox.box import SERVICES
-from huntgroup_runtime.local_kafka import LocalKafka, LocalKafkaUnavailableError
+from huntgroup_runtime.local_kafka import COPIES_MAX, LocalKafka, LocalKafkaCluster
+from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
 
 REPLICAS, REPLICAS_MAX = 2, 5
 PARTITIONS = 4
@@ -42,6 +43,7 @@ DEFAULTS = {
     "HUNTGROUP_REPORTING_LIVE_VIEWS": "faust",
 }
 """What the environment of `huntgroup cluster` may say otherwise."""
+COPIES_VARIABLE = "HUNTGROUP_LOG_REPLICATION_FACTOR"
 CLUSTER_VARIABLE = "HUNTGROUP_CLUSTER"
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
 
@@ -106,6 +108,13 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     """Add the verb."""
     verb = verbs.add_parser("cluster", help="real Kafka and ten service processes on this machine")
     verb.add_argument("--kafka", metavar="HOST:PORT", help="use this Kafka instead of starting one")
+    verb.add_argument(
+        "--brokers",
+        type=int,
+        default=1,
+        choices=(1, 3),
+        help="Kafka brokers to start; with 3 every record has three copies, and one broker may fail",
+    )
     verb.add_argument("--replicas", type=int, default=REPLICAS, choices=range(1, REPLICAS_MAX + 1))
     verb.add_argument("--data", type=Path, default=Path("var/cluster"), help="logs and recordings")
     verb.set_defaults(run=run)
@@ -114,7 +123,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def run(arguments: argparse.Namespace) -> int:
     """Start everything, say when it serves, and stop it on SIGINT or SIGTERM."""
     data: Path = arguments.data.absolute()
-    broker = None if arguments.kafka else LocalKafka(data=data / "kafka", port=KAFKA_PORT)
+    broker = None if arguments.kafka else local_kafka(data / "kafka", arguments.brokers)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     cluster = None
@@ -133,7 +142,13 @@ def run(arguments: argparse.Namespace) -> int:
             if broker.port != KAFKA_PORT:
                 _say(f"port {KAFKA_PORT} is taken: Kafka is at {broker.bootstrap_servers}")
         address = arguments.kafka or (broker.bootstrap_servers if broker else "")
-        cluster = Cluster(address, arguments.replicas, data)
+        copies = min(arguments.brokers, COPIES_MAX)
+        cluster = Cluster(
+            address,
+            arguments.replicas,
+            data,
+            environment={} if arguments.kafka else {COPIES_VARIABLE: str(copies)},
+        )
         cluster.start()
         cluster.file.write(file)
         _say(
@@ -164,6 +179,13 @@ def run(arguments: argparse.Namespace) -> int:
         if broker is not None:
             broker.stop()
         stack.close()
+
+
+def local_kafka(data: Path, brokers: int) -> LocalKafka | LocalKafkaCluster:
+    """Return Kafka on the standard port, with its log in `data`; several brokers have a folder each."""
+    if brokers == 1:
+        return LocalKafka(data=data, port=KAFKA_PORT)
+    return LocalKafkaCluster(data=data, brokers=brokers, port=KAFKA_PORT)
 
 
 class Cluster:

@@ -16,7 +16,8 @@ import pytest
 from huntgroup_eventlog.adapters.kafka import KafkaLog
 from huntgroup_eventlog.port import NewRecord
 from huntgroup_onebox.cli import main
-from huntgroup_runtime.local_kafka import LocalKafka, LocalKafkaUnavailableError
+from huntgroup_runtime.local_kafka import LocalKafka
+from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
 
 from .story import tell_the_day, tell_the_ledger
 from .written_log import DOMAIN, WrittenLog
