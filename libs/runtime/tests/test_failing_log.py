@@ -8,6 +8,7 @@ import pytest
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.adapters.memory import MemoryLog, MemoryPartitions
 from huntgroup_eventlog.application import NotOwnerError, OutcomeUnknownError
+from huntgroup_eventlog.journal.replica import Role
 from huntgroup_eventlog.port import Log
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_runtime.journals import ServiceJournals
@@ -160,3 +161,20 @@ def test_the_next_in_rank_waits_longer_for_a_silent_owner() -> None:
     assert not one.should_claim(0, resigned=False, fresh=False, claiming=False)
     now[0] += 0.7
     assert one.should_claim(0, resigned=False, fresh=False, claiming=False)
+
+
+@pytest.mark.parametrize("damaged", ["sink.journal", "source.journal"])
+async def test_an_owner_that_meets_a_damaged_record_halts_and_does_not_try_again(
+    damaged: str,
+) -> None:
+    failing = FailingLog(MemoryLog(1))
+    source = await owning(journals(failing, service="source"))
+    sink = await owning(journals(failing, service="sink", sources=("source",)))
+    failing.damaged = damaged
+    await add(source, "c1") if "sink" in damaged else None
+    await until(lambda: sink.partitions[0].replica.role is Role.HALTED, "it halts")
+    failing.damaged = ""
+    assert not sink.caught_up()
+    assert sink.partitions[0].telemetry.halted.value == 1
+    await sink.stop()
+    await source.stop()

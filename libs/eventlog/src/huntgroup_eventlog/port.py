@@ -47,13 +47,32 @@ class LogUnavailableError(Exception):
     """The log cannot be opened or read at the moment; the message names the address or directory and the reason."""
 
 
+class LogCorruptError(Exception):
+    """A record, or the file around it, is not as it was written: nothing after it may be relied on.
+
+    No `LogUnavailableError`: reading again does not help, and whoever reads must stop and say so.
+    """
+
+    def __init__(
+        self, why: str, *, topic: str = "", partition: int = -1, position: int = -1
+    ) -> None:
+        """Say why; `topic`, `partition` and `position` name the record, where one is to blame."""
+        place = f"{topic}[{partition}] at {position}: " if topic else ""
+        super().__init__(f"{place}{why}")
+        self.why = why
+        self.topic = topic
+        self.partition = partition
+        self.position = position
+
+
 class Reader(Protocol):
     """A cursor on one partition. Not safe for use by two tasks at once."""
 
     async def read(self, limit: int, wait_ms: int) -> Sequence[LogRecord]:
         """Return up to `limit` next records in order; wait up to `wait_ms` for the first, then return an empty list.
 
-        Raises `LogUnavailableError` when the log cannot be read; the cursor has not moved then.
+        Raises `LogUnavailableError` when the log cannot be read; the cursor has not moved then. Raises
+        `LogCorruptError` at a record that is damaged, once those before it were returned, and again at every call.
         """
         ...
 

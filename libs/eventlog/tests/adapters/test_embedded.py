@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from huntgroup_eventlog.adapters.embedded import EmbeddedLog
-from huntgroup_eventlog.adapters.embedded_file import Durability
+from huntgroup_eventlog.adapters.embedded_file import Durability, checksum
 from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord
 from huntgroup_testkit.log_reading import read_count, read_to_end
 
@@ -189,9 +189,9 @@ async def test_a_failed_commit_fails_its_appends_and_the_log_goes_on(tmp_path: P
     await log.append(TOPIC, 0, record(0))
     # A row is already where the next record belongs, as after a commit that was written but reported as failed.
     other = sqlite3.connect(tmp_path / "log.sqlite3", isolation_level=None)
-    other.execute(
-        "INSERT INTO records SELECT id + 1, key, headers, CAST('1:' AS BLOB) FROM records"
-    )
+    [(row_id, key)] = other.execute("SELECT id, key FROM records")
+    row = (row_id + 1, key, b"", b"1:", checksum(row_id + 1, key, b"", b"1:"))
+    other.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?)", row)
     other.close()
     with pytest.raises(AppendFailedError, match="failed"):
         await log.append(TOPIC, 0, record(99))

@@ -15,7 +15,7 @@ import structlog
 import uvloop
 
 from huntgroup_eventlog.application import Application
-from huntgroup_eventlog.port import Log, LogUnavailableError
+from huntgroup_eventlog.port import Log, LogCorruptError, LogUnavailableError
 from huntgroup_eventlog.snapshots import SnapshotStore
 from huntgroup_runtime.clock import Activity, Clock, SystemClock
 from huntgroup_runtime.exposition import Exposition
@@ -258,6 +258,9 @@ def run_service(name: str, wire: Wire) -> int:
         return EXIT_BAD_SETTINGS
     except LogUnavailableError as error:
         _log.critical("the log is not there", error=str(error))
+        return EXIT_FAILED
+    except LogCorruptError as error:
+        _log.critical("the log is damaged", error=str(error))
         return EXIT_FAILED
     except Exception:  # noqa: BLE001 - the last resort: loud, and an exit code
         _log.critical("process failed", exc_info=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from huntgroup_eventlog.port import (
     AppendFailedError,
     Log,
+    LogCorruptError,
     LogRecord,
     LogUnavailableError,
     NewRecord,
@@ -21,6 +22,8 @@ class FailingLog:
         self.away = False
         self.cannot_open = ""
         """Readers of topics whose name holds this cannot be opened."""
+        self.damaged = ""
+        """Topics whose name holds this have a record at their readers' next position that is not as it was written."""
         self._log = log
 
     @property
@@ -39,7 +42,7 @@ class FailingLog:
         self._check()
         if self.cannot_open and self.cannot_open in topic:
             raise LogUnavailableError(f"{topic} cannot be opened")
-        return _FailingReader(self, await self._log.reader(topic, partition, position))
+        return _FailingReader(self, topic, await self._log.reader(topic, partition, position))
 
     async def end(self, topic: str, partition: int) -> int:
         """Return the end, unless away."""
@@ -65,8 +68,9 @@ class FailingLog:
 
 
 class _FailingReader:
-    def __init__(self, log: FailingLog, reader: Reader) -> None:
+    def __init__(self, log: FailingLog, topic: str, reader: Reader) -> None:
         self._log = log
+        self._topic = topic
         self._reader = reader
 
     async def read(self, limit: int, wait_ms: int) -> Sequence[LogRecord]:
@@ -75,6 +79,8 @@ class _FailingReader:
         records = await self._reader.read(limit, min(wait_ms, READ_WAIT_MS_MAX))
         if self._log.away:
             raise LogUnavailableError("the log is away")
+        if self._log.damaged and self._log.damaged in self._topic:
+            raise LogCorruptError("not as it was written", topic=self._topic)
         return records
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from huntgroup_agent_state.settings import AgentStateSettings
 from huntgroup_eventlog.adapters.embedded import EmbeddedLog
-from huntgroup_eventlog.port import LogUnavailableError
+from huntgroup_eventlog.port import LogCorruptError, LogUnavailableError
 from huntgroup_loadtest.api import Api
 from huntgroup_loadtest.arrivals import ArrivalsError, Day, bank_weekday, midnight_ms, read_day
 from huntgroup_loadtest.behaviour import MINUTE_MS
@@ -140,7 +140,7 @@ async def _play(arguments: argparse.Namespace, day: Day) -> int:
             played, timeline, verdict = await play_on_cluster(arguments, day, console, plain=plain)
         else:
             played, timeline, verdict = await _on_onebox(arguments, day, console, plain=plain)
-    except (LogUnavailableError, ClusterUnreachableError) as error:
+    except (LogUnavailableError, LogCorruptError, ClusterUnreachableError) as error:
         sys.stderr.write(f"huntgroup demo: {error}\n")
         return EXIT_BAD_INPUT
     report = day_report(played.report, timeline)

@@ -9,7 +9,7 @@ from typing import Final
 from huntgroup.event.v1.envelope_pb2 import Envelope
 from huntgroup_contracts.cloudevents import read_envelope
 from huntgroup_contracts.registry import topic_events
-from huntgroup_eventlog.port import Log, LogRecord, LogUnavailableError
+from huntgroup_eventlog.port import Log, LogCorruptError, LogRecord, LogUnavailableError
 
 READ_RECORDS: Final = 500
 READ_WAIT_MS: Final = 1_000
@@ -117,9 +117,9 @@ class EventStream:
     async def live(self, idle: Callable[[], None]) -> AsyncGenerator[Received, None]:
         """Yield what comes, as it comes, without end; `idle` is called when there is nothing at the moment.
 
-        Topics that are missing are waited for. Raises `LogUnavailableError`.
+        Topics that are missing are waited for. Raises `LogUnavailableError`, `LogCorruptError`.
         """
-        received: asyncio.Queue[Received | LogUnavailableError] = asyncio.Queue(BUFFERED_MAX)
+        received: asyncio.Queue[Received | Exception] = asyncio.Queue(BUFFERED_MAX)
         tasks = [
             asyncio.create_task(self._receive(service, partition, received))
             for service, partition in self._sources
@@ -129,7 +129,7 @@ class EventStream:
                 if received.empty():
                     idle()
                 one = await received.get()
-                if isinstance(one, LogUnavailableError):
+                if isinstance(one, Exception):
                     raise one
                 yield one
         finally:
@@ -159,7 +159,7 @@ class EventStream:
         self,
         service: str,
         partition: int,
-        received: "asyncio.Queue[Received | LogUnavailableError]",
+        received: "asyncio.Queue[Received | Exception]",
     ) -> None:
         try:
             topic = topic_events(service)
@@ -174,7 +174,7 @@ class EventStream:
                         await received.put(_received(service, topic, partition, record))
             finally:
                 await reader.close()
-        except LogUnavailableError as error:
+        except (LogUnavailableError, LogCorruptError) as error:
             await received.put(error)
 
 

@@ -14,7 +14,7 @@ import uvloop
 
 from huntgroup_contracts.registry import SERVICES
 from huntgroup_eventlog.partitioning import partition_of
-from huntgroup_eventlog.port import Log, LogUnavailableError
+from huntgroup_eventlog.port import Log, LogCorruptError, LogUnavailableError
 from huntgroup_onebox.event_lines import Lines
 from huntgroup_onebox.event_stream import EventStream, Received, Sequences
 from huntgroup_onebox.log_source import add_source, open_source, source_problem
@@ -78,7 +78,7 @@ async def events(arguments: argparse.Namespace) -> int:
     try:
         async with open_source(arguments) as log:
             await _until_stopped(print_events(log, arguments, sys.stdout), stopping, sys.stdout)
-    except LogUnavailableError as error:
+    except (LogUnavailableError, LogCorruptError) as error:
         return _unreadable(str(error))
     except BrokenPipeError:
         _write_nowhere(sys.stdout)

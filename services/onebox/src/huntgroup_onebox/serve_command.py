@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvloop
 
-from huntgroup_eventlog.port import LogUnavailableError
+from huntgroup_eventlog.port import LogCorruptError, LogUnavailableError
 from huntgroup_onebox.box import SERVICES, Box, directory_problem, wire_of
 from huntgroup_runtime.logs import configure_logs
 from huntgroup_runtime.process import run_service
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_onebox(arguments.data))
-        except LogUnavailableError as error:
+        except (LogUnavailableError, LogCorruptError) as error:
             sys.stderr.write(f"huntgroup serve: {error}\n")
             return EXIT_FAILED
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from huntgroup_contracts.registry import SERVICES
-from huntgroup_eventlog.port import LogUnavailableError
+from huntgroup_eventlog.port import LogCorruptError, LogUnavailableError
 from huntgroup_onebox.audit import AuditReport, audit
 from huntgroup_onebox.audit.offers import EPSILON_MS
 from huntgroup_onebox.log_source import add_source, open_source, source_name, source_problem
@@ -83,7 +83,7 @@ async def verify(arguments: argparse.Namespace) -> int:
         return _unreadable(problem)
     try:
         report = await _audit(arguments)
-    except (LogUnavailableError, AckedFileError) as error:
+    except (LogUnavailableError, LogCorruptError, AckedFileError) as error:
         return _unreadable(str(error))
     if arguments.json:
         sys.stdout.write(json.dumps({"log": source_name(arguments)} | report.values()) + "\n")

@@ -15,8 +15,10 @@ from pathlib import Path
 from huntgroup_eventlog.adapters.arrivals import Arrivals
 from huntgroup_eventlog.adapters.cursor import Cursor
 from huntgroup_eventlog.adapters.embedded_file import (
+    DamagedRowError,
     Durability,
     OwnerLock,
+    failure,
     insert_topics,
     open_for_reading,
     open_for_writing,
@@ -31,6 +33,7 @@ from huntgroup_eventlog.adapters.limits import check_partition, check_topic_name
 from huntgroup_eventlog.adapters.tail_cache import TailCache
 from huntgroup_eventlog.port import (
     AppendFailedError,
+    LogCorruptError,
     LogRecord,
     LogUnavailableError,
     NewRecord,
@@ -42,6 +45,8 @@ from huntgroup_eventlog.port import (
 class _Stream:
     """One partition of one topic: `number` is its place in the file."""
 
+    topic: str
+    partition: int
     number: int
     next_position: int
     end: int
@@ -52,7 +57,8 @@ class EmbeddedLog:
 
     `durability` is what an acknowledged record survives: "power" (loss of the machine's power) or "process" (kill -9).
     Opening reads the file's state and blocks for some milliseconds, longer after a crash. Raises `LogUnavailableError`
-    when another process owns the directory, or when the log has another number of partitions.
+    when another process owns the directory, or when the log has another number of partitions, `LogCorruptError`
+    when its file is damaged.
     """
 
     def __init__(
@@ -85,10 +91,13 @@ class EmbeddedLog:
             raise
         self._tails = TailCache(tail_bytes_max)
         self._streams: dict[str, list[_Stream]] = {}
-        for topic, topic_id in read_topics(connection).items():
-            self._add_topic(
-                topic, topic_id, [read_end(connection, n) for n in self._numbers(topic_id)]
-            )
+        try:
+            for topic, topic_id in read_topics(connection).items():
+                ends = [read_end(connection, number) for number in self._numbers(topic_id)]
+                self._add_topic(topic, topic_id, ends)
+        except sqlite3.Error as error:
+            self._lock.release()
+            raise failure(self._directory, error, "opened") from error
         self._writer = GroupCommit(connection, self._committed)
         self._read_thread = ThreadPoolExecutor(1, thread_name_prefix="eventlog-reader")
         self._arrivals = Arrivals()
@@ -192,7 +201,8 @@ class EmbeddedLog:
     def _add_topic(self, topic: str, topic_id: int, ends: Sequence[int]) -> None:
         numbers = self._numbers(topic_id)
         self._streams[topic] = [
-            _Stream(number, end, end) for number, end in zip(numbers, ends, strict=True)
+            _Stream(topic, partition, number, end, end)
+            for partition, (number, end) in enumerate(zip(numbers, ends, strict=True))
         ]
         for number, end in zip(numbers, ends, strict=True):
             self._tails.start(number, end)
@@ -220,10 +230,15 @@ class EmbeddedLog:
             return await asyncio.get_running_loop().run_in_executor(
                 self._read_thread, read_records, self._reading, stream.number, position, limit
             )
+        except DamagedRowError as error:
+            raise LogCorruptError(
+                f"a record in {self._directory} is not as it was written (checksum)",
+                topic=stream.topic,
+                partition=stream.partition,
+                position=error.position,
+            ) from None
         except sqlite3.Error as error:
-            raise LogUnavailableError(
-                f"the log in {self._directory} cannot be read: {error}"
-            ) from error
+            raise failure(self._directory, error) from error
 
     def _has_room(self, pending: PendingAppend) -> bool:
         return not self._pending or (

@@ -1,26 +1,29 @@
 """The SQLite file of the embedded log: its schema, its settings, who may write it, and its statements.
 
 A row's id is `stream * 2**40 + position`, a stream being `topic id * partitions + partition`: so a partition's records
-lie next to each other, in order, in one table without a further index. The view `log` shows them by name.
+lie next to each other, in order, in one table without a further index. The view `log` shows them by name. Each row has
+a checksum over all that it says, its id too, since SQLite keeps none of what is in its pages.
 """
 
 import fcntl
 import json
 import os
 import sqlite3
+import struct
+import zlib
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
 from huntgroup_eventlog.adapters.header_bytes import unpack_headers
-from huntgroup_eventlog.port import LogRecord, LogUnavailableError
+from huntgroup_eventlog.port import LogCorruptError, LogRecord, LogUnavailableError
 
 Durability = Literal["power", "process"]
 """What an acknowledged record survives: `power` loss of the machine, or the end of the `process` (kill -9) only."""
 
-Row = tuple[int, bytes, bytes, bytes]
-"""id, key, packed headers, value."""
+Row = tuple[int, bytes, bytes, bytes, int]
+"""id, key, packed headers, value, checksum."""
 
 POSITIONS: Final = 1 << 40
 READ_BYTES_MAX: Final = 4 * 1_048_576
@@ -28,7 +31,8 @@ READ_BYTES_MAX: Final = 4 * 1_048_576
 
 _FILE_NAME = "log.sqlite3"
 _LOCK_NAME = "owner.lock"
-_FORMAT = 1
+_FORMAT = 2
+_FORMAT_WITHOUT_CHECKSUMS = 1
 _INSERT_ROWS_MAX = 512
 
 _SCHEMA = (
@@ -36,7 +40,8 @@ _SCHEMA = (
     "CREATE TABLE topics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     """
     CREATE TABLE records (
-        id INTEGER PRIMARY KEY, key BLOB NOT NULL, headers BLOB NOT NULL, value BLOB NOT NULL
+        id INTEGER PRIMARY KEY, key BLOB NOT NULL, headers BLOB NOT NULL, value BLOB NOT NULL,
+        crc INTEGER NOT NULL
     )
     """,
     """
@@ -56,9 +61,21 @@ WITH sizes AS (
     SELECT id, sum(length(value)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - length(value) AS before
     FROM (SELECT id, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)
 )
-SELECT json_group_array(json_array(id, hex(key), hex(headers), hex(value)))
+SELECT json_group_array(json_array(id, hex(key), hex(headers), hex(value), crc))
 FROM (SELECT records.* FROM sizes JOIN records USING (id) WHERE before < ? ORDER BY id)
 """
+
+
+_ROW_BEGINS = struct.Struct(">QII")
+_CORRUPT_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class DamagedRowError(Exception):
+    """The row at `position` of a stream is not as it was written."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
 
 
 class OwnerLock:
@@ -100,7 +117,7 @@ def open_for_writing(
 ) -> sqlite3.Connection:
     """Open the file, creating it if need be; the caller holds the `OwnerLock`.
 
-    Raises `LogUnavailableError`.
+    Raises `LogUnavailableError`, `LogCorruptError`.
     """
     try:
         connection = sqlite3.connect(
@@ -108,17 +125,20 @@ def open_for_writing(
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
             _create(connection, partitions)
             _sync_directory(directory)
+        elif version == _FORMAT_WITHOUT_CHECKSUMS:
+            _add_checksums(connection)
         check_file(connection, directory, partitions)
     except sqlite3.Error as error:
-        raise LogUnavailableError(f"the log in {directory} cannot be opened: {error}") from error
+        raise failure(directory, error, "opened") from error
     return connection
 
 
 def open_for_reading(directory: Path) -> sqlite3.Connection:
-    """Open the file to read committed records only; raises `LogUnavailableError`."""
+    """Open the file to read committed records only; raises `LogUnavailableError`, `LogCorruptError`."""
     file = directory / _FILE_NAME
     if not file.is_file():
         raise LogUnavailableError(f"there is no log in {directory}")
@@ -132,17 +152,35 @@ def open_for_reading(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA busy_timeout = 5000")
         check_file(connection, directory, None)
     except sqlite3.Error as error:
-        raise LogUnavailableError(f"the log in {directory} cannot be read: {error}") from error
+        raise failure(directory, error) from error
     return connection
 
 
+def failure(
+    directory: Path, error: sqlite3.Error, what: str = "read"
+) -> LogCorruptError | LogUnavailableError:
+    """Return what SQLite's error means for whoever uses the log."""
+    told = f"the log in {directory} cannot be {what}: {error}"
+    # The low byte is the kind; a statement that was never given to SQLite has no code.
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT_CODES:
+        return LogCorruptError(told)
+    return LogUnavailableError(told)
+
+
 def check_file(connection: sqlite3.Connection, directory: Path, partitions: int | None) -> None:
-    """Raise `LogUnavailableError` for a file of another format or another number of partitions."""
+    """Raise `LogUnavailableError` for another format or number of partitions, `LogCorruptError` for a damaged one."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == _FORMAT_WITHOUT_CHECKSUMS:
+        raise LogUnavailableError(
+            f"the log in {directory} has format 1, without checksums: start its services once, which adds them"
+        )
     if version != _FORMAT:
         raise LogUnavailableError(
             f"the log in {directory} has format {version}; this program reads format {_FORMAT}"
         )
+    settings = dict(connection.execute("SELECT name, value FROM settings"))
+    if settings != _settings(settings.get("partitions", 0)):
+        raise LogCorruptError(f"the settings in {directory / _FILE_NAME} are damaged: {settings}")
     stored = stored_partitions(connection)
     if partitions is not None and partitions != stored:
         raise LogUnavailableError(
@@ -185,24 +223,40 @@ def read_end(connection: sqlite3.Connection, stream: int) -> int:
 def read_records(
     connection: sqlite3.Connection, stream: int, position: int, limit: int
 ) -> list[LogRecord]:
-    """Return up to `limit` records of the stream at or after `position`."""
+    """Return up to `limit` records of the stream at or after `position`, those before a damaged one at most.
+
+    Raises `DamagedRowError` when the first of them is damaged.
+    """
     base = stream * POSITIONS
     found = connection.execute(
         _READ, (base + position, base + POSITIONS, limit, READ_BYTES_MAX)
     ).fetchone()[0]
     unhex = bytes.fromhex
-    records = [
-        LogRecord(
-            position=row_id - base,
-            key=unhex(key),
-            value=unhex(value),
-            headers=unpack_headers(unhex(headers)),
-        )
-        for row_id, key, headers, value in json.loads(found)
-    ]
+    records: list[LogRecord] = []
     # SQLite keeps the order of the subquery in an aggregate, but does not promise it.
-    records.sort(key=lambda record: record.position)
+    for row_id, *columns, crc in sorted(json.loads(found)):
+        key, headers, value = (unhex(column) for column in columns)
+        if checksum(row_id, key, headers, value) != crc:
+            if records:
+                break
+            raise DamagedRowError(row_id - base)
+        record = LogRecord(
+            position=row_id - base, key=key, value=value, headers=unpack_headers(headers)
+        )
+        records.append(record)
     return records
+
+
+def checksum(row_id: int, key: bytes, headers: bytes, value: bytes) -> int:
+    """Return the CRC-32 of a row: it finds every change of up to four bytes in a row, and all but 1 in 2³² others."""
+    crc = zlib.crc32(_ROW_BEGINS.pack(row_id, len(key), len(headers)))
+    return zlib.crc32(value, zlib.crc32(headers, zlib.crc32(key, crc)))
+
+
+def find_faults(connection: sqlite3.Connection) -> list[str]:
+    """Return what SQLite finds wrong with the structure of the file; what rows say is not looked at."""
+    found = [str(line) for (line,) in connection.execute("PRAGMA integrity_check")]
+    return [] if found == ["ok"] else found
 
 
 def insert_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
@@ -228,7 +282,7 @@ def insert_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
 
 @cache
 def _insert_statement(rows: int) -> str:
-    return f"INSERT INTO records VALUES {','.join(['(?,?,?,?)'] * rows)}"  # noqa: S608 - no input in it
+    return f"INSERT INTO records VALUES {','.join(['(?,?,?,?,?)'] * rows)}"  # noqa: S608 - no input in it
 
 
 def _flat(rows: Iterable[Row]) -> list[int | bytes]:
@@ -239,7 +293,24 @@ def _create(connection: sqlite3.Connection, partitions: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for statement in _SCHEMA:
         connection.execute(statement)
-    connection.execute("INSERT INTO settings VALUES ('partitions', ?)", (partitions,))
+    connection.executemany("INSERT INTO settings VALUES (?, ?)", _settings(partitions).items())
+    connection.execute(f"PRAGMA user_version = {_FORMAT}")
+    connection.execute("COMMIT")
+
+
+def _settings(partitions: int) -> dict[str, int]:
+    return {"partitions": partitions, "crc": zlib.crc32(str(partitions).encode())}
+
+
+def _add_checksums(connection: sqlite3.Connection) -> None:
+    """Bring a file of the first format to this one, in one transaction."""
+    connection.create_function("record_checksum", 4, checksum, deterministic=True)
+    partitions = stored_partitions(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("ALTER TABLE records ADD COLUMN crc INTEGER NOT NULL DEFAULT 0")
+    connection.execute("UPDATE records SET crc = record_checksum(id, key, headers, value)")
+    crc = _settings(partitions)["crc"]
+    connection.execute("INSERT INTO settings VALUES ('crc', ?)", (crc,))
     connection.execute(f"PRAGMA user_version = {_FORMAT}")
     connection.execute("COMMIT")
 

@@ -10,6 +10,9 @@ from typing import TypeVar
 
 from huntgroup_eventlog.adapters.cursor import Cursor
 from huntgroup_eventlog.adapters.embedded_file import (
+    DamagedRowError,
+    failure,
+    find_faults,
     open_for_reading,
     read_end,
     read_records,
@@ -19,6 +22,7 @@ from huntgroup_eventlog.adapters.embedded_file import (
 from huntgroup_eventlog.adapters.limits import check_partition
 from huntgroup_eventlog.port import (
     AppendFailedError,
+    LogCorruptError,
     LogRecord,
     LogUnavailableError,
     NewRecord,
@@ -35,7 +39,7 @@ class ReadOnlyEmbeddedLog:
     """The log port without appends: every append fails, and topics cannot be created."""
 
     def __init__(self, directory: Path | str) -> None:
-        """Open the log; raises `LogUnavailableError`."""
+        """Open the log; raises `LogUnavailableError`, `LogCorruptError`."""
         self._directory = Path(directory)
         self._connection = open_for_reading(self._directory)
         self._partitions = stored_partitions(self._connection)
@@ -61,7 +65,15 @@ class ReadOnlyEmbeddedLog:
             )
 
         async def fetch(at: int, limit: int) -> Sequence[LogRecord]:
-            return await self._in_thread(read_records, stream, at, limit)
+            try:
+                return await self._in_thread(read_records, stream, at, limit)
+            except DamagedRowError as error:
+                raise LogCorruptError(
+                    f"a record in {self._directory} is not as it was written (checksum)",
+                    topic=topic,
+                    partition=partition,
+                    position=error.position,
+                ) from None
 
         return Cursor(position, fetch, _wait)
 
@@ -77,6 +89,10 @@ class ReadOnlyEmbeddedLog:
             raise LogUnavailableError(
                 f"the log in {self._directory} is open read-only and lacks {', '.join(missing)}"
             )
+
+    async def faults(self) -> Sequence[str]:
+        """Return what is wrong with the structure of the file; takes a second for every few hundred megabytes."""
+        return await self._in_thread(find_faults)
 
     async def close(self) -> None:
         if not self._closed:
@@ -99,9 +115,7 @@ class ReadOnlyEmbeddedLog:
                 self._thread, partial(read, self._connection, *arguments)
             )
         except sqlite3.Error as error:
-            raise LogUnavailableError(
-                f"the log in {self._directory} cannot be read: {error}"
-            ) from error
+            raise failure(self._directory, error) from error
 
 
 async def _wait(timeout_s: float) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from huntgroup_eventlog.adapters.embedded_file import POSITIONS, Row, insert_rows
+from huntgroup_eventlog.adapters.embedded_file import POSITIONS, Row, checksum, insert_rows
 from huntgroup_eventlog.port import LogRecord
 
 COMMIT_RECORDS_MAX = 4096
@@ -29,13 +29,10 @@ class PendingAppend:
 
     def row(self) -> Row:
         """Return the row to insert."""
-        record = self.record
-        return (
-            self.stream * POSITIONS + record.position,
-            record.key,
-            self.packed_headers,
-            record.value,
-        )
+        record, headers = self.record, self.packed_headers
+        row_id = self.stream * POSITIONS + record.position
+        crc = checksum(row_id, record.key, headers, record.value)
+        return row_id, record.key, headers, record.value, crc
 
 
 @dataclass(frozen=True, slots=True, eq=False)

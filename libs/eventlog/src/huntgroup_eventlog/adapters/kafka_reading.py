@@ -6,10 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    CorruptRecordException,
+    KafkaError,
+    OffsetOutOfRangeError,
+)
 
 from huntgroup_eventlog.adapters.kafka_connection import MESSAGE_BYTES_MAX, KafkaConnection
-from huntgroup_eventlog.port import LogRecord, LogUnavailableError
+from huntgroup_eventlog.port import LogCorruptError, LogRecord, LogUnavailableError
 
 
 class KafkaReader:
@@ -37,6 +42,8 @@ class KafkaReader:
             max_partition_fetch_bytes=2 * MESSAGE_BYTES_MAX,
             **connection.common(),
         )
+        self._position = 0
+        self._near_damage = False
         self._answered_at = 0.0
         self._answer_seen: int | None = None
         self._closed = False
@@ -53,18 +60,26 @@ class KafkaReader:
         await asyncio.sleep(0)
         self._consumer.assign([self._partition])
         self._consumer.seek(self._partition, position)
+        self._position = position
         self._answered_at = time.monotonic()
 
     async def read(self, limit: int, wait_ms: int) -> Sequence[LogRecord]:
         if self._closed:
             raise LogUnavailableError(f"the reader of {self._name} is closed")
         try:
-            found = await self._consumer.getmany(timeout_ms=wait_ms, max_records=limit)
+            found = await self._get(limit, wait_ms)
         except ConsumerStoppedError:
             found = {}
         except OffsetOutOfRangeError as error:
             raise LogUnavailableError(
                 f"{self._name} no longer has the records at the reader's position: {error!r}"
+            ) from error
+        except CorruptRecordException as error:
+            raise LogCorruptError(
+                f"the batch that begins here is not as it was written ({error})",
+                topic=self._partition.topic,
+                partition=self._partition.partition,
+                position=self._position,
             ) from error
         except KafkaError as error:
             raise LogUnavailableError(f"{self._name} cannot be read: {error!r}") from error
@@ -72,7 +87,25 @@ class KafkaReader:
             self._check_answered()
             return ()
         self._answered_at = time.monotonic()
-        return [_as_log_record(record) for record in found[self._partition]]
+        records = [_as_log_record(record) for record in found[self._partition]]
+        self._position = records[-1].position + 1
+        return records
+
+    async def _get(self, limit: int, wait_ms: int) -> "dict[TopicPartition, list[Any]]":
+        """Return what is next. aiokafka drops what it read before a damaged batch: there it is taken one by one."""
+        if not self._near_damage:
+            try:
+                return await self._get_at_most(limit, wait_ms)
+            except CorruptRecordException:
+                self._near_damage = True
+                self._consumer.seek(self._partition, self._position)
+        return await self._get_at_most(1, max(wait_ms, 1_000))
+
+    async def _get_at_most(self, limit: int, wait_ms: int) -> "dict[TopicPartition, list[Any]]":
+        found: dict[TopicPartition, list[Any]] = await self._consumer.getmany(
+            timeout_ms=wait_ms, max_records=limit
+        )
+        return found
 
     async def close(self) -> None:
         if not self._closed:

@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from huntgroup_eventlog.adapters.kafka_connection import KafkaConnection
-from huntgroup_eventlog.port import LogRecord, LogUnavailableError
+from huntgroup_eventlog.port import LogCorruptError, LogRecord, LogUnavailableError
 
 BUFFER_RECORDS_MAX = 8_192
 BUFFER_BYTES_MAX = 8 * 1_048_576
@@ -31,7 +31,17 @@ _FETCH_WAIT_MAX_MS = 20
 _POLL_RECORDS_MAX = 2_000
 
 _Place = tuple[str, int]
-_Arrived = dict["LibrdkafkaReader", "list[LogRecord] | LogUnavailableError"]
+
+
+class _Arrived:
+    """What one poll brought for a reader: records, and what failed, if anything. Nothing counts after damage."""
+
+    __slots__ = ("damage", "failure", "records")
+
+    def __init__(self) -> None:
+        self.records: list[LogRecord] = []
+        self.failure: LogUnavailableError | None = None
+        self.damage: LogCorruptError | None = None
 
 
 class LibrdkafkaReader:
@@ -58,6 +68,7 @@ class LibrdkafkaReader:
         self._buffer_bytes = 0
         self._paused = False
         self._failure: LogUnavailableError | None = None
+        self._damage: LogCorruptError | None = None
         self._arrived = asyncio.Event()
         self._heard_at = time.monotonic()
         self._asking: asyncio.Task[None] | None = None
@@ -66,13 +77,15 @@ class LibrdkafkaReader:
     async def read(self, limit: int, wait_ms: int) -> Sequence[LogRecord]:
         if self._closed:
             raise self._failure or LogUnavailableError(f"the reader of {self.place} is closed")
-        if not self._buffer and self._failure is None:
+        if not self._buffer and self._failure is None and self._damage is None:
             self._arrived.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_ms / 1000):
                     await self._arrived.wait()
         if self._buffer:
             return self._take(limit)
+        if self._damage is not None:
+            raise self._damage
         if self._failure is not None:
             failure = self._failure
             # Not for good: the consumer tries again where it was, and so may the caller.
@@ -96,18 +109,16 @@ class LibrdkafkaReader:
         self._buffer.clear()
         await self.close()
 
-    def deliver(self, arrived: "list[LogRecord] | LogUnavailableError") -> None:
+    def deliver(self, arrived: _Arrived) -> None:
         """Take what came for this partition; called on the event loop, in order."""
-        if self._closed:
+        if self._closed or self._damage is not None:
             return
-        if isinstance(arrived, LogUnavailableError):
-            self._failure = arrived
-        else:
-            self._buffer.extend(arrived)
-            self._buffer_bytes += sum(len(each.value) for each in arrived)
-            if not self._paused and self._is_over(1):
-                self._paused = True
-                self._consumer.pause(self)
+        self._failure, self._damage = arrived.failure, arrived.damage
+        self._buffer.extend(arrived.records)
+        self._buffer_bytes += sum(len(each.value) for each in arrived.records)
+        if not self._paused and (self._damage is not None or self._is_over(1)):
+            self._paused = True
+            self._consumer.pause(self)
         self._heard_at = time.monotonic()
         self._arrived.set()
 
@@ -116,7 +127,7 @@ class LibrdkafkaReader:
         taken = [buffer.popleft() for _ in range(min(limit, len(buffer)))]
         self._buffer_bytes -= sum(len(each.value) for each in taken)
         self.position = taken[-1].position + 1
-        if self._paused and not self._is_over(2):
+        if self._paused and self._damage is None and not self._is_over(2):
             self._paused = False
             self._consumer.resume(self)
         return taken
@@ -159,6 +170,7 @@ class SharedConsumer:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
+                "check.crcs": True,
                 "isolation.level": "read_uncommitted",
                 "fetch.min.bytes": 1,
                 "fetch.wait.max.ms": min(connection.fetch_max_wait_ms, _FETCH_WAIT_MAX_MS),
@@ -247,26 +259,39 @@ class SharedConsumer:
         self._consumer.close()
 
     def _hand_over(self, messages: "Sequence[Message[Any, Any]]") -> None:
-        arrived: _Arrived = {}
+        arrived: dict[LibrdkafkaReader, _Arrived] = {}
         for message in messages:
             reader = self._readers.get((message.topic() or "", message.partition() or 0))
             if reader is None:
                 continue
+            mine = arrived.setdefault(reader, _Arrived())
             error = message.error()
-            if error is not None:
-                arrived[reader] = LogUnavailableError(f"{reader.place} cannot be read: {error}")
+            if mine.damage is not None:
                 continue
-            records = arrived.setdefault(reader, [])
-            if isinstance(records, list):
-                records.append(_as_log_record(message))
+            if error is None:
+                mine.records.append(_as_log_record(message))
+            elif error.code() == KafkaError._BAD_MSG:  # noqa: SLF001 - librdkafka's own codes begin so
+                mine.damage = _damage(reader.place, message, error)
+            else:
+                mine.failure = LogUnavailableError(f"{reader.place} cannot be read: {error}")
         if arrived:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(_deliver, arrived)
 
 
-def _deliver(arrived: _Arrived) -> None:
+def _deliver(arrived: dict[LibrdkafkaReader, _Arrived]) -> None:
     for reader, what in arrived.items():
         reader.deliver(what)
+
+
+def _damage(place: _Place, message: "Message[Any, Any]", error: KafkaError) -> LogCorruptError:
+    topic, partition = place
+    return LogCorruptError(
+        f"the batch that begins here is not as it was written ({error.str()})",
+        topic=topic,
+        partition=partition,
+        position=message.offset() or 0,
+    )
 
 
 def _as_log_record(message: "Message[Any, Any]") -> LogRecord:
