@@ -13,7 +13,8 @@ from huntgroup_eventlog.adapters.embedded import EmbeddedLog
 from huntgroup_eventlog.adapters.embedded_read_only import ReadOnlyEmbeddedLog
 from huntgroup_eventlog.adapters.kafka import KafkaLog
 from huntgroup_eventlog.port import Log, LogCorruptError, LogRecord, LogUnavailableError, NewRecord
-from huntgroup_runtime.local_kafka import LocalKafka, LocalKafkaUnavailableError
+from huntgroup_runtime.local_kafka import LocalKafka
+from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
 from huntgroup_testkit.log_reading import read_count
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("own-kafka")]
