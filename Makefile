@@ -136,6 +136,9 @@ verify: setup ## Audit a journal: claims, chain, snapshots
 events: setup ## Print public events as they come
 	@$(HUNTGROUP) events $(ARGS)
 
+bench: setup ## Figures of performance against their baselines; ARGS="--json FILE"
+	@$(HUNTGROUP) bench $(ARGS)
+
 cluster: setup ## Real Kafka and ten service processes, without Docker
 	@$(HUNTGROUP) cluster $(ARGS)
 
@@ -164,4 +167,4 @@ clean: ## Remove .venv, caches and what programs wrote
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo test fmt lint types arch unit conformance scenarios sim-journal suite deploy-check \
-	docs docs-check proto proto-check proto-baseline golden verify events cluster up down kafka-jars lock clean
+	docs docs-check proto proto-check proto-baseline golden verify events bench cluster up down kafka-jars lock clean

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from huntgroup_onebox import (
+    bench_command,
     cluster_command,
     demo_command,
     events_command,
@@ -15,7 +16,14 @@ from huntgroup_runtime.settings import SettingsError
 
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
 
-VERBS = (demo_command, serve_command, cluster_command, verify_command, events_command)
+VERBS = (
+    demo_command,
+    serve_command,
+    cluster_command,
+    verify_command,
+    events_command,
+    bench_command,
+)
 
 
 def parser() -> argparse.ArgumentParser:

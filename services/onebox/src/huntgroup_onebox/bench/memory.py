@@ -1,0 +1,34 @@
+"""The memory of onebox with many contacts waiting and many agents at their desks."""
+
+import time
+
+from huntgroup_onebox.bench.figure import Measured
+from huntgroup_onebox.bench.load import Waiting, fill
+from huntgroup_onebox.bench.machine import memory_mib_of
+from huntgroup_onebox.bench.serving import onebox
+from huntgroup_onebox.bench.workbench import Workbench
+
+WAITING, AGENTS = 10_000, 1_000
+SHARE_QUICK = 20
+SETTLE_S = 3.0
+
+
+def memory(bench: Workbench) -> list[Measured]:
+    """Fill a onebox that was just started, and look at its resident memory while everybody waits."""
+    share = SHARE_QUICK if bench.quick else 1
+    with onebox(bench) as served:
+        (pid,) = served.pids.values()
+        empty = memory_mib_of(pid)
+        with fill(bench, served, Waiting(contacts=WAITING // share, agents=AGENTS // share)):
+            time.sleep(SETTLE_S)
+            full, peak = memory_mib_of(pid), memory_mib_of(pid, "VmHWM")
+    bench.say(f"memory-onebox: {empty:.0f} MiB empty, {full:.0f} MiB full, {peak:.0f} MiB at most")
+    return [
+        Measured(
+            name="memory-onebox",
+            repeats=[full],
+            baseline=f"{empty:.0f} MiB with nothing in it; {peak:.0f} MiB at most",
+            client=f"{WAITING // share:,} waiting, {AGENTS // share:,} desktops open; resident set",
+            details={"empty_mib": empty, "peak_mib": peak},
+        )
+    ]

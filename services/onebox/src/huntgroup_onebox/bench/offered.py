@@ -1,0 +1,138 @@
+"""How long from "queued" to "offered", against a raw two-hop echo through the same Kafka in the same seconds.
+
+Ours: from the moment the caller sends QueueContact to the moment its OfferCreated can be read from routing's journal;
+that is a gRPC call, a decision, a hop, a decision, a hop. Echo and journal are heard by the same consumer.
+"""
+
+import asyncio
+import threading
+
+from google.protobuf.message import DecodeError
+
+from huntgroup.journal.v1 import journal_pb2 as wire
+from huntgroup.routing.v1.events_pb2 import OfferCreated
+from huntgroup_contracts.registry import topic_journal
+from huntgroup_eventlog.adapters.kafka import KafkaLog
+from huntgroup_eventlog.partitioning import partition_of
+from huntgroup_onebox.bench.contacts import AGENTS, CLIENT, saturation
+from huntgroup_onebox.bench.echo import SETTINGS, Heard, Probe
+from huntgroup_onebox.bench.figure import Measured, percentile, percentiles
+from huntgroup_onebox.bench.load import LoadResult, Stairs, play_load
+from huntgroup_onebox.bench.serving import Served, cluster
+from huntgroup_onebox.bench.workbench import Workbench, running
+from huntgroup_onebox.cluster_command import PARTITIONS
+
+ECHO = ("huntgroup.bench.echo-in.v1", "huntgroup.bench.echo-out.v1")
+OFFER_CREATED = "huntgroup.routing.offer.created.v1"
+SET_UP_S = 4.0
+"""The load signs its agents on before its first contact: the echo goes on for so much longer."""
+
+
+def cluster_figures(bench: Workbench) -> list[Measured]:
+    """Measure the knee of the cluster, then latency at half of it."""
+    with bench.kafka() as broker, cluster(bench, broker) as served:
+        knee = saturation(bench, served, "contacts-cluster", first_rate=20.0)
+        return [knee, offered(bench, served, broker.bootstrap_servers, knee.value / 2)]
+
+
+def offered(bench: Workbench, served: Served, kafka: str, rate: float) -> Measured:
+    """Measure at `rate` contacts a second, with as many echoes a second beside."""
+    asyncio.run(_make_topics(kafka))
+    seconds = 6.0 if bench.quick else 15.0
+    log = bench.directory("echo") / "echo.log"
+    ratios, rounds = [], []
+    ours_ms: list[float] = []
+    echo_ms: list[float] = []
+    with running(["huntgroup_onebox.bench.echo", kafka, *ECHO], log):
+        _alone(kafka, rate, 2.0, 0)  # the first records of a topic are slow
+        for number in range(bench.repeats):
+            alone = _alone(kafka, rate, seconds / 2, number)
+            with Probe(kafka, ECHO, _journal(number)) as probe:
+                played = _together(
+                    bench, served, probe, Stairs(first_rate=rate, step_s=seconds), number
+                )
+            ours, beside = _offered_ms(played, probe.heard), probe.heard.echoes_ms
+            ratios.append(percentile(ours, 0.99) / percentile(beside, 0.99))
+            ours_ms += ours
+            echo_ms += beside
+            rounds.append(
+                {
+                    "queued_to_offered_ms": percentiles(ours),
+                    "echo_beside_ms": percentiles(beside),
+                    "echo_alone_ms": percentiles(alone),
+                    "load": played.told(),
+                }
+            )
+            bench.say(
+                f"offered-p99-ratio: {number + 1}: queued → offered p99 {percentile(ours, 0.99):.1f} ms;"
+                f" echo p99 {percentile(beside, 0.99):.1f} ms beside, {percentile(alone, 0.99):.1f} ms alone"
+            )
+    return Measured(
+        name="offered-p99-ratio",
+        repeats=ratios,
+        baseline=f"raw echo p99 {percentile(echo_ms, 0.99):.1f} ms in the same seconds",
+        client=f"{rate:.0f} contacts/s and as many echoes; {CLIENT}; echo: {SETTINGS}",
+        details={"rate": rate, "rounds": rounds},
+        samples={"queued_to_offered_ms": ours_ms, "echo_ms": echo_ms},
+    )
+
+
+async def _make_topics(kafka: str) -> None:
+    log = KafkaLog(kafka, PARTITIONS, replication_factor=1)
+    try:
+        await log.ensure_topics(ECHO)
+    finally:
+        await log.close()
+
+
+def _alone(kafka: str, rate: float, seconds: float, seed: int) -> list[float]:
+    """Return the echo's milliseconds while nothing else goes on."""
+    with Probe(kafka, ECHO) as probe:
+        probe.send(rate, seconds, seed)
+    return probe.heard.echoes_ms
+
+
+def _domain(number: int) -> str:
+    return f"bench/offered-{number}"
+
+
+def _journal(number: int) -> tuple[str, int]:
+    return topic_journal("routing"), partition_of(_domain(number), PARTITIONS)
+
+
+def _together(
+    bench: Workbench, served: Served, probe: Probe, stairs: Stairs, number: int
+) -> LoadResult:
+    """Play the load while the echo goes on at the same rate."""
+    seconds = stairs.step_s + SET_UP_S
+    sending = threading.Thread(target=probe.send, args=(stairs.first_rate, seconds, number))
+    sending.start()
+    domain, seed = _domain(number), 1_000 + number
+    played = play_load(bench, served, stairs, domain=domain, agents=AGENTS, seed=seed)
+    sending.join()
+    return played
+
+
+def _offered_ms(played: LoadResult, heard: Heard) -> list[float]:
+    """Return how long each contact took from QueueContact to its offer in routing's journal."""
+    sent = {one["contact_id"]: one["queue_sent_ns"] for one in played.contacts}
+    return [
+        (heard_ns - sent[contact_id]) / 1e6
+        for heard_ns, value in heard.others
+        for contact_id in offers_in(value)
+        if sent.get(contact_id)
+    ]
+
+
+def offers_in(value: bytes) -> list[str]:
+    """Return the contacts for which a record of routing's journal holds an offer."""
+    entry = wire.JournalEntry()
+    try:
+        entry.ParseFromString(value)
+    except DecodeError:
+        return []
+    return [
+        OfferCreated.FromString(one.payload).contact_id
+        for one in entry.batch.events
+        if one.type == OFFER_CREATED
+    ]

@@ -1,0 +1,55 @@
+"""All figures, in the order of the table. A new one: a module with a function like these, a line here, its
+objective in `loadtests/slo.toml`, and a line in docs/reference/performance.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from huntgroup_onebox.bench.append_ratio import append_ratio
+from huntgroup_onebox.bench.contacts import contacts_onebox
+from huntgroup_onebox.bench.figure import Measured
+from huntgroup_onebox.bench.memory import memory
+from huntgroup_onebox.bench.offered import cluster_figures
+from huntgroup_onebox.bench.recovery import recovery
+from huntgroup_onebox.bench.replay import replay
+from huntgroup_onebox.bench.workbench import Workbench
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Figures that are measured together."""
+
+    names: tuple[str, ...]
+    measure: Callable[[Workbench], Sequence[Measured]]
+    """Blocks until it is done; raises `RuntimeError`, `TimeoutError` or `LocalKafkaUnavailableError`."""
+    long: bool = False
+    """Takes many minutes: only when it is named, or with --all."""
+
+
+ENTRIES = (
+    Entry(names=("journal-append-ratio",), measure=append_ratio),
+    Entry(names=("contacts-onebox",), measure=contacts_onebox),
+    Entry(names=("contacts-cluster", "offered-p99-ratio"), measure=cluster_figures),
+    Entry(names=("replay", "replay-over-live"), measure=replay),
+    Entry(names=("recovery-ratio",), measure=recovery),
+    Entry(names=("memory-onebox",), measure=memory),
+)
+
+
+def figure_names() -> list[str]:
+    """Return the names of all figures."""
+    return [name for entry in ENTRIES for name in entry.names]
+
+
+def chosen(names: Sequence[str], *, everything: bool) -> list[Entry]:
+    """Return the entries that measure `names`; without names all, the long ones only with `everything`.
+
+    Raises `ValueError` for a name that is none.
+    """
+    known = figure_names()
+    for name in names:
+        if name not in known:
+            raise ValueError(f"FIGURE {name!r}: must be one of {', '.join(known)}")
+    if names:
+        return [entry for entry in ENTRIES if set(entry.names) & set(names)]
+    return [entry for entry in ENTRIES if everything or not entry.long]

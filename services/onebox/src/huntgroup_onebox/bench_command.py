@@ -1,0 +1,102 @@
+"""`huntgroup bench`: figures of performance, measured here and now, each beside its baseline and what was promised."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from huntgroup_onebox.bench.figure import Measured, Objective, read_objectives
+from huntgroup_onebox.bench.machine import machine
+from huntgroup_onebox.bench.report import table, values
+from huntgroup_onebox.bench.workbench import Workbench
+from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
+from huntgroup_runtime.logs import configure_logs
+
+if TYPE_CHECKING:
+    from huntgroup_onebox.bench.registry import Entry
+
+EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
+PIPE_WIDTH = 200
+OBJECTIVES = Path("loadtests/slo.toml")
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    verb = verbs.add_parser("bench", help="measure this machine's figures of performance")
+    verb.add_argument(
+        "figures", nargs="*", metavar="FIGURE", help=f"names in {OBJECTIVES}; without any, all"
+    )
+    verb.add_argument("--all", action="store_true", help="also the figures that take many minutes")
+    verb.add_argument("--quick", action="store_true", help="shorter and less exact: does it run?")
+    verb.add_argument("--json", type=Path, metavar="FILE", help="write everything for programs")
+    verb.add_argument(
+        "--objectives", type=Path, default=OBJECTIVES, metavar="FILE", help=f"default {OBJECTIVES}"
+    )
+    verb.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure; 0: everything is at least what is promised, 1: something is not or failed, 2: bad input."""
+    from huntgroup_onebox.bench import registry  # noqa: PLC0415 - all figures; other verbs do without
+
+    try:
+        objectives = _objectives(arguments.objectives, registry.figure_names())
+        entries = registry.chosen(arguments.figures, everything=arguments.all)
+        _check_json(arguments.json)
+    except ValueError as error:
+        sys.stderr.write(f"huntgroup bench: {error}\n")
+        return EXIT_BAD_INPUT
+    configure_logs(service="bench", level="critical", style="console")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    here = machine()
+    for name, said in here.items():
+        console.print(f"{name}: {said}", style="dim", highlight=False)
+    measured, failed = _measure(entries, quick=arguments.quick)
+    console.print(table(measured, objectives))
+    if arguments.json is not None:
+        text = json.dumps(values(measured, objectives, here), indent=1, ensure_ascii=False)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+    short = [one.name for one in measured if objectives[one.name].verdict(one.value) == "SHORT"]
+    if short:
+        console.print(f"short of what is promised: {', '.join(short)}", style="bold red")
+    return EXIT_FAILED if short or failed else EXIT_OK
+
+
+def _objectives(file: Path, names: Sequence[str]) -> dict[str, Objective]:
+    try:
+        objectives = read_objectives(file)
+    except OSError as error:
+        raise ValueError(f"--objectives {file}: {error.strerror}") from None
+    missing = sorted(set(names) - objectives.keys())
+    if missing:
+        raise ValueError(f"--objectives {file}: nothing is said of {', '.join(missing)}")
+    return objectives
+
+
+def _check_json(file: Path | None) -> None:
+    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise ValueError(f"--json {file}: must be a file in a directory that exists")
+
+
+def _measure(entries: "list[Entry]", *, quick: bool) -> tuple[list[Measured], bool]:
+    """Return what was measured, and whether something could not be."""
+    measured: list[Measured] = []
+    failed = False
+    with Workbench(quick=quick) as bench:
+        for number, entry in enumerate(entries, start=1):
+            started = time.monotonic()
+            bench.say(f"[{number}/{len(entries)}] {', '.join(entry.names)}")
+            try:
+                measured += entry.measure(bench)
+            except (RuntimeError, OSError, LocalKafkaUnavailableError) as error:
+                failed = True
+                sys.stderr.write(f"huntgroup bench: {', '.join(entry.names)}: {error}\n")
+            bench.say(f"took {time.monotonic() - started:.0f} s")
+    return measured, failed
