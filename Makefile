@@ -142,6 +142,9 @@ bench: setup ## Figures of performance against their baselines; ARGS="--json FIL
 cluster: setup ## Real Kafka and ten service processes, without Docker
 	@$(HUNTGROUP) cluster $(ARGS)
 
+chaos: setup ## Kill, freeze and fill a cluster under load, and audit it
+	@$(HUNTGROUP) chaos $(ARGS)
+
 up: setup ## The same by docker compose, with PostgreSQL, collector, Prometheus, Jaeger
 	@$(COMPOSE) up --detach $(ARGS)
 
@@ -167,4 +170,5 @@ clean: ## Remove .venv, caches and what programs wrote
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo test fmt lint types arch unit conformance scenarios sim-journal suite deploy-check \
-	docs docs-check proto proto-check proto-baseline golden verify events bench cluster up down kafka-jars lock clean
+	docs docs-check proto proto-check proto-baseline golden verify events bench cluster chaos up down kafka-jars \
+	lock clean

@@ -93,8 +93,7 @@ async def read_total(one: ServiceJournals) -> int:
 
 async def test_a_snapshot_ahead_of_the_log_is_not_believed() -> None:
     store = ObjectSnapshotStore.from_url("")
-    one = journals(MemoryLog(2), snapshot_every_records=5)
-    one._snapshots = store
+    one = journals(MemoryLog(2), snapshot_every_records=5, snapshots=store)
     await owning(one)
     for n in range(20):
         await add(one, f"c{n}")
@@ -103,8 +102,7 @@ async def test_a_snapshot_ahead_of_the_log_is_not_believed() -> None:
         while not await store.newest_first("counter", partition):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await one.stop()
-    again = journals(MemoryLog(2), "b")
-    again._snapshots = store
+    again = journals(MemoryLog(2), "b", snapshots=store)
     await owning(again)
     assert await total(again) == 0
     await again.stop()

@@ -26,6 +26,7 @@ def journals(
     log: Log, name: str = "a", *, service: str = "counter", **more: Any
 ) -> ServiceJournals:
     sources = more.pop("sources", ())
+    snapshots = more.pop("snapshots", None) or ObjectSnapshotStore.from_url("")
     settings: dict[str, Any] = {
         "owner_id": name,
         "heartbeat_ms": 50,
@@ -36,7 +37,7 @@ def journals(
         counter_application(service, sources),
         log=log,
         clock=SystemClock(),
-        snapshots=ObjectSnapshotStore.from_url(""),
+        snapshots=snapshots,
         settings=RuntimeSettings(**settings),
         telemetry=Telemetry(service=service, metrics=False),
         address=f"{name}:1",
@@ -201,10 +202,18 @@ async def test_what_cannot_be_decoded_becomes_a_dead_letter_and_stops_nothing(lo
     await reader.close()
 
 
+async def test_a_call_that_comes_before_the_start_is_told_to_look_for_an_owner(log: Log) -> None:
+    early = journals(log)
+    with pytest.raises(NotOwnerError):
+        await add(early, "c1")
+    assert not early.owns(DOMAIN)
+    assert early.owner_address(DOMAIN) == ""
+    assert not early.caught_up()
+
+
 async def test_a_restart_goes_on_from_a_snapshot(log: Log) -> None:
     store = ObjectSnapshotStore.from_url("")
-    one = journals(log, snapshot_every_records=10)
-    one._snapshots = store
+    one = journals(log, snapshot_every_records=10, snapshots=store)
     await one.start()
     await until(one.caught_up, "an owner")
     for n in range(40):
@@ -214,8 +223,7 @@ async def test_a_restart_goes_on_from_a_snapshot(log: Log) -> None:
         while not await store.newest_first("counter", partition):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await one.stop()
-    again = journals(log, "b")
-    again._snapshots = store
+    again = journals(log, "b", snapshots=store)
     await again.start()
     await until(lambda: again.owns(DOMAIN), "an owner")
     assert await total(again) == 40

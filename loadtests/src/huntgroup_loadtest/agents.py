@@ -1,10 +1,11 @@
 """Simulated agents: each has a desktop stream, answers or does not, takes breaks, signs off, loses the connection."""
 
 import asyncio
+import math
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import grpc
 
@@ -24,8 +25,16 @@ class Agent:
     """One agent and their desktop."""
 
     def __init__(
-        self, number: int, api: Api, switchboard: Switchboard, recorder: Recorder, seed: int
+        self,
+        number: int,
+        api: Api,
+        switchboard: Switchboard,
+        recorder: Recorder,
+        seed: int,
+        *,
+        skills: Sequence[str] | None = None,
     ) -> None:
+        """Make an agent with the `skills` of that number, unless others are given."""
         self.agent_id = f"agent-{number:03d}"
         self.counts: Counter[str] = Counter()
         self.messages_received = 0
@@ -34,11 +43,24 @@ class Agent:
         self._api = api
         self._switchboard = switchboard
         self._recorder = recorder
+        self._skills = plan.skills_of(number) if skills is None else skills
         self._chance = random.Random(f"{seed} agent {number}")
         self._ringing: dict[str, asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._state = ""
         self._connected = False
+        self._on = False
+        self._silence_s_max: float | None = None
+        self._home = asyncio.get_running_loop().create_future()
+
+    async def work(self) -> None:
+        """Be signed on, with breaks and lost connections, until told to `go_home`."""
+        await self._shift(math.inf)
+
+    def go_home(self) -> None:
+        """End the shift: finish what is at hand and sign off."""
+        if not self._home.done():
+            self._home.set_result(None)
 
     async def play(self, day: Day) -> None:
         """Work through the day: on, breaks, a lunch off, and off when everything is done."""
@@ -50,35 +72,41 @@ class Agent:
             await timeline.until(lunch_ms + 30 * MINUTE_MS)
             await self._shift(day.closes_ms)
 
-    async def _shift(self, ends_ms: int) -> None:
+    async def _shift(self, ends_ms: float) -> None:
         """Be signed on until `ends_ms`, with breaks and lost connections."""
         timeline = self._api.timeline
-        while timeline.day_ms() < ends_ms:
+        while self._is_working(ends_ms):
             desktop = asyncio.create_task(self._desktop(), name=f"desktop {self.agent_id}")
             try:
                 await self._sign_on()
-                while timeline.day_ms() < ends_ms and not desktop.done():
+                while self._is_working(ends_ms) and not desktop.done():
                     span_ms = self._chance.uniform(70, 130) * MINUTE_MS
                     left_ms = max(1.0, ends_ms - timeline.day_ms())
-                    if await timeline.within(min(span_ms, left_ms), desktop):
+                    if await timeline.within(min(span_ms, left_ms), desktop, self._home):
                         break
-                    if timeline.day_ms() < ends_ms:
+                    if self._is_working(ends_ms):
                         await self._take_break()
+                self._on = False
                 if not desktop.done():
                     await self._finish_work()
                     await self._agent_command("SignOff", pb.SignOffRequest(agent_id=self.agent_id))
                     self.counts["signed off"] += 1
             finally:
+                self._on = False
                 desktop.cancel()
                 await asyncio.gather(desktop, return_exceptions=True)
-            if timeline.day_ms() < ends_ms:
+            if self._is_working(ends_ms):
                 self.counts["lost connection"] += 1
                 await timeline.sleep(15 * MINUTE_MS)
         await self._finish_work()
 
+    def _is_working(self, ends_ms: float) -> bool:
+        return self._api.timeline.day_ms() < ends_ms and not self._home.done()
+
     async def _sign_on(self) -> None:
-        request = pb.SignOnRequest(agent_id=self.agent_id, skills=plan.skills_of(self._number))
+        request = pb.SignOnRequest(agent_id=self.agent_id, skills=self._skills)
         await self._agent_command("SignOn", request)
+        self._on = True
         await self._ready()
 
     async def _ready(self) -> None:
@@ -107,41 +135,40 @@ class Agent:
         """Keep the stream open until the connection is lost on purpose or the agent signs off; reconnect otherwise."""
         self._connected = True
         while self._is_connected():
-            answers: asyncio.Queue[pb.OpenDesktopRequest] = asyncio.Queue(maxsize=100)
+            answers = Outbox(maxsize=100)
             hello = pb.DesktopHello(domain=self._api.domain, agent_id=self.agent_id)
             answers.put_nowait(pb.OpenDesktopRequest(hello=hello))
-            stream = self._api.open_desktop(self._requests(answers))
+            self.messages_sent += 1
+            stream = self._api.open_desktop(answers)
             try:
-                async for message in stream:
+                while (message := await self._hear(stream)) is not None:
                     for event in message.events:
                         self._on_event(event, answers)
                     self.messages_received += 1
                     if not self._is_connected():
                         return
-            except grpc.aio.AioRpcError:
+            except (grpc.aio.AioRpcError, TimeoutError):
                 await self._api.timeline.sleep(SECOND_MS)
             finally:
                 stream.cancel()
 
+    async def _hear(self, stream: Any) -> pb.OpenDesktopResponse | None:
+        """Return the next message, None at the end; a stream that is silent for half a lease raises `TimeoutError`."""
+        async with asyncio.timeout(self._silence_s_max):
+            message = await stream.read()
+        return message if isinstance(message, pb.OpenDesktopResponse) else None
+
     def _is_connected(self) -> bool:
         return self._connected
 
-    async def _requests(
-        self, answers: "asyncio.Queue[pb.OpenDesktopRequest]"
-    ) -> AsyncIterator[pb.OpenDesktopRequest]:
-        while True:
-            request = await answers.get()
-            self.messages_sent += 1
-            yield request
-
-    def _on_event(
-        self, event: pb.DesktopEvent, answers: "asyncio.Queue[pb.OpenDesktopRequest]"
-    ) -> None:
+    def _on_event(self, event: pb.DesktopEvent, answers: "Outbox") -> None:
         match event.WhichOneof("event"):
             case "heartbeat_requested":
                 nonce = event.heartbeat_requested.nonce
+                self._silence_s_max = event.heartbeat_requested.answer_within_ms / 2_000
                 beat = pb.OpenDesktopRequest(heartbeat=pb.DesktopHeartbeat(nonce=nonce))
                 answers.put_nowait(beat)
+                self.messages_sent += 1
             case "offer_presented":
                 self._ring(event.offer_presented)
             case "offer_withdrawn":
@@ -151,6 +178,8 @@ class Agent:
             case "agent":
                 if event.agent.state == "NOT_RESPONDING" != self._state:
                     self._spawn(self._come_back())
+                if event.agent.state == "OFFLINE" != self._state and self._on:
+                    self._spawn(self._sign_on())
                 self._state = event.agent.state
             case _:
                 pass  # the stream ends next
@@ -195,7 +224,7 @@ class Agent:
         call = self._switchboard.find(offer.contact_id)
         accept = routing_pb.AcceptOfferRequest(offer_id=offer.offer_id, agent_id=self.agent_id)
         refused = await api.command("routing", api.routing.AcceptOffer, accept)
-        if refused is not None or call is None or call.gone:
+        if refused is not None or call is None or call.gone or call.answered.done():
             self.counts["too late"] += 1
             return
         self.counts["answered"] += 1
@@ -226,3 +255,13 @@ class Agent:
     async def _session_command(self, method: str, request: Any, call: Call) -> None:
         sent = request(contact_id=call.contact_id, agent_id=self.agent_id)
         await self._api.command("session", getattr(self._api.session, method), sent)
+
+
+class Outbox(asyncio.Queue[pb.OpenDesktopRequest]):
+    """What a desktop sends, as gRPC takes it. No generator: one that is left in mid-wait cannot be closed."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> pb.OpenDesktopRequest:
+        return await self.get()

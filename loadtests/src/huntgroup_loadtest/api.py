@@ -20,7 +20,7 @@ from huntgroup_runtime.rpc.errors import RpcRefusedError
 TIMEOUT_MS = 10_000
 
 Addresses = dict[str, str]
-"""`host:port` per service: session, agent-state, routing, recording, reporting."""
+"""`host:port` per service (session, agent-state, routing, recording, reporting), or of several replicas by commas."""
 
 
 class Api:
@@ -57,7 +57,7 @@ class Api:
         """Send a command; return None when it was carried out, or how a core refused it. Other errors are raised."""
         request.context.CopyFrom(self.context())
         try:
-            await self.timeline.working(self._call(method, request, timeout_ms=TIMEOUT_MS))
+            await self.timeline.working(self.send(method, request))
         except RpcRefusedError as refused:
             if refused.status not in REFUSALS:
                 raise
@@ -69,7 +69,11 @@ class Api:
 
     async def query(self, method: Any, request: Any) -> Any:
         """Return the answer to a query."""
-        return await self.timeline.working(self._call(method, request, timeout_ms=TIMEOUT_MS))
+        return await self.timeline.working(self.send(method, request))
+
+    async def send(self, method: Any, request: Any) -> Any:
+        """Return the response to a command or query; raises `RpcRefusedError`."""
+        return await self._call(method, request, timeout_ms=TIMEOUT_MS)
 
     def open_desktop(
         self, requests: AsyncIterator[agent_pb.OpenDesktopRequest]

@@ -5,6 +5,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import AsyncIterator
+from itertools import count
 
 import grpc
 
@@ -17,7 +18,10 @@ RATE_HZ = 8_000
 CUSTOMER_HZ, AGENT_HZ = 440, 660
 AMPLITUDE = 8_000
 STEP_MS = 10 * SECOND_MS
-ATTEMPTS = 5
+ATTEMPTS, WAITS_DOUBLED = 5, 5
+"""So often a stream is opened at least, while the call lasts even more often."""
+KEPT_MS = 5_000
+"""So much audio, of the services' time, is kept to be sent again."""
 
 
 def tone(frequency_hz: int) -> bytes:
@@ -43,8 +47,10 @@ class Recorder:
     async def _send(self, call: Call) -> None:
         timeline = self._api.timeline
         began_ms = timeline.clock.now_ms()
-        for _ in range(ATTEMPTS):
-            await timeline.sleep(SECOND_MS)
+        for attempt in count():
+            if attempt >= ATTEMPTS and self._switchboard.find(call.contact_id) is not call:
+                break
+            await timeline.sleep(SECOND_MS << min(attempt, WAITS_DOUBLED))
             try:
                 stream = self._api.recording.IngestAudio(self._chunks(call, began_ms))
                 answer = await stream
@@ -64,8 +70,9 @@ class Recorder:
             domain=self._api.domain, contact_id=call.contact_id, sample_rate_hz=RATE_HZ
         )
         yield pb.IngestAudioRequest(hello=hello)
-        sent_ms = 0
-        while sent_ms == 0 or self._switchboard.find(call.contact_id) is call:
+        sent_ms, first = max(0, timeline.clock.now_ms() - began_ms - KEPT_MS), True
+        while first or self._switchboard.find(call.contact_id) is call:
+            first = False
             await timeline.sleep(STEP_MS)
             now_ms = timeline.clock.now_ms() - began_ms
             with timeline.activity:

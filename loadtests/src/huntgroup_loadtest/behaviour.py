@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SECOND_MS = 1_000
@@ -55,13 +56,13 @@ HELD_SHARE = 0.12
 HANG_UP_SHARE = 0.7
 
 
-def plan_caller(chance: random.Random) -> CallerPlan:
-    """Draw one caller."""
+def plan_caller(chance: random.Random, queues: Sequence[Queue] = QUEUES) -> CallerPlan:
+    """Draw one caller of one of `queues`."""
     mu = math.log(SERVICE_MEAN_MS) - SERVICE_SIGMA**2 / 2
     service_ms = max(5 * SECOND_MS, chance.lognormvariate(mu, SERVICE_SIGMA))
     held = chance.random() < HELD_SHARE and service_ms > MINUTE_MS
     return CallerPlan(
-        queue=chance.choices(QUEUES, [queue.share for queue in QUEUES])[0],
+        queue=chance.choices(queues, [queue.share for queue in queues])[0],
         patience_ms=chance.expovariate(1 / PATIENCE_MEAN_MS),
         service_ms=service_ms,
         hold_ms=chance.uniform(10, 40) * SECOND_MS if held else 0.0,

@@ -3,35 +3,40 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 from huntgroup.session.v1 import commands_pb2 as pb
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE
 from huntgroup_loadtest.api import Api, uuid7
 from huntgroup_loadtest.arrivals import Day
-from huntgroup_loadtest.behaviour import plan_caller
+from huntgroup_loadtest.behaviour import QUEUES, CallerPlan, Queue, plan_caller
 from huntgroup_loadtest.switchboard import Call, Switchboard
 
 
 class Callers:
     """Everybody who calls on one day."""
 
-    def __init__(self, api: Api, switchboard: Switchboard, day: Day, seed: int) -> None:
+    def __init__(
+        self, api: Api, switchboard: Switchboard, seed: int, queues: Sequence[Queue] = QUEUES
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._api = api
         self._switchboard = switchboard
-        self._day = day
+        self._queues = queues
         self._seed = seed
 
-    async def play(self) -> None:
+    async def play(self, day: Day) -> None:
         """Let all callers of the day call; return when the last one has hung up or is talking."""
         async with asyncio.TaskGroup() as group:
-            for number, arrival_ms in enumerate(self._day.arrivals_ms):
+            for number, arrival_ms in enumerate(day.arrivals_ms):
                 await self._api.timeline.until(arrival_ms)
-                group.create_task(self._call(number), name=f"caller {number}")
+                group.create_task(self.call(number), name=f"caller {number}")
 
-    async def _call(self, number: int) -> None:
+    async def call(self, number: int, plan: CallerPlan | None = None) -> None:
+        """Let one caller call, with a plan drawn by seed and number or a given one, until they talk or have hung up."""
         chance = random.Random(f"{self._seed} caller {number}")
-        api, plan = self._api, plan_caller(chance)
+        api, drawn = self._api, plan_caller(chance, self._queues)
+        plan = plan or drawn
         contact_id = uuid7(api.timeline.clock.now_ms(), chance)
         call = Call(contact_id, plan)
         self._switchboard.connect(call)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from huntgroup_loadtest.agents import Agent
 from huntgroup_loadtest.api import Api
 from huntgroup_loadtest.arrivals import DAY_MS, HOUR_MS, Day
 from huntgroup_loadtest.audio import Recorder
-from huntgroup_loadtest.behaviour import MINUTE_MS, QUEUES
+from huntgroup_loadtest.behaviour import MINUTE_MS, QUEUES, Queue
 from huntgroup_loadtest.callers import Callers
 from huntgroup_loadtest.switchboard import Switchboard
 
@@ -48,18 +48,19 @@ class Player:
         self._day = day
         switchboard = Switchboard()
         self._recorder = Recorder(api, switchboard)
-        self._callers = Callers(api, switchboard, day, seed)
+        self._callers = Callers(api, switchboard, seed)
         self.agents = [
             Agent(number, api, switchboard, self._recorder, seed) for number in range(1, agents + 1)
         ]
 
     async def play(self, watcher: Watcher, settled: Callable[[], Awaitable[None]]) -> Played:
         """Play the day to its end, await `settled()`, report; raises what a command raises that no core refused."""
-        await self._set_up()
+        await set_up(self._api, QUEUES)
+        await self._api.timeline.until(self._day.opens_ms - MINUTE_MS)
         watching = asyncio.create_task(self._watch(watcher), name="wallboard")
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._callers.play(), name="callers")
+                group.create_task(self._callers.play(self._day), name="callers")
                 for agent in self.agents:
                     group.create_task(agent.play(self._day), name=agent.agent_id)
             await self._api.timeline.sleep(SETTLE_MS)
@@ -70,25 +71,6 @@ class Player:
             with suppress(asyncio.CancelledError):
                 await watching
         return Played(report=report, counts=self._counts(), acknowledged=self._api.acknowledged)
-
-    async def _set_up(self) -> None:
-        span_ms = self._api.timeline.span_ms
-        for queue in QUEUES:
-            configured = routing_pb.ConfigureQueueRequest(
-                queue_id=queue.queue_id,
-                channel=CHANNEL_VOICE,
-                required_skills=queue.skills,
-                ring_timeout_ms=span_ms(queue.ring_timeout_ms),
-                wrap_up_timeout_ms=span_ms(queue.wrap_up_timeout_ms),
-                service_level_threshold_ms=span_ms(queue.service_level_threshold_ms),
-            )
-            await self._api.command("routing", self._api.routing.ConfigureQueue, configured)
-            policy = recording_pb.SetRecordingPolicyRequest(
-                queue_id=queue.queue_id,
-                mode=RECORDING_MODE_ALL if queue.recorded else RECORDING_MODE_OFF,
-            )
-            await self._api.command("recording", self._api.recording.SetRecordingPolicy, policy)
-        await self._api.timeline.until(self._day.opens_ms - MINUTE_MS)
 
     async def _watch(self, watcher: Watcher) -> None:
         day, timeline = self._day, self._api.timeline
@@ -126,3 +108,23 @@ class Player:
         counts["commands"] = len(self._api.acknowledged)
         counts["refused"] = self._api.refused
         return counts
+
+
+async def set_up(api: Api, queues: Sequence[Queue]) -> None:
+    """Configure queues, and what is recorded of them."""
+    span_ms = api.timeline.span_ms
+    for queue in queues:
+        configured = routing_pb.ConfigureQueueRequest(
+            queue_id=queue.queue_id,
+            channel=CHANNEL_VOICE,
+            required_skills=queue.skills,
+            ring_timeout_ms=span_ms(queue.ring_timeout_ms),
+            wrap_up_timeout_ms=span_ms(queue.wrap_up_timeout_ms),
+            service_level_threshold_ms=span_ms(queue.service_level_threshold_ms),
+        )
+        await api.command("routing", api.routing.ConfigureQueue, configured)
+        policy = recording_pb.SetRecordingPolicyRequest(
+            queue_id=queue.queue_id,
+            mode=RECORDING_MODE_ALL if queue.recorded else RECORDING_MODE_OFF,
+        )
+        await api.command("recording", api.recording.SetRecordingPolicy, policy)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from huntgroup_runtime.clock import Activity, Clock
 
@@ -45,14 +45,14 @@ class Timeline:
         """Wait for a span of the day."""
         await self.clock.sleep_until(self.clock.now_ms() + self.span_ms(day_span_ms))
 
-    async def within(self, day_span_ms: float, future: "asyncio.Future[T]") -> bool:
-        """Wait for `future`, at most for a span of the day; return whether it is done. It is not cancelled."""
+    async def within(self, day_span_ms: float, *futures: "asyncio.Future[Any]") -> bool:
+        """Wait for one of `futures`, at most for a span of the day; return whether one is done. None is cancelled."""
         sleeping = asyncio.ensure_future(self.sleep(day_span_ms))
         try:
-            await asyncio.wait((sleeping, future), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((sleeping, *futures), return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
-        return future.done()
+        return any(future.done() for future in futures)
 
     async def working(self, work: Awaitable[T]) -> T:
         """Await `work` while a virtual clock stands still."""

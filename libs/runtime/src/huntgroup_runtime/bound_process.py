@@ -1,11 +1,11 @@
 """Starts a process that never outlives the one that started it."""
 
-import ctypes
+import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -23,12 +23,11 @@ def spawn_bound(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         try:
             with log.open("wb") as output:
                 process = subprocess.Popen(  # noqa: S603 - fixed program, own arguments
-                    command,
+                    _bound(command),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one system call, prepared before
                 )
         except OSError as error:
             started.set_exception(error)
@@ -40,9 +39,17 @@ def spawn_bound(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     return started.result()
 
 
-def _die_with_parent() -> Callable[[], object] | None:
-    """Return what the new process does before it becomes what it is to be: ask Linux to be killed with its parent."""
+def _bound(command: Sequence[str]) -> Sequence[str]:
+    """Return a command that first asks Linux to be killed with its parent.
+
+    Not a function between fork and exec: a process with threads may not run much there, and gRPC complains.
+    """
     if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        return command
+    program = (
+        "import ctypes, os, sys;"
+        f"ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, {int(signal.SIGKILL)}, 0, 0, 0);"
+        # It may be too late already.
+        f"os.getppid() == {os.getpid()} and os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    return [sys.executable, "-I", "-S", "-c", program, *command]

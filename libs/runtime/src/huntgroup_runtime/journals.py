@@ -47,13 +47,14 @@ class ServiceJournals:
         self.topic = topic_journal(application.service)
         self.log = log
         self.clock = clock
-        self.partitions: list[PartitionOwner] = []
         self._settings = settings
         self._snapshots = snapshots
         self._telemetry = telemetry
         self._address = address
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
+        # From the beginning: calls come in, and are told to wait for an owner, before `start` has found its topics.
+        self.partitions = self._owners()
 
     def subscribe(self, listener: Listener) -> None:
         """Register a listener before the start."""
@@ -65,7 +66,26 @@ class ServiceJournals:
         own = [topic_journal(service), topic_events(service), topic_dlq(service)]
         sources = [topic_journal(source) for source in self.application.reactions.sources]
         await self._ensure_topics([*own, *sources])
-        settings = self._settings
+        for owner in self.partitions:
+            self._tasks.append(
+                asyncio.create_task(owner.run(), name=f"{service}/{owner.partition}")
+            )
+
+    async def _ensure_topics(self, topics: Sequence[str]) -> None:
+        """Create what is missing; a log that is only just starting gets some time. Raises `LogUnavailableError`."""
+        end = asyncio.get_running_loop().time() + LOG_WITHIN_S
+        while True:
+            try:
+                await self.log.ensure_topics(topics)
+                return
+            except LogUnavailableError as error:
+                if asyncio.get_running_loop().time() > end:
+                    raise
+                _log.warning("log_unavailable", topics=topics, error=str(error))
+                await asyncio.sleep(LOG_RETRY_S)
+
+    def _owners(self) -> list[PartitionOwner]:
+        settings, service = self._settings, self.application.service
         membership = Membership(
             MembershipSettings(
                 replica_index=settings.replica_index,
@@ -83,8 +103,8 @@ class ServiceJournals:
             remembered_commands_max=settings.remembered_commands_max,
             snapshot_every_records=settings.snapshot_every_records,
         )
-        for partition in range(self.log.partitions):
-            owner = PartitionOwner(
+        return [
+            PartitionOwner(
                 Surroundings(
                     application=self.application,
                     partition=partition,
@@ -100,21 +120,8 @@ class ServiceJournals:
                     linger_ms=settings.linger_ms,
                 )
             )
-            self.partitions.append(owner)
-            self._tasks.append(asyncio.create_task(owner.run(), name=f"{service}/{partition}"))
-
-    async def _ensure_topics(self, topics: Sequence[str]) -> None:
-        """Create what is missing; a log that is only just starting gets some time. Raises `LogUnavailableError`."""
-        end = asyncio.get_running_loop().time() + LOG_WITHIN_S
-        while True:
-            try:
-                await self.log.ensure_topics(topics)
-                return
-            except LogUnavailableError as error:
-                if asyncio.get_running_loop().time() > end:
-                    raise
-                _log.warning("log_unavailable", topics=topics, error=str(error))
-                await asyncio.sleep(LOG_RETRY_S)
+            for partition in range(self.log.partitions)
+        ]
 
     async def stop(self) -> None:
         """Hand over what is owned here, and end."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from huntgroup_onebox import (
     bench_command,
+    chaos_command,
     cluster_command,
     demo_command,
     events_command,
@@ -23,6 +24,7 @@ VERBS = (
     verify_command,
     events_command,
     bench_command,
+    chaos_command,
 )
 
 

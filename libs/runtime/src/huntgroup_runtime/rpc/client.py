@@ -18,14 +18,16 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 MESSAGE_BYTES_MAX: Final = 1_048_576
 RETRIED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 """CANCELLED comes from a server that stops in mid-call; who cancels a call here never sees a status."""
+_IN_TURN: Final = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 _PAUSE_S: Final = 0.02
 _PAUSE_S_MAX: Final = 1.0
 
 
 class RpcClient:
-    """A channel to one address (`host:port`, any replica). Make the stubs on its `channel`; close it, or use `with`.
+    """A channel to a service. Make the stubs on its `channel`; close it, or use `with`.
 
-    With `telemetry` each call is a client span and a child of the work that makes it.
+    `address` is any replica's `host:port`, or those of several, separated by commas: calls take turns among them, and
+    one that is gone is passed over. With `telemetry` each call is a client span and a child of the work that makes it.
     """
 
     def __init__(
@@ -37,6 +39,9 @@ class RpcClient:
     ) -> None:
         self._telemetry = telemetry or Telemetry.off()
         options = [*PEER_OPTIONS, *message_limits(message_bytes_max)]
+        if "," in address:
+            address = f"ipv4:{address}"
+            options.append(("grpc.service_config", _IN_TURN))
         self.channel = grpc.aio.insecure_channel(address, options)
 
     async def __aenter__(self) -> Self:
@@ -60,20 +65,25 @@ class RpcClient:
         request: Message,
         *,
         timeout_ms: int,
+        attempt_ms: int | None = None,
     ) -> ResponseT:
         """Return the response; when the status is `RETRIED`, send the same again (same id) until the deadline.
 
+        With `attempt_ms` also when that time has passed without an answer: a replica may be frozen.
         Raises `RpcRefusedError` with the reason, the detail and the violations that the service gave.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_ms / 1_000
         pause_s = _PAUSE_S
         while True:
+            left_s = end - loop.time()
+            attempt_s = left_s if attempt_ms is None else min(left_s, attempt_ms / 1_000)
             try:
-                return await self._attempt(stub_method, request, end - loop.time())
+                return await self._attempt(stub_method, request, attempt_s)
             except grpc.aio.AioRpcError as error:
                 refused = from_rpc_error(error)
-            if refused.status not in RETRIED:
+            silent = refused.status is grpc.StatusCode.DEADLINE_EXCEEDED and attempt_s < left_s
+            if refused.status not in RETRIED and not silent:
                 raise refused
             pause_s = max(pause_s, refused.retry_after_ms / 1_000)
             wait_s = pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - only spreads retries
