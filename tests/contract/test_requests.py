@@ -11,24 +11,21 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from huntgroup.event.v1.envelope_pb2 import CommandContext
-from huntgroup.event.v1.options_pb2 import rules
+from huntgroup.event.v1.options_pb2 import WORK_UNSPECIFIED, rules, work
 from huntgroup_contracts.registry import SERVICES
 from huntgroup_contracts.validation import violations
 
-Method = tuple[str, type[Message]]
 
-
-def methods() -> Iterator[Method]:
-    """Yield name and request class of every method of every service."""
+def methods() -> Iterator[Any]:
+    """Yield every method of every service."""
     for service in SERVICES:
         file = import_module(f"huntgroup.{service.replace('-', '_')}.v1.service_pb2").DESCRIPTOR
         for description in file.services_by_name.values():
-            for method in description.methods:
-                yield method.full_name, GetMessageClass(method.input_type)
+            yield from description.methods
 
 
-METHODS = dict(methods())
-REQUESTS = METHODS.values()
+METHODS = {method.full_name: method for method in methods()}
+REQUESTS = [GetMessageClass(method.input_type) for method in METHODS.values()]
 
 
 def fields_within(descriptor: Any) -> Iterator[FieldDescriptor]:
@@ -96,3 +93,8 @@ def test_a_request_names_its_domain(request_class: type[Message]) -> None:
         if field.name in {"context", "domain"} and field.GetOptions().Extensions[rules].required
     ]
     assert names
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_every_rpc_says_what_it_is_to_the_contact_centre(method: Any) -> None:
+    assert method.GetOptions().Extensions[work] != WORK_UNSPECIFIED

@@ -21,11 +21,15 @@ call and carries it to the owner of the call's domain. Each address also serves 
 - Each request is checked first, all fields at once. Beside the rules below: no text holds control characters other than
   tab and line feed, every enum value is a known one, and no number in milliseconds (`…_ms`) is negative.
 - An empty text and an `…_UNSPECIFIED` are absent: only `required` forbids them. A number that is `required` is not 0.
-- {deadlines}"""
+- {deadlines}
+- When not everybody can be let in, new work is refused first, then reads, and work in progress last. Each call below
+  says which it is, and [limit load](../how-to/limit-load.md) how it is decided."""
 
 COMMANDS = """## Every command
 
 A command has a `context` and is answered with a `receipt` after its record was read back from the journal."""
+
+WORK = {"NEW": "New work.", "READ": "A read.", "IN_PROGRESS": "Work in progress."}
 
 REPEATED = """A command may be repeated with the same `command_id` for 24 hours: it takes effect once, and the reply is
 the same, refusals included. So a retry keeps its `command_id`, and whoever wants another answer to the same question
@@ -74,7 +78,7 @@ def service_section(contracts: Contracts, service: str) -> Iterator[str]:
     yield f"`{described.full_name}`: {sentence(described.comment)}"
     for rpc in described.rpcs:
         yield f"### {rpc.name}"
-        yield f"*{kind_of(contracts, rpc)}* {sentence(rpc.comment)}"
+        yield f"*{kind_of(contracts, rpc)} {WORK[rpc.work]}* {sentence(rpc.comment)}"
         yield fields_table(contracts, rpc.request, "", rules=True)
         if not is_command(contracts, rpc):
             yield "Answer:" if not rpc.response_stream else "Each message of the answer:"

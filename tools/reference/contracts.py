@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from grpc_tools import protoc
 
-from huntgroup.event.v1.options_pb2 import FieldRules, event_type, rules
+from huntgroup.event.v1.options_pb2 import FieldRules, Work, event_type, rules, work
 
 _MESSAGES, _ENUMS, _SERVICES, _MEMBERS = 4, 5, 6, 2
 """Field numbers in a descriptor's paths: of a file, and of a message, enum or service."""
@@ -66,6 +66,8 @@ class Rpc:
 
     name: str
     comment: str
+    work: str
+    """What a call is to the contact centre: `NEW`, `READ` or `IN_PROGRESS`."""
     request: str
     response: str
     request_stream: bool
@@ -194,6 +196,7 @@ def _service(
         Rpc(
             name=method.name,
             comment=comments.get((*path, _MEMBERS, index), ""),
+            work=Work.Name(method.options.Extensions[work]).removeprefix("WORK_"),
             request=method.input_type.lstrip("."),
             response=method.output_type.lstrip("."),
             request_stream=method.client_streaming,

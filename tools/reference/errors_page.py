@@ -24,7 +24,8 @@ DETAILS = (
         (
             "`reason`, the code; `domain`, whose code it is, for example `huntgroup.agent-state`. For a command that "
             "a service refused also `metadata`: `command_id`, `position` of the record that holds the refusal, and "
-            "`repeated` when the same reply was given before"
+            "`repeated` when the same reply was given before. For a call that was not let in: `bound`, what was "
+            "reached, and `setting`, the variable that says so. For a stream that was read too slowly: `position`"
         ),
     ),
     (
@@ -37,7 +38,7 @@ DETAILS = (
     ),
     (
         "`google.rpc.RetryInfo`",
-        "with `OVERLOADED`",
+        "with RESOURCE_EXHAUSTED and a reason of every service",
         "`retry_delay`: when to try again, at the earliest",
     ),
 )

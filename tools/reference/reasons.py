@@ -143,7 +143,8 @@ def statuses_of(service: str) -> dict[str, str]:
 def frame_refusals() -> frozenset[Refusal]:
     """Return what any call of any service can be refused with."""
     parts = Code(FRAME, {}).parts.values()
-    return frozenset(refusal for part in parts for refusal in part.refusals)
+    shed = {Refusal(reason, "RESOURCE_EXHAUSTED") for reason in errors.SHED}
+    return frozenset(refusal for part in parts for refusal in part.refusals) | shed
 
 
 def _functions(node: ast.AST, owner: str = "") -> Iterator[tuple[str, Function]]:

@@ -51,6 +51,8 @@ MESSAGES: dict[str, list[tuple[str, Any, dict[str, Any]]]] = {
     "TalkRequest": [("domain", STRING, {}), ("text", STRING, {"max_length": 100})],
     "TalkResponse": [("text", STRING, {})],
 }
+WORK = {"Ring": options_pb2.WORK_NEW, "GetBell": options_pb2.WORK_READ}
+"""The class of each rpc; the others say nothing and count as work in progress."""
 RPCS = {
     "Ring": ("RingRequest", "RingResponse", False, False),
     "GetBell": ("GetBellRequest", "GetBellResponse", False, False),
@@ -82,13 +84,15 @@ def declare(
                 )
     service = file.service.add(name=service_name)
     for name, (request, response, client_streaming, server_streaming) in rpcs.items():
-        service.method.add(
+        method = service.method.add(
             name=name,
             input_type=f".{package}.{request}",
             output_type=f".{package}.{response}",
             client_streaming=client_streaming,
             server_streaming=server_streaming,
         )
+        if name in WORK:
+            method.options.Extensions[options_pb2.work] = WORK[name]
     POOL.AddSerializedFile(file.SerializeToString())
     return POOL.FindServiceByName(f"{package}.{service_name}")
 
@@ -155,6 +159,7 @@ class StandInJournals:
     submitted: list[tuple[str, str, Any, int, str]] = field(default_factory=list)
     state: dict[str, int] = field(default_factory=lambda: {"tom": 3})
     delay_s: float = 0.0
+    remembered: set[str] = field(default_factory=set)
 
     async def submit(
         self, domain: str, command_id: str, command: Any, *, check: int, traceparent: str
@@ -176,6 +181,9 @@ class StandInJournals:
 
     def owns(self, domain: str) -> bool:
         return self.owned
+
+    def remembers(self, domain: str, command_id: str) -> bool:
+        return command_id in self.remembered
 
     def caught_up(self) -> bool:
         return True
@@ -202,6 +210,7 @@ class Replica:
     stub: Any
     ended_streams: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
+    shouted: int = 0
 
     @property
     def address(self) -> str:
@@ -211,6 +220,9 @@ class Replica:
         try:
             for stroke in range(request.strokes):
                 yield Messages().WatchResponse(text=f"stroke {stroke + 1}")
+            while request.domain == "acme/loud":
+                self.shouted += 1
+                yield Messages().WatchResponse(text="!" * 100_000)
             while request.strokes == 0:
                 yield Messages().WatchResponse(text="tick")
                 await asyncio.sleep(0.01)
@@ -299,6 +311,7 @@ async def start_replica(
         api = RpcApi(
             DESCRIPTOR, journals=journals, peers=peers, telemetry=telemetry, statuses=statuses
         )
+        api.gate = server.gate(api.name)
         api.command("Ring", Ring)
         api.query("GetBell", get_bell)
         api.unary("CountBells", replica.count_bells)

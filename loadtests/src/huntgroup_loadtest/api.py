@@ -26,13 +26,22 @@ Addresses = dict[str, str]
 class Api:
     """One caller of all five services, in one domain."""
 
-    def __init__(self, addresses: Addresses, *, domain: str, run: str, timeline: Timeline) -> None:
+    def __init__(
+        self,
+        addresses: Addresses,
+        *,
+        domain: str,
+        run: str,
+        timeline: Timeline,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> None:
         self.domain = domain
         self.timeline = timeline
         self.acknowledged: list[tuple[str, str]] = []
         """(service, command id) of every command that was answered, carried out or refused by a core."""
         self.refused = 0
         self._run = run
+        self._timeout_ms = timeout_ms
         self._sent = 0
         self._clients = {address: RpcClient(address) for address in set(addresses.values())}
         client = {service: self._clients[address] for service, address in addresses.items()}
@@ -73,7 +82,7 @@ class Api:
 
     async def send(self, method: Any, request: Any) -> Any:
         """Return the response to a command or query; raises `RpcRefusedError`."""
-        return await self._call(method, request, timeout_ms=TIMEOUT_MS)
+        return await self._call(method, request, timeout_ms=self._timeout_ms)
 
     def open_desktop(
         self, requests: AsyncIterator[agent_pb.OpenDesktopRequest]

@@ -264,6 +264,23 @@ def test_commands_beyond_the_bound_are_told_and_not_taken(world: World) -> None:
         world.submit(replica, "c2", Add(name="x", amount=1))
 
 
+def test_nothing_is_decided_for_a_caller_who_has_gone(world: World) -> None:
+    replica, gone = world.owner(), {"c1"}
+
+    def submit(command_id: str) -> None:
+        command = Add(name="x", amount=1)
+        replica.submit(
+            Submission(DOMAIN, command_id, command, 7, "", command_id, lambda: command_id in gone)
+        )
+
+    submit("c1")
+    submit("c2")
+    world.settle(replica, 2_000)
+    assert total(replica) == 1
+    assert list(world.answers) == ["c2"]
+    assert world.ask(replica, "c1", Add(name="x", amount=1)).repeated is False
+
+
 def test_a_batch_stays_below_its_bound(world: World) -> None:
     replica = world.owner(limits=Limits(batch_bytes_closing=2_000, batches_in_flight_max=100))
     for n in range(200):

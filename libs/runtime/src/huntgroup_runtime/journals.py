@@ -158,6 +158,11 @@ class ServiceJournals:
         """Return whether this replica owns the domain's partition."""
         return self._partition(domain).replica.role is Role.OWNING
 
+    def remembers(self, domain: str, command_id: str) -> bool:
+        """Return whether the command was carried out before, as far as this replica knows."""
+        known = self._partition(domain).replica.fold.domains.get(domain)
+        return known is not None and known.memory.recall(command_id) is not None
+
     def caught_up(self) -> bool:
         """Return whether every partition is followed to its end, has an owner, and none is halted."""
         return bool(self.partitions) and all(

@@ -138,7 +138,11 @@ class Life:
     ) -> Any:
         """Return the outcome of a command; raises what the replica raises."""
         ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.replica.submit(Submission(domain, command_id, command, check, traceparent, ticket))
+        self.replica.submit(
+            Submission(
+                domain, command_id, command, check, traceparent, ticket, given_up=ticket.cancelled
+            )
+        )
         self.schedule()
         return await ticket
 

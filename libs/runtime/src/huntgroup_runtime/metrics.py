@@ -46,6 +46,12 @@ MetricName = Literal[
     "huntgroup.commands.accepted",  # {command}: carried out
     "huntgroup.commands.refused",  # {command}: refused by the core; attribute reason
     "huntgroup.commands.repeated",  # {command}: answered from memory, carried out before
+    # Admission; attribute huntgroup.service.
+    "huntgroup.admission.shed",  # {call}: calls that were not let in; attributes reason and work, the call's class
+    "huntgroup.admission.waiting",  # {call}: calls that were let in and are not answered yet
+    "huntgroup.admission.delay",  # s: how long a call waits before the process sees it, measured ten times a second
+    "huntgroup.streams.open",  # {stream}: streams that are open, of all services of the process
+    "huntgroup.streams.cut",  # {stream}: streams that were read too slowly and cut off; attribute rpc.method
     # The relay to the public topics; attributes huntgroup.service, partition.
     "huntgroup.relay.published",  # {event}: events published
     "huntgroup.relay.lag",  # {event}: accepted, not published yet
@@ -89,6 +95,11 @@ METRICS: Final[Mapping[MetricName, MetricSpec]] = {
     "huntgroup.commands.accepted": MetricSpec("counter", "{command}", "Commands carried out."),
     "huntgroup.commands.refused": MetricSpec("counter", "{command}", "Commands refused."),
     "huntgroup.commands.repeated": MetricSpec("counter", "{command}", "Commands seen before."),
+    "huntgroup.admission.shed": MetricSpec("counter", "{call}", "Calls that were not let in."),
+    "huntgroup.admission.waiting": MetricSpec("gauge", "{call}", "Calls not answered yet."),
+    "huntgroup.admission.delay": MetricSpec("histogram", "s", "Wait before a call is seen."),
+    "huntgroup.streams.open": MetricSpec("gauge", "{stream}", "Streams that are open."),
+    "huntgroup.streams.cut": MetricSpec("counter", "{stream}", "Streams cut off as too slow."),
     "huntgroup.relay.published": MetricSpec("counter", "{event}", "Public events published."),
     "huntgroup.relay.lag": MetricSpec("gauge", "{event}", "Public events not published yet."),
     "huntgroup.loop.blocked": MetricSpec("counter", "{time}", "Times the event loop stood still."),

@@ -36,6 +36,10 @@ class Journals(Protocol):
         """Return whether this replica owns the domain's partition and serves."""
         ...
 
+    def remembers(self, domain: str, command_id: str) -> bool:
+        """Return whether the command was carried out before, as far as this replica knows; cheap."""
+        ...
+
     def caught_up(self) -> bool:
         """Return whether every partition is owned here or followed to its end, and none is halted."""
         ...

@@ -76,6 +76,7 @@ class Process:
             own_address=self.address,
             telemetry=self.telemetry,
             message_bytes_max=settings.grpc_message_bytes_max,
+            slow_reader_ms=settings.grpc_slow_reader_ms,
         )
         self._http = HealthServer(
             settings.http_listen,
@@ -121,6 +122,7 @@ class Process:
 
     def add_api(self, api: RpcApi) -> None:
         """Serve a gRPC service that is written as a table; before `start`."""
+        api.gate = self._server.gate(api.name)
         self.add_servicer(api.name, api.register)
 
     def add_servicer(self, full_service_name: str, register: Register) -> None:

@@ -116,6 +116,25 @@ class RuntimeSettings(BaseSettings):
     remembered_commands_max: int = Field(default=16_000_000, ge=1)
     """Command ids remembered per domain, at most; when full, new commands are refused rather than old ids forgotten."""
 
+    # Admission, for each service in each process.
+    admission_domain_commands_per_s: int = Field(default=5_000, ge=1, le=10_000_000)
+    """Calls per second of one domain, steadily; new work and reads may use half of the burst, the rest is for
+    contacts in progress."""
+    admission_domain_burst: int = Field(default=10_000, ge=2, le=10_000_000)
+    """Calls of one domain that may come at once after a quiet while."""
+    admission_tenant_commands_per_s: int = Field(default=10_000, ge=1, le=10_000_000)
+    """The same for all domains of one tenant together."""
+    admission_tenant_burst: int = Field(default=20_000, ge=2, le=10_000_000)
+    """The same for all domains of one tenant together."""
+    admission_domain_waiting_max: int = Field(default=4_000, ge=2, le=1_000_000)
+    """Calls of one domain that wait for their answer, at most; new work and reads may use half of the places."""
+    admission_tenant_waiting_max: int = Field(default=6_000, ge=2, le=1_000_000)
+    """The same for all domains of one tenant together."""
+    admission_delay_target_ms: int = Field(default=500, ge=0, le=60_000)
+    """When calls wait longer than this for longer than this, new work is refused with RESOURCE_EXHAUSTED; 0: never."""
+    admission_tenant_streams_max: int = Field(default=6_000, ge=1, le=1_000_000)
+    """Streams of one tenant that are open at once."""
+
     # Snapshots.
     snapshot_every_records: int = Field(default=10_000, ge=1)
     """A snapshot of a partition is written after this many records."""
@@ -133,6 +152,8 @@ class RuntimeSettings(BaseSettings):
     """A later deadline of a unary call is cut to this."""
     grpc_stream_ms_max: int = Field(default=3_600_000, ge=1_000)
     """A stream ends after this long at the latest; its client opens the next one."""
+    grpc_slow_reader_ms: int = Field(default=10_000, ge=10, le=600_000)
+    """A stream whose reader takes nothing for so long is cut off with RESOURCE_EXHAUSTED."""
     drain_ms: int = Field(default=10_000, ge=0, le=600_000)
     """How long a stop waits for calls under way."""
 

@@ -80,6 +80,9 @@ class FakeJournals:
     def owns(self, domain: str) -> bool:
         return True
 
+    def remembers(self, domain: str, command_id: str) -> bool:
+        raise NotImplementedError
+
     def caught_up(self) -> bool:
         return True
 

@@ -49,6 +49,7 @@ SETTINGS = RuntimeSettings(
     http_listen="127.0.0.1:0",
     heartbeat_ms=0,
     takeover_after_ms=0,
+    grpc_slow_reader_ms=1_000,
 )
 
 

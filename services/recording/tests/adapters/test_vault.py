@@ -62,6 +62,13 @@ async def test_a_big_object_is_written_and_read_in_pieces(vault: RecordingVault)
     assert max(map(len, found)) <= PIECE_BYTES
 
 
+@pytest.mark.parametrize("from_byte", [1, PIECE_BYTES, 1_048_577, 2_999_999, 3_000_000])
+async def test_an_object_is_read_from_any_byte_on(vault: RecordingVault, from_byte: int) -> None:
+    data = bytes(range(250)) * 12_000
+    await vault.put("a/b", data)
+    assert b"".join([piece async for piece in vault.read("a/b", from_byte)]) == data[from_byte:]
+
+
 async def test_an_object_appears_whole_or_not_at_all(vault: RecordingVault) -> None:
     with pytest.raises(RuntimeError, match="the source is gone"):
         await vault.put_stream("a/b", pieces(*[b"x" * 1_000_000] * 7, fail=True))

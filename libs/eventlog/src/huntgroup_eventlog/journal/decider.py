@@ -1,7 +1,7 @@
 """The deciding half of an owner: inputs become batches on speculative state, answered after acceptance."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +28,10 @@ _OUTCOME_BYTES = 64
 _EVENT_BYTES = 160
 
 
+def _never() -> bool:
+    return False
+
+
 class _Limits(Protocol):
     @property
     def batch_bytes_closing(self) -> int: ...
@@ -49,6 +53,8 @@ class Submission:
     check: int
     traceparent: str
     ticket: Any
+    given_up: Callable[[], bool] = _never
+    """Whether nobody waits for the outcome any more: then nothing is decided."""
 
 
 @dataclass(slots=True)
@@ -125,7 +131,7 @@ class Decider:
             one = self.inputs[0]
             if isinstance(one, SourceInput) and not one.commands:
                 self._moved[one.topic] = one.cursor
-            else:
+            elif isinstance(one, SourceInput) or not one.given_up():
                 # What follows from a foreign entry is decided as a whole and may be twice its size.
                 needs = 2 * one.size if isinstance(one, SourceInput) else 0
                 yield from self._switch(one.domain, needs)

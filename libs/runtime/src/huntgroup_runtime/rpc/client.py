@@ -69,7 +69,8 @@ class RpcClient:
     ) -> ResponseT:
         """Return the response; when the status is `RETRIED`, send the same again (same id) until the deadline.
 
-        With `attempt_ms` also when that time has passed without an answer: a replica may be frozen.
+        So it does when it is told when to come again (`RetryInfo`), and not before then. With `attempt_ms` also when
+        that time has passed without an answer: a replica may be frozen.
         Raises `RpcRefusedError` with the reason, the detail and the violations that the service gave.
         """
         loop = asyncio.get_running_loop()
@@ -83,10 +84,11 @@ class RpcClient:
             except grpc.aio.AioRpcError as error:
                 refused = from_rpc_error(error)
             silent = refused.status is grpc.StatusCode.DEADLINE_EXCEEDED and attempt_s < left_s
-            if refused.status not in RETRIED and not silent:
+            told_s = refused.retry_after_ms / 1_000
+            if refused.status not in RETRIED and not (silent or told_s):
                 raise refused
-            pause_s = max(pause_s, refused.retry_after_ms / 1_000)
-            wait_s = pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - only spreads retries
+            spread = random.uniform(0.5, 1.0)  # noqa: S311 - only spreads retries
+            wait_s = told_s * (0.5 + spread) if told_s else pause_s * spread
             if loop.time() + wait_s >= end:
                 raise refused
             await asyncio.sleep(wait_s)

@@ -9,7 +9,7 @@ Requests are checked against the rules of the .proto, then served here or carrie
 
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Any, Final
 
 import grpc
@@ -17,15 +17,19 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from huntgroup.event.v1 import options_pb2
 from huntgroup_contracts.codec import CommandCodec
 from huntgroup_contracts.validation import violations
 from huntgroup_eventlog.application import CommandOutcome, NotOwnerError, Refusal
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc import errors
+from huntgroup_runtime.rpc.admission import Work
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 from huntgroup_runtime.rpc.forwarding import Peers
-from huntgroup_runtime.rpc.guard import Context
+from huntgroup_runtime.rpc.gate import Gate
+from huntgroup_runtime.rpc.guard import Context, service_of
 from huntgroup_runtime.rpc.ownership import OwnerRouter
+from huntgroup_runtime.rpc.streams import PositionOf, write_all
 from huntgroup_runtime.telemetry import Telemetry, current_traceparent
 
 Statuses = Mapping[str, grpc.StatusCode]
@@ -36,6 +40,11 @@ Call = Callable[[Any], Awaitable[Message]]
 DomainOf = Callable[[Any], str]
 
 _TEXT_MAX: Final = 1_000
+_WORK: Final = {
+    options_pb2.WORK_NEW: Work.NEW,
+    options_pb2.WORK_READ: Work.READ,
+    options_pb2.WORK_IN_PROGRESS: Work.IN_PROGRESS,
+}
 
 
 class RpcApi:
@@ -57,6 +66,8 @@ class RpcApi:
         self._statuses = dict(statuses or {})
         self._router = OwnerRouter(journals, peers)
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self.gate: Gate | None = None
+        """Decides who is let in; None, where no server is in front: everybody."""
 
     def command(self, rpc: str, command_class: type) -> None:
         """Let `rpc` submit a `command_class`; its request has a `context`, its response a `receipt`.
@@ -72,13 +83,15 @@ class RpcApi:
         `read` raises `NotFoundError(reason, detail)` or returns a refusal when there is no answer.
         """
         method = self._method(rpc)
+        work = work_of(method)
 
         async def serve(request: Message, _: Context) -> bytes:
             def read_now(state: Any) -> Message | Refusal:
                 return read(request, state)
 
             domain = domain_of(request)
-            return self._answer(await self._journals.query(domain, read_now))
+            with self._entered(domain, work):
+                return self._answer(await self._journals.query(domain, read_now))
 
         self._add_unary(method, serve)
 
@@ -89,20 +102,28 @@ class RpcApi:
         request's domain, or with `at_owner=False` wherever the call comes in.
         """
         method = self._method(rpc)
+        work = work_of(method)
 
         async def serve(request: Message, _: Context) -> bytes:
+            domain = domain_of(request)
             if at_owner:
-                self._require_owner(domain_of(request))
-            return self._answer(await call(request))
+                self._require_owner(domain)
+            with self._entered(domain, work):
+                return self._answer(await call(request))
 
         self._add_unary(method, serve)
 
     def unary_stream(
-        self, rpc: str, follow: Callable[[Any], AsyncGenerator[Message, None]]
+        self,
+        rpc: str,
+        follow: Callable[[Any], AsyncGenerator[Message, None]],
+        *,
+        position: PositionOf | None = None,
     ) -> None:
         """Let `rpc` answer with the messages of `follow(request)`, at the owner of the request's domain.
 
-        A stream ends with UNAVAILABLE when `follow` raises `NotOwnerError`: its client opens it again.
+        A stream ends with UNAVAILABLE when `follow` raises `NotOwnerError`: its client opens it again. A reader who is
+        too slow is told `position` of the last response that was sent; without it a new stream begins with everything.
         """
 
         def serve(requests: AsyncIterator[Any]) -> AsyncGenerator[Message, None]:
@@ -114,7 +135,7 @@ class RpcApi:
 
             return responses()
 
-        self._add_stream(self._method(rpc), serve, domain_of)
+        self._add_stream(self._method(rpc), serve, domain_of, position)
 
     def stream_unary(
         self,
@@ -168,25 +189,25 @@ class RpcApi:
             GetMessageClass(method.input_type), command_class
         )
         response_class = GetMessageClass(method.output_type)
-        path = method_path(method)
-        words = {"huntgroup.service": self._service_name(), "rpc.method": path.lstrip("/")}
+        path, work = method_path(method), work_of(method)
+        words = {"huntgroup.service": service_of(self.name), "rpc.method": path.lstrip("/")}
         accepted = self._telemetry.counter("huntgroup.commands.accepted", words)
         repeated = self._telemetry.counter("huntgroup.commands.repeated", words)
 
         async def serve(request: Any, _: Context) -> bytes:
             context = request.context
-            try:
-                command = codec.decode(request)
-            except ValueError as error:
-                status = grpc.StatusCode.INVALID_ARGUMENT
-                raise RpcRefusedError(status, errors.INVALID_REQUEST, str(error)) from None
-            outcome = await self._journals.submit(
-                context.domain,
-                context.command_id,
-                command,
-                check=checksum(path, request),
-                traceparent=current_traceparent(),
-            )
+
+            def known() -> bool:
+                return self._journals.remembers(context.domain, context.command_id)
+
+            with self._entered(context.domain, work, known):
+                outcome = await self._journals.submit(
+                    context.domain,
+                    context.command_id,
+                    _decoded(codec, request),
+                    check=checksum(path, request),
+                    traceparent=current_traceparent(),
+                )
             if outcome.repeated:
                 repeated.add()
             if outcome.reason:
@@ -220,11 +241,12 @@ class RpcApi:
         method: MethodDescriptor,
         serve: Callable[[AsyncIterator[Any]], AsyncGenerator[Message, None]],
         domain: DomainOf,
+        position: PositionOf | None = None,
     ) -> None:
         if not (method.client_streaming or method.server_streaming):
             raise ValueError(f"{method.full_name} is no stream")
         request_class = GetMessageClass(method.input_type)
-        path = method_path(method)
+        path, work = method_path(method), work_of(method)
 
         async def handle(raw_requests: AsyncIterator[bytes], context: Context) -> None:
             raw = await anext(raw_requests, None)
@@ -238,13 +260,21 @@ class RpcApi:
 
             async def serve_here() -> None:
                 requests = _requests(first, request_class, raw_requests)
+                with self._entered(domain(first), work):
+                    pass  # the tokens of one call; how long a stream may wait is its own matter
                 async with aclosing(requests), aclosing(serve(requests)) as responses:
-                    async for response in responses:
-                        await context.write(response.SerializeToString())
+                    await write_all(
+                        responses,
+                        context.write,
+                        within_s=self.gate.slow_reader_s if self.gate else None,
+                        position=position,
+                        began=position(first) if position else "",
+                    )
 
-            await self._router.stream(
-                path, domain(first), raw, raw_requests, context, serve=serve_here
-            )
+            with self._opened(domain(first)):
+                await self._router.stream(
+                    path, domain(first), raw, raw_requests, context, serve=serve_here
+                )
 
         # On the wire a single message is a stream of one, so one kind of handler serves all kinds of streams.
         self._handlers[method.name] = grpc.stream_stream_rpc_method_handler(handle)
@@ -268,8 +298,16 @@ class RpcApi:
         if not self._journals.owns(domain):
             raise NotOwnerError(self._journals.owner_address(domain))
 
-    def _service_name(self) -> str:
-        return self.name.split(".")[1].replace("_", "-")
+    def _entered(
+        self, domain: str, work: Work, known: Callable[[], bool] | None = None
+    ) -> AbstractContextManager[None]:
+        """Let a call in at the owner, who alone knows how much is asked of a domain; elsewhere it is only passed on."""
+        if self.gate is None or not self._journals.owns(domain):
+            return nullcontext()
+        return self.gate.entered(domain, work, known=known)
+
+    def _opened(self, domain: str) -> AbstractContextManager[None]:
+        return self.gate.streams.one_more(domain) if self.gate else nullcontext()
 
 
 def checked(request_class: type[Message], raw: bytes) -> Any:
@@ -325,6 +363,19 @@ def _receipt(response_class: type[Message], outcome: CommandOutcome) -> bytes:
     receipt.repeated = outcome.repeated
     raw: bytes = response.SerializeToString()
     return raw
+
+
+def work_of(method: MethodDescriptor) -> Work:
+    """Return what the contract says a call is to the contact centre."""
+    return _WORK.get(method.GetOptions().Extensions[options_pb2.work], Work.IN_PROGRESS)
+
+
+def _decoded(codec: CommandCodec[Any, Any], request: Any) -> Any:
+    try:
+        return codec.decode(request)
+    except ValueError as error:
+        status = grpc.StatusCode.INVALID_ARGUMENT
+        raise RpcRefusedError(status, errors.INVALID_REQUEST, str(error)) from None
 
 
 async def _requests(

@@ -27,7 +27,21 @@ NO_OWNER: Final = "NO_OWNER"
 OUTCOME_UNKNOWN: Final = "OUTCOME_UNKNOWN"
 """Ownership moved while the command was under way: repeat the same request, with the same command id."""
 OVERLOADED: Final = "OVERLOADED"
-"""A bound was reached and nothing was done: repeat the same request later."""
+"""A bound was reached or calls wait too long, and nothing was done: repeat the same request later."""
+DOMAIN_RATE_EXCEEDED: Final = "DOMAIN_RATE_EXCEEDED"
+"""The domain sends more commands per second than one may; nothing was done: repeat the same request later."""
+TENANT_RATE_EXCEEDED: Final = "TENANT_RATE_EXCEEDED"
+"""The tenant sends more commands per second than one may; nothing was done: repeat the same request later."""
+DOMAIN_QUEUE_FULL: Final = "DOMAIN_QUEUE_FULL"
+"""As many of the domain's commands wait for their answer as may; nothing was done: repeat the same request later."""
+TENANT_QUEUE_FULL: Final = "TENANT_QUEUE_FULL"
+"""As many of the tenant's commands wait for their answer as may; nothing was done: repeat the same request later."""
+TENANT_STREAMS_FULL: Final = "TENANT_STREAMS_FULL"
+"""The tenant has as many streams open at this replica as one may: open this one when some have ended."""
+STREAMS_FULL: Final = "STREAMS_FULL"
+"""As many streams are open at this replica as may be: open this one later, or at another replica."""
+SLOW_READER: Final = "SLOW_READER"
+"""The stream was read too slowly: open it again, from the position that `metadata` names."""
 PARTITION_HALTED: Final = "PARTITION_HALTED"
 """A bug stopped the domain's partition; the log of its owner says where."""
 DRAINING: Final = "DRAINING"
@@ -36,6 +50,14 @@ DEADLINE_PASSED: Final = "DEADLINE_PASSED"
 """The call took as long as it may; whether it had an effect is not known."""
 INTERNAL_FAULT: Final = "INTERNAL_FAULT"
 """A bug; the log of the replica says more."""
+
+# With each of these the status is RESOURCE_EXHAUSTED, and a RetryInfo says when to come again.
+SHED: Final = frozenset(
+    {
+        *(OVERLOADED, DOMAIN_RATE_EXCEEDED, TENANT_RATE_EXCEEDED, DOMAIN_QUEUE_FULL),
+        *(TENANT_QUEUE_FULL, TENANT_STREAMS_FULL, STREAMS_FULL, SLOW_READER),
+    }
+)
 
 
 class RpcRefusedError(Exception):

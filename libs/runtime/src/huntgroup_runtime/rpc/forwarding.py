@@ -12,6 +12,7 @@ from huntgroup_eventlog.application import OverloadedError
 from huntgroup_runtime.rpc.channel import PEER_OPTIONS, message_limits
 from huntgroup_runtime.rpc.errors import RpcRefusedError, from_rpc_error, refused_with
 from huntgroup_runtime.rpc.guard import TRACEPARENT, Context
+from huntgroup_runtime.rpc.streams import slow_reader
 from huntgroup_runtime.telemetry import Telemetry
 
 HOPS: Final = "huntgroup-hops"
@@ -20,6 +21,7 @@ HOPS_MAX: Final = 2
 SERVED: Final = "huntgroup-served"
 """Initial metadata of a stream that its owner has taken: until it is seen, the stream may be tried elsewhere."""
 CHANNELS_MAX: Final = 64
+OWNER_FIRST_S: Final = 2.0
 
 _OWN_KEYS: Final = frozenset({HOPS, TRACEPARENT, "user-agent", "content-type", "te"})
 
@@ -49,11 +51,14 @@ class Peers:
         own_address: str,
         telemetry: Telemetry,
         message_bytes_max: int,
+        slow_reader_ms: int | None = None,
         channels_max: int = CHANNELS_MAX,
     ) -> None:
         self.own_address = own_address
         self._telemetry = telemetry
         self._options = [*PEER_OPTIONS, *message_limits(message_bytes_max)]
+        # The owner, who knows the position, is to be the first to cut a slow reader off.
+        self._slow_reader_s = slow_reader_ms / 1_000 + OWNER_FIRST_S if slow_reader_ms else None
         self._channels_max = channels_max
         self._peers: OrderedDict[str, _Peer] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
@@ -103,7 +108,7 @@ class Peers:
                 sent = _with_trace(metadata, span.traceparent)
                 call = callable_(timeout=timeout_s, metadata=sent)
                 try:
-                    await _join(call, first, rest, context)
+                    await _join(call, first, rest, context, self._slow_reader_s)
                 except grpc.aio.AioRpcError as error:
                     span.finish(error.code())
                     raise from_rpc_error(error) from None
@@ -178,6 +183,7 @@ async def _join(
     first: bytes,
     rest: AsyncIterator[bytes],
     context: Context,
+    slow_reader_s: float | None,
 ) -> None:
     await _until_taken(call, first)
     await context.send_initial_metadata(((SERVED, "forwarded"),))
@@ -185,10 +191,25 @@ async def _join(
     try:
         while (message := await call.read()) is not grpc.aio.EOF:
             assert isinstance(message, bytes)
-            await context.write(message)
+            try:
+                async with asyncio.timeout(slow_reader_s):
+                    await context.write(message)
+            except TimeoutError:
+                raise await _cut_off(call, slow_reader_s or 0) from None
     finally:
         pump.cancel()
         await asyncio.wait([pump])
+
+
+async def _cut_off(
+    call: "grpc.aio.StreamStreamCall[bytes, bytes]", slow_reader_s: float
+) -> RpcRefusedError:
+    """Return why a stream ends whose reader took nothing: as its owner says, if the owner has said it."""
+    if not call.done() or await call.code() is grpc.StatusCode.OK:
+        return slow_reader(slow_reader_s, "")
+    return refused_with(
+        await call.code(), await call.details() or "", await call.trailing_metadata() or ()
+    )
 
 
 async def _until_taken(call: "grpc.aio.StreamStreamCall[bytes, bytes]", first: bytes) -> None:

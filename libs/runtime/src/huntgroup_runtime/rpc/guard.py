@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing, nullcontext, suppress
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -17,7 +17,8 @@ from huntgroup_eventlog.application import (
     PartitionHaltedError,
 )
 from huntgroup_runtime.rpc import errors
-from huntgroup_runtime.rpc.deadline import CallLimits
+from huntgroup_runtime.rpc.deadline import CallLimits, remaining_s
+from huntgroup_runtime.rpc.door import KNOCK
 from huntgroup_runtime.rpc.errors import RpcRefusedError, to_status
 from huntgroup_runtime.telemetry import RpcCall, Telemetry
 
@@ -26,6 +27,8 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs o
 Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 
 TRACEPARENT: Final = "traceparent"
+TOLD_WITHIN_S: Final = 1.0
+"""A status waits behind messages that are not read; no handler waits longer than this for it."""
 _STATUSES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -45,6 +48,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> "Handler | None":
         method = handler_call_details.method
+        if method == KNOCK:
+            return await continuation(handler_call_details)
         guarded = self._guarded.get(method)
         if guarded is None:
             handler = await continuation(handler_call_details)
@@ -79,6 +84,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
                 timeout = self._limits.begin(context.time_remaining(), streaming=streaming)
                 try:
                     async with timeout or nullcontext():
+                        _check_wanted(context)
                         response = await inner(request, context)
                 except BaseException as error:
                     await self._fail(_own_timeout(error, timeout), method, context, call)
@@ -125,7 +131,14 @@ class CallGuard(grpc.aio.ServerInterceptor):
             return
         refused = self._refusal(error, method)
         call.finish(refused.status)
-        await context.abort_with_status(to_status(refused, reason_domain(method)))
+        if refused.reason == errors.SLOW_READER:
+            self._telemetry.counter("huntgroup.streams.cut", {"rpc.method": method}).add()
+        status = to_status(refused, reason_domain(method))
+        with suppress(TimeoutError):
+            # It is on its way then; a caller who reads nothing learns it later, and holds nobody up.
+            async with asyncio.timeout(TOLD_WITHIN_S):
+                await context.abort_with_status(status)
+        raise grpc.aio.AbortError from error
 
     def _refusal(self, error: BaseException, method: str) -> RpcRefusedError:
         refused = known_refusal(error)
@@ -139,6 +152,13 @@ class CallGuard(grpc.aio.ServerInterceptor):
         if refused.reason == errors.PARTITION_HALTED:
             _log.error("rpc met a halted partition", method=method, error=str(error))
         return refused
+
+
+def _check_wanted(context: Context) -> None:
+    """Raise `RpcRefusedError` when nobody waits for the answer any more: no work is done for it."""
+    if context.cancelled() or remaining_s() <= 0:
+        status = grpc.StatusCode.DEADLINE_EXCEEDED
+        raise RpcRefusedError(status, errors.DEADLINE_PASSED, "the call ended before it was begun")
 
 
 def known_refusal(error: BaseException) -> RpcRefusedError | None:
@@ -184,6 +204,11 @@ def reason_domain(method: str) -> str:
     """Return whose reason codes a method answers with: `huntgroup.agent-state` for `huntgroup.agent_state.v1.…`."""
     package = method.partition("/")[0].split(".")
     return ".".join(package[:2]).replace("_", "-")
+
+
+def service_of(full_name: str) -> str:
+    """Return a service as topics and metrics call it: `agent-state` for `huntgroup.agent_state.v1.…`."""
+    return full_name.split(".")[1].replace("_", "-")
 
 
 def _writing(inner: Callable[[Any, Context], AsyncIterator[Any]]) -> Any:

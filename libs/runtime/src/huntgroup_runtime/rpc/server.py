@@ -10,7 +10,9 @@ from grpc_reflection.v1alpha import reflection
 
 from huntgroup_runtime.rpc.channel import server_options
 from huntgroup_runtime.rpc.deadline import CallLimits
-from huntgroup_runtime.rpc.guard import CallGuard
+from huntgroup_runtime.rpc.door import Door
+from huntgroup_runtime.rpc.gate import Gate, OpenStreams, limits_of
+from huntgroup_runtime.rpc.guard import CallGuard, service_of
 from huntgroup_runtime.settings import RuntimeSettings, SettingsError
 from huntgroup_runtime.telemetry import Telemetry
 
@@ -39,8 +41,17 @@ class RpcServer:
                     connection_ms_max=settings.grpc_stream_ms_max,
                 )
             ),
-            maximum_concurrent_rpcs=settings.grpc_concurrent_rpcs_max,
+            maximum_concurrent_rpcs=settings.grpc_concurrent_rpcs_max
+            + 1,  # and one knock at the door
         )
+        self.door = Door(settings.admission_delay_target_ms / 1_000, telemetry)
+        self.door.add_to(self._server)
+        self.streams = OpenStreams(
+            tenant_max=settings.admission_tenant_streams_max,
+            calls_max=settings.grpc_concurrent_rpcs_max,
+            telemetry=telemetry,
+        )
+        self._telemetry = telemetry
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._names = [""]
@@ -53,12 +64,24 @@ class RpcServer:
         register(self._server)
         self._names.append(full_service_name)
 
+    def gate(self, full_service_name: str) -> Gate:
+        """Return what lets the calls of one service in."""
+        return Gate(
+            service_of(full_service_name),
+            limits_of(self._settings),
+            door=self.door,
+            streams=self.streams,
+            slow_reader_s=self._settings.grpc_slow_reader_ms / 1_000,
+            telemetry=self._telemetry,
+        )
+
     async def start(self) -> None:
         """Answer calls from now on; health says NOT_SERVING until `set_ready(True)`."""
         listed = [*self._names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(listed, self._server)
         await self.set_ready(ready=False)
         await self._server.start()
+        self.door.start(self.address)
 
     async def set_ready(self, *, ready: bool) -> None:
         """Let the health service say SERVING or NOT_SERVING, for each service and for the whole server (`""`)."""
@@ -74,6 +97,7 @@ class RpcServer:
 
         What has not ended then is cancelled.
         """
+        await self.door.stop()
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(HEALTH_TOLD_S)
         self._guard.end_streams()

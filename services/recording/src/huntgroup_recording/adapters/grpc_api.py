@@ -26,7 +26,7 @@ from huntgroup_recording.core.messages import (
 )
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc.commands import RpcApi
-from huntgroup_runtime.rpc.errors import RpcRefusedError
+from huntgroup_runtime.rpc.errors import INVALID_REQUEST, RpcRefusedError
 from huntgroup_runtime.rpc.forwarding import Peers
 from huntgroup_runtime.telemetry import Telemetry
 
@@ -48,13 +48,20 @@ def recording_api(
         api.command(rpc, command)
     api.stream_unary("IngestAudio", intake.take, domain=domain_of_hello)
     api.unary("GetRecording", reads.get_recording)
-    api.unary_stream("FetchRecording", reads.fetch_recording)
+    api.unary_stream("FetchRecording", reads.fetch_recording, position=next_byte)
     return api
 
 
 def domain_of_hello(first: IngestAudioRequest) -> str:
     """Return the domain that a stream of audio is for; empty when it does not begin as it should."""
     return first.hello.domain
+
+
+def next_byte(message: FetchRecordingRequest | FetchRecordingResponse) -> str:
+    """Return the byte that comes after a response; of a request, the one that it asks for first."""
+    if isinstance(message, FetchRecordingRequest):
+        return str(message.from_byte)
+    return str(message.offset_bytes + len(message.data))
 
 
 class Reads:
@@ -73,16 +80,24 @@ class Reads:
     async def fetch_recording(
         self, request: FetchRecordingRequest
     ) -> AsyncGenerator[FetchRecordingResponse, None]:
-        """Yield the sealed file."""
+        """Yield the sealed file, from the byte that is asked for."""
         facts = await self._find(request.domain, request.contact_id)
         if facts.state != "SEALED":
             raise refused(
                 Reason.WRONG_STATE,
                 f"the recording of contact {request.contact_id!r} is {facts.state}; it must be SEALED",
             )
+        at = request.from_byte
+        if at > facts.length_bytes:
+            raise RpcRefusedError(
+                StatusCode.OUT_OF_RANGE,
+                INVALID_REQUEST,
+                f"from_byte={at}: the file has {facts.length_bytes} bytes",
+            )
         try:
-            async for piece in self._vault.read(facts.location):
-                yield FetchRecordingResponse(data=piece)
+            async for piece in self._vault.read(facts.location, at):
+                yield FetchRecordingResponse(data=piece, offset_bytes=at)
+                at += len(piece)
         except VaultError as error:
             raise storage_failed(error) from error
 

@@ -46,9 +46,9 @@ class MemoryVault:
         except KeyError:
             raise ObjectMissingError(f"{path}: not found") from None
 
-    async def read(self, path: str) -> AsyncIterator[bytes]:
-        """Yield an object."""
-        for piece in pieces_of(await self.get(path)):
+    async def read(self, path: str, from_byte: int = 0) -> AsyncIterator[bytes]:
+        """Yield an object, from a byte on."""
+        for piece in pieces_of((await self.get(path))[from_byte:]):
             yield piece
 
     async def objects(self, folder: str) -> Sequence[StoredObject]:
@@ -104,12 +104,12 @@ class ObjectVault:
                 found = await obstore.get_async(self._store, path)
                 return bytes(await found.bytes_async())
 
-    async def read(self, path: str) -> AsyncIterator[bytes]:
-        """Yield an object, a range at a time: a slow reader holds no connection to the storage."""
+    async def read(self, path: str, from_byte: int = 0) -> AsyncIterator[bytes]:
+        """Yield an object from a byte on, a range at a time: a slow reader holds no connection to the storage."""
         with _told(path):
             async with asyncio.timeout(self._timeout_s):
                 length = (await obstore.head_async(self._store, path))["size"]
-        for start in range(0, length, RANGE_BYTES):
+        for start in range(from_byte, length, RANGE_BYTES):
             with _told(path):
                 async with asyncio.timeout(self._timeout_s):
                     end = min(start + RANGE_BYTES, length)

@@ -41,8 +41,8 @@ class RecordingVault(Protocol):
         """Return a small object; raises `ObjectMissingError`."""
         ...
 
-    def read(self, path: str) -> AsyncIterator[bytes]:
-        """Return an object of any size, in pieces; raises `ObjectMissingError`."""
+    def read(self, path: str, from_byte: int = 0) -> AsyncIterator[bytes]:
+        """Return an object of any size, in pieces, from a byte on; raises `ObjectMissingError`."""
         ...
 
     async def objects(self, folder: str) -> Sequence[StoredObject]:

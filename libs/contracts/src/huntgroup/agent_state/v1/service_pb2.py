@@ -23,15 +23,30 @@ _sym_db = _symbol_database.Default()
 
 
 from huntgroup.agent_state.v1 import commands_pb2 as huntgroup_dot_agent__state_dot_v1_dot_commands__pb2
+from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&huntgroup/agent_state/v1/service.proto\x12\x18huntgroup.agent_state.v1\x1a\'huntgroup/agent_state/v1/commands.proto2\xed\x05\n\x11\x41gentStateService\x12[\n\x06SignOn\x12\'.huntgroup.agent_state.v1.SignOnRequest\x1a(.huntgroup.agent_state.v1.SignOnResponse\x12^\n\x07SignOff\x12(.huntgroup.agent_state.v1.SignOffRequest\x1a).huntgroup.agent_state.v1.SignOffResponse\x12j\n\x0bSetPresence\x12,.huntgroup.agent_state.v1.SetPresenceRequest\x1a-.huntgroup.agent_state.v1.SetPresenceResponse\x12s\n\x0e\x43ompleteWrapUp\x12/.huntgroup.agent_state.v1.CompleteWrapUpRequest\x1a\x30.huntgroup.agent_state.v1.CompleteWrapUpResponse\x12\x61\n\x08GetAgent\x12).huntgroup.agent_state.v1.GetAgentRequest\x1a*.huntgroup.agent_state.v1.GetAgentResponse\x12g\n\nListAgents\x12+.huntgroup.agent_state.v1.ListAgentsRequest\x1a,.huntgroup.agent_state.v1.ListAgentsResponse\x12n\n\x0bOpenDesktop\x12,.huntgroup.agent_state.v1.OpenDesktopRequest\x1a-.huntgroup.agent_state.v1.OpenDesktopResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&huntgroup/agent_state/v1/service.proto\x12\x18huntgroup.agent_state.v1\x1a\'huntgroup/agent_state/v1/commands.proto\x1a huntgroup/event/v1/options.proto2\x97\x06\n\x11\x41gentStateService\x12\x61\n\x06SignOn\x12\'.huntgroup.agent_state.v1.SignOnRequest\x1a(.huntgroup.agent_state.v1.SignOnResponse\"\x04\x98\xb2\x19\x03\x12\x64\n\x07SignOff\x12(.huntgroup.agent_state.v1.SignOffRequest\x1a).huntgroup.agent_state.v1.SignOffResponse\"\x04\x98\xb2\x19\x03\x12p\n\x0bSetPresence\x12,.huntgroup.agent_state.v1.SetPresenceRequest\x1a-.huntgroup.agent_state.v1.SetPresenceResponse\"\x04\x98\xb2\x19\x03\x12y\n\x0e\x43ompleteWrapUp\x12/.huntgroup.agent_state.v1.CompleteWrapUpRequest\x1a\x30.huntgroup.agent_state.v1.CompleteWrapUpResponse\"\x04\x98\xb2\x19\x03\x12g\n\x08GetAgent\x12).huntgroup.agent_state.v1.GetAgentRequest\x1a*.huntgroup.agent_state.v1.GetAgentResponse\"\x04\x98\xb2\x19\x02\x12m\n\nListAgents\x12+.huntgroup.agent_state.v1.ListAgentsRequest\x1a,.huntgroup.agent_state.v1.ListAgentsResponse\"\x04\x98\xb2\x19\x02\x12t\n\x0bOpenDesktop\x12,.huntgroup.agent_state.v1.OpenDesktopRequest\x1a-.huntgroup.agent_state.v1.OpenDesktopResponse\"\x04\x98\xb2\x19\x03(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huntgroup.agent_state.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AGENTSTATESERVICE']._serialized_start=110
-  _globals['_AGENTSTATESERVICE']._serialized_end=859
+  _globals['_AGENTSTATESERVICE'].methods_by_name['SignOn']._loaded_options = None
+  _globals['_AGENTSTATESERVICE'].methods_by_name['SignOn']._serialized_options = b'\230\262\031\003'
+  _globals['_AGENTSTATESERVICE'].methods_by_name['SignOff']._loaded_options = None
+  _globals['_AGENTSTATESERVICE'].methods_by_name['SignOff']._serialized_options = b'\230\262\031\003'
+  _globals['_AGENTSTATESERVICE'].methods_by_name['SetPresence']._loaded_options = None
+  _globals['_AGENTSTATESERVICE'].methods_by_name['SetPresence']._serialized_options = b'\230\262\031\003'
+  _globals['_AGENTSTATESERVICE'].methods_by_name['CompleteWrapUp']._loaded_options = None
+  _globals['_AGENTSTATESERVICE'].methods_by_name['CompleteWrapUp']._serialized_options = b'\230\262\031\003'
+  _globals['_AGENTSTATESERVICE'].methods_by_name['GetAgent']._loaded_options = None
+  _globals['_AGENTSTATESERVICE'].methods_by_name['GetAgent']._serialized_options = b'\230\262\031\002'
+  _globals['_AGENTSTATESERVICE'].methods_by_name['ListAgents']._loaded_options = None
+  _globals['_AGENTSTATESERVICE'].methods_by_name['ListAgents']._serialized_options = b'\230\262\031\002'
+  _globals['_AGENTSTATESERVICE'].methods_by_name['OpenDesktop']._loaded_options = None
+  _globals['_AGENTSTATESERVICE'].methods_by_name['OpenDesktop']._serialized_options = b'\230\262\031\003'
+  _globals['_AGENTSTATESERVICE']._serialized_start=144
+  _globals['_AGENTSTATESERVICE']._serialized_end=935
 # @@protoc_insertion_point(module_scope)

@@ -22,16 +22,29 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_options__pb2
 from huntgroup.recording.v1 import commands_pb2 as huntgroup_dot_recording_dot_v1_dot_commands__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$huntgroup/recording/v1/service.proto\x12\x16huntgroup.recording.v1\x1a%huntgroup/recording/v1/commands.proto2\xbc\x05\n\x10RecordingService\x12{\n\x12SetRecordingPolicy\x12\x31.huntgroup.recording.v1.SetRecordingPolicyRequest\x1a\x32.huntgroup.recording.v1.SetRecordingPolicyResponse\x12o\n\x0ePauseRecording\x12-.huntgroup.recording.v1.PauseRecordingRequest\x1a..huntgroup.recording.v1.PauseRecordingResponse\x12r\n\x0fResumeRecording\x12..huntgroup.recording.v1.ResumeRecordingRequest\x1a/.huntgroup.recording.v1.ResumeRecordingResponse\x12h\n\x0bIngestAudio\x12*.huntgroup.recording.v1.IngestAudioRequest\x1a+.huntgroup.recording.v1.IngestAudioResponse(\x01\x12i\n\x0cGetRecording\x12+.huntgroup.recording.v1.GetRecordingRequest\x1a,.huntgroup.recording.v1.GetRecordingResponse\x12q\n\x0e\x46\x65tchRecording\x12-.huntgroup.recording.v1.FetchRecordingRequest\x1a..huntgroup.recording.v1.FetchRecordingResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$huntgroup/recording/v1/service.proto\x12\x16huntgroup.recording.v1\x1a huntgroup/event/v1/options.proto\x1a%huntgroup/recording/v1/commands.proto2\xe1\x05\n\x10RecordingService\x12\x81\x01\n\x12SetRecordingPolicy\x12\x31.huntgroup.recording.v1.SetRecordingPolicyRequest\x1a\x32.huntgroup.recording.v1.SetRecordingPolicyResponse\"\x04\x98\xb2\x19\x01\x12u\n\x0ePauseRecording\x12-.huntgroup.recording.v1.PauseRecordingRequest\x1a..huntgroup.recording.v1.PauseRecordingResponse\"\x04\x98\xb2\x19\x03\x12x\n\x0fResumeRecording\x12..huntgroup.recording.v1.ResumeRecordingRequest\x1a/.huntgroup.recording.v1.ResumeRecordingResponse\"\x04\x98\xb2\x19\x03\x12n\n\x0bIngestAudio\x12*.huntgroup.recording.v1.IngestAudioRequest\x1a+.huntgroup.recording.v1.IngestAudioResponse\"\x04\x98\xb2\x19\x03(\x01\x12o\n\x0cGetRecording\x12+.huntgroup.recording.v1.GetRecordingRequest\x1a,.huntgroup.recording.v1.GetRecordingResponse\"\x04\x98\xb2\x19\x02\x12w\n\x0e\x46\x65tchRecording\x12-.huntgroup.recording.v1.FetchRecordingRequest\x1a..huntgroup.recording.v1.FetchRecordingResponse\"\x04\x98\xb2\x19\x02\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huntgroup.recording.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECORDINGSERVICE']._serialized_start=104
-  _globals['_RECORDINGSERVICE']._serialized_end=804
+  _globals['_RECORDINGSERVICE'].methods_by_name['SetRecordingPolicy']._loaded_options = None
+  _globals['_RECORDINGSERVICE'].methods_by_name['SetRecordingPolicy']._serialized_options = b'\230\262\031\001'
+  _globals['_RECORDINGSERVICE'].methods_by_name['PauseRecording']._loaded_options = None
+  _globals['_RECORDINGSERVICE'].methods_by_name['PauseRecording']._serialized_options = b'\230\262\031\003'
+  _globals['_RECORDINGSERVICE'].methods_by_name['ResumeRecording']._loaded_options = None
+  _globals['_RECORDINGSERVICE'].methods_by_name['ResumeRecording']._serialized_options = b'\230\262\031\003'
+  _globals['_RECORDINGSERVICE'].methods_by_name['IngestAudio']._loaded_options = None
+  _globals['_RECORDINGSERVICE'].methods_by_name['IngestAudio']._serialized_options = b'\230\262\031\003'
+  _globals['_RECORDINGSERVICE'].methods_by_name['GetRecording']._loaded_options = None
+  _globals['_RECORDINGSERVICE'].methods_by_name['GetRecording']._serialized_options = b'\230\262\031\002'
+  _globals['_RECORDINGSERVICE'].methods_by_name['FetchRecording']._loaded_options = None
+  _globals['_RECORDINGSERVICE'].methods_by_name['FetchRecording']._serialized_options = b'\230\262\031\002'
+  _globals['_RECORDINGSERVICE']._serialized_start=138
+  _globals['_RECORDINGSERVICE']._serialized_end=875
 # @@protoc_insertion_point(module_scope)

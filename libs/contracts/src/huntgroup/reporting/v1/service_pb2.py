@@ -22,16 +22,21 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_options__pb2
 from huntgroup.reporting.v1 import commands_pb2 as huntgroup_dot_reporting_dot_v1_dot_commands__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$huntgroup/reporting/v1/service.proto\x12\x16huntgroup.reporting.v1\x1a%huntgroup/reporting/v1/commands.proto2\xde\x01\n\x10ReportingService\x12`\n\tGetReport\x12(.huntgroup.reporting.v1.GetReportRequest\x1a).huntgroup.reporting.v1.GetReportResponse\x12h\n\x0bWatchDomain\x12*.huntgroup.reporting.v1.WatchDomainRequest\x1a+.huntgroup.reporting.v1.WatchDomainResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$huntgroup/reporting/v1/service.proto\x12\x16huntgroup.reporting.v1\x1a huntgroup/event/v1/options.proto\x1a%huntgroup/reporting/v1/commands.proto2\xea\x01\n\x10ReportingService\x12\x66\n\tGetReport\x12(.huntgroup.reporting.v1.GetReportRequest\x1a).huntgroup.reporting.v1.GetReportResponse\"\x04\x98\xb2\x19\x02\x12n\n\x0bWatchDomain\x12*.huntgroup.reporting.v1.WatchDomainRequest\x1a+.huntgroup.reporting.v1.WatchDomainResponse\"\x04\x98\xb2\x19\x02\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huntgroup.reporting.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REPORTINGSERVICE']._serialized_start=104
-  _globals['_REPORTINGSERVICE']._serialized_end=326
+  _globals['_REPORTINGSERVICE'].methods_by_name['GetReport']._loaded_options = None
+  _globals['_REPORTINGSERVICE'].methods_by_name['GetReport']._serialized_options = b'\230\262\031\002'
+  _globals['_REPORTINGSERVICE'].methods_by_name['WatchDomain']._loaded_options = None
+  _globals['_REPORTINGSERVICE'].methods_by_name['WatchDomain']._serialized_options = b'\230\262\031\002'
+  _globals['_REPORTINGSERVICE']._serialized_start=138
+  _globals['_REPORTINGSERVICE']._serialized_end=372
 # @@protoc_insertion_point(module_scope)

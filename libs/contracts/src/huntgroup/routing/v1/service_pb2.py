@@ -22,16 +22,27 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_options__pb2
 from huntgroup.routing.v1 import commands_pb2 as huntgroup_dot_routing_dot_v1_dot_commands__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/routing/v1/service.proto\x12\x14huntgroup.routing.v1\x1a#huntgroup/routing/v1/commands.proto2\xfb\x03\n\x0eRoutingService\x12k\n\x0e\x43onfigureQueue\x12+.huntgroup.routing.v1.ConfigureQueueRequest\x1a,.huntgroup.routing.v1.ConfigureQueueResponse\x12\x62\n\x0b\x41\x63\x63\x65ptOffer\x12(.huntgroup.routing.v1.AcceptOfferRequest\x1a).huntgroup.routing.v1.AcceptOfferResponse\x12\x62\n\x0bRejectOffer\x12(.huntgroup.routing.v1.RejectOfferRequest\x1a).huntgroup.routing.v1.RejectOfferResponse\x12Y\n\x08GetQueue\x12%.huntgroup.routing.v1.GetQueueRequest\x1a&.huntgroup.routing.v1.GetQueueResponse\x12Y\n\x08GetOffer\x12%.huntgroup.routing.v1.GetOfferRequest\x1a&.huntgroup.routing.v1.GetOfferResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/routing/v1/service.proto\x12\x14huntgroup.routing.v1\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/routing/v1/commands.proto2\x99\x04\n\x0eRoutingService\x12q\n\x0e\x43onfigureQueue\x12+.huntgroup.routing.v1.ConfigureQueueRequest\x1a,.huntgroup.routing.v1.ConfigureQueueResponse\"\x04\x98\xb2\x19\x01\x12h\n\x0b\x41\x63\x63\x65ptOffer\x12(.huntgroup.routing.v1.AcceptOfferRequest\x1a).huntgroup.routing.v1.AcceptOfferResponse\"\x04\x98\xb2\x19\x03\x12h\n\x0bRejectOffer\x12(.huntgroup.routing.v1.RejectOfferRequest\x1a).huntgroup.routing.v1.RejectOfferResponse\"\x04\x98\xb2\x19\x03\x12_\n\x08GetQueue\x12%.huntgroup.routing.v1.GetQueueRequest\x1a&.huntgroup.routing.v1.GetQueueResponse\"\x04\x98\xb2\x19\x02\x12_\n\x08GetOffer\x12%.huntgroup.routing.v1.GetOfferRequest\x1a&.huntgroup.routing.v1.GetOfferResponse\"\x04\x98\xb2\x19\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huntgroup.routing.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROUTINGSERVICE']._serialized_start=98
-  _globals['_ROUTINGSERVICE']._serialized_end=605
+  _globals['_ROUTINGSERVICE'].methods_by_name['ConfigureQueue']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['ConfigureQueue']._serialized_options = b'\230\262\031\001'
+  _globals['_ROUTINGSERVICE'].methods_by_name['AcceptOffer']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['AcceptOffer']._serialized_options = b'\230\262\031\003'
+  _globals['_ROUTINGSERVICE'].methods_by_name['RejectOffer']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['RejectOffer']._serialized_options = b'\230\262\031\003'
+  _globals['_ROUTINGSERVICE'].methods_by_name['GetQueue']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['GetQueue']._serialized_options = b'\230\262\031\002'
+  _globals['_ROUTINGSERVICE'].methods_by_name['GetOffer']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['GetOffer']._serialized_options = b'\230\262\031\002'
+  _globals['_ROUTINGSERVICE']._serialized_start=132
+  _globals['_ROUTINGSERVICE']._serialized_end=669
 # @@protoc_insertion_point(module_scope)

@@ -22,16 +22,33 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_options__pb2
 from huntgroup.session.v1 import commands_pb2 as huntgroup_dot_session_dot_v1_dot_commands__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/session/v1/service.proto\x12\x14huntgroup.session.v1\x1a#huntgroup/session/v1/commands.proto2\xce\x06\n\x0eSessionService\x12\x65\n\x0cStartContact\x12).huntgroup.session.v1.StartContactRequest\x1a*.huntgroup.session.v1.StartContactResponse\x12\x65\n\x0cQueueContact\x12).huntgroup.session.v1.QueueContactRequest\x1a*.huntgroup.session.v1.QueueContactResponse\x12h\n\rHangUpContact\x12*.huntgroup.session.v1.HangUpContactRequest\x1a+.huntgroup.session.v1.HangUpContactResponse\x12_\n\nEndContact\x12\'.huntgroup.session.v1.EndContactRequest\x1a(.huntgroup.session.v1.EndContactResponse\x12\x62\n\x0bHoldContact\x12(.huntgroup.session.v1.HoldContactRequest\x1a).huntgroup.session.v1.HoldContactResponse\x12n\n\x0fRetrieveContact\x12,.huntgroup.session.v1.RetrieveContactRequest\x1a-.huntgroup.session.v1.RetrieveContactResponse\x12n\n\x0f\x43ompleteContact\x12,.huntgroup.session.v1.CompleteContactRequest\x1a-.huntgroup.session.v1.CompleteContactResponse\x12_\n\nGetContact\x12\'.huntgroup.session.v1.GetContactRequest\x1a(.huntgroup.session.v1.GetContactResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/session/v1/service.proto\x12\x14huntgroup.session.v1\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/session/v1/commands.proto2\xfe\x06\n\x0eSessionService\x12k\n\x0cStartContact\x12).huntgroup.session.v1.StartContactRequest\x1a*.huntgroup.session.v1.StartContactResponse\"\x04\x98\xb2\x19\x01\x12k\n\x0cQueueContact\x12).huntgroup.session.v1.QueueContactRequest\x1a*.huntgroup.session.v1.QueueContactResponse\"\x04\x98\xb2\x19\x03\x12n\n\rHangUpContact\x12*.huntgroup.session.v1.HangUpContactRequest\x1a+.huntgroup.session.v1.HangUpContactResponse\"\x04\x98\xb2\x19\x03\x12\x65\n\nEndContact\x12\'.huntgroup.session.v1.EndContactRequest\x1a(.huntgroup.session.v1.EndContactResponse\"\x04\x98\xb2\x19\x03\x12h\n\x0bHoldContact\x12(.huntgroup.session.v1.HoldContactRequest\x1a).huntgroup.session.v1.HoldContactResponse\"\x04\x98\xb2\x19\x03\x12t\n\x0fRetrieveContact\x12,.huntgroup.session.v1.RetrieveContactRequest\x1a-.huntgroup.session.v1.RetrieveContactResponse\"\x04\x98\xb2\x19\x03\x12t\n\x0f\x43ompleteContact\x12,.huntgroup.session.v1.CompleteContactRequest\x1a-.huntgroup.session.v1.CompleteContactResponse\"\x04\x98\xb2\x19\x03\x12\x65\n\nGetContact\x12\'.huntgroup.session.v1.GetContactRequest\x1a(.huntgroup.session.v1.GetContactResponse\"\x04\x98\xb2\x19\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huntgroup.session.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SESSIONSERVICE']._serialized_start=98
-  _globals['_SESSIONSERVICE']._serialized_end=944
+  _globals['_SESSIONSERVICE'].methods_by_name['StartContact']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['StartContact']._serialized_options = b'\230\262\031\001'
+  _globals['_SESSIONSERVICE'].methods_by_name['QueueContact']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['QueueContact']._serialized_options = b'\230\262\031\003'
+  _globals['_SESSIONSERVICE'].methods_by_name['HangUpContact']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['HangUpContact']._serialized_options = b'\230\262\031\003'
+  _globals['_SESSIONSERVICE'].methods_by_name['EndContact']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['EndContact']._serialized_options = b'\230\262\031\003'
+  _globals['_SESSIONSERVICE'].methods_by_name['HoldContact']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['HoldContact']._serialized_options = b'\230\262\031\003'
+  _globals['_SESSIONSERVICE'].methods_by_name['RetrieveContact']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['RetrieveContact']._serialized_options = b'\230\262\031\003'
+  _globals['_SESSIONSERVICE'].methods_by_name['CompleteContact']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['CompleteContact']._serialized_options = b'\230\262\031\003'
+  _globals['_SESSIONSERVICE'].methods_by_name['GetContact']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['GetContact']._serialized_options = b'\230\262\031\002'
+  _globals['_SESSIONSERVICE']._serialized_start=132
+  _globals['_SESSIONSERVICE']._serialized_end=1026
 # @@protoc_insertion_point(module_scope)

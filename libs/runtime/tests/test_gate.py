@@ -1,0 +1,222 @@
+"""Admission and slow readers over real gRPC: who is shed or cut off, and what they are told."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+
+from huntgroup_runtime.rpc.client import RpcClient
+from huntgroup_runtime.rpc.errors import RpcRefusedError, from_rpc_error
+from huntgroup_runtime.telemetry import Telemetry
+
+pytestmark = pytest.mark.integration
+
+EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+TIGHT = {"admission_domain_burst": 2, "admission_domain_commands_per_s": 1}
+"""One call of new work, then one of work in progress, then none."""
+
+
+async def refusal(call: Any) -> RpcRefusedError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return from_rpc_error(caught.value)
+
+
+async def read_all(stream: Any) -> list[Any]:
+    return [message async for message in stream]
+
+
+async def test_a_call_that_is_shed_is_told_the_bound_the_setting_and_when_to_come_again(
+    start_replica: Any, bells: Any
+) -> None:
+    replica = await start_replica(**TIGHT)
+    await replica.stub.Ring(bells.ring("c1"), timeout=5)
+    refused = await refusal(replica.stub.Ring(bells.ring("c2"), timeout=5))
+    assert (refused.status, refused.reason) == (EXHAUSTED, "DOMAIN_RATE_EXCEEDED")
+    assert refused.metadata == {
+        "bound": "the domain sends more than 1 commands per second",
+        "setting": "HUNTGROUP_ADMISSION_DOMAIN_COMMANDS_PER_S",
+    }
+    assert 0 < refused.retry_after_ms <= 1_000
+    assert [one[1] for one in replica.journals.submitted] == ["c1"], "nothing was done"
+
+
+async def test_work_in_progress_is_let_in_when_new_work_is_not(
+    start_replica: Any, bells: Any
+) -> None:
+    replica = await start_replica(**TIGHT)
+    await replica.stub.Ring(bells.ring("c1"), timeout=5)
+    read = replica.stub.GetBell(bells.GetBellRequest(domain="acme/emea", bell_id="tom"), timeout=5)
+    assert (await refusal(read)).reason == "DOMAIN_RATE_EXCEEDED"
+    count = bells.CountBellsRequest(domain="acme/emea")
+    assert (await replica.stub.CountBells(count, timeout=5)).bells == 1
+    assert (await refusal(replica.stub.CountBells(count, timeout=5))).status is EXHAUSTED
+    other = bells.CountBellsRequest(domain="acme/apac")
+    assert (await replica.stub.CountBells(other, timeout=5)).bells == 1
+
+
+async def test_a_command_that_was_carried_out_is_answered_again_however_full_it_is(
+    start_replica: Any, journals: Any, bells: Any
+) -> None:
+    replica = await start_replica(journals(remembered={"c1"}), **TIGHT)
+    for command_id in ("c0", "c1", "c1"):
+        await replica.stub.Ring(bells.ring(command_id), timeout=5)
+    assert (await refusal(replica.stub.Ring(bells.ring("c2"), timeout=5))).status is EXHAUSTED
+
+
+async def test_calls_that_are_only_passed_on_count_at_the_owner_alone(
+    start_replica: Any, journals: Any, bells: Any
+) -> None:
+    owner = await start_replica()
+    entry = await start_replica(journals(owned=False, address=owner.address), **TIGHT)
+    for number in range(5):
+        await entry.stub.Ring(bells.ring(f"c{number}"), timeout=5)
+    assert len(owner.journals.submitted) == 5
+
+
+async def test_what_the_owner_sheds_comes_back_through_another_replica_as_it_was(
+    start_replica: Any, journals: Any, bells: Any
+) -> None:
+    owner = await start_replica(**TIGHT)
+    entry = await start_replica(journals(owned=False, address=owner.address))
+    await entry.stub.Ring(bells.ring("c1"), timeout=5)
+    refused = await refusal(entry.stub.Ring(bells.ring("c2"), timeout=5))
+    assert refused.reason == "DOMAIN_RATE_EXCEEDED"
+    assert refused.retry_after_ms > 0
+    assert "bound" in refused.metadata
+
+
+async def test_the_client_comes_again_when_it_was_told_to(start_replica: Any, bells: Any) -> None:
+    replica = await start_replica(admission_domain_burst=2, admission_domain_commands_per_s=5)
+    loop = asyncio.get_running_loop()
+    async with RpcClient(replica.address) as client:
+        stub = type(replica.stub)(client.channel)
+        begun = loop.time()
+        for number in range(3):
+            await client.call(stub.Ring, bells.ring(f"c{number}"), timeout_ms=10_000)
+        took_s = loop.time() - begun
+        with pytest.raises(RpcRefusedError, match="DOMAIN_RATE_EXCEEDED"):
+            await client.call(stub.Ring, bells.ring("c9"), timeout_ms=50)
+    assert took_s >= 0.4, "two of the three had to wait for a token, 200 ms each"
+    assert [one[1] for one in replica.journals.submitted] == ["c0", "c1", "c2"]
+
+
+async def test_what_is_shed_is_counted(start_replica: Any, make_settings: Any, bells: Any) -> None:
+    telemetry = Telemetry.of("bells", make_settings())
+    replica = await start_replica(telemetry=telemetry, **TIGHT)
+    await replica.stub.Ring(bells.ring("c1"), timeout=5)
+    await refusal(replica.stub.Ring(bells.ring("c2"), timeout=5))
+    words = {
+        "huntgroup.service": "bell-tower",
+        "reason": "DOMAIN_RATE_EXCEEDED",
+        "work": "new",
+    }
+    assert telemetry.counter("huntgroup.admission.shed", words).value == 1
+    waiting = telemetry.gauge("huntgroup.admission.waiting", {"huntgroup.service": "bell-tower"})
+    assert waiting.value == 0
+
+
+async def test_a_door_before_which_calls_wait_sheds_new_work(
+    start_replica: Any, monkeypatch: pytest.MonkeyPatch, bells: Any
+) -> None:
+    replica = await start_replica()
+    monkeypatch.setattr(replica.server.door, "delay_s", lambda _now_s: 0.7)
+    monkeypatch.setattr(replica.server.door, "crowded", lambda _now_s: True)
+    refused = await refusal(replica.stub.Ring(bells.ring(), timeout=5))
+    assert (refused.status, refused.reason) == (EXHAUSTED, "OVERLOADED")
+    assert refused.metadata["bound"] == "calls wait 700 ms"
+    assert refused.metadata["setting"] == "HUNTGROUP_ADMISSION_DELAY_TARGET_MS"
+    await replica.stub.CountBells(bells.CountBellsRequest(domain="acme/emea"), timeout=5)
+
+
+async def test_the_door_tells_how_long_calls_wait_before_they_are_seen(start_replica: Any) -> None:
+    replica = await start_replica()
+    loop, door = asyncio.get_running_loop(), replica.server.door
+    async with asyncio.timeout(10):
+        while not 0 < door.delay_s(loop.time()) < 1:  # noqa: ASYNC110 - a knock is no event
+            await asyncio.sleep(0.01)
+    assert not door.crowded(loop.time())
+
+
+async def test_a_call_whose_caller_has_gone_is_not_begun(
+    start_replica: Any, journals: Any, bells: Any
+) -> None:
+    replica = await start_replica(journals(delay_s=0.3))
+    refused = await refusal(replica.stub.Ring(bells.ring("c1"), timeout=0.000_001))
+    assert refused.status is grpc.StatusCode.DEADLINE_EXCEEDED
+    await replica.stub.Ring(bells.ring("c2"), timeout=5)
+    assert [one[1] for one in replica.journals.submitted] == ["c2"]
+
+
+# Streams.
+
+
+async def test_a_tenant_s_open_streams_are_bounded(start_replica: Any, bells: Any) -> None:
+    replica = await start_replica(admission_tenant_streams_max=2)
+    open_ = [replica.stub.Watch(bells.WatchRequest(domain=f"acme/d{n}")) for n in range(2)]
+    for stream in open_:
+        await stream.read()
+    refused = await refusal(
+        read_all(replica.stub.Watch(bells.WatchRequest(domain="acme/emea"), timeout=5))
+    )
+    assert (refused.status, refused.reason) == (EXHAUSTED, "TENANT_STREAMS_FULL")
+    assert refused.metadata["setting"] == "HUNTGROUP_ADMISSION_TENANT_STREAMS_MAX"
+    other = replica.stub.Watch(bells.WatchRequest(domain="other/emea"), timeout=5)
+    assert (await other.read()).text == "tick"
+    open_[0].cancel()
+    async with asyncio.timeout(5):
+        while len(replica.ended_streams) < 1:  # noqa: ASYNC110 - the server's end is no event here
+            await asyncio.sleep(0.01)
+    again = replica.stub.Watch(bells.WatchRequest(domain="acme/emea", strokes=1), timeout=5)
+    assert len(await read_all(again)) == 1
+
+
+async def test_streams_leave_room_for_calls(start_replica: Any, bells: Any) -> None:
+    replica = await start_replica(grpc_concurrent_rpcs_max=10)
+    open_ = [replica.stub.Watch(bells.WatchRequest(domain=f"t{n}/d")) for n in range(8)]
+    for stream in open_:
+        await stream.read()
+    refused = await refusal(
+        read_all(replica.stub.Watch(bells.WatchRequest(domain="acme/emea"), timeout=5))
+    )
+    assert refused.reason == "STREAMS_FULL"
+    await replica.stub.Ring(bells.ring(), timeout=5)
+
+
+@pytest.mark.parametrize("forwarded", [False, True])
+async def test_a_reader_who_takes_nothing_is_cut_off_and_told_so(
+    start_replica: Any, journals: Any, bells: Any, *, forwarded: bool
+) -> None:
+    owner = await start_replica(grpc_slow_reader_ms=200)
+    entry = await start_replica(
+        journals(owned=not forwarded, address=owner.address), grpc_slow_reader_ms=200
+    )
+    stub = entry.stub if forwarded else owner.stub
+    stream = stub.Watch(bells.WatchRequest(domain="acme/loud"), timeout=60)
+    await stream.read()
+    async with asyncio.timeout(20):
+        while not owner.ended_streams:  # noqa: ASYNC110 - the owner's end is no event here
+            await asyncio.sleep(0.02)
+    shouted, read = owner.shouted, 1
+    with pytest.raises(grpc.aio.AioRpcError) as caught:  # noqa: PT012 - one of many reads
+        while await stream.read():
+            read += 1
+    refused = from_rpc_error(caught.value)
+    assert (refused.status, refused.reason) == (EXHAUSTED, "SLOW_READER")
+    assert refused.metadata["position"] == "snapshot"
+    assert refused.retry_after_ms > 0
+    assert owner.shouted == shouted, "nothing was made for nobody"
+    assert read <= shouted
+
+
+async def test_a_reader_who_is_slow_but_reads_is_not_cut_off(
+    start_replica: Any, bells: Any
+) -> None:
+    replica = await start_replica(grpc_slow_reader_ms=1_000)
+    stream = replica.stub.Watch(bells.WatchRequest(domain="acme/loud"), timeout=60)
+    for _ in range(300):
+        await stream.read()
+        await asyncio.sleep(0.005)
+    assert not replica.ended_streams
+    stream.cancel()
