@@ -259,7 +259,7 @@ async def test_the_client_asks_again_when_a_replica_is_silent_for_the_time_of_an
         return b""
 
     server = grpc.aio.server()
-    handler = grpc.unary_unary_rpc_method_handler(silent_first)
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(silent_first)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("x.Y", {"Z": handler}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

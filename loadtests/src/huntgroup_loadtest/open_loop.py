@@ -115,6 +115,13 @@ class OpenLoop:
             Api(addresses, domain=domain, run=f"{run}.{number}", timeline=timeline)
             for number in range(CHANNELS)
         ]
+        self._gateway = Api(
+            addresses,
+            domain=domain,
+            run=f"{run}.new",
+            timeline=timeline,
+            timeout_ms=CALL_TIMEOUT_MS,
+        )
         self._run = run
         self.talk_s = talk_ms / 1_000
         self._contacts = 0
@@ -144,7 +151,7 @@ class OpenLoop:
     async def close(self) -> None:
         """Let everybody go."""
         await asyncio.gather(*(desk.close() for desk in self._desks))
-        for api in self.apis:
+        for api in (*self.apis, self._gateway):
             await api.close()
 
     async def load(self, calls_per_s: float, seconds: float, seed: int = 1) -> Outcome:
@@ -194,12 +201,10 @@ class OpenLoop:
     async def _call(self, intended: float, outcome: Outcome) -> None:
         self._contacts += 1
         contact_id = f"{self._run}.{self._contacts}"
-        api = self.apis[self._contacts % CHANNELS]
+        api, gateway = self.apis[self._contacts % CHANNELS], self._gateway
         started = session_pb.StartContactRequest(contact_id=contact_id, channel=SESSION_VOICE)
         try:
-            await api.command(
-                "session", api.session.StartContact, started, timeout_ms=CALL_TIMEOUT_MS
-            )
+            await gateway.command("session", gateway.session.StartContact, started)
         except RpcRefusedError as error:
             outcome.shed[error.reason or error.status.name] += 1
             return
