@@ -2,8 +2,9 @@
 
 A golden file is a pair: `<Message>-<case>.json` says in protobuf's JSON what `<Message>-<case>.binpb` holds as bytes.
 It shows that bytes written today can be read by every later version, so it is never changed: the tool adds what is
-missing, with values that are a function of the .proto alone, and leaves alone what is there. `MANIFEST.sha256` lists
-every file and only grows (`sha256sum -c MANIFEST.sha256` checks it).
+missing, with values that are a function of the .proto alone, and leaves alone what is there. A message that has grown
+fields since gets a further pair, `<Message>-<case>2` and so on. `MANIFEST.sha256` lists every file and only grows
+(`sha256sum -c MANIFEST.sha256` checks it).
 
 Before the first release nobody keeps such bytes. Until then `--reset` writes typical files anew after an incompatible
 change and drops those whose message is gone. It is refused once the version is 1.0 or a release tag `v…` exists; from
@@ -82,7 +83,8 @@ def main() -> int:
         print(f"golden files are promises now: {reason}", file=sys.stderr)
         return 1
     folder: Path = args.root / GOLDEN
-    wanted = {f"{name}.{suffix}": data for name, suffix, data in typical_files()}
+    folder_now = None if args.reset else folder
+    wanted = {f"{name}.{suffix}": data for name, suffix, data in typical_files(folder_now)}
     stale = typical_on_disk(folder) if args.reset else set()
     for name in stale - wanted.keys():
         (folder / name).unlink()
@@ -109,7 +111,7 @@ def released(root: Path) -> str:
 def typical_on_disk(folder: Path) -> set[str]:
     """Return the files that this tool wrote; others were made by hand for a case of their own."""
     cases = (CASE, "claim", "batch")
-    paths = (path for case in cases for path in folder.rglob(f"*-{case}.*"))
+    paths = (path for case in cases for path in folder.rglob(f"*-{case}*.*"))
     return {path.relative_to(folder).as_posix() for path in paths}
 
 
@@ -125,12 +127,23 @@ def write_manifest(folder: Path, *, keep: bool) -> None:
     manifest.write_text("".join(f"{line}\n" for line in lines))
 
 
-def typical_files() -> Iterator[tuple[str, str, bytes]]:
-    """Yield name, suffix and contents of every file that is to be there."""
-    for name, message in typical_messages():
+def typical_files(folder: Path | None) -> Iterator[tuple[str, str, bytes]]:
+    """Yield name, suffix and contents of every file that is to be there, beside those of a folder."""
+    for first, message in typical_messages():
+        name, number = first, 1
+        while folder is not None and says_less(folder / f"{name}.binpb", message):
+            number += 1
+            name = f"{first}{number}"
         json = MessageToJson(message, preserving_proto_field_name=True, ensure_ascii=False)
         yield name, "json", f"{json}\n".encode()
         yield name, "binpb", message.SerializeToString(deterministic=True)
+
+
+def says_less(path: Path, message: Message) -> bool:
+    """Return whether a golden file is there, and holds the message before it grew fields."""
+    if not path.exists():
+        return False
+    return path.read_bytes() != message.SerializeToString(deterministic=True)
 
 
 def typical_messages() -> Iterator[tuple[str, Message]]:

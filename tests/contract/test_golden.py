@@ -172,6 +172,17 @@ def test_the_tool_writes_the_same_every_time_and_adds_only_what_is_missing(
     assert git(repository, "diff", "--name-only") == [other.relative_to(repository).as_posix()]
 
 
+def test_a_message_that_has_grown_since_gets_a_further_file(repository: Path) -> None:
+    before = event_file(repository).with_suffix(".binpb")
+    before.write_bytes(before.read_bytes()[:-4])
+    assert "wrote 2 golden files" in run_tool(repository).stdout
+    after = before.with_name("ContactQueued-typical2.binpb")
+    assert after.is_file()
+    assert "wrote 0 golden files" in run_tool(repository).stdout
+    assert run_tool(repository, "--reset").returncode == 0
+    assert not after.exists()
+
+
 def test_a_reset_writes_typical_files_anew_and_drops_those_of_messages_that_are_gone(
     repository: Path,
 ) -> None:

@@ -1,5 +1,6 @@
 """A floor to tell stories on: every step is decided, checked for side effects, folded, and checked again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -26,7 +27,17 @@ from huntgroup_routing.core.messages import (
     RejectOffer,
 )
 from huntgroup_routing.core.state import State
-from huntgroup_routing.core.values import AgentId, Channel, ContactId, OfferId, QueueId, Skill
+from huntgroup_routing.core.values import (
+    AgentId,
+    AgentTraits,
+    Channel,
+    ContactId,
+    OfferId,
+    QueueId,
+    Skill,
+    SkillLevel,
+    Strategy,
+)
 
 RING_MS = 20_000
 
@@ -89,6 +100,8 @@ class Floor:
         channel: Channel = Channel.VOICE,
         ring_timeout_ms: int = RING_MS,
         waiting_max: int = 0,
+        strategy: Strategy | None = None,
+        reoffer_after_ms: int = 0,
         at_ms: int = 0,
     ) -> tuple[Event, ...]:
         """Configure a queue."""
@@ -101,6 +114,8 @@ class Floor:
                 wrap_up_timeout_ms=30_000,
                 service_level_threshold_ms=20_000,
                 waiting_max=waiting_max,
+                strategy=strategy,
+                reoffer_after_ms=reoffer_after_ms,
             ),
             at_ms,
         )
@@ -129,17 +144,25 @@ class Floor:
         )
 
     def sign_on(
-        self, agent_id: str, *skills: str, at_ms: int = 0, **slots: int
+        self,
+        agent_id: str,
+        *skills: str,
+        at_ms: int = 0,
+        levels: Mapping[str, int] | None = None,
+        **slots: int,
     ) -> tuple[Event, ...]:
         """Let an agent sign on, with one voice slot unless told otherwise."""
+        levels = levels or {}
+        skill_levels = (SkillLevel(skill=Skill(name), level=levels[name]) for name in levels)
         return self.tell(
             ObserveAgentSignedOn(
                 agent_id=AgentId(agent_id),
-                skills=tuple(Skill(skill) for skill in skills),
+                skills=tuple(Skill(skill) for skill in (*skills, *levels)),
                 capacity=tuple(
                     ChannelCapacity(channel=Channel[name.upper()], slots=count)
                     for name, count in (slots or {"voice": 1}).items()
                 ),
+                traits=AgentTraits(skill_levels=tuple(skill_levels)) if levels else None,
             ),
             at_ms,
         )
@@ -148,10 +171,23 @@ class Floor:
         """Let an agent want contacts."""
         return self.tell(ObserveAgentWentReady(agent_id=AgentId(agent_id)), at_ms)
 
-    def agent(self, agent_id: str, *skills: str, at_ms: int = 0, **slots: int) -> tuple[Event, ...]:
+    def agent(
+        self,
+        agent_id: str,
+        *skills: str,
+        at_ms: int = 0,
+        levels: Mapping[str, int] | None = None,
+        **slots: int,
+    ) -> tuple[Event, ...]:
         """Let an agent sign on and be ready."""
-        self.sign_on(agent_id, *skills, at_ms=at_ms, **slots)
+        self.sign_on(agent_id, *skills, at_ms=at_ms, levels=levels, **slots)
         return self.ready(agent_id, at_ms)
+
+    def serve(self, contact_id: str, agent_id: str, from_ms: int, to_ms: int) -> None:
+        """Let an agent handle the first contact that waits."""
+        self.contact(contact_id, at_ms=from_ms)
+        self.accept(f"{contact_id}.1", agent_id, at_ms=from_ms)
+        self.release(f"{contact_id}.1", agent_id, at_ms=to_ms)
 
     def not_ready(self, agent_id: str, at_ms: int = 0) -> tuple[Event, ...]:
         """Let an agent take a break."""

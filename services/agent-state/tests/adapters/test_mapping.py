@@ -11,7 +11,9 @@ from huntgroup_agent_state.adapters.mapping import EVENTS, STATUSES, agent_view,
 from huntgroup_agent_state.core import messages
 from huntgroup_agent_state.core.state import Agent, Slot
 from huntgroup_agent_state.core.values import (
+    AgentAttribute,
     AgentId,
+    AgentTraits,
     Channel,
     ChannelCapacity,
     ContactId,
@@ -19,10 +21,18 @@ from huntgroup_agent_state.core.values import (
     Presence,
     QueueId,
     RoutingState,
+    SkillLevel,
     SlotPhase,
 )
 
 CHATS = ChannelCapacity(channel=Channel.CHAT, slots=3)
+
+TRAITS = AgentTraits(
+    skill_levels=(SkillLevel(skill="german", level=3),),
+    languages=("fa",),
+    attributes=(AgentAttribute(name="site", value="cairo"),),
+    groups=("vip",),
+)
 
 
 def filled(event_class: type) -> messages.Event:
@@ -42,6 +52,8 @@ def value_of(hint: object) -> object:
         return ("billing", "german")
     if hint == tuple[ChannelCapacity, ...]:
         return (CHATS,)
+    if hint == AgentTraits | None:
+        return TRAITS
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return list(hint)[-1]
     return "some-text"
@@ -77,6 +89,7 @@ def test_a_view_tells_all_three_layers() -> None:
             signed_on=True,
             skills=("german",),
             capacity=(CHATS,),
+            traits=TRAITS,
             presence=Presence.READY,
             pending=Presence.NOT_READY,
             pending_reason="break",
@@ -88,6 +101,7 @@ def test_a_view_tells_all_three_layers() -> None:
     assert (view.state, view.state_since_ms) == ("WORKING_AFTER_CALL", 5)
     assert (view.presence, view.not_ready_reason) == (events_pb2.PRESENCE_READY, "")
     assert (view.pending_presence, view.pending_reason) == (events_pb2.PRESENCE_NOT_READY, "break")
+    assert (list(view.traits.languages), list(view.traits.groups)) == (["fa"], ["vip"])
     assert (list(view.skills), view.capacity[0].slots) == (["german"], 3)
     (shown,) = view.slots
     assert (shown.offer_id, shown.contact_id, shown.queue_id) == ("c1.1", "c1", "sales")

@@ -25,7 +25,9 @@ from huntgroup_agent_state.core.messages import (
 from huntgroup_agent_state.core.state import Agent, next_deadline
 from huntgroup_agent_state.core.values import (
     AGENTS_MAX,
+    AgentAttribute,
     AgentId,
+    AgentTraits,
     Channel,
     ChannelCapacity,
     ContactId,
@@ -35,6 +37,7 @@ from huntgroup_agent_state.core.values import (
     ReleaseReason,
     RoutingState,
     SignOffReason,
+    SkillLevel,
     TurnAwayReason,
     WrapUpEnd,
 )
@@ -71,6 +74,51 @@ def test_an_agent_signs_on_not_ready_with_one_voice_slot_unless_they_say_more(fl
         AgentSignedOn(at_ms=1_000, agent_id=ADA, skills=skills, capacity=(one_voice,)),
     )
     assert floor.is_() is RoutingState.NOT_READY
+
+
+def test_traits_are_written_in_one_order_and_levels_of_one_are_left_out(floor: Floor) -> None:
+    traits = AgentTraits(
+        skill_levels=(SkillLevel(skill="sales", level=7), SkillLevel(skill="billing", level=1)),
+        languages=("fa", "ar", "fa"),
+        attributes=(
+            AgentAttribute(name="site", value="cairo"),
+            AgentAttribute(name="desk", value="4"),
+        ),
+        groups=("vip", "day"),
+    )
+    (event,) = floor.do(SignOn(agent_id=ADA, skills=("german",), traits=traits))
+    assert isinstance(event, AgentSignedOn)
+    assert event.skills == ("billing", "german", "sales")
+    assert event.traits == AgentTraits(
+        skill_levels=(SkillLevel(skill="sales", level=7),),
+        languages=("ar", "fa"),
+        attributes=(
+            AgentAttribute(name="desk", value="4"),
+            AgentAttribute(name="site", value="cairo"),
+        ),
+        groups=("day", "vip"),
+    )
+    assert floor.state.agents[ADA].traits == event.traits
+
+
+def test_traits_that_say_nothing_are_none(floor: Floor) -> None:
+    said = AgentTraits(skill_levels=(SkillLevel(skill="billing", level=1),))
+    (event,) = floor.do(SignOn(agent_id=ADA, traits=said))
+    assert isinstance(event, AgentSignedOn)
+    assert (event.skills, event.traits) == (("billing",), None)
+
+
+@pytest.mark.parametrize(
+    ("traits", "named"),
+    [
+        (AgentTraits(skill_levels=(SkillLevel(skill="a", level=1),) * 2), "skill_levels names 'a'"),
+        (AgentTraits(attributes=(AgentAttribute(name="b", value=""),) * 2), "attributes names 'b'"),
+    ],
+)
+def test_a_trait_named_twice_is_refused(floor: Floor, traits: AgentTraits, named: str) -> None:
+    refused = floor.refused(SignOn(agent_id=ADA, traits=traits))
+    assert refused.reason is Reason.TRAITS_INVALID
+    assert named in refused.detail
 
 
 def test_signing_on_twice_is_refused(ready: Floor) -> None:

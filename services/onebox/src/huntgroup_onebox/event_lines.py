@@ -98,13 +98,13 @@ class Lines:
         return self._fields(message)
 
     def _fields(self, message: Message) -> dict[str, Any]:
-        """Return the fields by name: numbers as numbers, enum members by their name in the .proto."""
+        """Return the fields by name, absent messages left out: numbers as numbers, enum members by their name."""
         found: dict[str, Any] = {}
         for field in message.DESCRIPTOR.fields:
             value: Any = getattr(message, field.name)
             if field.is_repeated:
                 found[field.name] = [self._value(field, one) for one in value]
-            else:
+            elif field.message_type is None or message.HasField(field.name):
                 found[field.name] = self._value(field, value)
         return found
 

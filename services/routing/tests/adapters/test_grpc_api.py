@@ -14,7 +14,11 @@ from huntgroup.agent_state.v1.events_pb2 import (
     AgentWentReady,
 )
 from huntgroup.routing.v1.commands_pb2 import OfferView, QueueView, WaitingView
-from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE, OfferCreated
+from huntgroup.routing.v1.events_pb2 import (
+    CHANNEL_VOICE,
+    SELECTION_STRATEGY_LONGEST_IDLE,
+    OfferCreated,
+)
 from huntgroup.session.v1 import events_pb2 as session
 from huntgroup.session.v1.events_pb2 import ContactAbandoned, ContactQueued
 from huntgroup_runtime.rpc.errors import RpcRefusedError
@@ -100,6 +104,7 @@ async def test_a_queue_and_an_offer_are_shown_as_they_are(house: "House") -> Non
     assert await house.queue("sales") == QueueView(
         **SALES,
         waiting_max=10_000,
+        strategy=SELECTION_STRATEGY_LONGEST_IDLE,
         waiting=2,
         ringing=1,
         first_waiting=[

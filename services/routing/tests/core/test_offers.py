@@ -32,6 +32,7 @@ from huntgroup_routing.core.values import (
     OfferId,
     QueueId,
     Skill,
+    Strategy,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def test_a_queue_is_configured_with_its_skills_in_order_and_the_default_bound(
             wrap_up_timeout_ms=0,
             service_level_threshold_ms=60_000,
             waiting_max=10_000,
+            strategy=Strategy.LONGEST_IDLE,
         ),
     )
 

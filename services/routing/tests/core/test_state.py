@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from huntgroup_routing.core import RoutingCore
-from huntgroup_routing.core.eligibility import Line
 from huntgroup_routing.core.invariants import check
+from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     ObserveAgentReleased,
@@ -86,7 +86,7 @@ def test_the_events_alone_make_the_state(busy: "Floor") -> None:
     assert busy.core.dump(folded) == busy.core.dump(busy.state)
 
 
-@pytest.mark.parametrize("dumped", [b"", b"\x90", b"\xc1", b"\x98\x02" + b"\x90" * 7])
+@pytest.mark.parametrize("dumped", [b"", b"\x90", b"\xc1", b"\x98\x63" + b"\x90" * 7])
 def test_what_is_no_state_is_not_read(dumped: bytes) -> None:
     with pytest.raises(ValueError, match="acme/emea"):
         RoutingCore().load("acme/emea", dumped)

@@ -26,12 +26,14 @@ from huntgroup_agent_state.core.messages import (
 from huntgroup_agent_state.core.state import Agent, Slot
 from huntgroup_agent_state.core.values import (
     AgentId,
+    AgentTraits,
     Channel,
     Presence,
     ReleaseReason,
     RoutingState,
 )
 from huntgroup_contracts.codec import EventCodec
+from huntgroup_contracts.mapping import build_mapping
 
 EVENTS: Final[EventCodec[Event]] = EventCodec(
     events_pb2,
@@ -58,10 +60,12 @@ STATUSES: Final[Mapping[str, grpc.StatusCode]] = {
     Reason.NOT_SIGNED_ON: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.REASON_MISSING: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.CAPACITY_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.TRAITS_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.CONTACT_UNKNOWN: grpc.StatusCode.NOT_FOUND,
     Reason.NOT_WRAPPING_UP: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
+_TRAITS: Final = build_mapping(events_pb2.AgentTraits, AgentTraits)
 _CHANNELS: Final = {c: events_pb2.Channel.Value(f"CHANNEL_{c}") for c in Channel}
 _PRESENCES: Final = {p: events_pb2.Presence.Value(f"PRESENCE_{p}") for p in Presence}
 _RELEASES: Final = {r: events_pb2.ReleaseReason.Value(f"RELEASE_REASON_{r}") for r in ReleaseReason}
@@ -80,6 +84,8 @@ def agent_view(agent: Agent) -> commands_pb2.AgentView:
         slots=[_slot_view(slot) for slot in agent.slots.values()],
         state_since_ms=agent.state_since_ms,
     )
+    if agent.traits is not None:
+        view.traits.CopyFrom(_TRAITS.to_message(agent.traits))
     if agent.signed_on:
         view.presence = _PRESENCES[agent.presence]
         view.not_ready_reason = agent.not_ready_reason

@@ -3,9 +3,9 @@
 from typing import assert_never
 
 from huntgroup_agent_state.core.eligibility import (
-    capacity_refusal,
     presence_on_release,
     sign_on_refusal,
+    signed_on,
     turn_away,
     wanted,
     went,
@@ -17,7 +17,6 @@ from huntgroup_agent_state.core.messages import (
     AgentReleased,
     AgentReserved,
     AgentSignedOff,
-    AgentSignedOn,
     AgentStartedWrapUp,
     AgentStoppedResponding,
     Command,
@@ -100,13 +99,8 @@ def decide(state: State, command: Command, at_ms: int) -> Events | Refused:
 
 def _sign_on(state: State, command: SignOn, at_ms: int) -> Events | Refused:
     capacity = command.capacity or DEFAULT_CAPACITY
-    refused = sign_on_refusal(state, command.agent_id) or capacity_refusal(capacity)
-    if refused is not None:
-        return refused
-    skills = tuple(sorted(set(command.skills)))
-    return (
-        AgentSignedOn(at_ms=at_ms, agent_id=command.agent_id, skills=skills, capacity=capacity),
-    )
+    refused = sign_on_refusal(state, command, capacity)
+    return (signed_on(command, capacity, at_ms),) if refused is None else refused
 
 
 def _desktop_silent(state: State, command: ReportDesktopSilent, at_ms: int) -> Events:

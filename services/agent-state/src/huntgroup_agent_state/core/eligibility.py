@@ -1,11 +1,18 @@
 """Who may be offered what, and which presence an agent has, wants and gets."""
 
-from huntgroup_agent_state.core.messages import AgentWentNotReady, AgentWentReady, Reason, Refused
+from huntgroup_agent_state.core.messages import (
+    AgentSignedOn,
+    AgentWentNotReady,
+    AgentWentReady,
+    Reason,
+    Refused,
+    SignOn,
+)
 from huntgroup_agent_state.core.state import Agent, State
 from huntgroup_agent_state.core.values import (
     AGENTS_MAX,
     SLOTS_MAX,
-    AgentId,
+    AgentTraits,
     Channel,
     ChannelCapacity,
     Presence,
@@ -26,8 +33,11 @@ def turn_away(agent: Agent | None, channel: Channel) -> TurnAwayReason | None:
     return None
 
 
-def sign_on_refusal(state: State, agent_id: AgentId) -> Refused | None:
-    """Return why an agent cannot sign on, whatever they bring along; who left and holds a slot has a place already."""
+def sign_on_refusal(
+    state: State, command: SignOn, capacity: tuple[ChannelCapacity, ...]
+) -> Refused | None:
+    """Return why an agent cannot sign on; who left and holds a slot has a place already."""
+    agent_id = command.agent_id
     agent = state.agents.get(agent_id)
     if agent is not None and agent.signed_on:
         return Refused(
@@ -38,10 +48,22 @@ def sign_on_refusal(state: State, agent_id: AgentId) -> Refused | None:
             reason=Reason.AGENTS_FULL,
             detail=f"agent_id {agent_id!r} would be new, and a domain has at most {AGENTS_MAX} agents",
         )
-    return None
+    return _capacity_refusal(capacity) or _traits_refusal(command.traits)
 
 
-def capacity_refusal(capacity: tuple[ChannelCapacity, ...]) -> Refused | None:
+def signed_on(command: SignOn, capacity: tuple[ChannelCapacity, ...], at_ms: int) -> AgentSignedOn:
+    """Return the event of an agent who may sign on."""
+    levels = () if command.traits is None else command.traits.skill_levels
+    return AgentSignedOn(
+        at_ms=at_ms,
+        agent_id=command.agent_id,
+        skills=tuple(sorted({*command.skills, *(each.skill for each in levels)})),
+        capacity=capacity,
+        traits=_normal(command.traits),
+    )
+
+
+def _capacity_refusal(capacity: tuple[ChannelCapacity, ...]) -> Refused | None:
     """Return what is wrong with the capacity an agent signs on with."""
     channels = [each.channel for each in capacity]
     for place, each in enumerate(capacity):
@@ -56,6 +78,38 @@ def capacity_refusal(capacity: tuple[ChannelCapacity, ...]) -> Refused | None:
                 detail=f"capacity of channel {each.channel} is {each.slots}, not 1 to {SLOTS_MAX}",
             )
     return None
+
+
+def _traits_refusal(traits: AgentTraits | None) -> Refused | None:
+    """Return what is wrong with the traits an agent signs on with."""
+    if traits is None:
+        return None
+    for field, names in (
+        ("skill_levels", [each.skill for each in traits.skill_levels]),
+        ("attributes", [each.name for each in traits.attributes]),
+    ):
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            return Refused(
+                reason=Reason.TRAITS_INVALID,
+                detail=f"traits.{field} names {twice!r} more than once",
+            )
+    return None
+
+
+def _normal(traits: AgentTraits | None) -> AgentTraits | None:
+    """Return traits in the one order they are written in, levels of 1 left out; None when nothing is left."""
+    if traits is None:
+        return None
+    normal = AgentTraits(
+        skill_levels=tuple(
+            sorted((one for one in traits.skill_levels if one.level > 1), key=lambda one: one.skill)
+        ),
+        languages=tuple(sorted(set(traits.languages))),
+        attributes=tuple(sorted(traits.attributes, key=lambda one: one.name)),
+        groups=tuple(sorted(set(traits.groups))),
+    )
+    return None if normal == AgentTraits() else normal
 
 
 def wanted(agent: Agent) -> tuple[Presence, str] | None:

@@ -124,6 +124,7 @@ def _signed_on(state: State, event: AgentSignedOn) -> None:
     agent.signed_on_at_ms = event.at_ms
     agent.skills = event.skills
     agent.capacity = event.capacity
+    agent.traits = event.traits
     _presence(agent, Presence.NOT_READY, "")
     insort(state.signed_on, event.agent_id)
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from huntgroup_agent_state.core.values import (
     AgentId,
+    AgentTraits,
     Channel,
     ChannelCapacity,
     ContactId,
@@ -27,6 +28,7 @@ class Reason(StrEnum):
     NOT_SIGNED_ON = "NOT_SIGNED_ON"
     REASON_MISSING = "REASON_MISSING"
     CAPACITY_INVALID = "CAPACITY_INVALID"
+    TRAITS_INVALID = "TRAITS_INVALID"
     CONTACT_UNKNOWN = "CONTACT_UNKNOWN"
     NOT_WRAPPING_UP = "NOT_WRAPPING_UP"
 
@@ -49,6 +51,7 @@ class SignOn:
     agent_id: AgentId
     skills: tuple[str, ...] = ()
     capacity: tuple[ChannelCapacity, ...] = ()
+    traits: AgentTraits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +178,7 @@ class AgentSignedOn:
     agent_id: AgentId
     skills: tuple[str, ...]
     capacity: tuple[ChannelCapacity, ...]
+    traits: AgentTraits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from huntgroup_agent_state.core.deadlines import WrapUpDeadlines
 from huntgroup_agent_state.core.messages import AgentReserved
 from huntgroup_agent_state.core.values import (
     AgentId,
+    AgentTraits,
     Channel,
     ChannelCapacity,
     ContactId,
@@ -24,7 +25,7 @@ from huntgroup_agent_state.core.values import (
 REMEMBERED_MAX = 10_000
 """How many ended offers, finished wrap-ups and overtaken offers of a domain are remembered, each."""
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Agent:
     signed_on_at_ms: int = 0
     skills: tuple[str, ...] = ()
     capacity: tuple[ChannelCapacity, ...] = ()
+    traits: AgentTraits | None = None
     presence: Presence = Presence.NOT_READY
     not_ready_reason: str = ""
     pending: Presence | None = None

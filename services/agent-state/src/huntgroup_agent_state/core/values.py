@@ -98,6 +98,32 @@ class ChannelCapacity:
     slots: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillLevel:
+    """How well an agent has a skill, from 1 to 100."""
+
+    skill: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAttribute:
+    """Something else that is true of an agent."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTraits:
+    """What requirements may ask of an agent, beside the bare names of skills."""
+
+    skill_levels: tuple[SkillLevel, ...] = ()
+    languages: tuple[str, ...] = ()
+    attributes: tuple[AgentAttribute, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
 DEFAULT_CAPACITY = (ChannelCapacity(channel=Channel.VOICE, slots=1),)
 """Of an agent who signs on without naming any: one voice contact at a time."""
 

@@ -7,7 +7,7 @@ from grpc import StatusCode
 
 from huntgroup.routing.v1 import events_pb2
 from huntgroup.routing.v1.commands_pb2 import OfferView, QueueView, WaitingView
-from huntgroup.routing.v1.events_pb2 import Channel
+from huntgroup.routing.v1.events_pb2 import Channel, SelectionStrategy
 from huntgroup_contracts.codec import EventCodec
 from huntgroup_routing.core.messages import Event, Reason
 from huntgroup_routing.core.state import Contact, Offer, Queue
@@ -36,6 +36,8 @@ def queue_view(queue: Queue, first_waiting: Iterable[Contact]) -> QueueView:
         wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
         service_level_threshold_ms=queue.service_level_threshold_ms,
         waiting_max=queue.waiting_max,
+        strategy=SelectionStrategy.Value(f"SELECTION_STRATEGY_{queue.strategy}"),
+        reoffer_after_ms=queue.reoffer_after_ms,
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=(

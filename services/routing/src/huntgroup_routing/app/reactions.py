@@ -32,7 +32,17 @@ from huntgroup_routing.core.messages import (
     ObserveContactQueued,
     ObserveOfferTurnedAway,
 )
-from huntgroup_routing.core.values import AgentId, Channel, ContactId, OfferId, QueueId, Skill
+from huntgroup_routing.core.values import (
+    AgentAttribute,
+    AgentId,
+    AgentTraits,
+    Channel,
+    ContactId,
+    OfferId,
+    QueueId,
+    Skill,
+    SkillLevel,
+)
 
 
 class RoutingReactions:
@@ -80,6 +90,7 @@ def on_agent_signed_on(fact: AgentSignedOn) -> Command:
             )
             for each in fact.capacity
         ),
+        traits=_traits(fact.traits) if fact.HasField("traits") else None,
     )
 
 
@@ -111,6 +122,19 @@ def on_agent_released(fact: AgentReleased) -> Command:
 def on_offer_turned_away(fact: OfferTurnedAway) -> Command:
     """An offer did not reach its agent."""
     return ObserveOfferTurnedAway(agent_id=AgentId(fact.agent_id), offer_id=OfferId(fact.offer_id))
+
+
+def _traits(fact: agent_state.AgentTraits) -> AgentTraits:
+    return AgentTraits(
+        skill_levels=tuple(
+            SkillLevel(skill=Skill(each.skill), level=each.level) for each in fact.skill_levels
+        ),
+        languages=tuple(fact.languages),
+        attributes=tuple(
+            AgentAttribute(name=each.name, value=each.value) for each in fact.attributes
+        ),
+        groups=tuple(fact.groups),
+    )
 
 
 def _channel(name: str) -> Channel:

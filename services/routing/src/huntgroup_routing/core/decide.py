@@ -7,8 +7,8 @@ offered at once to the agent who just declined it, only when that slot is free a
 
 from typing import assert_never
 
+from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.deadlines import due
-from huntgroup_routing.core.eligibility import Agent
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     AgentBecameEligible,
@@ -57,6 +57,7 @@ from huntgroup_routing.core.values import (
     OfferState,
     Place,
     RescindReason,
+    Strategy,
     skill_set,
 )
 
@@ -112,6 +113,8 @@ def _configure_queue(state: State, command: ConfigureQueue, at_ms: int) -> Decis
         wrap_up_timeout_ms=command.wrap_up_timeout_ms,
         service_level_threshold_ms=command.service_level_threshold_ms,
         waiting_max=command.waiting_max or WAITING_MAX_DEFAULT,
+        strategy=command.strategy or Strategy.LONGEST_IDLE,
+        reoffer_after_ms=command.reoffer_after_ms,
     )
     return () if queue is not None and _is_configured_so(queue, event) else (event,)
 
@@ -124,6 +127,8 @@ def _is_configured_so(queue: Queue, event: QueueConfigured) -> bool:
         and queue.wrap_up_timeout_ms == event.wrap_up_timeout_ms
         and queue.service_level_threshold_ms == event.service_level_threshold_ms
         and queue.waiting_max == event.waiting_max
+        and queue.strategy is event.strategy
+        and queue.reoffer_after_ms == event.reoffer_after_ms
     )
 
 
@@ -271,7 +276,11 @@ def _observe_agent_signed_on(state: State, command: ObserveAgentSignedOn, at_ms:
         return ()
     skills = skill_set(command.skills)
     slots = {capacity.channel: capacity.slots for capacity in command.capacity}
-    if agent is not None and agent.joined and agent.skills == skills and agent.slots == slots:
+    if (
+        agent is not None
+        and agent.joined
+        and (agent.skills, agent.slots, agent.traits) == (skills, slots, command.traits)
+    ):
         return ()
     return (
         AgentJoined(
@@ -282,6 +291,7 @@ def _observe_agent_signed_on(state: State, command: ObserveAgentSignedOn, at_ms:
                 ChannelCapacity(channel=channel, slots=count)
                 for channel, count in sorted(slots.items())
             ),
+            traits=command.traits,
         ),
     )
 

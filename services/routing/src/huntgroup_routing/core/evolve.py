@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from huntgroup_routing.core.eligibility import Agent
+from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.messages import (
     AgentBecameEligible,
     AgentBecameIneligible,
@@ -21,13 +21,16 @@ from huntgroup_routing.core.messages import (
     OfferRescinded,
     QueueConfigured,
 )
+from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.state import Contact, Offer, Queue, State
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
+    LET_GO_MAX,
     OfferId,
     OfferState,
     RescindReason,
+    Strategy,
     place_of,
 )
 
@@ -38,8 +41,7 @@ def evolve(state: State, event: Event) -> State:
         case OfferCreated():
             _offer_created(state, event)
         case OfferAccepted():
-            offer = _end_offer(state, event.offer_id, OfferState.ACCEPTED)
-            _forget_contact(state, state.contacts[offer.contact_id])
+            _offer_accepted(state, event)
         case ContactEnqueued():
             _contact_enqueued(state, event)
         case AgentCapacityFreed():
@@ -49,7 +51,7 @@ def evolve(state: State, event: Event) -> State:
         case AgentBecameIneligible():
             agent = state.agents[event.agent_id]
             agent.eligible = False
-            _stop(state, agent)
+            _stop(state, agent, event.at_ms)
         case ContactDequeued():
             _forget_contact(state, state.contacts[event.contact_id])
         case ContactRequeued():
@@ -58,7 +60,7 @@ def evolve(state: State, event: Event) -> State:
             _end_offer(state, event.offer_id, OfferState.REJECTED)
         case OfferExpired():
             offer = _end_offer(state, event.offer_id, OfferState.EXPIRED)
-            _doubt(state, state.agents[offer.agent_id])
+            _doubt(state, state.agents[offer.agent_id], event.at_ms)
         case OfferCanceled():
             _end_offer(state, event.offer_id, OfferState.CANCELED)
         case OfferRescinded():
@@ -75,9 +77,13 @@ def evolve(state: State, event: Event) -> State:
 
 
 def _queue_configured(state: State, event: QueueConfigured) -> None:
-    requirement = state.pool.use(event.channel, event.required_skills)
+    strategy = event.strategy or Strategy.LONGEST_IDLE
+    measure = MEASURE_OF.get(strategy)
+    state.pool.choose_by(measure)
+    requirement = state.pool.use(event.channel, event.required_skills, measure)
     queue = state.queues.get(event.queue_id)
     if queue is not None:
+        state.pool.choose_no_more_by(queue.measure)
         state.pool.give_back(queue.requirement)
         queue.channel = event.channel
         queue.required_skills = event.required_skills
@@ -85,6 +91,8 @@ def _queue_configured(state: State, event: QueueConfigured) -> None:
         queue.wrap_up_timeout_ms = event.wrap_up_timeout_ms
         queue.service_level_threshold_ms = event.service_level_threshold_ms
         queue.waiting_max = event.waiting_max
+        queue.strategy = strategy
+        queue.reoffer_after_ms = event.reoffer_after_ms
         queue.requirement = requirement
         return
     state.queues[event.queue_id] = Queue(
@@ -95,6 +103,8 @@ def _queue_configured(state: State, event: QueueConfigured) -> None:
         wrap_up_timeout_ms=event.wrap_up_timeout_ms,
         service_level_threshold_ms=event.service_level_threshold_ms,
         waiting_max=event.waiting_max,
+        strategy=strategy,
+        reoffer_after_ms=event.reoffer_after_ms,
         requirement=requirement,
     )
 
@@ -106,7 +116,9 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         place=place_of(event.priority, event.enqueued_at_ms, event.contact_id),
         priority=event.priority,
         enqueued_at_ms=event.enqueued_at_ms,
-        requirement=state.pool.use(event.channel, event.required_skills),
+        requirement=state.pool.use(
+            event.channel, event.required_skills, state.queues[event.queue_id].measure
+        ),
     )
     state.contacts[event.contact_id] = contact
     _line_up(state, contact)
@@ -115,6 +127,8 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
 def _contact_requeued(state: State, event: ContactRequeued) -> None:
     contact = state.contacts[event.contact_id]
     contact.offer_id = None
+    offer = state.ended_offers[event.offer_id]
+    contact.let_go_by = (*contact.let_go_by[1 - LET_GO_MAX :], (offer.agent_id, event.at_ms))
     state.queues[contact.queue_id].ringing -= 1
     _line_up(state, contact)
 
@@ -146,7 +160,10 @@ def _offer_created(state: State, event: OfferCreated) -> None:
     _step_out(state, contact)
     contact.attempts = event.attempt
     contact.offer_id = event.offer_id
-    state.queues[contact.queue_id].ringing += 1
+    queue = state.queues[contact.queue_id]
+    queue.ringing += 1
+    queue.offers += 1
+    queue.last_agent_id = event.agent_id
     state.offers[event.offer_id] = Offer(
         offer_id=event.offer_id,
         contact_id=event.contact_id,
@@ -163,7 +180,15 @@ def _offer_created(state: State, event: OfferCreated) -> None:
     if agent.free(event.channel) > 0:
         state.pool.make_idle(agent, event.channel, event.at_ms)
     else:
-        state.pool.make_busy(agent, event.channel)
+        state.pool.make_busy(agent, event.channel, event.at_ms)
+
+
+def _offer_accepted(state: State, event: OfferAccepted) -> None:
+    offer = _end_offer(state, event.offer_id, OfferState.ACCEPTED)
+    agent = state.agents[offer.agent_id]
+    agent.accept(offer.offer_id, event.at_ms)
+    state.pool.count_anew(agent, offer.channel)
+    _forget_contact(state, state.contacts[offer.contact_id])
 
 
 def _end_offer(state: State, offer_id: OfferId, outcome: OfferState) -> Offer:
@@ -182,7 +207,7 @@ def _offer_rescinded(state: State, event: OfferRescinded) -> None:
     if event.reason is RescindReason.AGENT_TURNED_AWAY:
         agent = state.agents[event.agent_id]
         del agent.held[event.offer_id]
-        _doubt(state, agent)
+        _doubt(state, agent, event.at_ms)
 
 
 def _agent_joined(state: State, event: AgentJoined) -> None:
@@ -190,22 +215,18 @@ def _agent_joined(state: State, event: AgentJoined) -> None:
     if agent is None:
         agent = state.agents[event.agent_id] = Agent(agent_id=event.agent_id)
     elif agent.joined:
-        _stop(state, agent)
+        _stop(state, agent, event.at_ms)
         state.pool.leave(agent)
-    agent.joined = True
-    agent.eligible = agent.in_doubt = False
-    agent.skills = event.skills
-    agent.slots = {capacity.channel: capacity.slots for capacity in event.capacity}
+    slots = {capacity.channel: capacity.slots for capacity in event.capacity}
+    agent.sign_on(event.skills, event.traits, slots, event.at_ms)
     state.pool.join(agent)
 
 
 def _agent_left(state: State, event: AgentLeft) -> None:
     agent = state.agents[event.agent_id]
-    _stop(state, agent)
+    _stop(state, agent, event.at_ms)
     state.pool.leave(agent)
-    agent.joined = agent.eligible = agent.in_doubt = False
-    agent.skills = ()
-    agent.slots = {}
+    agent.sign_off()
     _forget_agent_who_left(state, agent)
 
 
@@ -219,9 +240,9 @@ def _agent_became_eligible(state: State, event: AgentBecameEligible) -> None:
 def _agent_capacity_freed(state: State, event: AgentCapacityFreed) -> None:
     agent = state.agents[event.agent_id]
     agent.in_doubt = False
-    channel = agent.held.pop(event.offer_id, None)
+    channel = agent.let_go(event.offer_id, event.at_ms)
     if channel is not None:
-        state.pool.make_busy(agent, channel)
+        state.pool.make_busy(agent, channel, event.at_ms)
     if agent.available:
         _make_idle(state, agent, event.at_ms)
     _forget_agent_who_left(state, agent)
@@ -234,14 +255,14 @@ def _make_idle(state: State, agent: Agent, since_ms: int) -> None:
             state.pool.make_idle(agent, channel, since_ms)
 
 
-def _doubt(state: State, agent: Agent) -> None:
+def _doubt(state: State, agent: Agent, at_ms: int) -> None:
     agent.in_doubt = agent.joined
-    _stop(state, agent)
+    _stop(state, agent, at_ms)
 
 
-def _stop(state: State, agent: Agent) -> None:
+def _stop(state: State, agent: Agent, at_ms: int) -> None:
     for channel in tuple(agent.idle):
-        state.pool.make_busy(agent, channel)
+        state.pool.make_busy(agent, channel, at_ms)
 
 
 def _forget_agent_who_left(state: State, agent: Agent) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from huntgroup_routing.core.eligibility import Agent, Requirement
+from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.eligibility import Requirement
+from huntgroup_routing.core.selection import Roster
 from huntgroup_routing.core.state import Contact, State
 from huntgroup_routing.core.values import (
     AGENTS_MAX,
@@ -69,6 +71,10 @@ def _agents(state: State) -> Iterator[str]:
         for channel in agent.slots:
             if (channel in agent.idle) != (agent.available and agent.free(channel) > 0):
                 yield f"agent {agent_id} is wrongly idle or busy for {channel}"
+        if not agent.held.keys() >= agent.accepted.keys():
+            yield f"agent {agent_id} handles what they do not hold"
+        if agent.work.keys() != agent.slots.keys():
+            yield f"agent {agent_id} has worked on other channels than they have slots"
         if not agent.slots.keys() >= agent.idle.keys():
             yield f"agent {agent_id} is idle for a channel without slots"
 
@@ -90,6 +96,12 @@ def _requirements(state: State) -> Iterator[str]:
             yield f"{name} has the wrong contacts in line"
         if list(requirement.idle.values()) != _idle_for(state, requirement):
             yield f"{name} has the wrong idle agents"
+        for measure, roster in requirement.rosters.items():
+            anew = Roster(measure, requirement.channel, requirement.skills)
+            for agent in requirement.idle.values():
+                anew.put(agent)
+            if list(roster.in_order()) != list(anew.in_order()):
+                yield f"{name} has sorted its idle agents wrongly by {measure}"
     if sum(count == 0 for count in users.values()) > UNUSED_REQUIREMENTS_MAX:
         yield "more unused requirements are kept than should be"
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from huntgroup_routing.core.values import (
     AgentId,
+    AgentTraits,
     CancelReason,
     Channel,
     ContactId,
@@ -18,6 +19,7 @@ from huntgroup_routing.core.values import (
     QueueId,
     RescindReason,
     Skill,
+    Strategy,
 )
 
 
@@ -52,7 +54,10 @@ class ChannelCapacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigureQueue:
-    """Make or change a queue; contacts that wait already keep the skills they were queued with."""
+    """Make or change a queue; contacts that wait already keep the skills they were queued with, and their places.
+
+    No strategy means LONGEST_IDLE.
+    """
 
     queue_id: QueueId
     channel: Channel
@@ -61,6 +66,8 @@ class ConfigureQueue:
     wrap_up_timeout_ms: int
     service_level_threshold_ms: int
     waiting_max: int
+    strategy: Strategy | None = None
+    reoffer_after_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +124,7 @@ class ObserveAgentSignedOn:
     agent_id: AgentId
     skills: tuple[Skill, ...]
     capacity: tuple[ChannelCapacity, ...]
+    traits: AgentTraits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +186,8 @@ class QueueConfigured:
     wrap_up_timeout_ms: int
     service_level_threshold_ms: int
     waiting_max: int
+    strategy: Strategy | None = None
+    reoffer_after_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +231,7 @@ class AgentJoined:
     agent_id: AgentId
     skills: tuple[Skill, ...]
     capacity: tuple[ChannelCapacity, ...]
+    traits: AgentTraits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,17 @@
-"""Who is next: the longest idle agent for a contact, the first contact for an agent.
+"""Who is next: an idle agent for a contact by its queue's strategy, the first contact for an agent.
 
-Contacts stand by priority, then age, then id. Agents stand, per channel, by when they became idle in the log; an offer
-ends that even where another slot is free, so several slots are filled agent by agent in turn.
+Contacts stand by priority, then age, then id. Agents stand as `core/selection.py` says. An offer ends an agent's
+idleness even where another slot is free, so between equals several slots are filled agent by agent in turn.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
-from huntgroup_routing.core.eligibility import Agent, Requirement
+from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.messages import ContactEnqueued, OfferCreated
+from huntgroup_routing.core.selection import BY_CHANCE, Measure, Roster, draw
 from huntgroup_routing.core.state import Contact, Queue, State
 from huntgroup_routing.core.values import (
     AgentId,
@@ -17,24 +19,30 @@ from huntgroup_routing.core.values import (
     ContactId,
     OfferId,
     Place,
+    QueueId,
+    Strategy,
     offer_id_of,
 )
 
+NOBODY: frozenset[AgentId] = frozenset()
+
 
 def offer_on_arrival(state: State, enqueued: ContactEnqueued) -> OfferCreated | None:
-    """Return the offer of a contact that arrives to the longest idle agent, or None when nobody is idle for it."""
+    """Return the offer of a contact that arrives to the agent who is next, or None when nobody is idle for it."""
     queue, channel = state.queues[enqueued.queue_id], enqueued.channel
     requirement: Requirement | None = queue.requirement
     if channel is not queue.channel or enqueued.required_skills != queue.required_skills:
         requirement = state.pool.find(channel, enqueued.required_skills)
-    if requirement is not None:
-        agent, idle_agents = next(iter(requirement.idle.values()), None), len(requirement.idle)
-    else:
-        idle = state.pool.idle_for(channel, enqueued.required_skills)
-        agent = min(idle, key=lambda agent: agent.idle[channel], default=None)
-        idle_agents = len(idle)
-    if agent is None:
+    if requirement is None:
+        requirement = state.pool.preview(channel, enqueued.required_skills)
+    if not requirement.idle:
         return None
+    if queue.strategy is Strategy.LONGEST_IDLE:
+        agent = next(iter(requirement.idle.values()))
+    else:
+        agent_id = Matching(state, enqueued.at_ms).choose(queue, requirement, NOBODY)
+        assert agent_id is not None
+        agent = requirement.idle[agent_id]
     return _offer_created(
         queue,
         contact_id=enqueued.contact_id,
@@ -44,16 +52,16 @@ def offer_on_arrival(state: State, enqueued: ContactEnqueued) -> OfferCreated | 
         agent_id=agent.agent_id,
         at_ms=enqueued.at_ms,
         idle_since_ms=agent.idle[channel][1],
-        idle_agents=idle_agents,
+        idle_agents=len(requirement.idle),
     )
 
 
 class Matching:
     """Offers contacts to idle agents, one after another within one decision; each offer sees those before it."""
 
-    __slots__ = ("_at_ms", "_cursors", "_left", "_state", "_turn", "_without")
+    __slots__ = ("_at_ms", "_last", "_left", "_state", "_turn", "_without")
 
-    def __init__(self, state: State, at_ms: int, without: Iterable[AgentId]) -> None:
+    def __init__(self, state: State, at_ms: int, without: Iterable[AgentId] = ()) -> None:
         self._state = state
         self._at_ms = at_ms
         self._without = dict.fromkeys(without)
@@ -61,22 +69,30 @@ class Matching:
         """Free slots of the agents who were given an offer in this decision."""
         self._turn: dict[Channel, dict[AgentId, Agent]] = {}
         """Those of them with a slot left, at the end of the idle order again."""
-        self._cursors: dict[Requirement, Iterator[Agent]] = {}
-        """How far the idle order of before the decision has been used up."""
+        self._last: dict[QueueId, tuple[int, AgentId]] = {}
+        """How many offers a queue made in this decision, and the agent of the last."""
 
     def offer(self, contact: Contact) -> OfferCreated | None:
         """Return the offer to the agent who is next, or None when nobody is idle for the contact."""
-        requirement = contact.requirement
+        requirement, queue = contact.requirement, self._state.queues[contact.queue_id]
         channel, idle = requirement.channel, requirement.idle
-        agent = self._next(requirement)
-        if agent is None:
+        let_go_by = {
+            agent_id
+            for agent_id, at_ms in contact.let_go_by
+            if self._at_ms < at_ms + queue.reoffer_after_ms
+        }
+        agent_id = self.choose(queue, requirement, let_go_by)
+        if agent_id is None and let_go_by:
+            agent_id = self.choose(queue, requirement, NOBODY)
+        if agent_id is None:
             return None
-        key = (agent.agent_id, channel)
+        agent = idle[agent_id]
+        key = (agent_id, channel)
         again = key in self._left
         created = _offer_waiting(
             self._state,
             contact,
-            agent_id=agent.agent_id,
+            agent_id=agent_id,
             at_ms=self._at_ms,
             idle_since_ms=self._at_ms if again else agent.idle[channel][1],
             idle_agents=len(idle) - self._gone(channel, idle),
@@ -84,24 +100,79 @@ class Matching:
         left = self._left[key] if again else agent.free(channel)
         self._left[key] = left - 1
         turn = self._turn.setdefault(channel, {})
-        turn.pop(agent.agent_id, None)
+        turn.pop(agent_id, None)
         if left > 1:
-            turn[agent.agent_id] = agent
+            turn[agent_id] = agent
+        made, _ = self._last.get(queue.queue_id, (0, agent_id))
+        self._last[queue.queue_id] = (made + 1, agent_id)
         return created
 
-    def _next(self, requirement: Requirement) -> Agent | None:
-        channel = requirement.channel
-        cursor = self._cursors.get(requirement)
-        if cursor is None:
-            cursor = self._cursors[requirement] = iter(requirement.idle.values())
-        for agent in cursor:
-            agent_id = agent.agent_id
-            if agent_id not in self._without and (agent_id, channel) not in self._left:
-                return agent
-        for agent_id, agent in self._turn.get(channel, {}).items():
-            if agent_id in requirement.idle:
-                return agent
-        return None
+    def choose(
+        self, queue: Queue, requirement: Requirement, but: Collection[AgentId]
+    ) -> AgentId | None:
+        """Return who is next of the idle, `but` for some; None when nobody is left."""
+        if queue.strategy in BY_CHANCE:
+            return self._drawn(queue, requirement, but)
+        roster = None if queue.measure is None else requirement.roster(queue.measure)
+        by_name = queue.measure is Measure.NAME
+        first = None
+        for agent_id in self._in_order(queue, requirement, roster):
+            if agent_id in self._without or agent_id in but:
+                continue
+            left = self._left.get((agent_id, requirement.channel))
+            if left is None or (by_name and left):
+                first = agent_id
+                break
+        if by_name:
+            return first
+        return self._or_again(requirement, roster, first, but)
+
+    def _in_order(
+        self, queue: Queue, requirement: Requirement, roster: Roster | None
+    ) -> Iterator[AgentId]:
+        if roster is None:
+            return iter(requirement.idle)
+        if queue.strategy is not Strategy.ROUND_ROBIN:
+            return roster.in_order()
+        _, last_agent_id = self._last.get(queue.queue_id, (0, queue.last_agent_id))
+        return roster.after(last_agent_id)
+
+    def _drawn(
+        self, queue: Queue, requirement: Requirement, but: Collection[AgentId]
+    ) -> AgentId | None:
+        measure, channel = queue.measure, requirement.channel
+        assert measure is not None
+        made, _ = self._last.get(queue.queue_id, (0, None))
+        number = draw(self._state.domain, queue.queue_id, queue.offers + made)
+        full = (
+            agent_id
+            for (agent_id, of_channel), left in self._left.items()
+            if of_channel is channel and left == 0
+        )
+        return requirement.roster(measure).drawn(number, {*self._without, *but, *full})
+
+    def _or_again(
+        self,
+        requirement: Requirement,
+        roster: Roster | None,
+        first: AgentId | None,
+        but: Collection[AgentId],
+    ) -> AgentId | None:
+        """Return the first, or who was given an offer in this decision and has a slot left, if less by the measure."""
+        again = [
+            agent
+            for agent_id, agent in self._turn.get(requirement.channel, {}).items()
+            if agent_id in requirement.idle and agent_id not in but
+        ]
+        if not again or (first is not None and roster is None):
+            return first
+        if roster is None:
+            return again[0].agent_id
+        values = {agent.agent_id: roster.value_of(agent, self._at_ms) for agent in again}
+        best = min(values, key=lambda agent_id: values[agent_id])
+        if first is not None and roster.value_of(requirement.idle[first]) <= values[best]:
+            return first
+        return best
 
     def _gone(self, channel: Channel, idle: Mapping[AgentId, Agent]) -> int:
         """Return how many of those who were idle are so no longer, or are not to be asked."""

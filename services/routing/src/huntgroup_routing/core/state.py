@@ -5,12 +5,17 @@ The written form holds the facts; lines, the pool and the order of leases are re
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
-from huntgroup_routing.core.eligibility import Agent, Line, Pool, Requirement
+from huntgroup_routing.core.agents import Agent, Work
+from huntgroup_routing.core.eligibility import Pool, Requirement
+from huntgroup_routing.core.lines import Line
+from huntgroup_routing.core.selection import MEASURE_OF, Measure
 from huntgroup_routing.core.values import (
     AgentId,
+    AgentTraits,
     Channel,
     ContactId,
     Lease,
@@ -19,10 +24,12 @@ from huntgroup_routing.core.values import (
     Place,
     QueueId,
     Skill,
+    Strategy,
     place_of,
 )
 
-DUMP_VERSION = 1
+DUMP_VERSION = 2
+NOBODY: Final = AgentId("")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -36,9 +43,20 @@ class Queue:
     wrap_up_timeout_ms: int
     service_level_threshold_ms: int
     waiting_max: int
+    strategy: Strategy
+    reoffer_after_ms: int
     requirement: Requirement
     waiting: Line[Place] = field(default_factory=Line)
     ringing: int = 0
+    offers: int = 0
+    """Made so far: the chance of the next one."""
+    last_agent_id: AgentId = NOBODY
+    """Who was given its last contact: where the next round goes on."""
+
+    @property
+    def measure(self) -> Measure | None:
+        """By what its agents are sorted; None: as they became idle."""
+        return MEASURE_OF.get(self.strategy)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -53,6 +71,8 @@ class Contact:
     requirement: Requirement
     attempts: int = 0
     offer_id: OfferId | None = None
+    let_go_by: tuple[tuple[AgentId, int], ...] = ()
+    """Who of late let it go, and when (ms), oldest first."""
 
 
 class Offer(msgspec.Struct, array_like=True, kw_only=True, eq=False, gc=False):
@@ -107,6 +127,10 @@ class _Queue(_Record, frozen=True):
     wrap_up_timeout_ms: int
     service_level_threshold_ms: int
     waiting_max: int
+    strategy: Strategy
+    reoffer_after_ms: int
+    offers: int
+    last_agent_id: AgentId
 
 
 class _Contact(_Record, frozen=True):
@@ -118,6 +142,7 @@ class _Contact(_Record, frozen=True):
     enqueued_at_ms: int
     attempts: int
     offer_id: OfferId | None
+    let_go_by: tuple[tuple[AgentId, int], ...]
 
 
 class _Agent(_Record, frozen=True):
@@ -128,6 +153,9 @@ class _Agent(_Record, frozen=True):
     skills: tuple[Skill, ...]
     slots: tuple[tuple[Channel, int], ...]
     held: tuple[tuple[OfferId, Channel], ...]
+    traits: AgentTraits | None
+    accepted: tuple[tuple[OfferId, int], ...]
+    work: tuple[tuple[Channel, int, int, int], ...]
 
 
 class _Idle(_Record, frozen=True):
@@ -191,6 +219,10 @@ def _queue_row(queue: Queue) -> _Queue:
         wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
         service_level_threshold_ms=queue.service_level_threshold_ms,
         waiting_max=queue.waiting_max,
+        strategy=queue.strategy,
+        reoffer_after_ms=queue.reoffer_after_ms,
+        offers=queue.offers,
+        last_agent_id=queue.last_agent_id,
     )
 
 
@@ -204,6 +236,7 @@ def _contact_row(contact: Contact) -> _Contact:
         enqueued_at_ms=contact.enqueued_at_ms,
         attempts=contact.attempts,
         offer_id=contact.offer_id,
+        let_go_by=contact.let_go_by,
     )
 
 
@@ -216,6 +249,12 @@ def _agent_row(agent: Agent) -> _Agent:
         skills=agent.skills,
         slots=tuple(sorted(agent.slots.items())),
         held=tuple(agent.held.items()),
+        traits=agent.traits,
+        accepted=tuple(sorted(agent.accepted.items())),
+        work=tuple(
+            (channel, work.contacts, work.handle_ms, work.idle_ms)
+            for channel, work in sorted(agent.work.items())
+        ),
     )
 
 
@@ -241,6 +280,12 @@ def _load_agents(state: State, read: _Dump) -> None:
             skills=row.skills,
             slots=dict(row.slots),
             held=dict(row.held),
+            traits=row.traits,
+            accepted=dict(row.accepted),
+            work={
+                channel: Work(contacts=contacts, handle_ms=handle_ms, idle_ms=idle_ms)
+                for channel, contacts, handle_ms, idle_ms in row.work
+            },
         )
         state.agents[row.agent_id] = agent
         if agent.joined:
@@ -251,6 +296,8 @@ def _load_agents(state: State, read: _Dump) -> None:
 
 def _load_contacts(state: State, read: _Dump) -> None:
     for row in read.queues:
+        measure = MEASURE_OF.get(row.strategy)
+        state.pool.choose_by(measure)
         state.queues[row.queue_id] = Queue(
             queue_id=row.queue_id,
             channel=row.channel,
@@ -259,9 +306,14 @@ def _load_contacts(state: State, read: _Dump) -> None:
             wrap_up_timeout_ms=row.wrap_up_timeout_ms,
             service_level_threshold_ms=row.service_level_threshold_ms,
             waiting_max=row.waiting_max,
-            requirement=state.pool.use(row.channel, row.required_skills),
+            strategy=row.strategy,
+            reoffer_after_ms=row.reoffer_after_ms,
+            requirement=state.pool.use(row.channel, row.required_skills, measure),
+            offers=row.offers,
+            last_agent_id=row.last_agent_id,
         )
     for contact_row in read.contacts:
+        queue = state.queues[contact_row.queue_id]
         contact = Contact(
             contact_id=contact_row.contact_id,
             queue_id=contact_row.queue_id,
@@ -270,12 +322,12 @@ def _load_contacts(state: State, read: _Dump) -> None:
             ),
             priority=contact_row.priority,
             enqueued_at_ms=contact_row.enqueued_at_ms,
-            requirement=state.pool.use(contact_row.channel, contact_row.skills),
+            requirement=state.pool.use(contact_row.channel, contact_row.skills, queue.measure),
             attempts=contact_row.attempts,
             offer_id=contact_row.offer_id,
+            let_go_by=contact_row.let_go_by,
         )
         state.contacts[contact.contact_id] = contact
-        queue = state.queues[contact.queue_id]
         if contact.offer_id is None:
             contact.requirement.waiting.add(contact.place)
             queue.waiting.add(contact.place)

@@ -1,5 +1,6 @@
 """The words of routing: identifiers, channels, places in a queue, and the bounds of a domain."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
@@ -21,6 +22,8 @@ AGENTS_MAX = 50_000
 WAITING_MAX_DEFAULT = 10_000
 ENDED_OFFERS_MAX = 10_000
 ENDED_CONTACTS_MAX = 10_000
+LET_GO_MAX = 8
+"""So many of the agents who let a contact go are remembered for `reoffer_after_ms`, the latest."""
 UNUSED_REQUIREMENTS_MAX = 256
 """So many requirements are kept indexed after the last contact that had them; each costs agents a little."""
 EXPIRIES_PER_DECISION_MAX = 256
@@ -34,6 +37,47 @@ class Channel(StrEnum):
     CHAT = "CHAT"
     MESSAGE = "MESSAGE"
     CALLBACK = "CALLBACK"
+
+
+class Strategy(StrEnum):
+    """Which of the idle agents gets a contact; `core/selection.py` says by what each is measured."""
+
+    LONGEST_IDLE = "LONGEST_IDLE"
+    MOST_IDLE = "MOST_IDLE"
+    FEWEST_CONTACTS = "FEWEST_CONTACTS"
+    LEAST_HANDLE_TIME = "LEAST_HANDLE_TIME"
+    LEAST_OCCUPIED = "LEAST_OCCUPIED"
+    ROUND_ROBIN = "ROUND_ROBIN"
+    LINEAR = "LINEAR"
+    RANDOM = "RANDOM"
+    WEIGHTED_RANDOM = "WEIGHTED_RANDOM"
+    BEST_SKILL = "BEST_SKILL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillLevel:
+    """How well an agent has a skill, from 1 to 100."""
+
+    skill: Skill
+    level: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAttribute:
+    """Something else that is true of an agent."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTraits:
+    """What is known of an agent beside the bare names of skills; a skill without a level has 1."""
+
+    skill_levels: tuple[SkillLevel, ...] = ()
+    languages: tuple[str, ...] = ()
+    attributes: tuple[AgentAttribute, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class OfferState(StrEnum):

@@ -30,6 +30,7 @@ class SignOnRequest(_message.Message):
     AGENT_ID_FIELD_NUMBER: _builtins.int
     SKILLS_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
+    TRAITS_FIELD_NUMBER: _builtins.int
     agent_id: _builtins.str
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
@@ -39,6 +40,10 @@ class SignOnRequest(_message.Message):
     def capacity(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.ChannelCapacity]:
         """Empty: one voice contact at a time."""
 
+    @_builtins.property
+    def traits(self) -> _events_pb2.AgentTraits:
+        """Levels of skills, languages, attributes and groups, when there are any."""
+
     def __init__(
         self,
         *,
@@ -46,10 +51,11 @@ class SignOnRequest(_message.Message):
         agent_id: _builtins.str = ...,
         skills: _abc.Iterable[_builtins.str] | None = ...,
         capacity: _abc.Iterable[_events_pb2.ChannelCapacity] | None = ...,
+        traits: _events_pb2.AgentTraits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "traits", b"traits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "capacity", b"capacity", "context", b"context", "skills", b"skills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "capacity", b"capacity", "context", b"context", "skills", b"skills", "traits", b"traits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -258,6 +264,7 @@ class AgentView(_message.Message):
     CAPACITY_FIELD_NUMBER: _builtins.int
     SLOTS_FIELD_NUMBER: _builtins.int
     STATE_SINCE_MS_FIELD_NUMBER: _builtins.int
+    TRAITS_FIELD_NUMBER: _builtins.int
     agent_id: _builtins.str
     state: _builtins.str
     """OFFLINE, READY, RESERVED, BUSY, WORKING_AFTER_CALL, NOT_READY or NOT_RESPONDING (CSTA's agent states)."""
@@ -272,6 +279,8 @@ class AgentView(_message.Message):
     def capacity(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.ChannelCapacity]: ...
     @_builtins.property
     def slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___SlotView]: ...
+    @_builtins.property
+    def traits(self) -> _events_pb2.AgentTraits: ...
     def __init__(
         self,
         *,
@@ -285,10 +294,11 @@ class AgentView(_message.Message):
         capacity: _abc.Iterable[_events_pb2.ChannelCapacity] | None = ...,
         slots: _abc.Iterable[Global___SlotView] | None = ...,
         state_since_ms: _builtins.int = ...,
+        traits: _events_pb2.AgentTraits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["traits", b"traits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "capacity", b"capacity", "not_ready_reason", b"not_ready_reason", "pending_presence", b"pending_presence", "pending_reason", b"pending_reason", "presence", b"presence", "skills", b"skills", "slots", b"slots", "state", b"state", "state_since_ms", b"state_since_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "capacity", b"capacity", "not_ready_reason", b"not_ready_reason", "pending_presence", b"pending_presence", "pending_reason", b"pending_reason", "presence", b"presence", "skills", b"skills", "slots", b"slots", "state", b"state", "state_since_ms", b"state_since_ms", "traits", b"traits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

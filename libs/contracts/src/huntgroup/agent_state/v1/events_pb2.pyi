@@ -184,6 +184,96 @@ class ChannelCapacity(_message.Message):
 Global___ChannelCapacity: _TypeAlias = ChannelCapacity  # noqa: Y015
 
 @_typing.final
+class SkillLevel(_message.Message):
+    """How well an agent has a skill, from 1 to 100; a skill without a level has 1."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKILL_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    skill: _builtins.str
+    level: _builtins.int
+    def __init__(
+        self,
+        *,
+        skill: _builtins.str = ...,
+        level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "skill", b"skill"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkillLevel: _TypeAlias = SkillLevel  # noqa: Y015
+
+@_typing.final
+class AgentAttribute(_message.Message):
+    """Something else that is true of an agent, for example `site` is `cairo`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentAttribute: _TypeAlias = AgentAttribute  # noqa: Y015
+
+@_typing.final
+class AgentTraits(_message.Message):
+    """What requirements of queues and contacts may ask of an agent, beside the bare names of skills."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKILL_LEVELS_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def skill_levels(self) -> _containers.RepeatedCompositeFieldContainer[Global___SkillLevel]:
+        """The levels of skills; a skill named here need not be among `skills`."""
+
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For example `ar` or `pt-BR`."""
+
+    @_builtins.property
+    def attributes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentAttribute]:
+        """Each name once."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The agent groups that the agent belongs to."""
+
+    def __init__(
+        self,
+        *,
+        skill_levels: _abc.Iterable[Global___SkillLevel] | None = ...,
+        languages: _abc.Iterable[_builtins.str] | None = ...,
+        attributes: _abc.Iterable[Global___AgentAttribute] | None = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "groups", b"groups", "languages", b"languages", "skill_levels", b"skill_levels"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentTraits: _TypeAlias = AgentTraits  # noqa: Y015
+
+@_typing.final
 class AgentSignedOn(_message.Message):
     """An agent signed on, not ready yet."""
 
@@ -193,13 +283,20 @@ class AgentSignedOn(_message.Message):
     AGENT_ID_FIELD_NUMBER: _builtins.int
     SKILLS_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
+    TRAITS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     agent_id: _builtins.str
     @_builtins.property
-    def skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of any level."""
+
     @_builtins.property
     def capacity(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelCapacity]: ...
+    @_builtins.property
+    def traits(self) -> Global___AgentTraits:
+        """Absent when there are none. Its levels are those above 1."""
+
     def __init__(
         self,
         *,
@@ -207,10 +304,11 @@ class AgentSignedOn(_message.Message):
         agent_id: _builtins.str = ...,
         skills: _abc.Iterable[_builtins.str] | None = ...,
         capacity: _abc.Iterable[Global___ChannelCapacity] | None = ...,
+        traits: Global___AgentTraits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["traits", b"traits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "capacity", b"capacity", "skills", b"skills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "capacity", b"capacity", "skills", b"skills", "traits", b"traits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

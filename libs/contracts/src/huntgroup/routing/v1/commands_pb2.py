@@ -27,7 +27,7 @@ from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_opt
 from huntgroup.routing.v1 import events_pb2 as huntgroup_dot_routing_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/routing/v1/commands.proto\x12\x14huntgroup.routing.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/routing/v1/events.proto\"\x8e\x03\n\x15\x43onfigureQueueRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huntgroup.routing.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x33\n\x0frequired_skills\x18\x04 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12%\n\x0fring_timeout_ms\x18\x05 \x01(\x03\x42\x0c\x92\xb2\x19\x08\x08\x01 \x01(\xc0\xcf$\x12$\n\x12wrap_up_timeout_ms\x18\x06 \x01(\x03\x42\x08\x92\xb2\x19\x04(\xc0\xeem\x12\x31\n\x1aservice_level_threshold_ms\x18\x07 \x01(\x03\x42\r\x92\xb2\x19\t\x08\x01 \x01(\x80\xdd\xdb\x01\x12\x1d\n\x0bwaiting_max\x18\x08 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xa0\x8d\x06\"F\n\x16\x43onfigureQueueResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xad\x01\n\x12\x41\x63\x63\x65ptOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13\x41\x63\x63\x65ptOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xc5\x01\n\x12RejectOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13RejectOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x97\x01\n\x0fGetQueueRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xb0\x02\n\tQueueView\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huntgroup.routing.v1.Channel\x12\x17\n\x0frequired_skills\x18\x03 \x03(\t\x12\x17\n\x0fring_timeout_ms\x18\x04 \x01(\x03\x12\x1a\n\x12wrap_up_timeout_ms\x18\x05 \x01(\x03\x12\"\n\x1aservice_level_threshold_ms\x18\x06 \x01(\x03\x12\x13\n\x0bwaiting_max\x18\x07 \x01(\x05\x12\x0f\n\x07waiting\x18\x08 \x01(\x05\x12\x0f\n\x07ringing\x18\t \x01(\x05\x12\x38\n\rfirst_waiting\x18\n \x03(\x0b\x32!.huntgroup.routing.v1.WaitingView\"]\n\x0bWaitingView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x16\n\x0e\x65nqueued_at_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\"B\n\x10GetQueueResponse\x12.\n\x05queue\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.QueueView\"\x97\x01\n\x0fGetOfferRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x92\x01\n\tOfferView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\"B\n\x10GetOfferResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferViewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/routing/v1/commands.proto\x12\x14huntgroup.routing.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/routing/v1/events.proto\"\xee\x03\n\x15\x43onfigureQueueRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huntgroup.routing.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x33\n\x0frequired_skills\x18\x04 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12%\n\x0fring_timeout_ms\x18\x05 \x01(\x03\x42\x0c\x92\xb2\x19\x08\x08\x01 \x01(\xc0\xcf$\x12$\n\x12wrap_up_timeout_ms\x18\x06 \x01(\x03\x42\x08\x92\xb2\x19\x04(\xc0\xeem\x12\x31\n\x1aservice_level_threshold_ms\x18\x07 \x01(\x03\x42\r\x92\xb2\x19\t\x08\x01 \x01(\x80\xdd\xdb\x01\x12\x1d\n\x0bwaiting_max\x18\x08 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xa0\x8d\x06\x12\x39\n\x08strategy\x18\t \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12#\n\x10reoffer_after_ms\x18\n \x01(\x03\x42\t\x92\xb2\x19\x05(\x80\xdd\xdb\x01\"F\n\x16\x43onfigureQueueResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xad\x01\n\x12\x41\x63\x63\x65ptOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13\x41\x63\x63\x65ptOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xc5\x01\n\x12RejectOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13RejectOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x97\x01\n\x0fGetQueueRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\x85\x03\n\tQueueView\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huntgroup.routing.v1.Channel\x12\x17\n\x0frequired_skills\x18\x03 \x03(\t\x12\x17\n\x0fring_timeout_ms\x18\x04 \x01(\x03\x12\x1a\n\x12wrap_up_timeout_ms\x18\x05 \x01(\x03\x12\"\n\x1aservice_level_threshold_ms\x18\x06 \x01(\x03\x12\x13\n\x0bwaiting_max\x18\x07 \x01(\x05\x12\x0f\n\x07waiting\x18\x08 \x01(\x05\x12\x0f\n\x07ringing\x18\t \x01(\x05\x12\x38\n\rfirst_waiting\x18\n \x03(\x0b\x32!.huntgroup.routing.v1.WaitingView\x12\x39\n\x08strategy\x18\x0b \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12\x18\n\x10reoffer_after_ms\x18\x0c \x01(\x03\"]\n\x0bWaitingView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x16\n\x0e\x65nqueued_at_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\"B\n\x10GetQueueResponse\x12.\n\x05queue\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.QueueView\"\x97\x01\n\x0fGetOfferRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x92\x01\n\tOfferView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\"B\n\x10GetOfferResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferViewb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,6 +50,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['service_level_threshold_ms']._serialized_options = b'\222\262\031\t\010\001 \001(\200\335\333\001'
   _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['waiting_max']._loaded_options = None
   _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['waiting_max']._serialized_options = b'\222\262\031\004(\240\215\006'
+  _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['reoffer_after_ms']._loaded_options = None
+  _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['reoffer_after_ms']._serialized_options = b'\222\262\031\005(\200\335\333\001'
   _globals['_ACCEPTOFFERREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_ACCEPTOFFERREQUEST'].fields_by_name['context']._serialized_options = b'\222\262\031\002\010\001'
   _globals['_ACCEPTOFFERREQUEST'].fields_by_name['offer_id']._loaded_options = None
@@ -73,29 +75,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETOFFERREQUEST'].fields_by_name['offer_id']._loaded_options = None
   _globals['_GETOFFERREQUEST'].fields_by_name['offer_id']._serialized_options = b'\222\262\031\026\010\001\020`2\020[A-Za-z0-9._:-]+'
   _globals['_CONFIGUREQUEUEREQUEST']._serialized_start=166
-  _globals['_CONFIGUREQUEUEREQUEST']._serialized_end=564
-  _globals['_CONFIGUREQUEUERESPONSE']._serialized_start=566
-  _globals['_CONFIGUREQUEUERESPONSE']._serialized_end=636
-  _globals['_ACCEPTOFFERREQUEST']._serialized_start=639
-  _globals['_ACCEPTOFFERREQUEST']._serialized_end=812
-  _globals['_ACCEPTOFFERRESPONSE']._serialized_start=814
-  _globals['_ACCEPTOFFERRESPONSE']._serialized_end=881
-  _globals['_REJECTOFFERREQUEST']._serialized_start=884
-  _globals['_REJECTOFFERREQUEST']._serialized_end=1081
-  _globals['_REJECTOFFERRESPONSE']._serialized_start=1083
-  _globals['_REJECTOFFERRESPONSE']._serialized_end=1150
-  _globals['_GETQUEUEREQUEST']._serialized_start=1153
-  _globals['_GETQUEUEREQUEST']._serialized_end=1304
-  _globals['_QUEUEVIEW']._serialized_start=1307
-  _globals['_QUEUEVIEW']._serialized_end=1611
-  _globals['_WAITINGVIEW']._serialized_start=1613
-  _globals['_WAITINGVIEW']._serialized_end=1706
-  _globals['_GETQUEUERESPONSE']._serialized_start=1708
-  _globals['_GETQUEUERESPONSE']._serialized_end=1774
-  _globals['_GETOFFERREQUEST']._serialized_start=1777
-  _globals['_GETOFFERREQUEST']._serialized_end=1928
-  _globals['_OFFERVIEW']._serialized_start=1931
-  _globals['_OFFERVIEW']._serialized_end=2077
-  _globals['_GETOFFERRESPONSE']._serialized_start=2079
-  _globals['_GETOFFERRESPONSE']._serialized_end=2145
+  _globals['_CONFIGUREQUEUEREQUEST']._serialized_end=660
+  _globals['_CONFIGUREQUEUERESPONSE']._serialized_start=662
+  _globals['_CONFIGUREQUEUERESPONSE']._serialized_end=732
+  _globals['_ACCEPTOFFERREQUEST']._serialized_start=735
+  _globals['_ACCEPTOFFERREQUEST']._serialized_end=908
+  _globals['_ACCEPTOFFERRESPONSE']._serialized_start=910
+  _globals['_ACCEPTOFFERRESPONSE']._serialized_end=977
+  _globals['_REJECTOFFERREQUEST']._serialized_start=980
+  _globals['_REJECTOFFERREQUEST']._serialized_end=1177
+  _globals['_REJECTOFFERRESPONSE']._serialized_start=1179
+  _globals['_REJECTOFFERRESPONSE']._serialized_end=1246
+  _globals['_GETQUEUEREQUEST']._serialized_start=1249
+  _globals['_GETQUEUEREQUEST']._serialized_end=1400
+  _globals['_QUEUEVIEW']._serialized_start=1403
+  _globals['_QUEUEVIEW']._serialized_end=1792
+  _globals['_WAITINGVIEW']._serialized_start=1794
+  _globals['_WAITINGVIEW']._serialized_end=1887
+  _globals['_GETQUEUERESPONSE']._serialized_start=1889
+  _globals['_GETQUEUERESPONSE']._serialized_end=1955
+  _globals['_GETOFFERREQUEST']._serialized_start=1958
+  _globals['_GETOFFERREQUEST']._serialized_end=2109
+  _globals['_OFFERVIEW']._serialized_start=2112
+  _globals['_OFFERVIEW']._serialized_end=2258
+  _globals['_GETOFFERRESPONSE']._serialized_start=2260
+  _globals['_GETOFFERRESPONSE']._serialized_end=2326
 # @@protoc_insertion_point(module_scope)

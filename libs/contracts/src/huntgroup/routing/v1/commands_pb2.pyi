@@ -34,6 +34,8 @@ class ConfigureQueueRequest(_message.Message):
     WRAP_UP_TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     SERVICE_LEVEL_THRESHOLD_MS_FIELD_NUMBER: _builtins.int
     WAITING_MAX_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    REOFFER_AFTER_MS_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -41,6 +43,10 @@ class ConfigureQueueRequest(_message.Message):
     service_level_threshold_ms: _builtins.int
     waiting_max: _builtins.int
     """0 means 10,000."""
+    strategy: _events_pb2.SelectionStrategy.ValueType
+    """Unspecified means LONGEST_IDLE."""
+    reoffer_after_ms: _builtins.int
+    """For so long a contact is not offered again to an agent who let it go, unless nobody else is idle for it."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -56,10 +62,12 @@ class ConfigureQueueRequest(_message.Message):
         wrap_up_timeout_ms: _builtins.int = ...,
         service_level_threshold_ms: _builtins.int = ...,
         waiting_max: _builtins.int = ...,
+        strategy: _events_pb2.SelectionStrategy.ValueType = ...,
+        reoffer_after_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "queue_id", b"queue_id", "required_skills", b"required_skills", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -220,6 +228,8 @@ class QueueView(_message.Message):
     WAITING_FIELD_NUMBER: _builtins.int
     RINGING_FIELD_NUMBER: _builtins.int
     FIRST_WAITING_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    REOFFER_AFTER_MS_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -228,6 +238,8 @@ class QueueView(_message.Message):
     waiting_max: _builtins.int
     waiting: _builtins.int
     ringing: _builtins.int
+    strategy: _events_pb2.SelectionStrategy.ValueType
+    reoffer_after_ms: _builtins.int
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -247,10 +259,12 @@ class QueueView(_message.Message):
         waiting: _builtins.int = ...,
         ringing: _builtins.int = ...,
         first_waiting: _abc.Iterable[Global___WaitingView] | None = ...,
+        strategy: _events_pb2.SelectionStrategy.ValueType = ...,
+        reoffer_after_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "first_waiting", b"first_waiting", "queue_id", b"queue_id", "required_skills", b"required_skills", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "first_waiting", b"first_waiting", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

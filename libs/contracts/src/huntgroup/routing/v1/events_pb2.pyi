@@ -104,6 +104,62 @@ INELIGIBLE_REASON_NOT_READY: IneligibleReason.ValueType  # 1
 INELIGIBLE_REASON_NOT_RESPONDING: IneligibleReason.ValueType  # 2
 Global___IneligibleReason: _TypeAlias = IneligibleReason  # noqa: Y015
 
+class _SelectionStrategy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SelectionStrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SelectionStrategy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SELECTION_STRATEGY_UNSPECIFIED: _SelectionStrategy.ValueType  # 0
+    """The same as LONGEST_IDLE."""
+    SELECTION_STRATEGY_LONGEST_IDLE: _SelectionStrategy.ValueType  # 1
+    """Whose idleness began first."""
+    SELECTION_STRATEGY_MOST_IDLE: _SelectionStrategy.ValueType  # 2
+    """Who has been idle most since sign-on, all times together."""
+    SELECTION_STRATEGY_FEWEST_CONTACTS: _SelectionStrategy.ValueType  # 3
+    """Who has accepted the fewest contacts since sign-on."""
+    SELECTION_STRATEGY_LEAST_HANDLE_TIME: _SelectionStrategy.ValueType  # 4
+    """Who has handled contacts (talk, hold and wrap-up) for the least time since sign-on."""
+    SELECTION_STRATEGY_LEAST_OCCUPIED: _SelectionStrategy.ValueType  # 5
+    """Whose share of handling in handling and idle time is least, as of when they became idle."""
+    SELECTION_STRATEGY_ROUND_ROBIN: _SelectionStrategy.ValueType  # 6
+    """The next by id after the one whom the queue gave its last contact."""
+    SELECTION_STRATEGY_LINEAR: _SelectionStrategy.ValueType  # 7
+    """The first by id."""
+    SELECTION_STRATEGY_RANDOM: _SelectionStrategy.ValueType  # 8
+    """Any, each as likely."""
+    SELECTION_STRATEGY_WEIGHTED_RANDOM: _SelectionStrategy.ValueType  # 9
+    """Any, as likely as the levels of the required skills add up to."""
+    SELECTION_STRATEGY_BEST_SKILL: _SelectionStrategy.ValueType  # 10
+    """Whose levels of the required skills add up to most."""
+
+class SelectionStrategy(_SelectionStrategy, metaclass=_SelectionStrategyEnumTypeWrapper):
+    """Which of the idle agents gets a contact."""
+
+SELECTION_STRATEGY_UNSPECIFIED: SelectionStrategy.ValueType  # 0
+"""The same as LONGEST_IDLE."""
+SELECTION_STRATEGY_LONGEST_IDLE: SelectionStrategy.ValueType  # 1
+"""Whose idleness began first."""
+SELECTION_STRATEGY_MOST_IDLE: SelectionStrategy.ValueType  # 2
+"""Who has been idle most since sign-on, all times together."""
+SELECTION_STRATEGY_FEWEST_CONTACTS: SelectionStrategy.ValueType  # 3
+"""Who has accepted the fewest contacts since sign-on."""
+SELECTION_STRATEGY_LEAST_HANDLE_TIME: SelectionStrategy.ValueType  # 4
+"""Who has handled contacts (talk, hold and wrap-up) for the least time since sign-on."""
+SELECTION_STRATEGY_LEAST_OCCUPIED: SelectionStrategy.ValueType  # 5
+"""Whose share of handling in handling and idle time is least, as of when they became idle."""
+SELECTION_STRATEGY_ROUND_ROBIN: SelectionStrategy.ValueType  # 6
+"""The next by id after the one whom the queue gave its last contact."""
+SELECTION_STRATEGY_LINEAR: SelectionStrategy.ValueType  # 7
+"""The first by id."""
+SELECTION_STRATEGY_RANDOM: SelectionStrategy.ValueType  # 8
+"""Any, each as likely."""
+SELECTION_STRATEGY_WEIGHTED_RANDOM: SelectionStrategy.ValueType  # 9
+"""Any, as likely as the levels of the required skills add up to."""
+SELECTION_STRATEGY_BEST_SKILL: SelectionStrategy.ValueType  # 10
+"""Whose levels of the required skills add up to most."""
+Global___SelectionStrategy: _TypeAlias = SelectionStrategy  # noqa: Y015
+
 @_typing.final
 class ChannelCapacity(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -127,6 +183,86 @@ class ChannelCapacity(_message.Message):
 Global___ChannelCapacity: _TypeAlias = ChannelCapacity  # noqa: Y015
 
 @_typing.final
+class SkillLevel(_message.Message):
+    """How well an agent has a skill, from 2 to 100; without a level a skill has 1."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKILL_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    skill: _builtins.str
+    level: _builtins.int
+    def __init__(
+        self,
+        *,
+        skill: _builtins.str = ...,
+        level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "skill", b"skill"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkillLevel: _TypeAlias = SkillLevel  # noqa: Y015
+
+@_typing.final
+class AgentAttribute(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentAttribute: _TypeAlias = AgentAttribute  # noqa: Y015
+
+@_typing.final
+class AgentTraits(_message.Message):
+    """What is known of an agent beside the bare names of skills."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKILL_LEVELS_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def skill_levels(self) -> _containers.RepeatedCompositeFieldContainer[Global___SkillLevel]: ...
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def attributes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentAttribute]: ...
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        skill_levels: _abc.Iterable[Global___SkillLevel] | None = ...,
+        languages: _abc.Iterable[_builtins.str] | None = ...,
+        attributes: _abc.Iterable[Global___AgentAttribute] | None = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "groups", b"groups", "languages", b"languages", "skill_levels", b"skill_levels"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentTraits: _TypeAlias = AgentTraits  # noqa: Y015
+
+@_typing.final
 class QueueConfigured(_message.Message):
     """A queue was made or changed."""
 
@@ -140,6 +276,8 @@ class QueueConfigured(_message.Message):
     WRAP_UP_TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     SERVICE_LEVEL_THRESHOLD_MS_FIELD_NUMBER: _builtins.int
     WAITING_MAX_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    REOFFER_AFTER_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -148,6 +286,9 @@ class QueueConfigured(_message.Message):
     wrap_up_timeout_ms: _builtins.int
     service_level_threshold_ms: _builtins.int
     waiting_max: _builtins.int
+    strategy: Global___SelectionStrategy.ValueType
+    reoffer_after_ms: _builtins.int
+    """For so long a contact is not offered again to an agent who let it go, unless nobody else is idle for it."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -161,10 +302,12 @@ class QueueConfigured(_message.Message):
         wrap_up_timeout_ms: _builtins.int = ...,
         service_level_threshold_ms: _builtins.int = ...,
         waiting_max: _builtins.int = ...,
+        strategy: Global___SelectionStrategy.ValueType = ...,
+        reoffer_after_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "channel", b"channel", "queue_id", b"queue_id", "required_skills", b"required_skills", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "channel", b"channel", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -285,6 +428,7 @@ class AgentJoined(_message.Message):
     AGENT_ID_FIELD_NUMBER: _builtins.int
     SKILLS_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
+    TRAITS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     agent_id: _builtins.str
@@ -292,6 +436,10 @@ class AgentJoined(_message.Message):
     def skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def capacity(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelCapacity]: ...
+    @_builtins.property
+    def traits(self) -> Global___AgentTraits:
+        """Absent when there are none."""
+
     def __init__(
         self,
         *,
@@ -299,10 +447,11 @@ class AgentJoined(_message.Message):
         agent_id: _builtins.str = ...,
         skills: _abc.Iterable[_builtins.str] | None = ...,
         capacity: _abc.Iterable[Global___ChannelCapacity] | None = ...,
+        traits: Global___AgentTraits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["traits", b"traits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "capacity", b"capacity", "skills", b"skills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "capacity", b"capacity", "skills", b"skills", "traits", b"traits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

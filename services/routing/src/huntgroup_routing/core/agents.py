@@ -1,0 +1,107 @@
+"""Agents, and what they have done since they signed on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from huntgroup_routing.core.values import AgentId, AgentTraits, Channel, OfferId, Skill
+
+if TYPE_CHECKING:
+    from huntgroup_routing.core.eligibility import Profile
+
+MILLION = 1_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """What an agent has done on one channel since sign-on."""
+
+    contacts: int = 0
+    """Accepted."""
+    handle_ms: int = 0
+    """From acceptance to the end of wrap-up, of the contacts that are over."""
+    idle_ms: int = 0
+    """Available with a free slot, up to when the present idleness began."""
+
+    def occupancy_ppm(self, more_idle_ms: int = 0) -> int:
+        """Return the share of handling in handling and idle time, in millionths, rounded down."""
+        total_ms = self.handle_ms + self.idle_ms + more_idle_ms
+        return self.handle_ms * MILLION // total_ms if total_ms else 0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Agent:
+    """An agent who is joined, or who left with slots still taken."""
+
+    agent_id: AgentId
+    joined: bool = False
+    eligible: bool = False
+    in_doubt: bool = False
+    """An offer came to nothing in a way that agent-state has more to say about: no offers until it has."""
+    skills: tuple[Skill, ...] = ()
+    traits: AgentTraits | None = None
+    levels: Mapping[Skill, int] = field(default_factory=dict)
+    """While joined, of every skill; shared with others."""
+    profile: "Profile | None" = None
+    """While joined, what they share with others of the same skills and traits."""
+    slots: dict[Channel, int] = field(default_factory=dict)
+    held: dict[OfferId, Channel] = field(default_factory=dict)
+    """The offers that took a slot, oldest first."""
+    idle: dict[Channel, tuple[int, int]] = field(default_factory=dict)
+    """Per channel with a free slot, while available: rank in the order of becoming idle, and since when (ms)."""
+    accepted: dict[OfferId, int] = field(default_factory=dict)
+    """Of the offers held, those accepted, and since when they count as handled (ms)."""
+    work: dict[Channel, Work] = field(default_factory=dict)
+    """Of every channel with slots, since sign-on."""
+
+    @property
+    def available(self) -> bool:
+        """Whether a free slot would make the agent idle."""
+        return self.joined and self.eligible and not self.in_doubt
+
+    def free(self, channel: Channel, after: OfferId | None = None) -> int:
+        """Return how many slots are free, or will be once `after` holds none; never fewer than none."""
+        free = self.slots.get(channel, 0)
+        for offer_id, held in self.held.items():
+            if held is channel and offer_id != after:
+                free -= 1
+        return max(0, free)
+
+    def sign_on(
+        self,
+        skills: tuple[Skill, ...],
+        traits: AgentTraits | None,
+        slots: dict[Channel, int],
+        at_ms: int,
+    ) -> None:
+        """Begin a day's work: nothing is done yet, and what is still handled counts from now."""
+        self.joined = True
+        self.eligible = self.in_doubt = False
+        self.skills = skills
+        self.traits = traits
+        self.slots = slots
+        self.work = {channel: Work() for channel in slots}
+        self.accepted = dict.fromkeys(self.accepted, at_ms)
+
+    def sign_off(self) -> None:
+        """End it; slots that are taken stay so."""
+        self.joined = self.eligible = self.in_doubt = False
+        self.skills = ()
+        self.traits = None
+        self.slots = {}
+        self.work = {}
+
+    def accept(self, offer_id: OfferId, at_ms: int) -> None:
+        """Count a contact, and note since when it is handled."""
+        self.accepted[offer_id] = at_ms
+        work = self.work.get(self.held[offer_id])
+        if work is not None:
+            work.contacts += 1
+
+    def let_go(self, offer_id: OfferId, at_ms: int) -> Channel | None:
+        """Free the slot of an offer, count how long it was handled, and return its channel; None when none was held."""
+        channel = self.held.pop(offer_id, None)
+        since_ms = self.accepted.pop(offer_id, None)
+        if channel is not None and since_ms is not None and channel in self.work:
+            self.work[channel].handle_ms += at_ms - since_ms
+        return channel

@@ -1,0 +1,147 @@
+"""Which of the idle agents gets a contact: by what each strategy measures them, and who comes first by that.
+
+All measures are whole numbers that do not change while an agent is idle, but by events: so agents can be kept sorted.
+Idle time that runs on is the same for all, so the most idle is whose (idle since - idle before) is least. Chance is a
+number drawn from the name of the domain, of the queue, and how many offers the queue has made: a replay draws the same.
+"""
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final
+
+from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.lines import Key, SortedKeys
+from huntgroup_routing.core.values import AgentId, Channel, QueueId, Skill, Strategy
+
+
+class Measure(StrEnum):
+    """By what idle agents are sorted, least first; between equals decides who became idle first."""
+
+    IDLE_IN_ALL = "IDLE_IN_ALL"
+    CONTACTS = "CONTACTS"
+    HANDLE_TIME = "HANDLE_TIME"
+    OCCUPANCY = "OCCUPANCY"
+    SKILL = "SKILL"
+    WEIGHT = "WEIGHT"
+    """Between equals decides the id."""
+    NAME = "NAME"
+    """All are equal, so the id alone decides."""
+
+
+MEASURE_OF: Final[Mapping[Strategy, Measure]] = {
+    Strategy.MOST_IDLE: Measure.IDLE_IN_ALL,
+    Strategy.FEWEST_CONTACTS: Measure.CONTACTS,
+    Strategy.LEAST_HANDLE_TIME: Measure.HANDLE_TIME,
+    Strategy.LEAST_OCCUPIED: Measure.OCCUPANCY,
+    Strategy.BEST_SKILL: Measure.SKILL,
+    Strategy.WEIGHTED_RANDOM: Measure.WEIGHT,
+    Strategy.RANDOM: Measure.NAME,
+    Strategy.ROUND_ROBIN: Measure.NAME,
+    Strategy.LINEAR: Measure.NAME,
+}
+"""LONGEST_IDLE needs no measure: the order of becoming idle is kept as it comes."""
+
+BY_CHANCE: Final = frozenset({Strategy.RANDOM, Strategy.WEIGHTED_RANDOM})
+BY_NAME: Final = frozenset({Measure.WEIGHT, Measure.NAME})
+
+
+class Roster:
+    """The idle agents of one requirement, sorted by one measure."""
+
+    __slots__ = ("_channel", "_keys", "_skills", "_sorted", "_weights", "measure")
+
+    def __init__(self, measure: Measure, channel: Channel, skills: tuple[Skill, ...]) -> None:
+        self.measure = measure
+        self._channel = channel
+        self._skills = skills
+        self._keys: dict[AgentId, Key] = {}
+        self._sorted = SortedKeys()
+        self._weights = Counter[int]()
+        """How many agents have each weight; only chance asks."""
+
+    def put(self, agent: Agent) -> None:
+        """Put an idle agent where they belong now, whether they stood elsewhere or not at all."""
+        self.drop(agent.agent_id)
+        key = self._keys[agent.agent_id] = self._key(agent)
+        self._sorted.add(key)
+        if self.measure in BY_NAME:
+            self._weights[key[0]] += 1
+
+    def drop(self, agent_id: AgentId) -> None:
+        """Take out an agent, if they are in."""
+        key = self._keys.pop(agent_id, None)
+        if key is None:
+            return
+        self._sorted.remove(key)
+        if self.measure in BY_NAME:
+            self._weights[key[0]] -= 1
+            if not self._weights[key[0]]:
+                del self._weights[key[0]]
+
+    def in_order(self) -> Iterator[AgentId]:
+        """Yield all, the first first."""
+        return (agent_id for _, _, agent_id in self._sorted)
+
+    def after(self, agent_id: AgentId) -> Iterator[AgentId]:
+        """Yield all by name, those after `agent_id` first; they need not be here. Only for NAME."""
+        return (name for _, _, name in self._sorted.after((1, 0, agent_id)))
+
+    def drawn(self, number: int, without: Iterable[AgentId]) -> AgentId | None:
+        """Return whom a number picks of all but some, each as likely as their weight; None when nobody is left."""
+        gone: list[Key] = []
+        for agent_id in without:
+            if agent_id in self._keys:
+                insort(gone, self._keys[agent_id])
+        total = sum(weight * count for weight, count in self._weights.items())
+        total -= sum(weight for weight, _, _ in gone)
+        if total == 0:
+            return None
+        left = number % total
+        for weight in sorted(self._weights):
+            taken = [key for key in gone if key[0] == weight]
+            count = self._weights[weight] - len(taken)
+            if left >= weight * count:
+                left -= weight * count
+                continue
+            place = self._sorted.position((weight, 0, AgentId(""))) + left // weight
+            for key in taken:
+                place += self._sorted.position(key) <= place
+            return self._sorted.at(place)[2]
+        raise AssertionError(total)
+
+    def value_of(self, agent: Agent, again_at_ms: int | None = None) -> int:
+        """Return the measure of an idle agent, now or as if they became idle again at a time."""
+        _, since_ms = agent.idle[self._channel]
+        work = agent.work[self._channel]
+        match self.measure:
+            case Measure.IDLE_IN_ALL:
+                return since_ms - work.idle_ms
+            case Measure.CONTACTS:
+                return work.contacts
+            case Measure.HANDLE_TIME:
+                return work.handle_ms
+            case Measure.OCCUPANCY:
+                more_ms = 0 if again_at_ms is None else again_at_ms - since_ms
+                return work.occupancy_ppm(more_ms)
+            case Measure.SKILL:
+                return -self._levels(agent)
+            case Measure.WEIGHT:
+                return max(1, self._levels(agent))
+            case Measure.NAME:
+                return 1
+
+    def _key(self, agent: Agent) -> Key:
+        rank = 0 if self.measure in BY_NAME else agent.idle[self._channel][0]
+        return (self.value_of(agent), rank, agent.agent_id)
+
+    def _levels(self, agent: Agent) -> int:
+        return sum(agent.levels[skill] for skill in self._skills)
+
+
+def draw(domain: str, queue_id: QueueId, number: int) -> int:
+    """Return a number below 2⁶⁴ for the queue's offer of that number: always the same, and like no other."""
+    said = f"{domain}/{queue_id}/{number}".encode()
+    return int.from_bytes(blake2b(said, digest_size=8).digest())
