@@ -25,6 +25,8 @@ from huntgroup_loadtest.report import DayReport, day_report
 from huntgroup_loadtest.timeline import Timeline
 from huntgroup_loadtest.wallboard import Wallboard
 from huntgroup_onebox.audit import AuditReport, audit
+from huntgroup_onebox.audit.beside import Beside
+from huntgroup_onebox.audit.database import ReportingDatabase
 from huntgroup_onebox.box import SERVICES, Box, directory_problem
 from huntgroup_onebox.demo_cluster import ClusterUnreachableError, play_on_cluster
 from huntgroup_runtime.clock import Activity, VirtualClock
@@ -191,17 +193,29 @@ async def _on_onebox(
         finally:
             await api.close()
             await box.stop()
-        log = EmbeddedLog.open_read_only(directory)
-        try:
-            verdict = await audit(
-                log, snapshots_dir=directory / "snapshots", acked=played.acknowledged, ended=True
-            )
-        finally:
-            await log.close()
+        verdict = await _audited(directory, played.acknowledged)
     finally:
         if arguments.data is None:
             shutil.rmtree(directory, ignore_errors=True)
     return played, timeline, verdict
+
+
+async def _audited(directory: Path, acked: list[tuple[str, str]]) -> AuditReport:
+    """Audit the log and what is beside it, once the day is over."""
+    beside = Beside.of(directory)
+    log = EmbeddedLog.open_read_only(directory)
+    try:
+        async with ReportingDatabase(beside.database or "") as database:
+            return await audit(
+                log,
+                snapshots_dir=beside.snapshots,
+                vault=beside.open_vault(),
+                database=database,
+                acked=acked,
+                ended=True,
+            )
+    finally:
+        await log.close()
 
 
 class Quiet:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, Self
 
@@ -16,6 +17,8 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from huntgroup_contracts.registry import SERVICES
 from huntgroup_eventlog.port import LogCorruptError, LogUnavailableError
 from huntgroup_onebox.audit import AuditReport, audit
+from huntgroup_onebox.audit.beside import Beside, MissingError
+from huntgroup_onebox.audit.database import DatabaseUnavailableError
 from huntgroup_onebox.audit.offers import EPSILON_MS
 from huntgroup_onebox.log_source import add_source, open_source, source_name, source_problem
 
@@ -30,6 +33,15 @@ DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a
 
 class AckedFileError(ValueError):
     """The file of acknowledged commands cannot be used; the message names file and line."""
+
+
+READING_FAILED: Final = (
+    LogUnavailableError,
+    LogCorruptError,
+    DatabaseUnavailableError,
+    MissingError,
+    AckedFileError,
+)
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -51,6 +63,16 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--snapshots", type=Path, metavar="DIR", help="stored snapshots; default: DIR/snapshots"
     )
     verb.add_argument(
+        "--recordings",
+        metavar="URL",
+        help="the store of recordings, file:///directory or s3://bucket/prefix; default: DIR/recordings",
+    )
+    verb.add_argument(
+        "--reporting-database",
+        metavar="URL",
+        help="sqlite:////directory/file or postgresql://user@host/name; default: DIR/reporting.sqlite",
+    )
+    verb.add_argument(
         "--epsilon-ms",
         type=int,
         default=EPSILON_MS,
@@ -62,7 +84,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="the day is over: no contact may be live, no slot held, no offer open",
     )
     verb.add_argument(
-        "--interval-ms", type=int, help="the ledger's interval; default: as reporting is set"
+        "--interval-ms",
+        type=_milliseconds,
+        help="the ledger's interval; default: as its entries show",
     )
     verb.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     verb.set_defaults(run=run)
@@ -83,7 +107,7 @@ async def verify(arguments: argparse.Namespace) -> int:
         return _unreadable(problem)
     try:
         report = await _audit(arguments)
-    except (LogUnavailableError, LogCorruptError, AckedFileError) as error:
+    except READING_FAILED as error:
         return _unreadable(str(error))
     if arguments.json:
         sys.stdout.write(json.dumps({"log": source_name(arguments)} | report.values()) + "\n")
@@ -94,14 +118,22 @@ async def verify(arguments: argparse.Namespace) -> int:
 
 async def _audit(arguments: argparse.Namespace) -> AuditReport:
     acked = None if arguments.acked is None else read_acked(arguments.acked)
-    snapshots = arguments.snapshots
-    if snapshots is None and arguments.directory is not None:
-        snapshots = arguments.directory / "snapshots"
+    beside = Beside.of(
+        arguments.directory,
+        snapshots=arguments.snapshots,
+        recordings=arguments.recordings,
+        database=arguments.reporting_database,
+    )
     with ProgressBar(Console(stderr=True)) as bar:
-        async with open_source(arguments) as log:
+        async with open_source(arguments) as log, AsyncExitStack() as stack:
+            database = beside.open_database()
+            if database is not None:
+                await stack.enter_async_context(database)
             return await audit(
                 log,
-                snapshots_dir=snapshots,
+                snapshots_dir=beside.snapshots,
+                vault=beside.open_vault(),
+                database=database,
                 acked=acked,
                 epsilon_ms=arguments.epsilon_ms,
                 ended=arguments.ended,
@@ -138,6 +170,13 @@ def domain_name(text: str) -> str:
     if not DOMAIN.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no domain such as acme/emea")
     return text
+
+
+def _milliseconds(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no length of an interval")
+    return value
 
 
 class ProgressBar:

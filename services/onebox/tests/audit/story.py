@@ -163,10 +163,15 @@ def tell_the_day(
     domain: str = DOMAIN,
     ada: str = "ada",
     ben: str = "ben",
+    *,
     threshold_ms: int = 20_000,
+    location: str = "",
+    recorded_as: recording.RecordingSealed | None = None,
 ) -> None:
-    """Write what session, agent-state, routing and recording say of the day."""
-    call: dict[str, Any] = {"contact_id": ada, "offer_id": f"{ada}.1", "agent_id": "grace"}
+    """Write what session, agent-state, routing and recording say of the day.
+
+    `location` is that of the recording, or `recorded_as` all that is said of its file.
+    """
     log.tell("routing", queue_configured(0, threshold_ms), domain=domain)
     log.tell(
         "session",
@@ -178,19 +183,7 @@ def tell_the_day(
         "agent-state", agent_state.AgentWentReady(at_ms=at(1), agent_id="grace"), domain=domain
     )
     log.tell("routing", joined("grace", 0), eligible("grace", 1), domain=domain)
-    log.tell("session", initiated(ada, 10), queued(ada, 10), domain=domain)
-    log.tell("routing", enqueued(ada, 10), offered(ada, "grace", 10), domain=domain)
-    log.tell("session", session.ContactOffered(at_ms=at(10), **call), domain=domain)
-    log.tell("agent-state", reserved(ada, "grace", 10), domain=domain)
-    log.tell("routing", accepted(ada, "grace", 14, 4_000), domain=domain)
-    log.tell(
-        "session",
-        session.ContactConnected(
-            at_ms=at(14), queue_id="sales", channel=session.CHANNEL_VOICE, wait_ms=4_000, **call
-        ),
-        domain=domain,
-    )
-    log.tell("agent-state", agent_state.AgentBecameBusy(at_ms=at(14), **call), domain=domain)
+    _tell_the_answer(log, domain, ada)
     recorded: dict[str, Any] = {"recording_id": f"rec-{ada}", "contact_id": ada}
     log.tell(
         "recording",
@@ -201,6 +194,7 @@ def tell_the_day(
             connected_at_ms=at(14),
             **recorded,
         ),
+        recording.RecordingStarted(at_ms=at(15), segment=1, sample_rate_hz=8_000, **recorded),
         domain=domain,
     )
     log.tell("session", initiated(ben, 15), queued(ben, 15), domain=domain)
@@ -217,6 +211,42 @@ def tell_the_day(
         domain=domain,
     )
     _tell_the_end(log, domain, ada)
+    location = location or f"{domain}/sealed/rec-{ada}.wav"
+    log.tell(
+        "recording",
+        recording.RecordingStopped(at_ms=at(74), segment=1, offset_ms=60_000, **recorded),
+        recorded_as or sealed(location, **recorded),
+        domain=domain,
+    )
+
+
+def _tell_the_answer(log: WrittenLog, domain: str, ada: str) -> None:
+    call: dict[str, Any] = {"contact_id": ada, "offer_id": f"{ada}.1", "agent_id": "grace"}
+    log.tell("session", initiated(ada, 10), queued(ada, 10), domain=domain)
+    log.tell("routing", enqueued(ada, 10), offered(ada, "grace", 10), domain=domain)
+    log.tell("session", session.ContactOffered(at_ms=at(10), **call), domain=domain)
+    log.tell("agent-state", reserved(ada, "grace", 10), domain=domain)
+    log.tell("routing", accepted(ada, "grace", 14, 4_000), domain=domain)
+    log.tell(
+        "session",
+        session.ContactConnected(
+            at_ms=at(14), queue_id="sales", channel=session.CHANNEL_VOICE, wait_ms=4_000, **call
+        ),
+        domain=domain,
+    )
+    log.tell("agent-state", agent_state.AgentBecameBusy(at_ms=at(14), **call), domain=domain)
+
+
+def sealed(location: str, **recorded: Any) -> recording.RecordingSealed:
+    return recording.RecordingSealed(
+        at_ms=at(75),
+        location=location,
+        length_bytes=44 + 60 * 8_000 * 4,
+        duration_ms=60_000,
+        sha256="0" * 64,
+        segments=1,
+        **recorded,
+    )
 
 
 def _tell_the_end(log: WrittenLog, domain: str, ada: str) -> None:

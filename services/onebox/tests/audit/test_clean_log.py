@@ -2,11 +2,16 @@
 
 import json
 
-from huntgroup_onebox.audit import audit
-from huntgroup_onebox.audit.report import INVARIANTS
+from huntgroup_onebox.audit import AuditReport, audit
+from huntgroup_onebox.audit.report import INVARIANTS, Line
 
 from .story import T, at, tell_the_day, tell_the_ledger
 from .written_log import DOMAIN, WrittenLog
+
+
+def line(report: AuditReport, invariant: int) -> Line:
+    [found] = [one for one in report.lines if one.invariant == invariant]
+    return found
 
 
 async def test_a_day_in_which_all_is_well_is_clean_also_when_the_services_fold_it() -> None:
@@ -39,7 +44,7 @@ async def test_two_domains_may_use_the_same_names() -> None:
         tell_the_ledger(log, domain=domain)
     report = await log.report()
     assert report.clean, str(report)
-    assert report.lines[-1].counts["names in several domains"] == 4 + 1  # grace, ada, ada.1, …
+    assert line(report, 8).counts["names in several domains"] == 4 + 1  # grace, ada, ada.1, …
 
 
 async def test_with_a_domain_only_that_domain_is_judged() -> None:
@@ -86,7 +91,7 @@ async def test_a_violation_is_named_in_the_line_and_for_programs() -> None:
     topic, partition = log.journal("session").topic, log.journal("session").partition
     place = f"{topic} partition {partition} position {position}"
     assert f"1 times, first at {place}, acme/emea: the record's key is" in str(report)
-    assert str(report).splitlines()[-1].startswith("1 of 7 invariants violated;")
+    assert str(report).splitlines()[-1].startswith("1 of 9 invariants violated;")
     assert report.values()["violations"] == [
         {
             "invariant": 8,
@@ -104,5 +109,5 @@ async def test_many_violations_are_counted_and_the_first_ones_kept() -> None:
     for _ in range(30):
         log.tell("session", domain=DOMAIN, key="globex/us", at_ms=T)
     report = await log.report()
-    assert report.lines[-1].violations == 30
+    assert line(report, 8).violations == 30
     assert len(report.violations) == 20

@@ -188,7 +188,8 @@ async def test_entries_of_several_journals_come_by_log_time() -> None:
     journals = []
     for service in ("session", "routing"):
         topic, end = log.journal(service).topic, ends.journals[service, partition]
-        records = reading.Records(log.log, service, topic, partition, end)
+        records = reading.Records(log.log, service, topic, partition)
+        records.end = end
         journals.append(reading.Entries(records, service, Findings()))
     times = [entry.kind.at_ms - T async for entry in reading.by_time(journals)]
     assert times == [0 - T, 0 - T, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000]

@@ -93,7 +93,7 @@ async def test_a_stored_snapshot_that_equals_the_fold_at_its_position_is_counted
     await store(tmp_path, replica_after(log, position, application()))
     report = await log.report(applications={"session": application()}, snapshots_dir=tmp_path)
     assert report.clean, str(report)
-    assert report.lines[5].counts["stored snapshots"] == 1
+    assert report.lines[6].counts["stored snapshots"] == 1
 
 
 async def test_a_stored_snapshot_of_something_else_is_found(tmp_path: Path) -> None:
@@ -126,15 +126,18 @@ async def test_a_snapshot_whose_relay_was_ahead_of_the_journal_is_no_violation(
     assert report.clean, str(report)
 
 
-async def test_snapshots_of_other_code_and_broken_ones_are_counted(tmp_path: Path) -> None:
+async def test_snapshots_of_other_code_are_counted_and_damaged_ones_named(tmp_path: Path) -> None:
     log = day()
     await store(tmp_path, replica_after(log, 3, replace(application(), code_version="older")))
     replica = replica_after(log, 6, application())
     await store(tmp_path, replica, replica.snapshot()[:-1] + b"\0")
     report = await log.report(applications={"session": application()}, snapshots_dir=tmp_path)
-    assert report.clean
-    assert report.lines[5].counts["snapshots of other code"] == 1
-    assert report.lines[5].counts["corrupt snapshots"] == 1
+    assert report.lines[6].counts["snapshots of other code"] == 1
+    [violation] = report.violations
+    assert violation.invariant == 7
+    partition = log.journal("session").partition
+    file = tmp_path / "session" / str(partition) / f"{6:020d}.snapshot"
+    assert violation.why.startswith(f"{file} cannot be used: digest does not match")
 
 
 async def test_a_snapshot_beyond_the_end_of_the_log_is_counted(tmp_path: Path) -> None:
@@ -144,7 +147,7 @@ async def test_a_snapshot_beyond_the_end_of_the_log_is_counted(tmp_path: Path) -
     await store(tmp_path, replica)
     report = await log.report(applications={"session": application()}, snapshots_dir=tmp_path)
     assert report.clean
-    assert report.lines[5].counts["snapshots beyond the end"] == 1
+    assert report.lines[6].counts["snapshots beyond the end"] == 1
 
 
 def test_the_writer_of_these_logs_keeps_the_chain() -> None:

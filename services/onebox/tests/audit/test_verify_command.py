@@ -14,6 +14,7 @@ from huntgroup_onebox.cli import main
 from huntgroup_onebox.verify_command import ProgressBar
 
 from .story import completed, tell_the_day, tell_the_ledger
+from .test_database import copied
 from .written_log import WrittenLog
 
 
@@ -166,3 +167,41 @@ def test_progress_shows_on_a_terminal_when_it_takes_long(monkeypatch: pytest.Mon
         with ProgressBar(quiet) as bar:
             bar(1, 2)
         assert quiet.export_text() == ""
+
+
+def test_what_is_beside_the_log_is_audited_with_it(
+    day: WrittenLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = kept(day, tmp_path)
+    assert main(["verify", directory, "--json"]) == 0
+    told = {one["name"]: one for one in json.loads(capsys.readouterr().out)["invariants"]}
+    assert told["audio"]["not_checked"] == ["the store of recordings"]
+    assert told["figures"]["not_checked"] == ["the reporting database"]
+    assert told["replay"]["not_checked"] == ["stored snapshots"]
+    asyncio.run(copied(day, tmp_path / "reporting.sqlite"))
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "snapshots").mkdir()
+    assert main(["verify", directory]) == 1  # the file of the recording is not there
+    out = capsys.readouterr().out
+    assert "database rows 2" in out
+    assert "not checked" not in out
+    assert "recording rec-ada, acme/emea/sealed/rec-ada.wav: cannot be read" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--recordings", "file:///nowhere/at/all"], "there are no recordings in /nowhere/at/all"),
+        (["--snapshots", "/nowhere/at/all"], "there are no snapshots in /nowhere/at/all"),
+        (["--reporting-database", "sqlite:////nowhere/r"], "there is no database at sqlite"),
+    ],
+)
+def test_what_is_named_and_not_there_is_no_clean_audit(
+    options: list[str],
+    why: str,
+    day: WrittenLog,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["verify", kept(day, tmp_path), *options]) == 2
+    assert why in capsys.readouterr().err

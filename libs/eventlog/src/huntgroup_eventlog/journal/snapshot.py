@@ -57,12 +57,11 @@ def load_snapshot(
     application: Application, partition: int, dumped: bytes
 ) -> tuple[Fold, ChainState, int, str]:
     """Return fold, chain state, next position and the owner's address; raise `SnapshotRejectedError` otherwise."""
-    digest, body = dumped[:_DIGEST_BYTES], dumped[_DIGEST_BYTES:]
-    if blake2b(body, digest_size=_DIGEST_BYTES).digest() != digest:
+    if not digest_matches(dumped):
         raise SnapshotRejectedError("digest does not match: the snapshot is corrupt")
     snapshot = wire.Snapshot()
     try:
-        snapshot.ParseFromString(body)
+        snapshot.ParseFromString(dumped[_DIGEST_BYTES:])
     except DecodeError as error:
         raise SnapshotRejectedError(f"cannot be decoded: {error}") from error
     _check_origin(application, partition, snapshot)
@@ -86,6 +85,12 @@ def load_snapshot(
         )
     chain = ChainState(snapshot.epoch, snapshot.owner, snapshot.chain)
     return fold, chain, snapshot.position, snapshot.address
+
+
+def digest_matches(dumped: bytes) -> bool:
+    """Return whether a snapshot is as it was written."""
+    digest, body = dumped[:_DIGEST_BYTES], dumped[_DIGEST_BYTES:]
+    return blake2b(body, digest_size=_DIGEST_BYTES).digest() == digest
 
 
 def _check_origin(application: Application, partition: int, snapshot: wire.Snapshot) -> None:

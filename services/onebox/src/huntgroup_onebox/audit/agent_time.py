@@ -72,10 +72,12 @@ class AgentTime:
         """Return what to do with which events."""
         return dict.fromkeys(PRESENCES, self._presence) | dict.fromkeys(PHASES, self._phase)
 
-    def finish(self) -> None:
-        """Count what goes on, up to where the ledger does."""
+    def under_way(self) -> Totals:
+        """Return what goes on, up to where the ledger counts it."""
+        totals = Totals(self._totals.probed)
         for key, agent in self._agents.items():
-            self._spend(key, agent, self._counted_to_ms.get(key, 0))
+            self._spend(totals, key, agent, self._counted_to_ms.get(key, 0))
+        return totals
 
     def _presence(self, entry: Entry, event: Any) -> None:
         agent = self._agent(entry, event)
@@ -104,12 +106,12 @@ class AgentTime:
         if after.doing == agent.doing:
             agent.presence, agent.phases = presence, phases
         else:
-            self._spend(key, agent, event.at_ms)
+            self._spend(self._totals, key, agent, event.at_ms)
             self._agents[key] = after
         if not after.doing:
             del self._agents[key]
 
-    def _spend(self, key: tuple[str, str], agent: _Agent, until_ms: int) -> None:
+    def _spend(self, totals: Totals, key: tuple[str, str], agent: _Agent, until_ms: int) -> None:
         """Count the time since the last change, cut at the borders of intervals."""
         doing, entry, from_ms = agent.doing, agent.entry, agent.since_ms
         if not doing or entry is None:
@@ -119,5 +121,5 @@ class AgentTime:
             start_ms = from_ms - from_ms % self._interval_ms
             to_ms = min(until_ms, start_ms + self._interval_ms)
             cell = Cell(start_ms, domain, "", doing)
-            self._totals.add(entry, cell, to_ms - from_ms, agent_id)
+            totals.add(entry, cell, to_ms - from_ms, agent_id)
             from_ms = to_ms

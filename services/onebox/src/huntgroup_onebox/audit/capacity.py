@@ -116,7 +116,7 @@ class Reservations(_Bookings):
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
             agent_state.AgentSignedOn: self._signed_on,
-            agent_state.AgentSignedOff: self._leave,
+            agent_state.AgentSignedOff: self._signed_off,
             agent_state.AgentReserved: self._reserved,
             agent_state.AgentReleased: self._released,
             agent_state.OfferTurnedAway: self._explain,
@@ -127,6 +127,14 @@ class Reservations(_Bookings):
         held = sum(len(agent.held) for agent in self._agents.values())
         self._findings.count(INVARIANT, "held now", held)
         super().finish()
+
+    def forget(self) -> None:
+        self._were_here.forget()
+        self._crossed.forget()
+
+    def _signed_off(self, entry: Entry, event: agent_state.AgentSignedOff) -> None:
+        self._were_here.put(_key(entry, event.agent_id))
+        self._leave(entry, event)
 
     def _signed_on(self, entry: Entry, event: agent_state.AgentSignedOn) -> None:
         self._join(entry, event.agent_id, event.capacity)

@@ -59,6 +59,10 @@ class Commands(EventCheck):
             for outcome in entry.kind.outcomes:
                 self._check_once(entry, outcome.command_id)
 
+    def forget(self) -> None:
+        for carried_out in self._carried_out.values():
+            carried_out.forget()
+
     def _check_counts(self, entry: Entry, batch: wire.Batch) -> None:
         caused = Counter(event.causation_id for event in batch.events)
         for outcome in batch.outcomes:

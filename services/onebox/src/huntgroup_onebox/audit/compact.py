@@ -13,11 +13,15 @@ RUN_MAX: Final = 1_048_576
 
 
 class CompactMap:
-    """From id to a number below 2³²: the newest in a dictionary, older ones in sorted arrays of 12 bytes an id."""
+    """From id to a number below 2³²: the newest in a dictionary, older ones in sorted arrays of 12 bytes an id.
 
-    __slots__ = ("_count", "_recent", "_runs")
+    `forget` makes it lose, from time to time, what was put long ago.
+    """
+
+    __slots__ = ("_before", "_count", "_recent", "_runs")
 
     def __init__(self) -> None:
+        self._before: CompactMap | None = None
         self._recent: dict[int, int] = {}
         self._runs: list[tuple[array[int], array[int]]] = []
         self._count = 0
@@ -26,8 +30,18 @@ class CompactMap:
         """Return how often an id was put that was not there yet."""
         return self._count
 
+    def forget(self) -> None:
+        """Forget all that was not put since the last call but one."""
+        older = CompactMap()
+        older._recent, older._runs = self._recent, self._runs
+        self._before, self._recent, self._runs = older, {}, []
+
     def get(self, key: str) -> int | None:
         """Return the number that was put last for `key`, or None."""
+        found = self._kept(key)
+        return found if found is not None or self._before is None else self._before.get(key)
+
+    def _kept(self, key: str) -> int | None:
         hashed = hash(key)
         found = self._recent.get(hashed)
         if found is not None or not self._runs:

@@ -1,4 +1,4 @@
-"""Invariants 1 to 3 across journals: what must follow from a fact by itself, in the journal of who decides it.
+"""Invariants 1 to 3 and 5 across journals: what must follow from a fact by itself, in the journal of who decides it.
 
 A contact that session queued takes a place in routing; an accepted offer becomes a conversation or a failed one; a slot
 is taken, told about and given back. Only such facts are owed. What waits for a person, such as a conversation that goes
@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from huntgroup.agent_state.v1 import events_pb2 as agent_state
 from huntgroup.journal.v1 import journal_pb2 as wire
+from huntgroup.recording.v1 import events_pb2 as recording
 from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.session.v1 import events_pb2 as session
 from huntgroup_contracts.registry import topic_journal
@@ -21,6 +22,9 @@ from huntgroup_onebox.audit.compact import CompactMap
 from huntgroup_onebox.audit.feed import EventCheck, Handler
 from huntgroup_onebox.audit.reading import Entry
 from huntgroup_onebox.audit.report import Findings, Place
+
+SEALED_WITHIN_MS: Final = 60_000
+"""A stopped recording waits for late audio, then it is put together."""
 
 OPEN: Final = 0
 SETTLED: Final = 1
@@ -56,6 +60,8 @@ class Rule:
     settles: Callable[[Any], bool] = _always
     due: str = "at_ms"
     """The field of the cause that says from when on it is owed."""
+    slack_ms: int = 0
+    """How much later it may come than it is due, in order."""
     once: bool = False
     """Whether a second one is wrong."""
     reopened_by: type[Message] | None = None
@@ -142,6 +148,21 @@ RULES: Final = (
         settled_by=(session.ContactConnected, session.ContactConnectionFailed),
         once=True,
     ),
+    Rule(
+        invariant=5,
+        causes=(session.ContactConnected,),
+        key="contact_id",
+        debtor="recording",
+        settled_by=(recording.RecordingRequested, recording.RecordingOmitted),
+    ),
+    Rule(
+        invariant=5,
+        causes=(recording.RecordingStopped,),
+        key="recording_id",
+        debtor="recording",
+        settled_by=(recording.RecordingSealed, recording.RecordingAbsent),
+        slack_ms=SEALED_WITHIN_MS,
+    ),
 )
 
 
@@ -201,6 +222,10 @@ class _Account:
         if self._settled.get(key) == SETTLED:
             self._settled.put(key, OPEN)
 
+    def forget(self) -> None:
+        """Forget what was settled long ago."""
+        self._settled.forget()
+
     def close(self) -> None:
         """Keep what is open only."""
         self._settled = CompactMap()
@@ -239,16 +264,33 @@ class Consequences(EventCheck):
         for account in self._accounts:
             account.close()
 
-    def judge(self, now_ms: int, epsilon_ms: int) -> None:
-        """Judge what is still missing, when the newest log time of the whole log is `now_ms`."""
-        missing = [(one.rule, debt) for one in self._accounts for debt in one.open.values()]
-        for rule, debt in sorted(missing, key=lambda one: one[1].at_ms):
-            since_ms = max(debt.due_ms, self._claimed_ms.get(rule.debtor, 0))
+    def forget(self) -> None:
+        for account in self._accounts:
+            account.forget()
+
+    def judge_missing(self, now_ms: int, epsilon_ms: int) -> None:
+        """Judge what is still missing, when the newest log time of the whole log is `now_ms`; tell it once."""
+        missing = [
+            (account, key, debt)
+            for account in self._accounts
+            for key, debt in account.open.items()
+            if now_ms >= debt.due_ms
+        ]
+        for account, key, debt in sorted(missing, key=lambda one: one[2].at_ms):
+            rule = account.rule
+            since_ms = max(debt.due_ms + rule.slack_ms, self._claimed_ms.get(rule.debtor, 0))
             if now_ms - since_ms > epsilon_ms:
+                del account.open[key]
                 why = f"{debt.what}, but {self._missing(rule, debt, now_ms)}"
                 self._findings.violation(rule.invariant, debt.place, debt.domain, why)
-            elif now_ms >= debt.due_ms:
-                self._findings.count(rule.invariant, "about to follow")
+
+    def judge_at_the_end(self, now_ms: int, epsilon_ms: int) -> None:
+        """Judge what is missing at the end of the log, and count what is excused by invariant."""
+        self.judge_missing(now_ms, epsilon_ms)
+        for account in self._accounts:
+            due = sum(now_ms >= debt.due_ms for debt in account.open.values())
+            if due:
+                self._findings.count(account.rule.invariant, "about to follow", due)
 
     def _missing(self, rule: Rule, debt: _Debt, now_ms: int) -> str:
         wanted = " or ".join(event.DESCRIPTOR.name for event in rule.settled_by)

@@ -64,6 +64,10 @@ class ContactLives(EventCheck):
                 why = f"contact {contact_id} is still live after the end of the day"
                 self._findings.violation(INVARIANT, domain.came_in[contact_id], name, why)
 
+    def forget(self) -> None:
+        for domain in self._domains.values():
+            domain.ended.forget()
+
     def _domain(self, name: str) -> _Domain:
         found = self._domains.get(name)
         if found is None:

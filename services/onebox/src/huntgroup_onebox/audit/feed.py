@@ -26,8 +26,16 @@ class Check(Protocol):
         """Take an accepted entry, before its events."""
         ...
 
+    def judge(self) -> None:
+        """Judge what should have followed by now, between two readings; what is wrong is told once."""
+        ...
+
     def finish(self) -> None:
         """Judge what is still open at the end of the partition."""
+        ...
+
+    def forget(self) -> None:
+        """Forget what was over before the last call but one; who follows a log calls it once a day of log time."""
         ...
 
 
@@ -41,8 +49,14 @@ class EventCheck:
     def entry(self, entry: Entry) -> None:
         """Take an accepted entry, before its events."""
 
+    def judge(self) -> None:
+        """Judge what should have followed by now, between two readings; what is wrong is told once."""
+
     def finish(self) -> None:
         """Judge what is still open at the end of the partition."""
+
+    def forget(self) -> None:
+        """Forget what was over before the last call but one."""
 
 
 class Feed:

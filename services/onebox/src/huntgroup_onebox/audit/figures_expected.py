@@ -5,6 +5,7 @@ queueing, judged by the threshold the queue had when the contact took its place 
 interval in which its wrap-up ended; an offer in that of its outcome; an agent's time where it was spent.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -40,10 +41,22 @@ class _Domain:
     contacts: dict[str, _Contact] = field(default_factory=dict)
     conversations: dict[str, session.ContactDisconnected] = field(default_factory=dict)
     wrap_ups: dict[str, agent_state.AgentFinishedWrapUp] = field(default_factory=dict)
+    halves_before: set[str] = field(default_factory=set)
+    """Offers of which only one half was known when `forget` was called last."""
+
+    def forget(self) -> None:
+        """Forget halves whose other half did not come between two calls."""
+        for halves in (self.conversations, self.wrap_ups):
+            for offer_id in self.halves_before & halves.keys():
+                del halves[offer_id]
+        self.halves_before = {*self.conversations, *self.wrap_ups}
 
 
 class ExpectedFigures(EventCheck):
-    """Adds up what reporting has taken in so far: entries below the positions that its own batches name."""
+    """Adds up what reporting has taken in so far: entries below the positions that its own batches name.
+
+    What it has not taken in yet waits for `catch_up`.
+    """
 
     def __init__(
         self,
@@ -51,12 +64,19 @@ class ExpectedFigures(EventCheck):
         taken_in: Mapping[str, int],
         counted_to_ms: Mapping[tuple[str, str], int],
         interval_ms: int,
+        *,
+        wait: bool = False,
     ) -> None:
-        """`taken_in`: topic → position; `counted_to_ms`: (domain, agent) → up to when the ledger counts time."""
+        """`taken_in`: topic → position; `counted_to_ms`: (domain, agent) → up to when the ledger counts time.
+
+        Without `wait` there is no `catch_up`.
+        """
         self.totals = totals
         self._taken_in = taken_in
         self._interval_ms = interval_ms
+        self._wait = wait
         self._domains: dict[str, _Domain] = {}
+        self._ahead: dict[str, deque[tuple[Handler, Entry, Any]]] = {}
         self._agent_time = AgentTime(totals, counted_to_ms, interval_ms)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
@@ -75,15 +95,31 @@ class ExpectedFigures(EventCheck):
             limited[event] = self._limited(handler)
         return limited
 
-    def finish(self) -> None:
-        self._agent_time.finish()
+    def catch_up(self) -> None:
+        """Take what reporting has taken in since it was read here."""
+        for topic, waiting in self._ahead.items():
+            end = self._taken_in.get(topic, 0)
+            while waiting and waiting[0][1].place.position < end:
+                handler, entry, event = waiting.popleft()
+                handler(entry, event)
+
+    def under_way(self) -> Totals:
+        """Return the time of agents that goes on, as much as the ledger has counted of it."""
+        return self._agent_time.under_way()
+
+    def forget(self) -> None:
+        for domain in self._domains.values():
+            domain.forget()
 
     def _limited(self, handler: Handler) -> Handler:
         taken_in = self._taken_in
 
         def handle(entry: Entry, event: Any) -> None:
-            if entry.place.position < taken_in.get(entry.place.topic, 0):
+            topic = entry.place.topic
+            if entry.place.position < taken_in.get(topic, 0):
                 handler(entry, event)
+            elif self._wait:
+                self._ahead.setdefault(topic, deque()).append((handler, entry, event))
 
         return handle
 

@@ -20,7 +20,7 @@ class Ledger(EventCheck):
 
     def __init__(self, totals: Totals, interval_ms: int) -> None:
         self.totals = totals
-        self._interval_ms = interval_ms
+        self.interval_ms = interval_ms
         self.entries = 0
         self.taken_in: dict[str, int] = {}
         """Per topic, the position below which everything was taken in."""
@@ -99,5 +99,5 @@ class Ledger(EventCheck):
         for figure in TIMES:
             amount = getattr(event, figure)
             for each in range(max(1, event.intervals) if amount else 0):
-                start_ms = event.interval_start_ms + each * self._interval_ms
+                start_ms = event.interval_start_ms + each * self.interval_ms
                 self.totals.add(entry, Cell(start_ms, domain, "", figure), amount, event.agent_id)

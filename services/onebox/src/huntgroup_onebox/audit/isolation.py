@@ -75,6 +75,13 @@ class Ids:
         place, before = self._again.get((kind, value, domain), (entry.place, False))
         self._again[kind, value, domain] = (place, before or introduced)
 
+    def forget(self) -> None:
+        """Forget ids that were seen long ago; agents are few and stay. Names in several domains are not judged then."""
+        self._again.clear()
+        for kind, seen in self._seen.items():
+            if kind != "agent_id":
+                seen.forget()
+
     def finish(self) -> None:
         """Judge the names that were seen in several domains, and tell how much was seen."""
         self._findings.count(INVARIANT, "domains", len(self._domains))

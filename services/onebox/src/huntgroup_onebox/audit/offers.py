@@ -17,6 +17,9 @@ INVARIANT: Final = 3
 EPSILON_MS: Final = 5_000
 """How much later than its lease ends an offer may find its outcome, in log time, unless set otherwise."""
 
+GAPS_MAX: Final = 1_000
+"""So many times without an owner are remembered, the last."""
+
 OUTCOMES: Final[Mapping[type[Message], str]] = {
     routing.OfferAccepted: "accepted",
     routing.OfferRejected: "rejected",
@@ -44,6 +47,7 @@ class OwnerlessTime:
             self.at_ms = max(self.at_ms, kind.at_ms)
         elif self.at_ms and kind.at_ms > self.at_ms and not overdue(self.at_ms):
             self.gaps.append((self._silent_from_ms(), kind.at_ms))
+            del self.gaps[:-GAPS_MAX]
 
     def _silent_from_ms(self) -> int:
         """Return when the silence began: a claim that only follows another one begins where that ended."""
@@ -63,6 +67,7 @@ class OwnerlessTime:
 class _Offer:
     place: Place
     expires_at_ms: int
+    told: bool = False
 
 
 class OfferOutcomes(EventCheck):
@@ -85,17 +90,25 @@ class OfferOutcomes(EventCheck):
         if entry.service == "routing":
             self._ownerless.take(entry.kind, overdue=self._overdue)
 
-    def finish(self) -> None:
-        self._findings.count(INVARIANT, "open", len(self._open))
+    def judge(self) -> None:
         for (domain, offer_id), offer in self._open.items():
             late_ms = self._late_ms(offer, self._ownerless.at_ms)
-            if late_ms > self._epsilon_ms:
+            if late_ms > self._epsilon_ms and not offer.told:
+                offer.told = True
                 why = f"offer {offer_id} has no outcome {late_ms:,} ms after its lease ended"
-            elif self._day_ended:
+                self._findings.violation(INVARIANT, offer.place, domain, why)
+
+    def finish(self) -> None:
+        self._findings.count(INVARIANT, "open", len(self._open))
+        self.judge()
+        for (domain, offer_id), offer in self._open.items():
+            if self._day_ended and not offer.told:
                 why = f"offer {offer_id} is still open after the end of the day"
-            else:
-                continue
-            self._findings.violation(INVARIANT, offer.place, domain, why)
+                self._findings.violation(INVARIANT, offer.place, domain, why)
+
+    def forget(self) -> None:
+        for ended in self._ended.values():
+            ended.forget()
 
     def _created(self, entry: Entry, event: routing.OfferCreated) -> None:
         key = (entry.batch.domain, event.offer_id)

@@ -69,6 +69,11 @@ def said_by(service: str, record: LogRecord) -> Said:
     return Said(envelope.sequence, envelope.id, envelope.type, envelope.time_ms, envelope.payload)
 
 
+FORGET_AT_ONCE: Final = 10_000
+COMPARED_AGAIN: Final = 10_000
+"""So many of the last events that were taken in turn are compared when they come again, by who follows a log."""
+
+
 @dataclass(slots=True)
 class Journaled:
     """One domain of one service: by sequence, from 1, a 64-bit hash of what the journal says of an event."""
@@ -76,8 +81,22 @@ class Journaled:
     hashes: "array[int]" = field(default_factory=lambda: array("q"))
     published: int = 0
     """The journal claims that everything up to this number is on the public topic."""
+    forgotten: int = 0
+    """So many of the first hashes were forgotten."""
     consistent: bool = True
     """False after a number was out of order in the journal: nothing can be compared any more."""
+
+    @property
+    def last(self) -> int:
+        """The highest number."""
+        return self.forgotten + len(self.hashes)
+
+    def forget(self, below: int) -> None:
+        """Forget what is said of the numbers below one, if that is worth the effort."""
+        many = min(below - 1, self.last) - self.forgotten
+        if many > FORGET_AT_ONCE:
+            del self.hashes[:many]
+            self.forgotten += many
 
 
 @dataclass(slots=True)
@@ -85,17 +104,23 @@ class _Consumer:
     """Where a consumer of one domain stands that takes only the next number."""
 
     taken: int = 0
+    early_since_ms: int = 0
+    """Log time of the journal when the first of those was seen."""
+    told: bool = False
     first_early: tuple[int, Place] | None = None
     last_early: tuple[int, Place] | None = None
     """Of the numbers that came before their turn the first and the highest."""
 
-    def take(self, sequence: int, place: Place) -> str:
-        """Return what this record is to the consumer: empty (in turn), duplicates or early."""
+    def take(self, sequence: int, place: Place, at_ms: int) -> str:
+        """Return what this record is to the consumer at a log time: empty (in turn), duplicates or early."""
         if sequence <= self.taken:
             return "duplicates"
         if sequence == self.taken + 1:
             self.taken = sequence
             return ""
+        if self.missing() is None:
+            self.first_early, self.last_early, self.told = None, None, False
+            self.early_since_ms = at_ms
         self.first_early = self.first_early or (sequence, place)
         if self.last_early is None or sequence > self.last_early[0]:
             self.last_early = (sequence, place)
@@ -118,7 +143,9 @@ class Publication:
         """Believe only claims of publication in entries below `claims_below`: later ones may be too new."""
         self._findings = findings
         self._service = service
-        self._claims_below = claims_below
+        self.claims_below = claims_below
+        self._unbelieved: deque[tuple[int, int]] = deque()
+        """Claims in later entries: position of the entry, and what it says."""
         self._partitions = partitions
         self._only = domain
         self._journaled: dict[str, Journaled] = {}
@@ -137,20 +164,36 @@ class Publication:
         self._at_ms = batch.at_ms
         if batch.events:
             self._note(entry, batch)
-        if entry.place.position < self._claims_below:
-            while self._unpublished and self._unpublished[0][0] < batch.relayed:
-                _, domain, sequence = self._unpublished.popleft()
-                self._journaled[domain].published = sequence
+        self._claim(entry.place.position, batch.relayed)
+
+    def _claim(self, position: int, relayed: int) -> None:
+        """Note what an entry claims to be published, and believe what may be believed by now."""
+        claims = self._unbelieved
+        if not claims or claims[-1][1] < relayed:
+            claims.append((position, relayed))
+        while claims and claims[0][0] < self.claims_below:
+            self._believe(claims.popleft()[1])
+
+    def _believe(self, relayed: int) -> None:
+        while self._unpublished and self._unpublished[0][0] < relayed:
+            _, domain, sequence = self._unpublished.popleft()
+            self._journaled[domain].published = sequence
+
+    def go_on(self, claims_below: int) -> None:
+        """Believe claims in entries below another position, too."""
+        self.claims_below = claims_below
+        while self._unbelieved and self._unbelieved[0][0] < claims_below:
+            self._believe(self._unbelieved.popleft()[1])
 
     def _note(self, entry: Entry, batch: wire.Batch) -> None:
         journaled = self._journaled.setdefault(batch.domain, Journaled())
         record_hash = entry.chain.hex()
         for index, event in enumerate(batch.events):
-            if journaled.consistent and event.sequence != len(journaled.hashes) + 1:
+            if journaled.consistent and event.sequence != journaled.last + 1:
                 journaled.consistent = False
                 why = (
                     f"event {event.type} has sequence {event.sequence},"
-                    f" after {len(journaled.hashes)} comes {len(journaled.hashes) + 1}"
+                    f" after {journaled.last} comes {journaled.last + 1}"
                 )
                 self._findings.violation(INVARIANT, entry.place, batch.domain, why)
             said = (f"{record_hash}-{index}", event.type, batch.at_ms, event.payload)
@@ -175,7 +218,7 @@ class Publication:
         if consumer is None:
             consumer = self._consumers[domain] = _Consumer()
             self._check_partition(place, domain)
-        if delivery := consumer.take(said.sequence, place):
+        if delivery := consumer.take(said.sequence, place, self._at_ms):
             self._findings.count(INVARIANT, delivery)
         self._compare(place, domain, said)
 
@@ -188,20 +231,22 @@ class Publication:
     def _compare(self, place: Place, domain: str, said: "Said") -> None:
         journaled = self._journaled.get(domain, Journaled())
         sequence = said.sequence
-        if not journaled.consistent:
+        if not journaled.consistent or 0 < sequence <= journaled.forgotten:
             return
-        if not 0 < sequence <= len(journaled.hashes):
-            why = f"event {sequence} is public, but the journal has {len(journaled.hashes)} events"
-        elif journaled.hashes[sequence - 1] != hash(said[1:]):
+        if not 0 < sequence <= journaled.last:
+            why = f"event {sequence} is public, but the journal has {journaled.last} events"
+        elif journaled.hashes[sequence - 1 - journaled.forgotten] != hash(said[1:]):
             why = f"public event {sequence} differs from the journal's in id, type, time or payload"
         else:
             return
         self._findings.violation(INVARIANT, place, domain, why)
 
-    def publication_over(self) -> None:
-        """Judge what is missing on the public topic."""
+    def publication_over(self, grace_ms: int = 0) -> None:
+        """Judge what is missing on the public topic for longer than a grace, once."""
         for domain, consumer in self._consumers.items():
-            if (missing := consumer.missing()) is not None:
+            late = self._at_ms - consumer.early_since_ms >= grace_ms
+            if (missing := consumer.missing()) is not None and late and not consumer.told:
+                consumer.told = True
                 sequence, place = missing
                 why = (
                     f"event {sequence} is public, but {consumer.taken + 1} never comes in its turn"
@@ -209,12 +254,24 @@ class Publication:
                 self._findings.violation(INVARIANT, place, domain, why)
         for domain, journaled in self._journaled.items():
             consumer = self._consumers.get(domain, _Consumer())
-            if consumer.missing() is None and consumer.taken < journaled.published:
+            if (
+                consumer.missing() is None
+                and consumer.taken < journaled.published
+                and not consumer.told
+            ):
+                consumer.told = True
                 why = (
                     f"{self._service} claims to have published up to event {journaled.published},"
                     f" but the public topic ends at {consumer.taken}"
                 )
                 self._findings.violation(INVARIANT, None, domain, why)
+
+    def forget(self) -> None:
+        """Forget what was published and taken, except for the last."""
+        for domain, journaled in self._journaled.items():
+            consumer = self._consumers.get(domain)
+            if consumer is not None:
+                journaled.forget(min(consumer.taken, journaled.published) - COMPARED_AGAIN)
 
 
 class Publications(EventCheck):

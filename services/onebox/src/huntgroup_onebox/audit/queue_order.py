@@ -65,6 +65,14 @@ class QueueOrder(EventCheck):
             routing.OfferRescinded: self._rescinded,
         }
 
+    def forget(self) -> None:
+        for domain in self._domains.values():
+            domain.gone.forget()
+            # Lines in which nobody was offered hold whoever left them, too.
+            waiting = {one.turn for one in domain.contacts.values() if one.waits}
+            for need, line in domain.lines.items():
+                domain.lines[need] = sorted(waiting.intersection(line))
+
     def _domain(self, entry: Entry) -> _Domain:
         name = entry.batch.domain
         found = self._domains.get(name)

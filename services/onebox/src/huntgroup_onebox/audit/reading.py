@@ -3,14 +3,13 @@
 import heapq
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final, Self
 
 from huntgroup.journal.v1 import journal_pb2 as wire
-from huntgroup_contracts.registry import SERVICES, topic_events, topic_journal
+from huntgroup_contracts.registry import SERVICES, topic_dlq, topic_events, topic_journal
 from huntgroup_eventlog.journal.chain import ChainReader, Ignored, Unreadable
-from huntgroup_eventlog.port import Log, LogRecord, LogUnavailableError, Reader
+from huntgroup_eventlog.port import Log, LogCorruptError, LogRecord, LogUnavailableError, Reader
 from huntgroup_onebox.audit.report import Findings, Place
 
 READ_RECORDS: Final = 1_000
@@ -32,6 +31,8 @@ class Entry:
     kind: wire.Claim | wire.Batch
     chain: bytes
     """The chain value after it: the record hash in the ids of its events."""
+    bytes: int
+    """Of the record's value."""
 
     @property
     def batch(self) -> wire.Batch:
@@ -41,35 +42,58 @@ class Entry:
 
 
 class Records:
-    """The records of one partition of one topic up to `end`. Used as a context manager, which closes it."""
+    """The records of one partition of one topic up to an end that moves. Used as a context manager, which closes it."""
 
-    def __init__(self, log: Log, service: str, topic: str, partition: int, end: int) -> None:
+    def __init__(self, log: Log, service: str, topic: str, partition: int) -> None:
         self.service = service
         self.topic = topic
         self.partition = partition
-        self.end = end
+        self.end = 0
         self.position = 0
+        self.damage: LogCorruptError | None = None
+        """What stopped the reading for good."""
         self._log = log
         self._reader: Reader | None = None
+        self._ahead: deque[LogRecord] = deque()
+        """Read already, but not before `end`."""
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the log; reading goes on where it was."""
+        self._ahead.clear()
         if self._reader is not None:
-            await self._reader.close()
+            reader, self._reader = self._reader, None
+            await reader.close()
 
     async def next(self) -> Sequence[LogRecord]:
-        """Return the next records, none at the end. Raises `LogUnavailableError`."""
-        if self.position >= self.end:
+        """Return the next records, none at the end or at damage. Raises `LogUnavailableError`."""
+        if self.position >= self.end or self.damage is not None:
             return ()
+        if not self._ahead:
+            try:
+                self._ahead.extend(await self._read())
+            except LogCorruptError as damage:
+                self.damage = damage
+                return ()
+        found = []
+        while self._ahead and self._ahead[0].position < self.end:
+            found.append(self._ahead.popleft())
+        # Positions need not be dense: what comes next may be behind the end.
+        self.position = found[-1].position + 1 if found else self.end
+        return found
+
+    async def _read(self) -> Sequence[LogRecord]:
         if self._reader is None:
             self._reader = await self._log.reader(self.topic, self.partition, self.position)
         for _ in range(SILENT_READS_MAX):
             found = await self._reader.read(READ_RECORDS, READ_WAIT_MS)
             if found:
-                self.position = found[-1].position + 1
-                return [record for record in found if record.position < self.end]
+                return found
         raise LogUnavailableError(
             f"{self.topic}[{self.partition}] gives nothing at {self.position}, before its end {self.end}"
         )
@@ -84,25 +108,27 @@ class Entries:
         self._findings = findings
         self._chain = ChainReader()
         self._read: deque[Entry] = deque()
-        self._over = False
         self._broken: tuple[Place, Ignored] | None = None
         """The first entry that broke the chain and was passed over although its owner had the claim."""
         self._broken_more = 0
 
     async def head(self) -> Entry | None:
         """Return the next entry without moving on, or None at the end."""
-        while not self._read and not self._over:
+        while not self._read:
             records = await self.records.next()
-            self._over = not records
+            if not records:
+                return None
             for record in records:
                 self._judge(record)
-            if self._over:
-                self._tell_broken("and nothing was accepted afterwards")
-        return self._read[0] if self._read else None
+        return self._read[0]
 
     def move_on(self) -> None:
         """Go on to the entry after the head."""
         self._read.popleft()
+
+    def finish(self) -> None:
+        """Judge what was passed over last."""
+        self._tell_broken("and nothing was accepted afterwards")
 
     def _judge(self, record: LogRecord) -> None:
         judged = self._chain.read(record.value)
@@ -120,7 +146,9 @@ class Entries:
             if isinstance(judged, wire.Batch):
                 self._tell_broken("and its owner went on")
             self._broken = None  # a claim: who was replaced may have written in vain
-            entry = Entry(self.service, place, record.key, judged, self._chain.state.chain)
+            entry = Entry(
+                self.service, place, record.key, judged, self._chain.state.chain, len(record.value)
+            )
             self._read.append(entry)
 
     def _break(self, place: Place, ignored: Ignored) -> None:
@@ -171,13 +199,15 @@ class Ends:
     """By service and partition; taken last: what others have taken in or published is within."""
     events: dict[tuple[str, int], int]
     """Of the public topics; taken before the journals."""
+    letters: dict[tuple[str, int], int]
+    """Of the dead letters."""
     early: dict[tuple[str, int], int]
     """Of the journals; taken first: what they say is published is within `events`."""
 
     @property
     def records(self) -> int:
         """How many records there are to read, at most."""
-        return sum(self.journals.values()) + sum(self.events.values())
+        return sum(sum(ends.values()) for ends in (self.journals, self.events, self.letters))
 
 
 async def find_ends(log: Log, partitions: Sequence[int]) -> Ends:
@@ -198,26 +228,13 @@ async def find_ends(log: Log, partitions: Sequence[int]) -> Ends:
         }
 
     early = await ends(topic_journal, services)
+    letters = await ends(topic_dlq, [one for one in services if topic_dlq(one) in there])
     events = await ends(topic_events, public)
     reporting = await ends(topic_journal, [one for one in services if one == "reporting"])
     journals = await ends(topic_journal, [one for one in services if one != "reporting"])
     return Ends(
         journals=journals | reporting,
         events=events,
+        letters=letters,
         early=early,
     )
-
-
-async def open_all(
-    stack: AsyncExitStack, log: Log, services: Sequence[str], partition: int, ends: Ends
-) -> list[Records]:
-    """Return the journals of `services` in a partition, to be closed with `stack`."""
-    return [
-        await stack.enter_async_context(
-            Records(
-                log, service, topic_journal(service), partition, ends.journals[service, partition]
-            )
-        )
-        for service in services
-        if (service, partition) in ends.journals
-    ]

@@ -5,9 +5,10 @@ loaded again. Stored snapshots made by the same code must equal the fold at thei
 when a snapshot was stored may be ahead of what the journal says by then; there the snapshot's own word is taken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
@@ -17,6 +18,7 @@ from huntgroup_eventlog.journal.chain import ChainState
 from huntgroup_eventlog.journal.fold import Fold
 from huntgroup_eventlog.journal.snapshot import (
     SnapshotRejectedError,
+    digest_matches,
     dump_snapshot,
     load_snapshot,
 )
@@ -24,6 +26,9 @@ from huntgroup_onebox.audit.reading import Entry
 from huntgroup_onebox.audit.report import Findings, Place
 
 INVARIANT: Final = 7
+FOLDED_TWICE: Final = 1_000
+"""Who follows a log folds so many positions twice after each snapshot."""
+
 DIGEST_BYTES: Final = 32
 """A dumped snapshot begins with a digest of the rest."""
 
@@ -48,8 +53,12 @@ class Replay:
         topic: str,
         middle: int,
         stored: Sequence[Stored] = (),
+        every: int = 0,
     ) -> None:
-        """`middle` is the position at which the second fold goes through a snapshot."""
+        """`middle` is the position at which the second fold goes through a snapshot.
+
+        With `every` there is a second fold only for a while after so many positions, again and again: for who follows.
+        """
         self._findings = findings
         self._application = application
         self._partition = partition
@@ -60,7 +69,16 @@ class Replay:
         self._through_snapshot = Fold(application)
         self._chain = ChainState()
         self._address = ""
+        self._every = every
+        self._compare_at: int | None = None
         self._broken = False
+
+    @property
+    def states(self) -> dict[str, Any]:
+        """The state of each domain as it is now; none after a failure."""
+        if self._broken:
+            return {}
+        return {name: domain.state for name, domain in self._straight.domains.items()}
 
     def take(self, entry: Entry) -> None:
         """Fold an entry."""
@@ -70,11 +88,14 @@ class Replay:
         self._compare_stored(position)
         if self._middle is not None and position >= self._middle:
             self._go_through_snapshot(entry)
+        elif self._compare_at is not None and position >= self._compare_at:
+            self._compare_folds(position)
+            self._middle, self._compare_at = position + self._every, None
         if isinstance(entry.kind, wire.Claim):
             claim = entry.kind
             self._chain = ChainState(claim.epoch, claim.owner, entry.chain)
             self._address = claim.address
-            for fold in (self._straight, self._through_snapshot):
+            for fold in self._folds():
                 fold.at_ms = max(fold.at_ms, claim.at_ms)
             return
         self._chain.chain = entry.chain
@@ -87,6 +108,15 @@ class Replay:
         self._compare_stored(end)
         if self._stored:
             self._findings.count(INVARIANT, "snapshots beyond the end", len(self._stored))
+        self._compare_folds(end)
+
+    def _folds(self) -> tuple[Fold, ...]:
+        """Return the folds that are under way: the second one only while it is compared with the first."""
+        if self._every and self._compare_at is None:
+            return (self._straight,)
+        return (self._straight, self._through_snapshot)
+
+    def _compare_folds(self, end: int) -> None:
         straight = self._dump(self._straight, end)
         through = self._dump(self._through_snapshot, end)
         self._findings.count(INVARIANT, "partitions folded twice")
@@ -98,7 +128,7 @@ class Replay:
             self._findings.violation(INVARIANT, place, "", why)
 
     def _fold(self, entry: Entry, batch: wire.Batch) -> None:
-        for fold in (self._straight, self._through_snapshot):
+        for fold in self._folds():
             try:
                 fold.apply(batch, entry.place.position, entry.chain)
             except Exception as error:  # noqa: BLE001 - whatever a core or codec raises stops a service as well
@@ -109,7 +139,9 @@ class Replay:
 
     def _go_through_snapshot(self, entry: Entry) -> None:
         self._middle = None
-        dumped = self._dump(self._through_snapshot, entry.place.position)
+        self._compare_at = entry.place.position + FOLDED_TWICE if self._every else None
+        first = self._straight if self._every else self._through_snapshot
+        dumped = self._dump(first, entry.place.position)
         try:
             self._through_snapshot = load_snapshot(self._application, self._partition, dumped)[0]
         except SnapshotRejectedError as error:
@@ -144,27 +176,27 @@ class Replay:
 
 
 def comparable(
-    findings: Findings, application: Application, dumped: Sequence[bytes]
+    findings: Findings, application: Application, partition: int, dumped: Mapping[Path, bytes]
 ) -> list[Stored]:
-    """Return the stored snapshots of this code; others are counted as skipped, broken ones as corrupt."""
+    """Return the stored snapshots of this code; those of other code are counted, damaged ones are violations."""
     found = []
-    for one in dumped:
+    for file, one in dumped.items():
         try:
-            snapshot = _snapshot(one)
-            load_snapshot(application, snapshot.partition, one)
-        except (DecodeError, SnapshotRejectedError):
-            other_code = _is_of_other_code(application, one)
-            findings.count(
-                INVARIANT, "snapshots of other code" if other_code else "corrupt snapshots"
-            )
+            load_snapshot(application, partition, one)
+        except (DecodeError, SnapshotRejectedError) as error:
+            if _is_of_other_code(application, one):
+                findings.count(INVARIANT, "snapshots of other code")
+            else:
+                findings.violation(INVARIANT, None, "", f"{file} cannot be used: {error}")
             continue
-        found.append(Stored(snapshot.position, one))
+        found.append(Stored(_snapshot(one).position, one))
     return found
 
 
 def _is_of_other_code(application: Application, dumped: bytes) -> bool:
     try:
-        return _snapshot(dumped).code_version != application.code_version
+        whole = digest_matches(dumped)
+        return whole and _snapshot(dumped).code_version != application.code_version
     except DecodeError:
         return False
 

@@ -1,6 +1,6 @@
 """What an audit found: a line per invariant, and the records that broke one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,11 +16,17 @@ INVARIANTS: Final[Mapping[int, tuple[str, str]]] = {
     2: ("capacity", "no agent holds more than their capacity, and every slot is released once"),
     3: ("offers", "every offer finds exactly one outcome in time"),
     4: ("commands", "every acknowledged command is in the log exactly once"),
-    6: ("figures", "the KPI ledger is what follows from the journals"),
-    7: ("replay", "the same log gives the same state, also through snapshots"),
+    5: ("audio", "what is recorded is whole or its gaps have reasons, and pauses are silent"),
+    6: ("figures", "the KPI ledger and its database are what follows from the journals"),
+    7: ("replay", "the log is as it was written and gives the same state, also through snapshots"),
     8: ("isolation", "nothing crosses a domain, and the public events are the journals' events"),
+    9: ("dialer", "nobody is called whom a rule protects"),
+    10: ("bounds", "nothing grows beyond its bound, and whoever lags catches up"),
 }
 """Number (of the list of invariants the product promises), name, and what it says."""
+
+NOT_APPLICABLE: Final[Mapping[int, str]] = {9: "there is no dialer"}
+"""Invariants about what this system does not have, and what that is."""
 
 
 COUNTS: Final = (
@@ -34,10 +40,13 @@ COUNTS: Final = (
         "refused",
         "acknowledged to clients",
     ),
-    *("ledger entries", "figures", "partitions folded twice", "domain states"),
+    *("requested", "sealed", "absent", "omitted", "gaps", "pauses"),
+    *("files", "pauses listened to", "ledger entries", "figures", "database rows"),
+    *("partitions folded twice", "domain states"),
     *("stored snapshots", "snapshots of other code", "snapshots beyond the end"),
-    *("corrupt snapshots", "domains", "ids", "names in several domains", "recordings"),
+    *("domains", "ids", "names in several domains", "recordings"),
     *("public events", "duplicates", "early"),
+    *("records", "largest bytes", "most waiting", "most unpublished", "states"),
 )
 """All that lines count, in the order in which they show it."""
 
@@ -93,6 +102,19 @@ class Findings:
     """What is to be looked at, though it breaks no invariant; the first few."""
     violations: list[Violation] = field(default_factory=list)
     violated: dict[int, int] = field(default_factory=lambda: dict.fromkeys(INVARIANTS, 0))
+    unchecked: dict[int, list[str]] = field(default_factory=dict)
+    """By invariant, the parts of it that this audit does not look at."""
+    told: Callable[[Violation], None] | None = None
+    """Is told every violation when it is found."""
+
+    def does_not_check(self, invariant: int, what: str) -> None:
+        """Say that a part of an invariant is not looked at."""
+        self.unchecked.setdefault(invariant, []).append(what)
+
+    def most(self, invariant: int, what: str, value: int) -> None:
+        """Keep the highest value of what an invariant's line shows."""
+        counts = self.counts[invariant]
+        counts[what] = max(counts.get(what, 0), value)
 
     def count(self, invariant: int, what: str, more: int = 1) -> None:
         """Add to a count of an invariant's line."""
@@ -111,10 +133,11 @@ class Findings:
     def violation(self, invariant: int, place: Place | None, domain: str, why: str) -> None:
         """Note that a record broke an invariant."""
         self.violated[invariant] += 1
+        found = Violation(invariant=invariant, place=place, domain=domain, why=why)
         if self.violated[invariant] <= VIOLATIONS_KEPT:
-            self.violations.append(
-                Violation(invariant=invariant, place=place, domain=domain, why=why)
-            )
+            self.violations.append(found)
+        if self.told is not None:
+            self.told(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +149,24 @@ class Line:
     counts: Mapping[str, int]
     violations: int
     first: Violation | None
+    unchecked: Sequence[str] = ()
+    """Parts that were not looked at."""
+
+    @property
+    def status(self) -> str:
+        """`holds`, `violated`, or `not applicable`."""
+        if self.violations:
+            return "violated"
+        return "not applicable" if self.invariant in NOT_APPLICABLE else "holds"
 
     def __str__(self) -> str:
-        verdict = "VIOLATED" if self.violations else "holds"
-        counted = " · ".join(f"{what} {count:,}" for what, count in self.counts.items())
-        text = f"{verdict:<8}  {self.invariant} {self.name:<9}  {counted or 'nothing to check'}"
+        verdict = {"holds": "holds", "violated": "VIOLATED"}.get(self.status, "n/a")
+        counted = [f"{what} {count:,}" for what, count in self.counts.items()]
+        if verdict == "n/a":
+            counted = [f"not applicable: {NOT_APPLICABLE[self.invariant]}"]
+        counted += [f"not checked: {what}" for what in self.unchecked]
+        name = f"{self.invariant} {self.name}"
+        text = f"{verdict:<8}  {name:<11}  {' · '.join(counted) or 'nothing to check'}"
         if self.first is not None:
             text += f"\n            {self.violations:,} times, first at {self.first}"
         return text
@@ -170,6 +206,7 @@ class AuditReport:
                     counts=dict(sorted(findings.counts[number].items(), key=_order)),
                     violations=findings.violated[number],
                     first=next(mine, None),
+                    unchecked=tuple(findings.unchecked.get(number, ())),
                 )
             )
         return cls(
@@ -188,7 +225,8 @@ class AuditReport:
     def __str__(self) -> str:
         counted = ", ".join(f"{what} {count:,}" for what, count in self.counts.items())
         broken = sum(bool(line.violations) for line in self.lines)
-        verdict = f"{broken} of {len(self.lines)} invariants violated" if broken else "clean"
+        judged = len(self.lines) - len(NOT_APPLICABLE)
+        verdict = f"{broken} of {judged} invariants violated" if broken else "clean"
         noted = [f"note      {note}" for note in self.notes]
         return "\n".join(
             [counted, *noted, *map(str, self.lines), f"{verdict}; {self.seconds:.1f} s"]
@@ -205,7 +243,9 @@ class AuditReport:
                     "invariant": line.invariant,
                     "name": line.name,
                     "says": INVARIANTS[line.invariant][1],
-                    "holds": not line.violations,
+                    "status": line.status,
+                    "holds": None if line.status == "not applicable" else not line.violations,
+                    "not_checked": list(line.unchecked),
                     "counts": dict(line.counts),
                     "violations": line.violations,
                 }

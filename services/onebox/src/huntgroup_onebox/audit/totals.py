@@ -56,6 +56,25 @@ class Totals:
             self.add(entry, Cell(interval_start_ms, domain, queue_id, figure), amount, who)
 
 
+def merged(one: Totals, other: Totals) -> Totals:
+    """Return two sums added up."""
+    totals = Totals(one.probed, dict(one.sums), {c: dict(m) for c, m in one.contributions.items()})
+    for cell, amount in other.sums.items():
+        totals.sums[cell] = totals.sums.get(cell, 0) + amount
+    for cell, theirs in other.contributions.items():
+        mine = totals.contributions.setdefault(cell, {})
+        for who, more in theirs.items():
+            before = mine.get(who)
+            mine[who] = Contribution(more.amount + (before.amount if before else 0), more.place)
+    return totals
+
+
+def settle(expected: Totals, under_way: Totals, ledger: Totals) -> None:
+    """Forget all sums, so that only what comes from now on is compared: nothing, or what is under way, is left."""
+    expected.sums = {cell: -amount for cell, amount in under_way.sums.items() if amount}
+    ledger.sums = {}
+
+
 def differing(expected: Mapping[Cell, int], ledger: Mapping[Cell, int]) -> list[Cell]:
     """Return the cells that differ, the earliest first; nothing and zero are the same."""
     return sorted(
