@@ -105,7 +105,14 @@ class OpenLoop:
     """One domain with many agents, and callers at any rate. `set_up` once, then `load` as often as wanted."""
 
     def __init__(
-        self, addresses: Addresses, *, domain: str, run: str, agents: int, talk_ms: int = 200
+        self,
+        addresses: Addresses,
+        *,
+        domain: str,
+        run: str,
+        agents: int,
+        talk_ms: int = 200,
+        call_timeout_ms: int = CALL_TIMEOUT_MS,
     ) -> None:
         timeline = Timeline(
             clock=SystemClock(), activity=Activity(), start_ms=0, opens_ms=0, speed=1.0
@@ -120,7 +127,7 @@ class OpenLoop:
             domain=domain,
             run=f"{run}.new",
             timeline=timeline,
-            timeout_ms=CALL_TIMEOUT_MS,
+            timeout_ms=call_timeout_ms,
         )
         self._run = run
         self.talk_s = talk_ms / 1_000
@@ -132,6 +139,11 @@ class OpenLoop:
             Desk(f"agent-{number:04d}", self, self.apis[number % CHANNELS])
             for number in range(agents)
         ]
+
+    @property
+    def all_apis(self) -> list[Api]:
+        """Return what calls are made with: of agents, and of the gateway."""
+        return [*self.apis, self._gateway]
 
     async def set_up(self) -> None:
         """Configure the queue, sign everybody on, and wait until they are ready."""
@@ -151,7 +163,7 @@ class OpenLoop:
     async def close(self) -> None:
         """Let everybody go."""
         await asyncio.gather(*(desk.close() for desk in self._desks))
-        for api in (*self.apis, self._gateway):
+        for api in self.all_apis:
             await api.close()
 
     async def load(self, calls_per_s: float, seconds: float, seed: int = 1) -> Outcome:
@@ -207,6 +219,8 @@ class OpenLoop:
             await gateway.command("session", gateway.session.StartContact, started)
         except RpcRefusedError as error:
             outcome.shed[error.reason or error.status.name] += 1
+            if error.status is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                await self._hang_up(contact_id)
             return
         queued = session_pb.QueueContactRequest(contact_id=contact_id, queue_id=QUEUE)
         self._open[contact_id] = outcome
@@ -216,6 +230,15 @@ class OpenLoop:
             self.failed(f"QueueContact {refused}")
             return
         outcome.start_ms.append((asyncio.get_running_loop().time() - intended) * 1_000)
+
+    async def _hang_up(self, contact_id: str) -> None:
+        """Leave, when it is not known whether the call was taken."""
+        request = session_pb.HangUpContactRequest(contact_id=contact_id)
+        refused = await self.progress(
+            self.apis[0], "session", self.apis[0].session.HangUpContact, request
+        )
+        if refused not in ("", "CONTACT_UNKNOWN"):
+            self.failed(f"HangUpContact {refused}")
 
     async def _try_queue(self) -> str:
         """Return how a first contact is refused; session reads of the queue a moment after it is configured."""

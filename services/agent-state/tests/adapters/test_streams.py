@@ -27,6 +27,7 @@ from huntgroup_agent_state.core.values import (
     ReleaseReason,
     SignOffReason,
 )
+from huntgroup_runtime.rpc.errors import from_rpc_error
 
 if TYPE_CHECKING:
     from adapters.conftest import House, Houses
@@ -336,8 +337,37 @@ async def test_a_desktop_that_does_not_read_is_told_why_it_was_closed_once_it_do
             await desktop.next()
             await until_nothing_more_fits(house)
             assert (await desktop.until("closed")).closed.reason == "SLOW_READER"
-            assert await desktop.next() == []
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await desktop.next()
+            refused = from_rpc_error(caught.value)
+            assert (refused.status, refused.reason) == (
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "SLOW_READER",
+            )
+            assert refused.metadata == {
+                "bound": "2 offers and withdrawals waited to be read",
+                "setting": "HUNTGROUP_DESKTOP_BACKLOG_MAX",
+                "position": "snapshot",
+            }
             assert house.streams() == 0
+
+
+@pytest.mark.integration
+async def test_an_agent_whose_slow_desktop_was_cut_off_stays_signed_on_and_misses_nothing(
+    houses: "Houses",
+) -> None:
+    async with houses(desktop_backlog_max=2) as house:
+        skills = [f"{n:02}{'x' * 62}" for n in range(50)]
+        await house.call("SignOn", agent_id="ada", skills=skills)
+        async with house.desktop() as slow:
+            await slow.next()
+            await until_nothing_more_fits(house)
+            ids: dict[str, Any] = {"contact_id": "c9", "offer_id": "c9.1", "agent_id": "ada"}
+            await house.say(routing.OfferCreated(**ids, channel=routing.CHANNEL_VOICE))
+            assert (await house.agent()).state == "RESERVED", "signed on, and it rings"
+            async with house.desktop() as desktop:
+                assert await desktop.next() == ["agent", "offer_presented"]
+                assert desktop.events[1].offer_presented.offer_id == "c9.1"
 
 
 @pytest.mark.integration

@@ -12,7 +12,7 @@ from huntgroup_eventlog.application import OverloadedError
 from huntgroup_runtime.rpc.channel import PEER_OPTIONS, message_limits
 from huntgroup_runtime.rpc.errors import RpcRefusedError, from_rpc_error, refused_with
 from huntgroup_runtime.rpc.guard import TRACEPARENT, Context
-from huntgroup_runtime.rpc.streams import slow_reader
+from huntgroup_runtime.rpc.streams import reads_nothing
 from huntgroup_runtime.telemetry import Telemetry
 
 HOPS: Final = "huntgroup-hops"
@@ -206,7 +206,7 @@ async def _cut_off(
 ) -> RpcRefusedError:
     """Return why a stream ends whose reader took nothing: as its owner says, if the owner has said it."""
     if not call.done() or await call.code() is grpc.StatusCode.OK:
-        return slow_reader(slow_reader_s, "")
+        return reads_nothing(slow_reader_s, "")
     return refused_with(
         await call.code(), await call.details() or "", await call.trailing_metadata() or ()
     )

@@ -40,20 +40,24 @@ async def write_all(
             async with asyncio.timeout(within_s):
                 await write(response.SerializeToString())
         except TimeoutError:
-            raise slow_reader(within_s or 0, at) from None
+            raise reads_nothing(within_s or 0, at) from None
         if position:
             at = position(response)
 
 
-def slow_reader(within_s: float, position: str) -> RpcRefusedError:
-    """Return the end of a stream whose reader took nothing for `within_s`."""
-    told = {"setting": "HUNTGROUP_GRPC_SLOW_READER_MS"}
-    if position:
-        told["position"] = position
+def reads_nothing(within_s: float, position: str) -> RpcRefusedError:
+    """Return the end of a stream whose reader took nothing for `within_s`; an empty position is not known here."""
+    bound = f"nothing was read for {within_s:g} s"
+    return slow_reader(bound, "HUNTGROUP_GRPC_SLOW_READER_MS", position)
+
+
+def slow_reader(bound: str, setting: str, position: str) -> RpcRefusedError:
+    """Return the end of a stream that was read too slowly: the bound that was reached, and where to go on."""
+    known = {"position": position} if position else {}
     return RpcRefusedError(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         errors.SLOW_READER,
-        f"nothing was read for {within_s:g} s; open the stream again from the position that metadata names",
-        metadata=told,
+        f"{bound}; open the stream again, from the position that metadata names",
+        metadata={"bound": bound, "setting": setting, **known},
         retry_after_ms=COME_AGAIN_MS,
     )

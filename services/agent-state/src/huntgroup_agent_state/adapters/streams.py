@@ -39,6 +39,7 @@ from huntgroup_agent_state.telemetry import DESKTOP_RECEIVED, DESKTOP_SENT, DESK
 from huntgroup_eventlog.application import NotOwnerError, OutcomeUnknownError
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc.errors import RpcRefusedError
+from huntgroup_runtime.rpc.streams import SNAPSHOT, slow_reader
 from huntgroup_runtime.telemetry import Telemetry
 
 HELLO_MISSING: Final = "HELLO_MISSING"
@@ -87,6 +88,9 @@ class DesktopStreams:
             while (response := await self._next(hello.domain, stream)) is not None:
                 self._sent.add()
                 yield response
+            if stream.closed is CloseReason.SLOW_READER:
+                bound = f"{self._backlog_max} offers and withdrawals waited to be read"
+                raise slow_reader(bound, "HUNTGROUP_DESKTOP_BACKLOG_MAX", SNAPSHOT)
         finally:
             self._count(-1)
             self._registry.closed(hello.domain, agent_id, stream)

@@ -10,6 +10,7 @@ from huntgroup_onebox.bench.contacts import contacts_onebox
 from huntgroup_onebox.bench.figure import Measured
 from huntgroup_onebox.bench.memory import memory
 from huntgroup_onebox.bench.offered import cluster_figures
+from huntgroup_onebox.bench.overload import goodput, soak
 from huntgroup_onebox.bench.recovery import recovery
 from huntgroup_onebox.bench.replay import replay
 from huntgroup_onebox.bench.workbench import Workbench
@@ -33,6 +34,8 @@ ENTRIES = (
     Entry(names=("replay", "replay-over-live"), measure=replay),
     Entry(names=("recovery-ratio",), measure=recovery),
     Entry(names=("memory-onebox",), measure=memory),
+    Entry(names=("goodput-overload",), measure=goodput),
+    Entry(names=("soak-memory",), measure=soak, long=True),
 )
 
 
