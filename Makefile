@@ -74,7 +74,7 @@ arch: setup ## Import contracts and the shape of the repository
 
 unit: setup ## Quick tests: no network, no processes
 	@echo "== unit"
-	@$(PYTEST) -q -n 2 -m "not integration and not sim and not e2e" $(ARGS)
+	@$(PYTEST) -q -n 2 -m "not integration and not sim and not e2e and not theory" $(ARGS)
 
 conformance: setup ## The log port's suite on memory, embedded and Kafka
 	@echo "== conformance"
@@ -88,9 +88,13 @@ sim-journal: setup ## Seeded faults against the journal rule
 	@echo "== sim-journal"
 	@$(PYTEST) libs/eventlog/tests tests/simulation -m sim $(ARGS)
 
+theory: setup ## Long runs of the routing core against exact queueing theory
+	@echo "== theory"
+	@$(PYTEST) -n 2 -rP -m theory tests/theory $(ARGS)
+
 suite: setup ## Every test; e2e one after another at the end
 	@echo "== suite"
-	@$(PYTEST) -q -n 2 --dist loadgroup -m "not e2e" --ignore=tests/architecture
+	@$(PYTEST) -q -n 2 --dist loadgroup -m "not e2e and not theory" --ignore=tests/architecture
 	@$(PYTEST) -q -m e2e || test $$? -eq 5
 
 deploy-check: setup ## Dockerfiles, docker-compose.yml, YAML style
@@ -133,9 +137,6 @@ golden: setup ## Write golden files for new events; old ones stay
 verify: setup ## Audit a journal: claims, chain, snapshots
 	@$(HUNTGROUP) verify $(ARGS)
 
-events: setup ## Print public events as they come
-	@$(HUNTGROUP) events $(ARGS)
-
 bench: setup ## Figures of performance against their baselines; ARGS="--json FILE"
 	@$(HUNTGROUP) bench $(ARGS)
 
@@ -169,6 +170,6 @@ clean: ## Remove .venv, caches and what programs wrote
 	@rm -rf .venv build dist var .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test fmt lint types arch unit conformance scenarios sim-journal suite deploy-check \
-	docs docs-check proto proto-check proto-baseline golden verify events bench cluster chaos up down kafka-jars \
-	lock clean
+.PHONY: help setup demo test fmt lint types arch unit conformance scenarios sim-journal theory suite \
+	deploy-check docs docs-check proto proto-check proto-baseline golden verify bench cluster chaos up down \
+	kafka-jars lock clean

@@ -11,6 +11,7 @@ from huntgroup_onebox import (
     demo_command,
     events_command,
     serve_command,
+    simulate_command,
     verify_command,
 )
 from huntgroup_runtime.settings import SettingsError
@@ -25,6 +26,7 @@ VERBS = (
     events_command,
     bench_command,
     chaos_command,
+    simulate_command,
 )
 
 

@@ -1,0 +1,185 @@
+"""What a scenario file may say: the types are the format, and its JSON schema is made from them.
+
+Times are seconds (`_s`) from the beginning of the simulated time; rates are per hour. Queues, classes of contacts and
+groups of agents have names of the author's own.
+"""
+
+from datetime import date
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, field
+
+from huntgroup_routing.core.values import Channel
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+Skill = Annotated[str, Meta(min_length=1, max_length=64)]
+Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
+PositiveSeconds = Annotated[float, Meta(gt=0, le=31_536_000)]
+Rate = Annotated[float, Meta(ge=0, le=10_000_000)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+
+AGENTS_MAX = 50_000
+CONTACTS_MAX = 5_000_000
+REPLICATIONS_MAX = 1_000
+
+
+class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names that the format does not know are refused."""
+
+
+# How long something takes.
+
+
+class Exponential(_Part, frozen=True, kw_only=True, tag="exponential", tag_field="kind"):
+    """Memoryless: the time left never depends on the time gone."""
+
+    mean_s: PositiveSeconds
+
+
+class LogNormal(_Part, frozen=True, kw_only=True, tag="lognormal", tag_field="kind"):
+    """Its logarithm is normal, as measured service times of call centres nearly are."""
+
+    mean_s: PositiveSeconds
+    """Of the time itself, not of its logarithm."""
+    sigma: Annotated[float, Meta(gt=0, le=5)]
+    """Standard deviation of the logarithm; 0.8 is usual for calls."""
+
+
+class Deterministic(_Part, frozen=True, kw_only=True, tag="deterministic", tag_field="kind"):
+    """Always the same."""
+
+    value_s: Seconds
+
+
+class Empirical(_Part, frozen=True, kw_only=True, tag="empirical", tag_field="kind"):
+    """One of the given values, each as likely as the others."""
+
+    values_s: Annotated[tuple[Seconds, ...], Meta(min_length=1, max_length=1_000_000)]
+
+
+Distribution = Exponential | LogNormal | Deterministic | Empirical
+
+
+# When contacts come.
+
+
+class Poisson(_Part, frozen=True, kw_only=True, tag="poisson", tag_field="kind"):
+    """At random, at one rate."""
+
+    per_hour: Annotated[float, Meta(gt=0, le=10_000_000)]
+
+
+class Profile(_Part, frozen=True, kw_only=True, tag="profile", tag_field="kind"):
+    """At random, at a rate per interval; nobody comes after the last interval."""
+
+    interval_s: PositiveSeconds
+    per_hour: Annotated[tuple[Rate, ...], Meta(min_length=1, max_length=100_000)]
+
+
+class CsvDay(_Part, frozen=True, kw_only=True, tag="csv", tag_field="kind"):
+    """A day of a CSV file as the `--arrivals` of `huntgroup demo` takes it: wide (counts by interval) or long (one a row)."""
+
+    file: str
+    """Relative to the scenario file."""
+    day: date | None = None
+    """Not given: the busiest."""
+    share: Share = 1.0
+    """The part of the day's contacts that is of this class; drawn contact by contact."""
+
+
+class FromJournal(_Part, frozen=True, kw_only=True, tag="journal", tag_field="kind"):
+    """The contacts of a real log: when each was queued, how long it took, and when its customer gave up.
+
+    A contact that was answered is as patient as the class says (not given: without end). One that gave up, or is
+    still live, gets the handling time of another of the same queue, by chance. `service` and `wrap_up` of the class
+    are not needed: the journal's handling times stand for both.
+    """
+
+    directory: str
+    """An embedded log, relative to the scenario file."""
+    domain: str
+    queue: str
+    """The queue in the journal whose contacts are taken."""
+
+
+Arrivals = Poisson | Profile | CsvDay | FromJournal
+
+
+# Who waits for whom.
+
+
+class Queue(_Part, frozen=True, kw_only=True):
+    """A queue, as `ConfigureQueue` makes it."""
+
+    channel: Channel = Channel.VOICE
+    required_skills: tuple[Skill, ...] = ()
+    ring_timeout_s: PositiveSeconds = 20.0
+    service_level_threshold_s: PositiveSeconds = 20.0
+    waiting_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Contacts are turned away while so many wait; 0: as many as the service itself allows."""
+    policy: dict[str, Any] = field(default_factory=dict)
+    """Every other field of routing's `ConfigureQueue`, by its name."""
+
+
+class ContactClass(_Part, frozen=True, kw_only=True):
+    """Contacts of one kind."""
+
+    queue: Name
+    arrivals: Arrivals
+    service: Distribution | None = None
+    """From answer to the end of the conversation. Needed, except with arrivals from a journal."""
+    wrap_up: Distribution | None = None
+    """After it; the agent is not free yet."""
+    patience: Distribution | None = None
+    """A customer who has waited for so long leaves; not given: never."""
+    priority: Annotated[int, Meta(ge=0, le=1_000)] = 0
+    required_skills: tuple[Skill, ...] = ()
+    """On top of the queue's."""
+
+
+class AgentGroup(_Part, frozen=True, kw_only=True):
+    """Agents who are alike."""
+
+    count: Annotated[int, Meta(ge=1, le=AGENTS_MAX)]
+    skills: tuple[Skill, ...] = ()
+    slots: dict[Channel, Annotated[int, Meta(ge=1, le=100)]] = field(
+        default_factory=lambda: {Channel.VOICE: 1}
+    )
+    """How many contacts of a channel at once; not given: one call."""
+    from_s: Seconds = 0.0
+    until_s: PositiveSeconds | None = None
+    """The shift; a contact that is being served at its end is served to its end. Not given: until all is over."""
+    answer_after: Distribution | None = None
+    """From the offer to its acceptance; not given: at once."""
+    speed: Annotated[float, Meta(gt=0, le=100)] = 1.0
+    """Service and wrap-up times are divided by it."""
+    profile: dict[str, Any] = field(default_factory=dict)
+    """Every other field of routing's `ObserveAgentSignedOn`, by its name."""
+
+
+class Run(_Part, frozen=True, kw_only=True):
+    """How long each replication is. At least one of `contacts` and `until_s`; what is reached first ends it."""
+
+    contacts: Annotated[int, Meta(ge=1, le=CONTACTS_MAX)] | None = None
+    """So many contacts come, those of the warm-up included."""
+    until_s: PositiveSeconds | None = None
+    """Nobody comes from then on; who is there is served."""
+    warm_up_contacts: Annotated[int, Meta(ge=0, le=CONTACTS_MAX)] = 0
+    """The first so many contacts, and the time until then, are not counted."""
+
+
+class Scenario(_Part, frozen=True, kw_only=True):
+    """One centre, and what comes to it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    about: str = ""
+    seed: int = 1
+    replications: Annotated[int, Meta(ge=1, le=REPLICATIONS_MAX)] = 5
+    """Independent runs, each with chance of its own. Confidence intervals need two or more."""
+    confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.95
+    run: Run
+    waiting_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Contacts are turned away while so many wait in all queues together; 0: no such limit."""
+    queues: Annotated[dict[Name, Queue], Meta(min_length=1, max_length=5_000)]
+    classes: Annotated[dict[Name, ContactClass], Meta(min_length=1, max_length=5_000)]
+    agents: Annotated[dict[Name, AgentGroup], Meta(min_length=1, max_length=5_000)]

@@ -1,0 +1,139 @@
+"""`huntgroup simulate` as its users meet it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from huntgroup_onebox.cli import main
+
+ROOT = Path(__file__).resolve().parents[4]
+
+SCENARIO = """\
+name: small
+seed: 3
+replications: 3
+run: {contacts: 400, warm_up_contacts: 100}
+queues:
+  sales: {service_level_threshold_s: 20}
+  internet: {required_skills: [web]}
+classes:
+  calls:
+    queue: sales
+    arrivals: {kind: poisson, per_hour: 60}
+    service: {kind: lognormal, mean_s: 150, sigma: 0.8}
+    patience: {kind: exponential, mean_s: 300}
+  chats:
+    queue: internet
+    arrivals: {kind: poisson, per_hour: 10}
+    service: {kind: exponential, mean_s: 200}
+agents:
+  team: {count: 3}
+  web: {count: 1, skills: [web]}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "small.yaml"
+    file.write_text(SCENARIO)
+    return file
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main(["simulate", *arguments, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_tables_for_people(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", str(file), "--jobs", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "Queues" in out
+    assert "internet" in out
+    assert "Groups of agents" in out
+    assert "3 replications of seed 3" in out
+    assert "1,200 contacts in" in out
+
+
+def test_the_same_file_gives_the_same_figures_however_many_play(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone, together = told(capsys, str(file), "--jobs", "1"), told(capsys, str(file), "--jobs", "2")
+    assert alone["figures"] == together["figures"]
+    assert alone["contacts"] == together["contacts"] == 1_200
+    wait = alone["figures"]["queues"]["sales"]["wait_mean_s"]
+    assert wait["replications"] == 3
+    assert wait["half_width"] > 0
+    other = told(capsys, str(file), "--seed", "4", "--jobs", "1")
+    assert other["figures"] != alone["figures"]
+
+
+def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = told(capsys, str(file), "--replications", "1")["figures"]
+    assert figures["queues"]["sales"]["wait_mean_s"]["half_width"] is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (
+            "queue: internet",
+            "queue: web",
+            ":15: classes.chats.queue: 'web': no such queue; there are",
+        ),
+        (
+            "skills: [web]}\nclasses",
+            "skills: [tv]}\nclasses",
+            ":14: classes.chats: no agent has slots",
+        ),
+        (
+            "mean_s: 200",
+            "mean_s: 0",
+            ":17: classes.chats.service.mean_s: 0: Expected `float` > 0.0",
+        ),
+        (
+            "contacts: 400, ",
+            "",
+            ":4: run: contacts or until_s is needed: calls has arrivals without",
+        ),
+        (
+            "contacts: 100",
+            "contacts: 400",
+            ":4: run.warm_up_contacts: 400: must be less than contacts",
+        ),
+        ("kind: poisson, per_hour: 10", "kind: csv, file: no.csv", "no.csv: cannot be read"),
+        (
+            "count: 3",
+            "count: 3, until_s: 1, from_s: 2",
+            ":19: agents.team.until_s: 1: must be later",
+        ),
+        ("count: 3", "count: 50000", ":18: agents: more than 50,000 agents in all groups"),
+        (
+            "threshold_s: 20",
+            "threshold_s: 20, policy: {wish: 1}",
+            ":6: queues.sales.policy: wish: routing",
+        ),
+        ("count: 3", "count: 3, profile: {wish: 1}", ":19: agents.team.profile: wish: routing"),
+        (
+            "kind: poisson, per_hour: 10",
+            "kind: journal, directory: gone, domain: a/b, queue: q",
+            "classes.chats.arrivals: ",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_its_line(
+    file: Path, capsys: pytest.CaptureFixture[str], before: str, after: str, why: str
+) -> None:
+    assert before in SCENARIO
+    file.write_text(SCENARIO.replace(before, after))
+    assert main(["simulate", str(file), "--jobs", "1"]) == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--jobs=0", "--replications=0", "--seed=x"])
+def test_options_that_make_no_sense_are_refused(file: Path, option: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["simulate", str(file), option])
+    assert end.value.code == 2
