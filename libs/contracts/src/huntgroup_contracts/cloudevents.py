@@ -8,8 +8,8 @@
 | `content-type` | `application/protobuf`: the value is the event's message alone |
 | `traceparent`, `huntgroup-causation-id` | W3C trace context, id of the cause; left out when empty |
 
-Both ways go through the Kafka binding of the `cloudevents` library. With it, writing was measured at 8 µs and reading
-at 14 µs an event (Python 3.11): cheap enough not to hold a second opinion of the format here.
+Reading goes through the Kafka binding of the `cloudevents` library, and so do the tests of what is written. Writing
+does not: every event of every service is written once, and the library takes twice as long for it.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cloudevents.core.base import BaseCloudEvent, EventFactory
-from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, to_binary
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.v1.event import CloudEvent
 
@@ -32,6 +32,7 @@ _HEADERS = (
     *("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence"),
     "content-type",
 )
+_SPEC_VERSION, _CONTENT_TYPE = b"1.0", CONTENT_TYPE.encode()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -41,25 +42,33 @@ def headers_of(envelope: Envelope) -> dict[str, bytes]:
 
     Raises `ValueError` when id, type, source or domain is empty or the time is not within the years 1 to 9999.
     """
-    try:
-        attributes = {
-            "id": envelope.id,
-            "type": envelope.type,
-            "source": envelope.source and SOURCE_PREFIX + envelope.source,
-            "subject": envelope.domain,
-            "time": _EPOCH + timedelta(milliseconds=envelope.time_ms),
-            "sequence": str(envelope.sequence),
-            "datacontenttype": CONTENT_TYPE,
-        }
-        message = to_binary(CloudEvent(attributes, envelope.payload), _BYTES, lambda _: None)
-    except (CloudEventValidationError, OverflowError) as error:
-        raise ValueError(f"{envelope.type} {envelope.id!r} is no CloudEvent: {error}") from None
-    headers = message.headers
+    if not (envelope.id and envelope.type and envelope.source and envelope.domain):
+        raise ValueError(
+            f"{envelope.type} {envelope.id!r} is no CloudEvent: id, type, source or domain is empty"
+        )
+    headers = {
+        "ce_id": envelope.id.encode(),
+        "ce_source": f"{SOURCE_PREFIX}{envelope.source}".encode(),
+        "ce_type": envelope.type.encode(),
+        "ce_specversion": _SPEC_VERSION,
+        "ce_subject": envelope.domain.encode(),
+        "ce_time": _rfc_3339(envelope),
+        "ce_sequence": b"%d" % envelope.sequence,
+        "content-type": _CONTENT_TYPE,
+    }
     if envelope.traceparent:
         headers[TRACEPARENT] = envelope.traceparent.encode()
     if envelope.causation_id:
         headers[CAUSATION_ID] = envelope.causation_id.encode()
     return headers
+
+
+def _rfc_3339(envelope: Envelope) -> bytes:
+    try:
+        time = _EPOCH + timedelta(milliseconds=envelope.time_ms)
+    except OverflowError as error:
+        raise ValueError(f"{envelope.type} {envelope.id!r} is no CloudEvent: {error}") from None
+    return time.replace(tzinfo=None).isoformat(timespec="microseconds").encode() + b"Z"
 
 
 def read_envelope(headers: Mapping[str, bytes], key: bytes, value: bytes) -> Envelope:
