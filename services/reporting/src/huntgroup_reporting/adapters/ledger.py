@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    Executable,
     Integer,
     LargeBinary,
     MetaData,
@@ -90,6 +91,8 @@ class SqlHistory:
         self._engine = engine
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._ready = False
+        # Made once: putting one together takes longer than carrying it out.
+        self._upserts: dict[str, Executable] = {}
         self._under_way: set[asyncio.Task[Any]] = set()
         # A SQLite database in memory is one connection, and in a file it has one writer: nothing is gained by more.
         self._at_once = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 5)
@@ -214,11 +217,13 @@ class SqlHistory:
         table: Table,
         changes: Mapping[tuple[str, int, str], QueueCounts | AgentTimes],
     ) -> None:
-        keys = [column.name for column in table.primary_key]
-        numbers = [column.name for column in table.columns if column.name not in keys]
-        insert = self._insert(table)
-        sums = {name: _sum(table.c[name], insert.excluded[name]) for name in numbers}
-        statement = insert.on_conflict_do_update(index_elements=keys, set_=sums)
+        keys, numbers = _key_and_number_columns(table)
+        statement = self._upserts.get(table.name)
+        if statement is None:
+            insert = self._insert(table)
+            sums = {name: _sum(table.c[name], insert.excluded[name]) for name in numbers}
+            statement = insert.on_conflict_do_update(index_elements=keys, set_=sums)
+            self._upserts[table.name] = statement
         rows = [
             dict(zip(keys, key, strict=True)) | {name: getattr(row, name) for name in numbers}
             for key, row in sorted(changes.items(), key=lambda item: item[0])
@@ -240,6 +245,11 @@ async def _move(connection: AsyncConnection, partition: int, before: Cursor, aft
     )
     if (await connection.execute(moved)).rowcount != 1:
         raise CursorMovedError(f"partition {partition} is no more at {before.position}")
+
+
+def _key_and_number_columns(table: Table) -> tuple[list[str], list[str]]:
+    keys = [column.name for column in table.primary_key]
+    return keys, [column.name for column in table.columns if column.name not in keys]
 
 
 def _sum(stored: ColumnElement[int], added: ColumnElement[int]) -> ColumnElement[int]:
