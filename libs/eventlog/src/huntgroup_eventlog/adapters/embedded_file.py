@@ -261,18 +261,16 @@ def find_faults(connection: sqlite3.Connection) -> list[str]:
 
 def insert_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Write all rows in one transaction; it is durable on return. Raises `sqlite3.Error`."""
-    whole = len(rows) <= _INSERT_ROWS_MAX and len(rows).bit_count() == 1
-    if whole:
+    if len(rows) <= _INSERT_ROWS_MAX:
+        # One statement, which is a transaction by itself: for each further one a busy event loop would have to let
+        # go of the interpreter's lock several times more, see _READ.
         connection.execute(_insert_statement(len(rows)), _flat(rows))
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        at = 0
-        while at < len(rows):
-            # Powers of two, so that few different statements stay prepared. Never row by row: see _READ.
-            count = min(_INSERT_ROWS_MAX, 1 << ((len(rows) - at).bit_length() - 1))
-            connection.execute(_insert_statement(count), _flat(rows[at : at + count]))
-            at += count
+        for at in range(0, len(rows), _INSERT_ROWS_MAX):
+            some = rows[at : at + _INSERT_ROWS_MAX]
+            connection.execute(_insert_statement(len(some)), _flat(some))
         connection.execute("COMMIT")
     except sqlite3.Error:
         if connection.in_transaction:
