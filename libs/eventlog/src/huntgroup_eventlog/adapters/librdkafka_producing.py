@@ -7,6 +7,7 @@ the order of a partition throughout; only after a fatal error it must be replace
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -23,6 +24,7 @@ PENDING_BYTES_MAX = 64 * 1_048_576
 
 _LOG = logging.getLogger("huntgroup_eventlog.librdkafka")
 _POLL_S = 0.2
+_GATHER_S = 0.002
 _REPORT_MAX = 2_000
 
 _Lane = dict[asyncio.Future[int], int]
@@ -164,6 +166,7 @@ class _PolledProducer:
         self._settle = settle
         self._heard: list[_Outcome] = []
         self._abandoned = False
+        self._work = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="eventlog-kafka-out", daemon=True)
         self._thread.start()
 
@@ -184,6 +187,8 @@ class _PolledProducer:
             on_delivery=partial(self._hear, lane, sent),
             headers=list(record.headers.items()) if record.headers else None,
         )
+        if not self._work.is_set():
+            self._work.set()
 
     def abandon(self) -> None:
         """Drop what is under way and end the thread soon."""
@@ -201,11 +206,17 @@ class _PolledProducer:
 
     def _poll(self) -> None:
         while not self._abandoned:
-            self._producer.poll(_POLL_S)
-            # Together what came together: each report wakes the event loop.
-            while len(self._heard) < _REPORT_MAX and self._producer.poll(0):
-                pass
-            self._report()
+            self._work.wait(_POLL_S)
+            self._work.clear()
+            # An append's outcome is not urgent, for what counts is read; but a thread that woke up for each would take
+            # the interpreter's lock just when the record itself arrives.
+            while not self._abandoned:
+                time.sleep(_GATHER_S)
+                while len(self._heard) < _REPORT_MAX and self._producer.poll(0):
+                    pass
+                self._report()
+                if not len(self._producer):
+                    break
         self._producer.purge()
         self._producer.poll(0)
         self._report()
