@@ -35,6 +35,7 @@ EXIT_FAILED: Final = 1
 EXIT_BAD_SETTINGS: Final = 2
 
 READY_CHECK_S: Final = 0.1
+GC_THRESHOLDS: Final = (10_000, 20, 20)
 TELEMETRY_S_MAX: Final = 3.0
 """So long a stop waits for the last spans and metrics to be sent."""
 
@@ -224,9 +225,11 @@ class Process:
             ready = self._ready()[0]
             if ready and self._freeze_heap:
                 self._freeze_heap = False
-                # What is loaded stays: full collections need not look at it again (60 ms each otherwise).
+                # What is loaded stays: full collections need not look at it again (60 ms each otherwise). And what
+                # comes is mostly freed by its last reference, so there is no need to look after every 700 objects.
                 gc.collect()
                 gc.freeze()
+                gc.set_threshold(*GC_THRESHOLDS)
             await self._server.set_ready(ready=ready)
             await asyncio.sleep(READY_CHECK_S)
 
