@@ -40,6 +40,7 @@ def service_of(type_: str) -> str:
     raise UnknownEventError(f"event type of no service: {type_!r}")
 
 
+@cache
 def event_class(type_: str) -> type[Message]:
     """Return the protobuf class of a public event type; raises `UnknownEventError`."""
     try:

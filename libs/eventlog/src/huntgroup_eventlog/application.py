@@ -1,6 +1,6 @@
 """What a service gives to the journal: its pure core, how its events are written, how it reacts to others."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,6 +87,11 @@ class Reactions(Protocol):
     @property
     def sources(self) -> Sequence[str]:
         """The services whose journals are read, for example `("session", "agent-state")`."""
+        ...
+
+    @property
+    def types(self) -> Collection[str]:
+        """The public types of the facts that may be of concern: `react` is asked about no others."""
         ...
 
     def react(self, event: ForeignEvent) -> Any | None:

@@ -70,8 +70,8 @@ class World:
                     self.log.append(value)
                 case fx.Answer(ticket=ticket, result=result):
                     self.answers[ticket] = result
-                case fx.Accepted(events=events):
-                    self.accepted.extend(events)
+                case fx.Accepted():
+                    self.accepted.extend(effect.events())
                 case _:
                     pass
         return done

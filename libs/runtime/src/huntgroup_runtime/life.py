@@ -196,8 +196,8 @@ class Life:
                 self.spawn(self._append(effect))
             case fx.Answer(ticket=ticket, result=result):
                 _answer(ticket, result)
-            case fx.Accepted(events=events):
-                self._tell("accepted", lambda one: one.accepted(around.partition, events))
+            case fx.Accepted():
+                self._tell_accepted(effect)
                 self._relay.wake.set()
             case fx.Owned():
                 self._begin_owning()
@@ -268,6 +268,11 @@ class Life:
             self._told_owned = False
             self._tell("lost", lambda one: one.lost(self.around.partition))
         self.over.set()
+
+    def _tell_accepted(self, effect: fx.Accepted) -> None:
+        if self.around.listeners:
+            events = effect.events()
+            self._tell("accepted", lambda one: one.accepted(self.around.partition, events))
 
     def _tell(self, what: str, call: Callable[[Listener], None]) -> None:
         for listener in self.around.listeners:

@@ -165,6 +165,8 @@ class CounterCore:
         return Counters(dict(totals), dict(due))
 
 
+ADDED = "huntgroup.counter.added.v1"
+
 _EVENTS: dict[str, type] = {
     f"huntgroup.counter.{c.__name__.lower()}.v1": c for c in (Added, ReminderSet, Reminded)
 }
@@ -190,10 +192,11 @@ class CounterReactions:
 
     def __init__(self, sources: Sequence[str] = ()) -> None:
         self.sources = sources
+        self.types = (ADDED,)
 
     def react(self, event: ForeignEvent) -> ObserveAdded | None:
         """Return the observation of a foreign addition."""
-        if event.type != "huntgroup.counter.added.v1":
+        if event.type != ADDED:
             return None
         try:
             added = msgspec.msgpack.decode(event.payload, type=Added)

@@ -110,6 +110,7 @@ class Puppet:
     """A session service that says what it is told to say: its commands are its events."""
 
     sources = ()
+    types = ()
 
     def initial(self, domain: str) -> str:
         return domain

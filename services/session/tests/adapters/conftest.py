@@ -46,6 +46,7 @@ class Puppet:
     """A service that says what it is told to say: its commands are its events."""
 
     sources = ()
+    types = ()
 
     def initial(self, domain: str) -> str:
         return domain

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.application import (
-    AcceptedEvent,
     CommandOutcome,
     CommandReusedError,
     OverloadedError,
@@ -15,7 +14,7 @@ from huntgroup_eventlog.application import (
 from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.chain import ChainState, chain_after
 from huntgroup_eventlog.journal.command_memory import Remembered
-from huntgroup_eventlog.journal.fold import Domain, Fold, SourceCursor, accepted_event
+from huntgroup_eventlog.journal.fold import Domain, Fold, SourceCursor
 from huntgroup_eventlog.journal.snapshot import source_position
 from huntgroup_eventlog.journal.source import SourceInput
 
@@ -144,13 +143,6 @@ class Decider:
             self._open = self._new_draft("")
             self._open.batch.resigned = last
             yield self._seal(self._open)
-
-    def accepted(self, pending: Pending, batch: wire.Batch, position: int) -> list[AcceptedEvent]:
-        """Return the events of an own batch that was read back."""
-        return [
-            accepted_event(batch, index, event, position, pending.record_hash)
-            for index, event in enumerate(pending.events)
-        ]
 
     def answers(self, pending: Pending, position: int) -> Iterator[fx.Answer]:
         """Yield the answers that waited for this batch, and confirm its commands' positions."""

@@ -1,9 +1,12 @@
 """What a replica asks of the world, which carries it out in order and tells the replica what it read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.application import AcceptedEvent
+from huntgroup_eventlog.journal.fold import accepted_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,17 @@ class Answer:
 class Accepted:
     """A batch of this owner was accepted; effects, streams and projections may act on its events."""
 
-    events: list[AcceptedEvent]
+    batch: wire.Batch
+    decided: Sequence[Any]
+    position: int
+    record_hash: bytes
+
+    def events(self) -> list[AcceptedEvent]:
+        """Return the events for whoever wants to know; in most services nobody does, so they are made only now."""
+        return [
+            accepted_event(self.batch, index, event, self.position, self.record_hash)
+            for index, event in enumerate(self.decided)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

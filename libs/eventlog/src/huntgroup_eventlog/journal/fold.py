@@ -62,22 +62,19 @@ class Fold:
             found = self.domains[name] = Domain(self.application.core.initial(name))
         return found
 
-    def apply(self, batch: wire.Batch, position: int, record_hash: bytes) -> list[AcceptedEvent]:
-        """Fold an accepted batch of this or another owner; return its events, decoded."""
-        accepted: list[AcceptedEvent] = []
+    def apply(self, batch: wire.Batch, position: int, record_hash: bytes) -> None:
+        """Fold an accepted batch of this or another owner."""
         if batch.domain:
             domain = self.domain(batch.domain)
             for outcome in batch.outcomes:
                 remembered = Remembered(position, outcome.check, outcome.reason, outcome.detail)
                 domain.memory.remember(outcome.command_id, remembered, batch.at_ms)
-            for index, recorded in enumerate(batch.events):
+            for recorded in batch.events:
                 event = self.application.codec.decode(recorded.type, recorded.payload)
                 domain.state = self.application.core.evolve(domain.state, event)
-                accepted.append(accepted_event(batch, index, event, position, record_hash))
             domain.sequence += len(batch.events)
             self.refresh_deadline(batch.domain)
         self.note(batch, position, record_hash)
-        return accepted
 
     def note(self, batch: wire.Batch, position: int, record_hash: bytes) -> None:
         """Take in what a batch says beside its events: time, sources, the relay."""

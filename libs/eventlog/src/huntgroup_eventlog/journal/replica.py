@@ -230,13 +230,12 @@ class Replica:
         pending = self.decider.pending.popleft()
         try:
             self.fold.note(batch, position, record_hash)
-            events = self.decider.accepted(pending, batch, position)
             answers = list(self.decider.answers(pending, position))
         except Exception as error:  # noqa: BLE001  a bug here must be as loud as one in a core
             self._halt(error, f"taking in the own batch at position {position}")
             return
-        if events:
-            self.effects.append(fx.Accepted(events))
+        if pending.events:
+            self.effects.append(fx.Accepted(batch, pending.events, position, record_hash))
         self.effects.extend(answers)
         if batch.resigned:
             self._retire("resigned")

@@ -64,6 +64,7 @@ class SourceFeed:
         self.service = service
         self.position = cursor.position
         self._reactions = reactions
+        self._types = frozenset(reactions.types)
         self._reader = ChainReader(ChainState(cursor.epoch, cursor.owner, cursor.chain))
 
     @classmethod
@@ -82,8 +83,9 @@ class SourceFeed:
         domain = ""
         if isinstance(entry, wire.Batch):
             domain = entry.domain
-            for index in range(len(entry.events)):
-                self._react(entry, index, position, commands, parked)
+            for index, recorded in enumerate(entry.events):
+                if recorded.type in self._types:
+                    self._react(entry, index, position, commands, parked)
         elif isinstance(entry, Unreadable):
             parked.append(Parked(self.topic, position, value, entry.error))
         return SourceInput(self.topic, domain, commands, self.cursor(), parked, len(value))

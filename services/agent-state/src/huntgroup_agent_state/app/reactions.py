@@ -1,6 +1,6 @@
 """Which facts of routing and session concern agents, and how they are put to the core."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError, Message
@@ -29,6 +29,11 @@ class AgentStateReactions:
     """Reads the journals of routing and session (`huntgroup_eventlog.application.Reactions`)."""
 
     sources: Final = ("routing", "session")
+
+    @property
+    def types(self) -> Collection[str]:
+        """What there is a reaction to."""
+        return _REACTIONS.keys()
 
     def react(self, event: ForeignEvent) -> Command | None:
         """Return the command for a fact, or None; raises `ValueError` when the payload cannot be read."""

@@ -1,6 +1,6 @@
 """The facts of the session service that concern a recording, and what the core is told about each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -31,6 +31,11 @@ class RecordingReactions:
     """Takes in when contacts connect, are held and retrieved, and disconnect. One source, so always in this order."""
 
     sources = ("session",)
+
+    @property
+    def types(self) -> Collection[str]:
+        """What `OBSERVATIONS` says something about."""
+        return OBSERVATIONS.keys()
 
     def react(self, event: ForeignEvent) -> Command | None:
         """Return what the core is told, or None; raise `ValueError` when the payload cannot be read."""

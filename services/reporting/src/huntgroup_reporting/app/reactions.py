@@ -1,6 +1,6 @@
 """The facts of other services that the ledger is made of, and what the core is told about each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -59,6 +59,11 @@ class ReportingReactions:
     """Takes in waits and conversations from session, queues and offers from routing, and what agents do."""
 
     sources = ("session", "agent-state", "routing")
+
+    @property
+    def types(self) -> Collection[str]:
+        """What `OBSERVATIONS` says something about."""
+        return OBSERVATIONS.keys()
 
     def react(self, event: ForeignEvent) -> Command | None:
         """Return what the core is told, or None; raise `ValueError` when the payload cannot be read."""

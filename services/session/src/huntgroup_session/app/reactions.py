@@ -1,6 +1,6 @@
 """The facts of other services that concern a contact, and what the core is told about each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -31,6 +31,11 @@ class SessionReactions:
     """Takes in queues and offers from routing, and finished wrap-ups from agent-state."""
 
     sources = ("routing", "agent-state")
+
+    @property
+    def types(self) -> Collection[str]:
+        """What `OBSERVATIONS` says something about."""
+        return OBSERVATIONS.keys()
 
     def react(self, event: ForeignEvent) -> Command | None:
         """Return what the core is told, or None; raise `ValueError` when the payload cannot be read."""
