@@ -114,6 +114,14 @@ class House:
         request = getattr(commands_pb2, f"{rpc}Request")(context=context, **fields)
         return await self._client.call(getattr(self._stub, rpc), request, timeout_ms=5_000)
 
+    async def explain(self, offer_id: str) -> commands_pb2.ExplainDecisionResponse:
+        """Ask why an offer was made."""
+        request = commands_pb2.ExplainDecisionRequest(domain=DOMAIN, offer_id=offer_id)
+        told: commands_pb2.ExplainDecisionResponse = await self._client.call(
+            self._stub.ExplainDecision, request, timeout_ms=5_000
+        )
+        return told
+
     async def queue(self, queue_id: str) -> commands_pb2.QueueView:
         """Ask for a queue."""
         request = commands_pb2.GetQueueRequest(domain=DOMAIN, queue_id=queue_id)

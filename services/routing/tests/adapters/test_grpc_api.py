@@ -16,7 +16,9 @@ from huntgroup.agent_state.v1.events_pb2 import (
 from huntgroup.routing.v1.commands_pb2 import OfferView, QueueView, WaitingView
 from huntgroup.routing.v1.events_pb2 import (
     CHANNEL_VOICE,
+    DECISION_RULE_STRATEGY,
     SELECTION_STRATEGY_LONGEST_IDLE,
+    Explanation,
     OfferCreated,
 )
 from huntgroup.session.v1 import events_pb2 as session
@@ -105,6 +107,7 @@ async def test_a_queue_and_an_offer_are_shown_as_they_are(house: "House") -> Non
         **SALES,
         waiting_max=10_000,
         strategy=SELECTION_STRATEGY_LONGEST_IDLE,
+        policy_version=1,
         waiting=2,
         ringing=1,
         first_waiting=[
@@ -146,7 +149,29 @@ async def test_an_offer_names_its_decision(house: "House") -> None:
         enqueued_at_ms=NOW_MS - 5,
         idle_since_ms=NOW_MS,
         idle_agents=1,
+        explanation=Explanation(
+            rule=DECISION_RULE_STRATEGY,
+            strategy=SELECTION_STRATEGY_LONGEST_IDLE,
+            policy_version=1,
+            value=NOW_MS,
+        ),
     )
+
+
+async def test_a_decision_explains_itself(house: "House") -> None:
+    await house.call("ConfigureQueue", **SALES)
+    for agent_id in ("grace", "alan"):
+        await agent(house, agent_id)
+    await contact(house, "ada")
+    told = await house.explain("ada.1")
+    assert told.offer == await house.offer("ada.1")
+    assert (told.explanation.rule, told.explanation.runner_up_id) == (
+        DECISION_RULE_STRATEGY,
+        "alan",
+    )
+    assert told.text.startswith("LONGEST_IDLE chose grace, one of 2 idle agents: idle since 19")
+    with pytest.raises(RpcRefusedError, match="OFFER_UNKNOWN"):
+        await house.explain("ada.2")
 
 
 async def refused(house: "House", rpc: str, **fields: Any) -> tuple[StatusCode, str]:

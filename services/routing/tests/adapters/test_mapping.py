@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 
 from huntgroup_routing.adapters.mapping import STATUSES, event_codec
 from huntgroup_routing.core.messages import ChannelCapacity, Event, Reason
+from huntgroup_routing.core.values import Explanation, SkillLevel
 
 codec = cache(event_codec)
 SMALL = st.integers(-(2**31), 2**31 - 1)
 LONG = st.integers(-(2**63), 2**63 - 1)
-SMALL_FIELDS = ("priority", "attempt", "idle_agents", "waiting_max", "slots")
+SMALL_FIELDS = (
+    *("priority", "attempt", "idle_agents", "waiting_max", "slots", "level"),
+    *("policy_version", "runner_up_priority", "set_aside"),
+)
 
 
 def numbers_of(kind: type) -> dict[str, st.SearchStrategy[int]]:
@@ -27,9 +31,8 @@ def said(kind: type) -> st.SearchStrategy[Event]:
     return st.builds(kind, **numbers_of(kind))
 
 
-st.register_type_strategy(
-    ChannelCapacity, st.builds(ChannelCapacity, **numbers_of(ChannelCapacity))
-)
+for part in (ChannelCapacity, SkillLevel, Explanation):
+    st.register_type_strategy(part, st.builds(part, **numbers_of(part)))
 
 
 @given(st.one_of(*(said(kind) for kind in get_args(Event))))

@@ -44,8 +44,8 @@ from huntgroup_routing.core.values import (
     Strategy,
 )
 
-Outcome = tuple[str, str, int, int, int]
-"""Contact, agent, attempt, idle since (ms), idle agents."""
+Outcome = tuple[str, str, int, int, int, str]
+"""Contact, agent, attempt, idle since (ms), idle agents, who was next."""
 
 
 @dataclass(eq=False)
@@ -283,19 +283,27 @@ class SlowRouter:
             for one in self.contacts
             if not one.ringing and one.channel in agent.idle and agent.skills >= one.skills
         ]:
-            self.offer(min(fitting, key=lambda one: one.place), agent, [])
+            first = min(fitting, key=lambda one: one.place)
+            behind = [one for one in fitting if one.channel is first.channel and one is not first]
+            following = min(behind, key=lambda one: one.place, default=None)
+            self.offer(first, agent, [], following.contact_id if following else "")
 
     def find_agents(self, contacts: list[SlowContact], without: list[SlowAgent]) -> None:
         for contact in sorted(contacts, key=lambda one: one.place):
             idle = [one for one in self.idle_for(contact) if one not in without]
             if idle:
-                self.offer(contact, self.choose(contact, idle), without)
+                queue = self.queues[contact.queue_id]
+                after_ms = self.at_ms - queue.reoffer_after_ms
+                let_go_by = {one for one, at_ms in contact.let_go_by[-8:] if at_ms > after_ms}
+                idle = [one for one in idle if one.agent_id not in let_go_by] or idle
+                agent = self.choose(contact, idle)
+                others = [one for one in idle if one is not agent]
+                by_chance = queue.strategy in (Strategy.RANDOM, Strategy.WEIGHTED_RANDOM)
+                after = self.choose(contact, others) if others and not by_chance else None
+                self.offer(contact, agent, without, after.agent_id if after else "")
 
     def choose(self, contact: SlowContact, idle: list[SlowAgent]) -> SlowAgent:
         queue, channel = self.queues[contact.queue_id], contact.channel
-        after_ms = self.at_ms - queue.reoffer_after_ms
-        let_go_by = {one for one, at_ms in contact.let_go_by[-8:] if at_ms > after_ms}
-        idle = [one for one in idle if one.agent_id not in let_go_by] or idle
         idle.sort(key=lambda one: one.idle[channel])
         by_name = sorted(idle, key=lambda one: one.agent_id)
 
@@ -338,7 +346,9 @@ class SlowRouter:
             if contact.channel in agent.idle and agent.skills >= contact.skills:
                 yield agent
 
-    def offer(self, contact: SlowContact, agent: SlowAgent, without: list[SlowAgent]) -> None:
+    def offer(
+        self, contact: SlowContact, agent: SlowAgent, without: list[SlowAgent], following: str
+    ) -> None:
         idle = [one for one in self.idle_for(contact) if one not in without]
         _, since_ms = agent.idle[contact.channel]
         agent.stop(self.at_ms, contact.channel)
@@ -348,7 +358,7 @@ class SlowRouter:
         contact.attempts += 1
         contact.ringing = True
         self.made.append(
-            (contact.contact_id, agent.agent_id, contact.attempts, since_ms, len(idle))
+            (contact.contact_id, agent.agent_id, contact.attempts, since_ms, len(idle), following)
         )
         offer_id = f"{contact.contact_id}.{contact.attempts}"
         self.offers.append(SlowOffer(offer_id, contact, agent, self.at_ms + queue.ring_ms))
@@ -503,6 +513,13 @@ def test_queues_may_choose_and_change_their_minds_each_for_itself(seed: int) -> 
     play(seed, tuple(Strategy))
 
 
+def outcome(offer: OfferCreated) -> Outcome:
+    why = offer.explanation
+    assert why is not None
+    of_offer = (offer.contact_id, offer.agent_id, offer.attempt)
+    return (*of_offer, offer.idle_since_ms, offer.idle_agents, why.runner_up_id)
+
+
 def play(seed: int, strategies: Sequence[Strategy], sign_ons: int = 8) -> None:
     chance, core = random.Random(seed), RoutingCore()
     traffic = Traffic(chance, strategies, sign_ons)
@@ -521,11 +538,7 @@ def play(seed: int, strategies: Sequence[Strategy], sign_ons: int = 8) -> None:
             state = core.evolve(state, event)
         history += events
         traffic.saw(events)
-        made = [
-            (one.contact_id, one.agent_id, one.attempt, one.idle_since_ms, one.idle_agents)
-            for one in events
-            if isinstance(one, OfferCreated)
-        ]
+        made = [outcome(one) for one in events if isinstance(one, OfferCreated)]
         assert made == slow.tell(command, traffic.at_ms), (step, command)
         offers += len(made)
         if step % 5 == 0:

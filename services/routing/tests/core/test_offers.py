@@ -28,7 +28,9 @@ from huntgroup_routing.core.values import (
     CancelReason,
     Channel,
     ContactId,
+    DecisionRule,
     DequeueReason,
+    Explanation,
     OfferId,
     QueueId,
     Skill,
@@ -137,6 +139,17 @@ def test_a_contact_is_offered_to_the_longest_idle_agent_at_once(floor: "Floor") 
         enqueued_at_ms=95,
         idle_since_ms=10,
         idle_agents=2,
+        explanation=Explanation(
+            rule=DecisionRule.STRATEGY,
+            strategy=Strategy.LONGEST_IDLE,
+            policy_version=1,
+            value=10,
+            runner_up_id="alan",
+            runner_up_value=20,
+            priority=0,
+            runner_up_priority=0,
+            set_aside=0,
+        ),
     )
 
 

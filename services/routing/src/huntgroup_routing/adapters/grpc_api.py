@@ -5,13 +5,15 @@ from typing import Final
 
 from huntgroup.routing.v1 import service_pb2
 from huntgroup.routing.v1.commands_pb2 import (
+    ExplainDecisionRequest,
+    ExplainDecisionResponse,
     GetOfferRequest,
     GetOfferResponse,
     GetQueueRequest,
     GetQueueResponse,
 )
-from huntgroup_routing.adapters.mapping import STATUSES, offer_view, queue_view
-from huntgroup_routing.app.queries import find_offer, find_queue, first_waiting
+from huntgroup_routing.adapters.mapping import STATUSES, explanation, offer_view, queue_view
+from huntgroup_routing.app.queries import find_offer, find_queue, first_waiting, why_text
 from huntgroup_routing.core.messages import AcceptOffer, ConfigureQueue, Refused, RejectOffer
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import OfferId, QueueId
@@ -36,6 +38,7 @@ def routing_api(journals: Journals, peers: Peers, telemetry: Telemetry) -> RpcAp
         api.command(rpc, command)
     api.query("GetQueue", get_queue)
     api.query("GetOffer", get_offer)
+    api.query("ExplainDecision", explain_decision)
     return api
 
 
@@ -53,3 +56,19 @@ def get_offer(request: GetOfferRequest, state: State) -> GetOfferResponse | Refu
     if isinstance(offer, Refused):
         return offer
     return GetOfferResponse(offer=offer_view(offer))
+
+
+def explain_decision(
+    request: ExplainDecisionRequest, state: State
+) -> ExplainDecisionResponse | Refused:
+    """Say why an offer that is open or was decided lately went to its agent."""
+    offer = find_offer(state, OfferId(request.offer_id))
+    if isinstance(offer, Refused):
+        return offer
+    if offer.why is None:
+        return ExplainDecisionResponse(offer=offer_view(offer))
+    return ExplainDecisionResponse(
+        offer=offer_view(offer),
+        explanation=explanation(offer.why),
+        text=why_text(offer.why, offer.agent_id, offer.idle_agents, offer.created_at_ms),
+    )

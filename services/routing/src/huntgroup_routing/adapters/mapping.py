@@ -7,10 +7,10 @@ from grpc import StatusCode
 
 from huntgroup.routing.v1 import events_pb2
 from huntgroup.routing.v1.commands_pb2 import OfferView, QueueView, WaitingView
-from huntgroup.routing.v1.events_pb2 import Channel, SelectionStrategy
+from huntgroup.routing.v1.events_pb2 import Channel, DecisionRule, SelectionStrategy
 from huntgroup_contracts.codec import EventCodec
 from huntgroup_routing.core.messages import Event, Reason
-from huntgroup_routing.core.state import Contact, Offer, Queue
+from huntgroup_routing.core.state import Contact, Offer, Queue, Why
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.OFFER_ENDED: StatusCode.FAILED_PRECONDITION,
@@ -38,6 +38,7 @@ def queue_view(queue: Queue, first_waiting: Iterable[Contact]) -> QueueView:
         waiting_max=queue.waiting_max,
         strategy=SelectionStrategy.Value(f"SELECTION_STRATEGY_{queue.strategy}"),
         reoffer_after_ms=queue.reoffer_after_ms,
+        policy_version=queue.version,
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=(
@@ -62,4 +63,20 @@ def offer_view(offer: Offer) -> OfferView:
         state=offer.state,
         created_at_ms=offer.created_at_ms,
         expires_at_ms=offer.expires_at_ms,
+    )
+
+
+def explanation(why: Why) -> events_pb2.Explanation:
+    """Return why an offer was made, as its event said it."""
+    strategy = "UNSPECIFIED" if why.strategy is None else why.strategy
+    return events_pb2.Explanation(
+        rule=DecisionRule.Value(f"DECISION_RULE_{why.rule}"),
+        strategy=SelectionStrategy.Value(f"SELECTION_STRATEGY_{strategy}"),
+        policy_version=why.policy_version,
+        value=why.value,
+        runner_up_id=why.runner_up_id,
+        runner_up_value=why.runner_up_value,
+        priority=why.priority,
+        runner_up_priority=why.runner_up_priority,
+        set_aside=why.set_aside,
     )

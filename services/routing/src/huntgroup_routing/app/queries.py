@@ -1,12 +1,27 @@
 """What may be asked about a domain. A query reads, and keeps nothing of the state."""
 
+from datetime import UTC, datetime
 from itertools import islice
 
 from huntgroup_routing.core.messages import Reason, Refused
-from huntgroup_routing.core.state import Contact, Offer, Queue, State
-from huntgroup_routing.core.values import OfferId, QueueId
+from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
+from huntgroup_routing.core.values import (
+    AgentId,
+    DecisionRule,
+    Explanation,
+    OfferId,
+    QueueId,
+    Strategy,
+)
 
 FIRST_WAITING_MAX = 100
+
+ALIKE = {
+    Strategy.ROUND_ROBIN: "the next by id after whom the queue gave its last contact",
+    Strategy.LINEAR: "the first by id",
+    Strategy.RANDOM: "drawn by chance",
+}
+"""Strategies that go by no figure."""
 
 
 def find_queue(state: State, queue_id: QueueId) -> Queue | Refused:
@@ -32,3 +47,55 @@ def find_offer(state: State, offer_id: OfferId) -> Offer | Refused:
         reason=Reason.OFFER_UNKNOWN,
         detail=f"offer_id {offer_id!r} names no offer of this domain, or it was over long ago",
     )
+
+
+def why_text(why: Why | Explanation, agent_id: AgentId, idle_agents: int, at_ms: int) -> str:
+    """Return in a sentence or two why an offer made at `at_ms` went to its agent."""
+    if why.rule is DecisionRule.FIRST_IN_LINE or why.strategy is None:
+        text = f"{agent_id} became idle and got the first of the contacts they may serve: "
+        text += _in_line(why.priority, why.value)
+        if why.runner_up_id:
+            behind = _in_line(why.runner_up_priority, why.runner_up_value)
+            text += f"; next was contact {why.runner_up_id}: {behind}"
+        return text
+    agents = "the only idle agent" if idle_agents == 1 else f"one of {idle_agents:,} idle agents"
+    text = f"{why.strategy} chose {agent_id}, {agents}: {_figure(why.strategy, why.value, at_ms)}"
+    if why.runner_up_id:
+        text += f"; next was {why.runner_up_id}"
+        if why.strategy not in ALIKE:
+            text += f": {_figure(why.strategy, why.runner_up_value, at_ms)}"
+    if why.rule is DecisionRule.NOBODY_ELSE:
+        return f"{text}; they had let it go a moment ago, but nobody else was idle for it"
+    if why.set_aside:
+        text += f"; {why.set_aside} set aside who had let it go a moment ago"
+    return text
+
+
+def _in_line(priority: int, since_ms: int) -> str:
+    return f"priority {priority}, waiting since {time_text(since_ms)}"
+
+
+def _figure(strategy: Strategy, value: int, at_ms: int) -> str:
+    match strategy:
+        case Strategy.LONGEST_IDLE:
+            return f"idle since {time_text(value)}"
+        case Strategy.MOST_IDLE:
+            return f"idle for {(at_ms - value) / 1_000:,.3f} s in all"
+        case Strategy.FEWEST_CONTACTS:
+            return f"{value:,} contacts accepted"
+        case Strategy.LEAST_HANDLE_TIME:
+            return f"{value / 1_000:,.3f} s of handling"
+        case Strategy.LEAST_OCCUPIED:
+            return f"{value / 10_000:.4f} % occupied"
+        case Strategy.BEST_SKILL:
+            return f"levels of {-value} in all"
+        case Strategy.WEIGHTED_RANDOM:
+            return f"drawn by chance with weight {value}"
+        case _:
+            return ALIKE[strategy]
+
+
+def time_text(at_ms: int) -> str:
+    """Return a time as people read it: UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(at_ms // 1_000, UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{at_ms % 1_000:03d}"

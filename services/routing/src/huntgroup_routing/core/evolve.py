@@ -22,11 +22,12 @@ from huntgroup_routing.core.messages import (
     QueueConfigured,
 )
 from huntgroup_routing.core.selection import MEASURE_OF
-from huntgroup_routing.core.state import Contact, Offer, Queue, State
+from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
     LET_GO_MAX,
+    Explanation,
     OfferId,
     OfferState,
     RescindReason,
@@ -93,6 +94,7 @@ def _queue_configured(state: State, event: QueueConfigured) -> None:
         queue.waiting_max = event.waiting_max
         queue.strategy = strategy
         queue.reoffer_after_ms = event.reoffer_after_ms
+        queue.version += 1
         queue.requirement = requirement
         return
     state.queues[event.queue_id] = Queue(
@@ -105,6 +107,7 @@ def _queue_configured(state: State, event: QueueConfigured) -> None:
         waiting_max=event.waiting_max,
         strategy=strategy,
         reoffer_after_ms=event.reoffer_after_ms,
+        version=1,
         requirement=requirement,
     )
 
@@ -173,6 +176,8 @@ def _offer_created(state: State, event: OfferCreated) -> None:
         state=OfferState.PENDING,
         created_at_ms=event.at_ms,
         expires_at_ms=event.expires_at_ms,
+        idle_agents=event.idle_agents,
+        why=None if event.explanation is None else _why(event.explanation),
     )
     state.leases.add((event.expires_at_ms, event.offer_id))
     agent = state.agents[event.agent_id]
@@ -181,6 +186,20 @@ def _offer_created(state: State, event: OfferCreated) -> None:
         state.pool.make_idle(agent, event.channel, event.at_ms)
     else:
         state.pool.make_busy(agent, event.channel, event.at_ms)
+
+
+def _why(said: Explanation) -> Why:
+    return Why(
+        rule=said.rule,
+        strategy=said.strategy,
+        policy_version=said.policy_version,
+        value=said.value,
+        runner_up_id=said.runner_up_id,
+        runner_up_value=said.runner_up_value,
+        priority=said.priority,
+        runner_up_priority=said.runner_up_priority,
+        set_aside=said.set_aside,
+    )
 
 
 def _offer_accepted(state: State, event: OfferAccepted) -> None:

@@ -3,6 +3,7 @@
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
+from itertools import islice
 from typing import Generic, TypeVar
 
 from huntgroup_routing.core.values import AgentId, Lease, Place
@@ -39,6 +40,14 @@ class Line(Generic[K]):
     def head(self) -> K | None:
         """The first member, or None."""
         return self._heap[0] if self._heap else None
+
+    @property
+    def second(self) -> K | None:
+        """The member after the first, or None."""
+        behind = self._heap[1:3]
+        if self._stale and not self._stale.isdisjoint(behind):
+            return next(islice(self.in_order(), 1, None), None)
+        return min(behind, default=None)
 
     def add(self, key: K) -> None:
         """Let one join who is not in line."""

@@ -14,6 +14,7 @@ from huntgroup_routing.core.values import (
     Channel,
     ContactId,
     DequeueReason,
+    Explanation,
     IneligibleReason,
     OfferId,
     QueueId,
@@ -284,6 +285,7 @@ class OfferCreated:
     enqueued_at_ms: int
     idle_since_ms: int
     idle_agents: int
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ idleness even where another slot is free, so between equals several slots are fi
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import islice, zip_longest
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.eligibility import Requirement
@@ -17,12 +17,17 @@ from huntgroup_routing.core.values import (
     AgentId,
     Channel,
     ContactId,
+    DecisionRule,
+    Explanation,
     OfferId,
     Place,
     QueueId,
     Strategy,
     offer_id_of,
 )
+
+Ranked = tuple[AgentId, int]
+"""An agent, and the value by which the strategy ranks them."""
 
 NOBODY: frozenset[AgentId] = frozenset()
 
@@ -38,21 +43,22 @@ def offer_on_arrival(state: State, enqueued: ContactEnqueued) -> OfferCreated | 
     if not requirement.idle:
         return None
     if queue.strategy is Strategy.LONGEST_IDLE:
-        agent = next(iter(requirement.idle.values()))
+        first = islice(requirement.idle.values(), 2)
+        ranked = [(agent.agent_id, agent.idle[channel][1]) for agent in first]
     else:
-        agent_id = Matching(state, enqueued.at_ms).choose(queue, requirement, NOBODY)
-        assert agent_id is not None
-        agent = requirement.idle[agent_id]
+        ranked = Matching(state, enqueued.at_ms).rank(queue, requirement, NOBODY)
+    agent_id = ranked[0][0]
     return _offer_created(
         queue,
         contact_id=enqueued.contact_id,
         channel=channel,
         attempt=1,
         enqueued_at_ms=enqueued.enqueued_at_ms,
-        agent_id=agent.agent_id,
+        agent_id=agent_id,
         at_ms=enqueued.at_ms,
-        idle_since_ms=agent.idle[channel][1],
+        idle_since_ms=requirement.idle[agent_id].idle[channel][1],
         idle_agents=len(requirement.idle),
+        explanation=_by_strategy(queue, ranked),
     )
 
 
@@ -81,11 +87,12 @@ class Matching:
             for agent_id, at_ms in contact.let_go_by
             if self._at_ms < at_ms + queue.reoffer_after_ms
         }
-        agent_id = self.choose(queue, requirement, let_go_by)
-        if agent_id is None and let_go_by:
-            agent_id = self.choose(queue, requirement, NOBODY)
-        if agent_id is None:
+        ranked, rule = self.rank(queue, requirement, let_go_by), DecisionRule.STRATEGY
+        if not ranked and let_go_by:
+            ranked, rule = self.rank(queue, requirement, NOBODY), DecisionRule.NOBODY_ELSE
+        if not ranked:
             return None
+        agent_id = ranked[0][0]
         agent = idle[agent_id]
         key = (agent_id, channel)
         again = key in self._left
@@ -96,6 +103,9 @@ class Matching:
             at_ms=self._at_ms,
             idle_since_ms=self._at_ms if again else agent.idle[channel][1],
             idle_agents=len(idle) - self._gone(channel, idle),
+            explanation=_by_strategy(
+                queue, ranked, rule, sum(one in idle for one in let_go_by if one != agent_id)
+            ),
         )
         left = self._left[key] if again else agent.free(channel)
         self._left[key] = left - 1
@@ -107,25 +117,31 @@ class Matching:
         self._last[queue.queue_id] = (made + 1, agent_id)
         return created
 
-    def choose(
+    def rank(
         self, queue: Queue, requirement: Requirement, but: Collection[AgentId]
-    ) -> AgentId | None:
-        """Return who is next of the idle, `but` for some; None when nobody is left."""
+    ) -> list[Ranked]:
+        """Return who is next of the idle, `but` for some, and who after them; by chance only the former."""
         if queue.strategy in BY_CHANCE:
             return self._drawn(queue, requirement, but)
         roster = None if queue.measure is None else requirement.roster(queue.measure)
         by_name = queue.measure is Measure.NAME
-        first = None
+        ranked: list[Ranked] = []
         for agent_id in self._in_order(queue, requirement, roster):
             if agent_id in self._without or agent_id in but:
                 continue
             left = self._left.get((agent_id, requirement.channel))
             if left is None or (by_name and left):
-                first = agent_id
-                break
-        if by_name:
-            return first
-        return self._or_again(requirement, roster, first, but)
+                agent = requirement.idle[agent_id]
+                if roster is None:
+                    ranked.append((agent_id, agent.idle[requirement.channel][1]))
+                else:
+                    ranked.append((agent_id, roster.value_of(agent)))
+                if len(ranked) == 2:  # noqa: PLR2004 - the first and the next
+                    break
+        if not by_name:
+            ranked += self._again(requirement, roster, but)
+            ranked.sort(key=_value)
+        return ranked[:2]
 
     def _in_order(
         self, queue: Queue, requirement: Requirement, roster: Roster | None
@@ -139,9 +155,10 @@ class Matching:
 
     def _drawn(
         self, queue: Queue, requirement: Requirement, but: Collection[AgentId]
-    ) -> AgentId | None:
+    ) -> list[Ranked]:
         measure, channel = queue.measure, requirement.channel
         assert measure is not None
+        roster = requirement.roster(measure)
         made, _ = self._last.get(queue.queue_id, (0, None))
         number = draw(self._state.domain, queue.queue_id, queue.offers + made)
         full = (
@@ -149,30 +166,17 @@ class Matching:
             for (agent_id, of_channel), left in self._left.items()
             if of_channel is channel and left == 0
         )
-        return requirement.roster(measure).drawn(number, {*self._without, *but, *full})
+        drawn = roster.drawn(number, {*self._without, *but, *full})
+        return [] if drawn is None else [(drawn, roster.value_of(requirement.idle[drawn]))]
 
-    def _or_again(
-        self,
-        requirement: Requirement,
-        roster: Roster | None,
-        first: AgentId | None,
-        but: Collection[AgentId],
-    ) -> AgentId | None:
-        """Return the first, or who was given an offer in this decision and has a slot left, if less by the measure."""
-        again = [
-            agent
-            for agent_id, agent in self._turn.get(requirement.channel, {}).items()
-            if agent_id in requirement.idle and agent_id not in but
-        ]
-        if not again or (first is not None and roster is None):
-            return first
-        if roster is None:
-            return again[0].agent_id
-        values = {agent.agent_id: roster.value_of(agent, self._at_ms) for agent in again}
-        best = min(values, key=lambda agent_id: values[agent_id])
-        if first is not None and roster.value_of(requirement.idle[first]) <= values[best]:
-            return first
-        return best
+    def _again(
+        self, requirement: Requirement, roster: Roster | None, but: Collection[AgentId]
+    ) -> Iterator[Ranked]:
+        """Yield who was given an offer in this decision and has a slot left: after their equals, in turn."""
+        for agent_id, agent in self._turn.get(requirement.channel, {}).items():
+            if agent_id in requirement.idle and agent_id not in but:
+                value = self._at_ms if roster is None else roster.value_of(agent, self._at_ms)
+                yield agent_id, value
 
     def _gone(self, channel: Channel, idle: Mapping[AgentId, Agent]) -> int:
         """Return how many of those who were idle are so no longer, or are not to be asked."""
@@ -195,19 +199,20 @@ def offers_to(
     `freed` is the offer whose slot becomes free now; `returned` its contact when that still rang, and so put the agent
     in doubt: nobody in doubt is idle, so they are idle anew on every channel.
     """
-    places: list[Place] = []
+    places: list[tuple[Place, Place | None]] = []
     for channel in agent.slots:
         free = agent.free(channel, after=freed)
         if free > 0:
-            places += _first_places(state, agent, channel, free, returned)
-    places.sort()
+            first = _first_places(state, agent, channel, free + 1, returned)
+            places += zip_longest(first[:free], first[1:])
+    places.sort(key=_first)
     since: dict[Channel, int] = {}
     if returned is None:
         since.update((channel, since_ms) for channel, (_, since_ms) in agent.idle.items())
         if freed in agent.held:
             since.pop(agent.held[freed], None)
     offers = []
-    for place in places:
+    for place, following in places:
         contact = state.contacts[place[2]]
         idle = contact.requirement.idle
         offers.append(
@@ -218,6 +223,7 @@ def offers_to(
                 at_ms=at_ms,
                 idle_since_ms=since.pop(contact.requirement.channel, at_ms),
                 idle_agents=len(idle) + (agent.agent_id not in idle),
+                explanation=_by_line(state.queues[contact.queue_id], place, following),
             )
         )
     return offers
@@ -227,15 +233,74 @@ def _first_places(
     state: State, agent: Agent, channel: Channel, count: int, returned: Contact | None
 ) -> list[Place]:
     requirements = state.pool.satisfied_by(agent, channel)
-    if returned is None and count == 1:
-        head = min(
-            (place for one in requirements if (place := one.waiting.head) is not None), default=None
-        )
-        return [] if head is None else [head]
+    if returned is None and count == 2:  # noqa: PLR2004 - one slot: the first, and who is next
+        return _first_two(requirements)
     lines: list[Iterable[Place]] = [one.waiting.in_order() for one in requirements]
     if returned is not None and returned.requirement in requirements:
         lines.append([returned.place])
     return list(islice(heapq.merge(*lines), count))
+
+
+def _first_two(requirements: Iterable[Requirement]) -> list[Place]:
+    """Return the first two places of all lines: two heads, or the first line's head and who stands behind it."""
+    first = second = None
+    line = None
+    for requirement in requirements:
+        head = requirement.waiting.head
+        if head is None:
+            continue
+        if first is None or head < first:
+            first, second, line = head, first, requirement.waiting
+        elif second is None or head < second:
+            second = head
+    if first is None or line is None:
+        return []
+    behind = line.second
+    if behind is not None and (second is None or behind < second):
+        second = behind
+    return [first] if second is None else [first, second]
+
+
+def _first(places: tuple[Place, Place | None]) -> Place:
+    return places[0]
+
+
+def _value(ranked: Ranked) -> int:
+    return ranked[1]
+
+
+def _by_strategy(
+    queue: Queue,
+    ranked: list[Ranked],
+    rule: DecisionRule = DecisionRule.STRATEGY,
+    set_aside: int = 0,
+) -> Explanation:
+    runner_up_id, runner_up_value = ranked[1] if len(ranked) > 1 else ("", 0)
+    return Explanation(
+        rule=rule,
+        strategy=queue.strategy,
+        policy_version=queue.version,
+        value=ranked[0][1],
+        runner_up_id=runner_up_id,
+        runner_up_value=runner_up_value,
+        priority=0,
+        runner_up_priority=0,
+        set_aside=set_aside,
+    )
+
+
+def _by_line(queue: Queue, place: Place, following: Place | None) -> Explanation:
+    return Explanation(
+        rule=DecisionRule.FIRST_IN_LINE,
+        strategy=None,
+        policy_version=queue.version,
+        value=place[1],
+        runner_up_id="" if following is None else following[2],
+        runner_up_value=0 if following is None else following[1],
+        priority=-place[0],
+        runner_up_priority=0 if following is None else -following[0],
+        set_aside=0,
+    )
 
 
 def _offer_waiting(
@@ -246,6 +311,7 @@ def _offer_waiting(
     at_ms: int,
     idle_since_ms: int,
     idle_agents: int,
+    explanation: Explanation,
 ) -> OfferCreated:
     return _offer_created(
         state.queues[contact.queue_id],
@@ -257,6 +323,7 @@ def _offer_waiting(
         at_ms=at_ms,
         idle_since_ms=idle_since_ms,
         idle_agents=idle_agents,
+        explanation=explanation,
     )
 
 
@@ -271,6 +338,7 @@ def _offer_created(
     at_ms: int,
     idle_since_ms: int,
     idle_agents: int,
+    explanation: Explanation,
 ) -> OfferCreated:
     return OfferCreated(
         at_ms=at_ms,
@@ -285,4 +353,5 @@ def _offer_created(
         enqueued_at_ms=enqueued_at_ms,
         idle_since_ms=idle_since_ms,
         idle_agents=idle_agents,
+        explanation=explanation,
     )

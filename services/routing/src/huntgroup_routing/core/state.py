@@ -18,6 +18,7 @@ from huntgroup_routing.core.values import (
     AgentTraits,
     Channel,
     ContactId,
+    DecisionRule,
     Lease,
     OfferId,
     OfferState,
@@ -45,6 +46,7 @@ class Queue:
     waiting_max: int
     strategy: Strategy
     reoffer_after_ms: int
+    version: int
     requirement: Requirement
     waiting: Line[Place] = field(default_factory=Line)
     ringing: int = 0
@@ -75,6 +77,20 @@ class Contact:
     """Who of late let it go, and when (ms), oldest first."""
 
 
+class Why(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The `Explanation` of an offer, written as briefly as possible: the order of the fields is part of the format."""
+
+    rule: DecisionRule
+    strategy: Strategy | None
+    policy_version: int
+    value: int
+    runner_up_id: str
+    runner_up_value: int
+    priority: int
+    runner_up_priority: int
+    set_aside: int
+
+
 class Offer(msgspec.Struct, array_like=True, kw_only=True, eq=False, gc=False):
     """An offer, pending or ended lately; written as it is, so the order of the fields is part of the format."""
 
@@ -86,6 +102,8 @@ class Offer(msgspec.Struct, array_like=True, kw_only=True, eq=False, gc=False):
     state: OfferState
     created_at_ms: int
     expires_at_ms: int
+    idle_agents: int
+    why: Why | None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -129,6 +147,7 @@ class _Queue(_Record, frozen=True):
     waiting_max: int
     strategy: Strategy
     reoffer_after_ms: int
+    version: int
     offers: int
     last_agent_id: AgentId
 
@@ -221,6 +240,7 @@ def _queue_row(queue: Queue) -> _Queue:
         waiting_max=queue.waiting_max,
         strategy=queue.strategy,
         reoffer_after_ms=queue.reoffer_after_ms,
+        version=queue.version,
         offers=queue.offers,
         last_agent_id=queue.last_agent_id,
     )
@@ -308,6 +328,7 @@ def _load_contacts(state: State, read: _Dump) -> None:
             waiting_max=row.waiting_max,
             strategy=row.strategy,
             reoffer_after_ms=row.reoffer_after_ms,
+            version=row.version,
             requirement=state.pool.use(row.channel, row.required_skills, measure),
             offers=row.offers,
             last_agent_id=row.last_agent_id,

@@ -54,6 +54,31 @@ class Strategy(StrEnum):
     BEST_SKILL = "BEST_SKILL"
 
 
+class DecisionRule(StrEnum):
+    """By which rule a contact and an agent were brought together."""
+
+    STRATEGY = "STRATEGY"
+    NOBODY_ELSE = "NOBODY_ELSE"
+    FIRST_IN_LINE = "FIRST_IN_LINE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why it was this agent and this contact: the rule, and the values it compared."""
+
+    rule: DecisionRule
+    strategy: Strategy | None
+    policy_version: int
+    value: int
+    """By a strategy: of the agent. First in line: since when the contact waits (ms)."""
+    runner_up_id: str
+    runner_up_value: int
+    priority: int
+    runner_up_priority: int
+    set_aside: int
+    """How many idle agents had let the contact go a moment ago."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkillLevel:
     """How well an agent has a skill, from 1 to 100."""

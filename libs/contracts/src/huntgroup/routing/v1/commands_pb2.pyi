@@ -230,6 +230,7 @@ class QueueView(_message.Message):
     FIRST_WAITING_FIELD_NUMBER: _builtins.int
     STRATEGY_FIELD_NUMBER: _builtins.int
     REOFFER_AFTER_MS_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -240,6 +241,8 @@ class QueueView(_message.Message):
     ringing: _builtins.int
     strategy: _events_pb2.SelectionStrategy.ValueType
     reoffer_after_ms: _builtins.int
+    policy_version: _builtins.int
+    """1 when it was made, one more with every change."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -261,10 +264,11 @@ class QueueView(_message.Message):
         first_waiting: _abc.Iterable[Global___WaitingView] | None = ...,
         strategy: _events_pb2.SelectionStrategy.ValueType = ...,
         reoffer_after_ms: _builtins.int = ...,
+        policy_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "first_waiting", b"first_waiting", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -378,6 +382,56 @@ class OfferView(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OfferView: _TypeAlias = OfferView  # noqa: Y015
+
+@_typing.final
+class ExplainDecisionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    offer_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        offer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "offer_id", b"offer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainDecisionRequest: _TypeAlias = ExplainDecisionRequest  # noqa: Y015
+
+@_typing.final
+class ExplainDecisionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFER_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The same for people, in English."""
+    @_builtins.property
+    def offer(self) -> Global___OfferView: ...
+    @_builtins.property
+    def explanation(self) -> _events_pb2.Explanation: ...
+    def __init__(
+        self,
+        *,
+        offer: Global___OfferView | None = ...,
+        explanation: _events_pb2.Explanation | None = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "offer", b"offer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "offer", b"offer", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainDecisionResponse: _TypeAlias = ExplainDecisionResponse  # noqa: Y015
 
 @_typing.final
 class GetOfferResponse(_message.Message):

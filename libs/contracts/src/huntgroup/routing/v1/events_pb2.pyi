@@ -160,6 +160,32 @@ SELECTION_STRATEGY_BEST_SKILL: SelectionStrategy.ValueType  # 10
 """Whose levels of the required skills add up to most."""
 Global___SelectionStrategy: _TypeAlias = SelectionStrategy  # noqa: Y015
 
+class _DecisionRule:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DecisionRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DecisionRule.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DECISION_RULE_UNSPECIFIED: _DecisionRule.ValueType  # 0
+    DECISION_RULE_STRATEGY: _DecisionRule.ValueType  # 1
+    """The contact found agents idle; the queue's strategy chose among them."""
+    DECISION_RULE_NOBODY_ELSE: _DecisionRule.ValueType  # 2
+    """The same, though all of them had let the contact go a moment ago: nobody else was idle for it."""
+    DECISION_RULE_FIRST_IN_LINE: _DecisionRule.ValueType  # 3
+    """The agent became idle while contacts waited, and this one stood first of all whom they may serve."""
+
+class DecisionRule(_DecisionRule, metaclass=_DecisionRuleEnumTypeWrapper):
+    """By which rule a contact and an agent were brought together."""
+
+DECISION_RULE_UNSPECIFIED: DecisionRule.ValueType  # 0
+DECISION_RULE_STRATEGY: DecisionRule.ValueType  # 1
+"""The contact found agents idle; the queue's strategy chose among them."""
+DECISION_RULE_NOBODY_ELSE: DecisionRule.ValueType  # 2
+"""The same, though all of them had let the contact go a moment ago: nobody else was idle for it."""
+DECISION_RULE_FIRST_IN_LINE: DecisionRule.ValueType  # 3
+"""The agent became idle while contacts waited, and this one stood first of all whom they may serve."""
+Global___DecisionRule: _TypeAlias = DecisionRule  # noqa: Y015
+
 @_typing.final
 class ChannelCapacity(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -181,6 +207,57 @@ class ChannelCapacity(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChannelCapacity: _TypeAlias = ChannelCapacity  # noqa: Y015
+
+@_typing.final
+class Explanation(_message.Message):
+    """Why it was this agent and this contact: the rule, and the values it compared."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    RUNNER_UP_ID_FIELD_NUMBER: _builtins.int
+    RUNNER_UP_VALUE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    RUNNER_UP_PRIORITY_FIELD_NUMBER: _builtins.int
+    SET_ASIDE_FIELD_NUMBER: _builtins.int
+    rule: Global___DecisionRule.ValueType
+    strategy: Global___SelectionStrategy.ValueType
+    """The queue's, where it chose."""
+    policy_version: _builtins.int
+    """Of the queue: 1 when it was made, one more with every change."""
+    value: _builtins.int
+    """By a strategy: the value of the agent. First in line: since when the contact waits."""
+    runner_up_id: _builtins.str
+    """Who was next: an agent by a strategy, a contact in line; empty when there was nobody else, and by chance."""
+    runner_up_value: _builtins.int
+    priority: _builtins.int
+    """In line: the priorities of both."""
+    runner_up_priority: _builtins.int
+    set_aside: _builtins.int
+    """How many idle agents were set aside, since they had let the contact go a moment ago."""
+    def __init__(
+        self,
+        *,
+        rule: Global___DecisionRule.ValueType = ...,
+        strategy: Global___SelectionStrategy.ValueType = ...,
+        policy_version: _builtins.int = ...,
+        value: _builtins.int = ...,
+        runner_up_id: _builtins.str = ...,
+        runner_up_value: _builtins.int = ...,
+        priority: _builtins.int = ...,
+        runner_up_priority: _builtins.int = ...,
+        set_aside: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy_version", b"policy_version", "priority", b"priority", "rule", b"rule", "runner_up_id", b"runner_up_id", "runner_up_priority", b"runner_up_priority", "runner_up_value", b"runner_up_value", "set_aside", b"set_aside", "strategy", b"strategy", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
 
 @_typing.final
 class SkillLevel(_message.Message):
@@ -581,6 +658,7 @@ class OfferCreated(_message.Message):
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
     IDLE_SINCE_MS_FIELD_NUMBER: _builtins.int
     IDLE_AGENTS_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     offer_id: _builtins.str
@@ -598,6 +676,8 @@ class OfferCreated(_message.Message):
     """Since when the agent had been idle."""
     idle_agents: _builtins.int
     """How many eligible agents were idle when this one was chosen."""
+    @_builtins.property
+    def explanation(self) -> Global___Explanation: ...
     def __init__(
         self,
         *,
@@ -613,10 +693,11 @@ class OfferCreated(_message.Message):
         enqueued_at_ms: _builtins.int = ...,
         idle_since_ms: _builtins.int = ...,
         idle_agents: _builtins.int = ...,
+        explanation: Global___Explanation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "attempt", b"attempt", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "expires_at_ms", b"expires_at_ms", "idle_agents", b"idle_agents", "idle_since_ms", b"idle_since_ms", "offer_id", b"offer_id", "queue_id", b"queue_id", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "attempt", b"attempt", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "expires_at_ms", b"expires_at_ms", "explanation", b"explanation", "idle_agents", b"idle_agents", "idle_since_ms", b"idle_since_ms", "offer_id", b"offer_id", "queue_id", b"queue_id", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

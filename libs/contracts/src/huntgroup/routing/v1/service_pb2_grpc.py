@@ -60,6 +60,11 @@ class RoutingServiceStub:
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferRequest.SerializeToString,
                 response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferResponse.FromString,
                 _registered_method=True)
+        self.ExplainDecision = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/ExplainDecision',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExplainDecisionRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExplainDecisionResponse.FromString,
+                _registered_method=True)
 
 
 class RoutingServiceServicer:
@@ -101,6 +106,13 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainDecision(self, request, context):
+        """Says why an offer that is open or was decided lately went to its agent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +140,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.GetOffer,
                     request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferRequest.FromString,
                     response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferResponse.SerializeToString,
+            ),
+            'ExplainDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainDecision,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExplainDecisionRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExplainDecisionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +283,33 @@ class RoutingService:
             '/huntgroup.routing.v1.RoutingService/GetOffer',
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferRequest.SerializeToString,
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/ExplainDecision',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExplainDecisionRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExplainDecisionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,6 +26,8 @@ class RoutingServiceStub:
     """Reads a queue, with the contacts that wait in it, in the order of their places."""
     GetOffer: _aio.UnaryUnaryMultiCallable[_commands_pb2.GetOfferRequest, _commands_pb2.GetOfferResponse]
     """Reads an offer that is open or was decided lately."""
+    ExplainDecision: _aio.UnaryUnaryMultiCallable[_commands_pb2.ExplainDecisionRequest, _commands_pb2.ExplainDecisionResponse]
+    """Says why an offer that is open or was decided lately went to its agent."""
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Queues, and the offers of waiting contacts to idle agents."""
@@ -69,5 +71,13 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_commands_pb2.GetOfferRequest, _abc.Awaitable[_commands_pb2.GetOfferResponse]],
     ) -> _abc.Awaitable[_commands_pb2.GetOfferResponse]:
         """Reads an offer that is open or was decided lately."""
+
+    @_abc_1.abstractmethod
+    def ExplainDecision(
+        self,
+        request: _commands_pb2.ExplainDecisionRequest,
+        context: _aio.ServicerContext[_commands_pb2.ExplainDecisionRequest, _abc.Awaitable[_commands_pb2.ExplainDecisionResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.ExplainDecisionResponse]:
+        """Says why an offer that is open or was decided lately went to its agent."""
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _aio.Server) -> None: ...

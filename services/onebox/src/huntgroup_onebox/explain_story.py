@@ -1,0 +1,239 @@
+"""What became of one contact in routing, decision by decision, and why: told from the events of its journal alone.
+
+Every offer says itself by which rule it was made. Who was passed over is found by following who waits and who can do
+what; nothing is decided anew, so the story holds for journals of older versions and for ones whose beginning is gone.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from huntgroup_routing.app.queries import time_text, why_text
+from huntgroup_routing.core import messages as routing
+from huntgroup_routing.core.values import AgentId, ContactId, Place, RescindReason, place_of
+
+PASSED_OVER_SHOWN: Final = 10
+
+
+@dataclass(slots=True)
+class Step:
+    """Something that happened to the contact."""
+
+    at_ms: int
+    what: str
+    """In a word or two."""
+    text: str
+    details: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Agent:
+    skills: frozenset[str]
+    slots: dict[str, int]
+    ready: bool = False
+    held: dict[str, str] = field(default_factory=dict)
+    """By offer, the channel of the slot it takes."""
+
+    def is_busy(self, channel: str) -> bool:
+        return list(self.held.values()).count(channel) >= self.slots.get(channel, 0)
+
+
+@dataclass(slots=True)
+class _Contact:
+    place: Place
+    channel: str
+    skills: frozenset[str]
+    queue_id: str
+
+
+class Story:
+    """Follows one domain's events, and tells what concerns one contact."""
+
+    def __init__(self, contact_id: str) -> None:
+        self.contact_id = ContactId(contact_id)
+        self.steps: list[Step] = []
+        self._agents: dict[str, _Agent] = {}
+        self._contacts: dict[str, _Contact] = {}
+        self._waits = False
+        self._passed: Counter[str] = Counter()
+        self._passed_first: list[str] = []
+
+    def take(self, event: routing.Event) -> None:
+        """Take the next event of the domain."""
+        match event:
+            case (
+                routing.AgentJoined()
+                | routing.AgentLeft()
+                | routing.AgentBecameEligible()
+                | routing.AgentBecameIneligible()
+                | routing.AgentCapacityFreed()
+            ):
+                self._agent(event)
+            case routing.ContactEnqueued():
+                self._enqueued(event)
+            case routing.OfferCreated():
+                self._offered(event)
+            case routing.QueueConfigured():
+                pass
+            case _:
+                self._ended(event)
+
+    def finish(self) -> list[Step]:
+        """Return the steps; of a contact that waits still, who was passed over so far comes last."""
+        if self._waits and self.steps:
+            self._tell_passed(self.steps[-1])
+        return self.steps
+
+    def values(self) -> list[dict[str, Any]]:
+        """Return the steps for programs."""
+        return [
+            {"at_ms": one.at_ms, "what": one.what, "text": one.text, "details": one.details}
+            for one in self.steps
+        ]
+
+    def _agent(self, event: Any) -> None:
+        if isinstance(event, routing.AgentJoined):
+            before = self._agents.get(event.agent_id)
+            self._agents[event.agent_id] = _Agent(
+                skills=frozenset(event.skills),
+                slots={one.channel: one.slots for one in event.capacity},
+                held={} if before is None else before.held,
+            )
+            return
+        agent = self._agents.get(event.agent_id)
+        if agent is None:
+            return  # what came before is gone
+        match event:
+            case routing.AgentLeft():
+                agent.ready, agent.slots, agent.skills = False, {}, frozenset()
+            case routing.AgentBecameEligible():
+                agent.ready = True
+            case routing.AgentBecameIneligible():
+                agent.ready = False
+            case _:
+                agent.held.pop(event.offer_id, None)
+
+    def _enqueued(self, event: routing.ContactEnqueued) -> None:
+        contact = _Contact(
+            place=place_of(event.priority, event.enqueued_at_ms, event.contact_id),
+            channel=event.channel,
+            skills=frozenset(event.required_skills),
+            queue_id=event.queue_id,
+        )
+        self._contacts[event.contact_id] = contact
+        if event.contact_id != self.contact_id:
+            return
+        needs = ", ".join([event.channel.lower(), *event.required_skills])
+        text = f"in {event.queue_id}, priority {event.priority}; it needs {needs}"
+        self.steps.append(Step(event.at_ms, "took its place", text, [self._who_can(contact)]))
+        self._waits = True
+
+    def _who_can(self, contact: _Contact) -> str:
+        able = [
+            agent
+            for agent in self._agents.values()
+            if contact.channel in agent.slots and agent.skills >= contact.skills
+        ]
+        busy = sum(agent.ready and agent.is_busy(contact.channel) for agent in able)
+        away = sum(not agent.ready for agent in able)
+        free = len(able) - busy - away
+        return (
+            f"{len(able):,} agents signed on can serve it: {free:,} free, {busy:,} busy,"
+            f" {away:,} not ready"
+        )
+
+    def _offered(self, event: routing.OfferCreated) -> None:
+        agent = self._agents.get(event.agent_id)
+        if event.contact_id == self.contact_id:
+            self._tell_offer(event)
+        elif self._waits:
+            self._pass_over(event, agent)
+        if agent is not None:
+            agent.held[event.offer_id] = event.channel
+
+    def _tell_offer(self, event: routing.OfferCreated) -> None:
+        if self.steps:
+            self._tell_passed(self.steps[-1])
+        self._waits = False
+        step = Step(event.at_ms, f"rings at {event.agent_id}", f"offer {event.attempt}")
+        if event.explanation is None:
+            step.details.append("why was not written down by that version")
+        else:
+            agents, why = event.idle_agents, event.explanation
+            step.details.append(why_text(why, event.agent_id, agents, event.at_ms))
+            step.details.append(
+                f"by version {why.policy_version} of the policy of {event.queue_id}"
+            )
+        self.steps.append(step)
+
+    def _pass_over(self, event: routing.OfferCreated, agent: _Agent | None) -> None:
+        """Note why somebody who stands behind the contact was served before it."""
+        mine, other = self._contacts[self.contact_id], self._contacts.get(event.contact_id)
+        if other is None or other.channel != mine.channel or other.place < mine.place:
+            return
+        why = self._why_not(mine, event.agent_id, agent)
+        self._passed[why] += 1
+        if len(self._passed_first) < PASSED_OVER_SHOWN:
+            when = time_text(event.at_ms)
+            said = f"{when} contact {event.contact_id} of {event.queue_id} went before: {why}"
+            self._passed_first.append(said)
+
+    def _why_not(self, mine: _Contact, agent_id: AgentId, agent: _Agent | None) -> str:
+        if agent is None:
+            return f"what {agent_id} can do is not in what is left of the journal"
+        missing = sorted(mine.skills - agent.skills)
+        if missing:
+            return f"{agent_id} lacks {', '.join(missing)}"
+        if any(offer_id.startswith(f"{self.contact_id}.") for offer_id in agent.held):
+            return f"{agent_id} let it go a moment ago"
+        return f"no reason is known; {agent_id} could have served it"
+
+    def _tell_passed(self, step: Step) -> None:
+        step.details += self._passed_first
+        more = self._passed.total() - len(self._passed_first)
+        if more > 0:
+            step.details.append(f"and {more:,} more contacts went before")
+        self._passed.clear()
+        self._passed_first = []
+
+    def _ended(self, event: Any) -> None:
+        if (
+            isinstance(event, routing.OfferRescinded)
+            and event.reason is RescindReason.AGENT_TURNED_AWAY
+            and event.agent_id in self._agents
+        ):
+            self._agents[event.agent_id].held.pop(event.offer_id, None)
+        gone = isinstance(event, routing.OfferAccepted | routing.ContactDequeued)
+        if event.contact_id == self.contact_id:
+            self._tell_end(event)
+        if gone:
+            self._contacts.pop(event.contact_id, None)
+
+    def _tell_end(self, event: Any) -> None:
+        match event:
+            case routing.OfferAccepted():
+                what, text = f"accepted by {event.agent_id}", f"after ringing {_s(event.ring_ms)}"
+            case routing.OfferRejected():
+                reason = f": {event.reason}" if event.reason else ""
+                what, text = f"rejected by {event.agent_id}", f"after {_s(event.ring_ms)}{reason}"
+            case routing.OfferExpired():
+                what, text = f"not answered by {event.agent_id}", f"for {_s(event.ring_ms)}"
+            case routing.OfferCanceled():
+                what = f"canceled at {event.agent_id}"
+                text = f"the customer left after {_s(event.ring_ms)} of ringing; nobody's miss"
+            case routing.OfferRescinded():
+                what = f"taken back from {event.agent_id}"
+                text = f"after {_s(event.ring_ms)}: {event.reason}"
+            case routing.ContactRequeued():
+                what, text = "waits on", "at its old place, with its age"
+                self._waits = True
+            case _:
+                if self.steps:
+                    self._tell_passed(self.steps[-1])
+                self._waits = False
+                what, text = "left", f"{event.reason}"
+        self.steps.append(Step(event.at_ms, what, text))
+
+
+def _s(ms: int) -> str:
+    return f"{ms / 1_000:,.3f} s"

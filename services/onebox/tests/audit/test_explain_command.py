@@ -1,0 +1,199 @@
+"""`huntgroup explain` at the terminal: the story of a contact, from a journal that routing's own core wrote."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from huntgroup_contracts.registry import event_class
+from huntgroup_onebox.cli import main
+from huntgroup_onebox.explain_story import PASSED_OVER_SHOWN, Story
+from huntgroup_routing.adapters.mapping import event_codec
+from huntgroup_routing.core import RoutingCore
+from huntgroup_routing.core import messages as routing
+from huntgroup_routing.core.values import AgentId, Channel, ContactId, OfferId, QueueId, Skill
+
+from .written_log import DOMAIN, WrittenLog
+
+T = 1_800_000_000_000
+GERMAN = (Skill("german"),)
+SALES = routing.ConfigureQueue(
+    queue_id=QueueId("sales"),
+    channel=Channel.VOICE,
+    required_skills=(),
+    ring_timeout_ms=20_000,
+    wrap_up_timeout_ms=0,
+    service_level_threshold_ms=20_000,
+    waiting_max=0,
+)
+
+
+def comes(contact_id: str, seconds: int, *skills: Skill) -> tuple[int, routing.Command]:
+    queued = routing.ObserveContactQueued(
+        contact_id=ContactId(contact_id),
+        queue_id=QueueId("sales"),
+        channel=Channel.VOICE,
+        priority=0,
+        required_skills=skills,
+        enqueued_at_ms=T + seconds * 1_000,
+    )
+    return seconds, queued
+
+
+def works(
+    agent_id: str, seconds: int, *skills: Skill, slots: int = 1
+) -> list[tuple[int, routing.Command]]:
+    voice = (routing.ChannelCapacity(channel=Channel.VOICE, slots=slots),)
+    agent = AgentId(agent_id)
+    return [
+        (seconds, routing.ObserveAgentSignedOn(agent_id=agent, skills=skills, capacity=voice)),
+        (seconds, routing.ObserveAgentWentReady(agent_id=agent)),
+    ]
+
+
+def answers(
+    contact_id: str, attempt: int, agent_id: str, seconds: int, kind: type
+) -> tuple[int, routing.Command]:
+    offer_id, agent = OfferId(f"{contact_id}.{attempt}"), AgentId(agent_id)
+    if kind is routing.RejectOffer:
+        return seconds, routing.RejectOffer(offer_id=offer_id, agent_id=agent, reason="lunch")
+    return seconds, routing.AcceptOffer(offer_id=offer_id, agent_id=agent)
+
+
+def events(told: Sequence[tuple[int, routing.Command]]) -> list[routing.Event]:
+    """Return what the core makes of commands."""
+    core, found = RoutingCore(), list[routing.Event]()
+    state = core.initial(DOMAIN)
+    for seconds, command in told:
+        decided = core.decide(state, command, T + seconds * 1_000)
+        assert not isinstance(decided, routing.Refused)
+        for event in decided:
+            state = core.evolve(state, event)
+        found += decided
+    return found
+
+
+ADA: list[tuple[int, routing.Command]] = [
+    (0, SALES),
+    comes("ada", 1, *GERMAN),
+    comes("ben", 2),
+    *works("grace", 3),
+    *works("alan", 5, *GERMAN),
+    answers("ada", 1, "alan", 6, routing.RejectOffer),
+    *works("edsger", 7, *GERMAN),
+    answers("ada", 2, "edsger", 9, routing.AcceptOffer),
+]
+
+
+def kept(told: Sequence[tuple[int, routing.Command]], directory: Path) -> str:
+    log, codec = WrittenLog(), event_codec()
+    for event in events(told):
+        type_, payload = codec.encode(event)
+        log.tell("routing", event_class(type_).FromString(payload))
+    asyncio.run(log.keep(directory))
+    return str(directory)
+
+
+def test_a_page_says_who_was_asked_and_why_and_who_went_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "ada", kept(ADA, tmp_path)]) == 0
+    day = "2027-01-15 08:00"
+    assert capsys.readouterr().out.splitlines() == [
+        "contact ada in acme/emea (times in UTC)",
+        "",
+        f"{day}:01.000  took its place      in sales, priority 0; it needs voice, german",
+        " " * 27 + "0 agents signed on can serve it: 0 free, 0 busy, 0 not ready",
+        " " * 27 + f"{day}:03.000 contact ben of sales went before: grace lacks german",
+        f"{day}:05.000  rings at alan       offer 1",
+        " " * 27 + "alan became idle and got the first of the contacts they may serve:"
+        f" priority 0, waiting since {day}:01.000",
+        " " * 27 + "by version 1 of the policy of sales",
+        f"{day}:06.000  rejected by alan    after 1.000 s: lunch",
+        f"{day}:06.000  waits on            at its old place, with its age",
+        f"{day}:07.000  rings at edsger     offer 2",
+        " " * 27 + "edsger became idle and got the first of the contacts they may serve:"
+        f" priority 0, waiting since {day}:01.000",
+        " " * 27 + "by version 1 of the policy of sales",
+        f"{day}:09.000  accepted by edsger  after ringing 2.000 s",
+    ]
+
+
+def test_json_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = kept(ADA, tmp_path)
+    assert main(["explain", "ada", directory, "--json", "--domain", DOMAIN]) == 0
+    told = json.loads(capsys.readouterr().out)
+    steps = told["domains"][DOMAIN]
+    assert told["contact_id"] == "ada"
+    assert [one["what"] for one in steps][-1] == "accepted by edsger"
+    assert steps[0]["at_ms"] == T + 1_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (["nobody"], 1, "has no contact 'nobody'"),
+        (["ada", "--domain", "acme/apac"], 1, "has no contact 'ada' in acme/apac"),
+        (["ada", "--kafka", "127.0.0.1:1"], 2, "name one log"),
+    ],
+)
+def test_a_story_that_cannot_be_told_says_why(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    why: str,
+) -> None:
+    directory = kept(ADA, tmp_path)
+    assert main(["explain", arguments[0], directory, *arguments[1:]]) == code
+    assert why in capsys.readouterr().err
+
+
+def test_a_contact_that_waits_still_tells_who_went_before_it() -> None:
+    story = Story("ada")
+    told = [(0, SALES), comes("ada", 1, *GERMAN), *works("grace", 2)]
+    for number in range(PASSED_OVER_SHOWN + 3):
+        told.append(comes(f"c{number}", 3 + number))
+        told.append(answers(f"c{number}", 1, "grace", 3 + number, routing.AcceptOffer))
+        told.append(
+            (
+                3 + number,
+                routing.ObserveAgentReleased(
+                    agent_id=AgentId("grace"), offer_id=OfferId(f"c{number}.1")
+                ),
+            )
+        )
+    for event in events(told):
+        story.take(event)
+    (step,) = story.finish()
+    assert len(step.details) == 1 + PASSED_OVER_SHOWN + 1
+    assert step.details[-1] == "and 3 more contacts went before"
+
+
+def test_a_journal_without_its_beginning_tells_what_is_left() -> None:
+    story = Story("ada")
+    for event in events(ADA):
+        if not isinstance(event, routing.AgentJoined | routing.QueueConfigured):
+            story.take(event)
+    steps = story.finish()
+    assert "what grace can do is not in what is left of the journal" in steps[0].details[1]
+    assert steps[-1].what == "accepted by edsger"
+
+
+def test_who_let_the_contact_go_and_took_another_is_told() -> None:
+    story = Story("ada")
+    told = [
+        (0, SALES),
+        *works("grace", 0, slots=2),
+        comes("ada", 1),
+        answers("ada", 1, "grace", 2, routing.RejectOffer),
+        comes("ben", 3),
+    ]
+    for event in events(told):
+        story.take(event)
+    assert (
+        "contact ben of sales went before: grace let it go a moment ago"
+        in (story.finish()[-1].details[0])
+    )
