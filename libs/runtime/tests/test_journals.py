@@ -1,11 +1,13 @@
 """The owner loop on asyncio, with real logs: memory and SQLite."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from huntgroup_contracts.cloudevents import read_envelope
 from huntgroup_eventlog.adapters.embedded import EmbeddedLog
@@ -230,3 +232,33 @@ async def test_a_restart_goes_on_from_a_snapshot(log: Log) -> None:
     assert (await add(again, "c3")).repeated
     assert again._partition(DOMAIN).replica.reader.accepted < 40
     await again.stop()
+
+
+class StuckStore:
+    """A store of snapshots that never finishes."""
+
+    def __init__(self) -> None:
+        self.begun: Counter[int] = Counter()
+        """By partition."""
+
+    async def put(self, service: str, partition: int, position: int, dumped: bytes) -> None:
+        del service, position, dumped
+        self.begun[partition] += 1
+        await asyncio.Event().wait()
+
+    async def newest_first(self, service: str, partition: int) -> Sequence[bytes]:
+        del service, partition
+        return []
+
+
+async def test_snapshots_do_not_pile_up_before_a_store_that_hangs(log: Log) -> None:
+    store = StuckStore()
+    one = journals(log, snapshots=store, snapshot_every_records=1)
+    await one.start()
+    await until(one.caught_up, "an owner")
+    with capture_logs() as logs:
+        for number in range(10):
+            await add(one, f"c{number}")
+    assert set(store.begun.values()) == {1}
+    assert "snapshot_not_stored" in {one["event"] for one in logs}
+    await one.stop()

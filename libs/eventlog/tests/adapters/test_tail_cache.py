@@ -37,6 +37,16 @@ def test_what_is_older_must_be_fetched_elsewhere() -> None:
     assert positions(cache, 999) == [999]
 
 
+def test_headers_count_as_much_as_they_take() -> None:
+    cache = TailCache(10_000)
+    cache.start(1, 0)
+    headers = {f"name-{number}": b"" for number in range(10)}
+    for position in range(1_000):
+        cache.add(1, LogRecord(position=position, key=b"", value=b"", headers=headers), 1_000)
+    assert cache.bytes_held == 10_000
+    assert positions(cache, 995) == list(range(995, 1_000))
+
+
 def test_eviction_takes_the_oldest_of_all_streams() -> None:
     cache = TailCache(4_000)
     cache.start(1, 0)

@@ -16,7 +16,7 @@ from huntgroup_eventlog.application import (
 )
 from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.decider import BATCH_BYTES_MAX, Submission
-from huntgroup_eventlog.journal.fold import SourceCursor
+from huntgroup_eventlog.journal.fold import Fold, SourceCursor
 from huntgroup_eventlog.journal.replica import Limits, Replica, Role
 from huntgroup_eventlog.journal.snapshot import SnapshotRejectedError, load_snapshot
 from huntgroup_eventlog.journal.source import SourceCommand, SourceInput
@@ -262,6 +262,29 @@ def test_commands_beyond_the_bound_are_told_and_not_taken(world: World) -> None:
     world.submit(replica, "c1", Add(name="x", amount=1))
     with pytest.raises(OverloadedError, match="inputs_waiting_max"):
         world.submit(replica, "c2", Add(name="x", amount=1))
+
+
+def test_events_that_cannot_be_published_are_bounded_in_number_and_in_bytes(world: World) -> None:
+    for limits in (Limits(unrelayed_batches_max=2), Limits(unrelayed_bytes_max=700)):
+        replica = world.owner(f"owner of {limits}", limits=limits)
+        replica.relayed_to(replica.position)
+        assert replica.fold.unrelayed_bytes == 0
+        for number in range(3):
+            world.ask(replica, f"{limits} {number}", Add(name="x", amount=1))
+        with pytest.raises(OverloadedError, match="the public topic is behind"):
+            world.submit(replica, f"{limits} 9", Add(name="x", amount=1))
+        replica.relayed_to(replica.position)
+        assert world.ask(replica, f"{limits} 9", Add(name="x", amount=1)).reason == ""
+
+
+def test_deadlines_that_are_put_off_again_and_again_take_no_memory() -> None:
+    fold = Fold(counter_application())
+    state = fold.domain(DOMAIN).state
+    for number in range(10_000):
+        state.due = {"x": 1_000_000 + number}
+        fold.refresh_deadline(DOMAIN)
+    assert len(fold._deadlines) < 200
+    assert fold.next_deadline() == 1_009_999
 
 
 def test_nothing_is_decided_for_a_caller_who_has_gone(world: World) -> None:

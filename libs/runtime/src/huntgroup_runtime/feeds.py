@@ -40,10 +40,7 @@ class Feeds:
 
     def _has_room(self) -> bool:
         replica = self._life.replica
-        return (
-            len(replica.decider.inputs) < READ_RECORDS_MAX
-            and len(replica.fold.unrelayed) <= replica.limits.unrelayed_batches_max
-        )
+        return len(replica.decider.inputs) < READ_RECORDS_MAX and not replica.relay_behind
 
     async def _run(self, feed: SourceFeed) -> None:
         life, around = self._life, self._life.around

@@ -29,6 +29,9 @@ from huntgroup_runtime.ports import Listener
 from huntgroup_runtime.relay import Relay, dead_letter
 from huntgroup_runtime.restore import Restored, restored
 
+PARKING_MAX = 1_000
+"""Dead letters of a partition that are on their way at once."""
+
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -82,6 +85,8 @@ class Life:
         self._timer: asyncio.Task[None] | None = None
         self._appended_at = 0.0
         self._told_owned = False
+        self._parking = 0
+        self._storing = False
         self.feeds = Feeds(self)
         self._relay = Relay(self)
 
@@ -211,11 +216,13 @@ class Life:
                     position=effect.position,
                     error=effect.error,
                 )
-                self.spawn(
-                    dead_letter(around.log, around.application.service, around.partition, effect)
-                )
+                self._park(effect)
             case fx.SnapshotTaken(position=position, dumped=dumped):
-                self.spawn(self._store_snapshot(position, dumped))
+                if self._storing:
+                    self._tell_not_stored("the one before is still on its way")
+                else:
+                    self._storing = True
+                    self.spawn(self._store_snapshot(position, dumped))
             case fx.Halted(error=error, during=during):
                 self._halt(error, during)
 
@@ -342,9 +349,31 @@ class Life:
         try:
             await around.snapshots.put(service, partition, position, dumped)
         except OSError as error:
-            _log.warning(
-                "snapshot_not_stored", topic=around.topic, partition=partition, error=str(error)
-            )
+            self._tell_not_stored(str(error))
+        finally:
+            self._storing = False
+
+    def _tell_not_stored(self, error: str) -> None:
+        around = self.around
+        _log.warning(
+            "snapshot_not_stored", topic=around.topic, partition=around.partition, error=error
+        )
+
+    def _park(self, parked: fx.Parked) -> None:
+        """Keep what could not be read among the dead letters; a flood of it is only logged."""
+        around = self.around
+        if self._parking >= PARKING_MAX:
+            _log.error("dead_letter_lost", topic=parked.topic, position=parked.position)
+            return
+
+        async def keep() -> None:
+            try:
+                await dead_letter(around.log, around.application.service, around.partition, parked)
+            finally:
+                self._parking -= 1
+
+        self._parking += 1
+        self.spawn(keep())
 
 
 def _answer(ticket: "asyncio.Future[Any]", result: Any) -> None:

@@ -5,6 +5,7 @@
 
 import asyncio
 import sqlite3
+import sys
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -133,7 +134,8 @@ class EmbeddedLog:
                 position=stream.next_position,
                 key=record.key,
                 value=record.value,
-                headers=dict(record.headers),
+                # The names are the same in every record, and kept once.
+                headers={sys.intern(name): value for name, value in record.headers.items()},
             ),
             packed_headers=pack_headers(record.headers),
             size=size,

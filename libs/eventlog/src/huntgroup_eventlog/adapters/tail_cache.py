@@ -9,6 +9,9 @@ from huntgroup_eventlog.port import LogRecord
 _RECORD_OVERHEAD_BYTES = 400
 """About what a record costs in memory beside its contents (CPython 3.11)."""
 
+_HEADER_OVERHEAD_BYTES = 60
+"""The same of one header: its value is an object; its name is shared."""
+
 _COMPACT_AT = 256
 """Evicted places are given back in steps of at least so many, to keep eviction cheap."""
 
@@ -61,7 +64,7 @@ class TailCache:
     def add(self, stream: int, record: LogRecord, size: int) -> None:
         """Append the stream's newest record; `size` is that of its contents, in bytes."""
         tail = self._tails[stream]
-        held = size + _RECORD_OVERHEAD_BYTES
+        held = size + _RECORD_OVERHEAD_BYTES + len(record.headers) * _HEADER_OVERHEAD_BYTES
         tail.positions.append(record.position)
         tail.records.append(record)
         tail.sizes.append(held)

@@ -42,6 +42,11 @@ class RelayItem:
     events: Sequence[wire.RecordedEvent]
 
 
+_RECORDED_BYTES = 256
+"""About what an event costs in memory beside its payload."""
+_STALE_MAX = 64
+
+
 class Fold:
     """What follows from the accepted batches of one partition."""
 
@@ -51,6 +56,8 @@ class Fold:
         self.sources: dict[str, SourceCursor] = {}
         self.relayed = 0
         self.unrelayed: deque[RelayItem] = deque()
+        self.unrelayed_bytes = 0
+        """About what `unrelayed` takes in memory."""
         self.at_ms = 0
         self._deadlines: list[tuple[int, str]] = []
         self._deadline_of: dict[str, int] = {}
@@ -84,16 +91,21 @@ class Fold:
                 source.position, source.epoch, source.owner, source.chain
             )
         if batch.events:
-            self.unrelayed.append(
+            self.keep_for_relay(
                 RelayItem(position, record_hash, batch.domain, batch.at_ms, batch.events)
             )
         self.relay_moved(batch.relayed)
+
+    def keep_for_relay(self, item: RelayItem) -> None:
+        """Keep events until they are published."""
+        self.unrelayed.append(item)
+        self.unrelayed_bytes += _bytes_of(item)
 
     def relay_moved(self, relayed: int) -> None:
         """Forget relay items below the position `relayed`."""
         self.relayed = max(self.relayed, relayed)
         while self.unrelayed and self.unrelayed[0].position < self.relayed:
-            self.unrelayed.popleft()
+            self.unrelayed_bytes -= _bytes_of(self.unrelayed.popleft())
 
     def refresh_deadline(self, name: str) -> None:
         """Learn anew when time alone will change the domain."""
@@ -105,6 +117,10 @@ class Fold:
         else:
             self._deadline_of[name] = deadline
             heapq.heappush(self._deadlines, (deadline, name))
+            if len(self._deadlines) > 2 * len(self._deadline_of) + _STALE_MAX:
+                # Most are void: a deadline that was put off stays in the heap until its time.
+                self._deadlines = [(at, one) for one, at in self._deadline_of.items()]
+                heapq.heapify(self._deadlines)
 
     def next_deadline(self) -> int | None:
         """Return the earliest log time at which a domain wants to be told the time, or None."""
@@ -123,6 +139,10 @@ class Fold:
             del self._deadline_of[name]
             names.append(name)
         return names
+
+
+def _bytes_of(item: RelayItem) -> int:
+    return sum(len(one.payload) + _RECORDED_BYTES for one in item.events)
 
 
 def accepted_event(

@@ -46,6 +46,7 @@ class Limits:
     inputs_waiting_max: int = 10_000
     remembered_commands_max: int = 16_000_000
     unrelayed_batches_max: int = 10_000
+    unrelayed_bytes_max: int = 64 * 1_048_576
     domains_max: int = 1_000
     snapshot_every_records: int = 5_000
 
@@ -126,8 +127,8 @@ class Replica:
             raise OverloadedError(
                 f"more than {self.limits.inputs_waiting_max} commands wait (inputs_waiting_max)"
             )
-        if len(self.fold.unrelayed) > self.limits.unrelayed_batches_max:
-            raise OverloadedError("the public topic is behind (unrelayed_batches_max)", 1_000)
+        if behind := self.relay_behind:
+            raise OverloadedError(f"the public topic is behind ({behind})", 1_000)
         self.decider.inputs.append(submission)
 
     def query(self, domain: str, read: Callable[[Any], Any], ticket: Any) -> None:
@@ -187,6 +188,15 @@ class Replica:
     def next_wake_ms(self) -> int | None:
         """Return the clock's time at which `advance` has something to do by itself, or None."""
         return self.fold.next_deadline() if self.role is Role.OWNING else None
+
+    @property
+    def relay_behind(self) -> str:
+        """The bound that unpublished events have reached, by its name; empty: none, the relay keeps up."""
+        if len(self.fold.unrelayed) > self.limits.unrelayed_batches_max:
+            return "unrelayed_batches_max"
+        if self.fold.unrelayed_bytes > self.limits.unrelayed_bytes_max:
+            return "unrelayed_bytes_max"
+        return ""
 
     @property
     def in_flight(self) -> int:

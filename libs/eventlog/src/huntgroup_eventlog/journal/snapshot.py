@@ -80,7 +80,7 @@ def load_snapshot(
             source.position, source.epoch, source.owner, source.chain
         )
     for item in snapshot.unrelayed:
-        fold.unrelayed.append(
+        fold.keep_for_relay(
             RelayItem(item.position, item.record_hash, item.domain, item.at_ms, list(item.events))
         )
     chain = ChainState(snapshot.epoch, snapshot.owner, snapshot.chain)
