@@ -77,7 +77,7 @@ class Profile(_Part, frozen=True, kw_only=True, tag="profile", tag_field="kind")
 
 
 class CsvDay(_Part, frozen=True, kw_only=True, tag="csv", tag_field="kind"):
-    """A day of a CSV file as `huntgroup demo --arrivals` takes it: wide (counts by interval) or long (one a row)."""
+    """A day of a CSV file, as the demo's `--arrivals` takes it: wide (counts by interval) or long (one a row)."""
 
     file: str
     """Relative to the scenario file."""
