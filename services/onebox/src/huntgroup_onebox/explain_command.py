@@ -87,7 +87,8 @@ async def stories(
     found: dict[str, Story] = {}
     done = 0
     for partition, end in ends.items():
-        async with Records(log, SERVICE, topic, partition, end) as records:
+        async with Records(log, SERVICE, topic, partition) as records:
+            records.end = end
             async for name, event in _events(records):
                 if not domain or name == domain:
                     found.setdefault(name, Story(contact_id)).take(event)

@@ -88,7 +88,8 @@ async def _read(directory: Path, domain: str) -> _Books:
     try:
         topic, partition = topic_journal(SERVICE), partition_of(domain, log.partitions)
         end = await log.end(topic, partition)
-        async with Records(log, SERVICE, topic, partition, end) as records:
+        async with Records(log, SERVICE, topic, partition) as records:
+            records.end = end
             entries = Entries(records, SERVICE, Findings())
             while (entry := await entries.head()) is not None:
                 entries.move_on()
