@@ -37,6 +37,8 @@ class Agent:
         """Make an agent with the `skills` of that number, unless others are given."""
         self.agent_id = f"agent-{number:03d}"
         self.counts: Counter[str] = Counter()
+        self.failures: list[str] = []
+        """What ended work of theirs that should have been finished."""
         self.messages_received = 0
         self.messages_sent = 0
         self._number = number
@@ -61,6 +63,12 @@ class Agent:
         """End the shift: finish what is at hand and sign off."""
         if not self._home.done():
             self._home.set_result(None)
+
+    async def close(self) -> None:
+        """Drop everything at once."""
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
 
     async def play(self, day: Day) -> None:
         """Work through the day: on, breaks, a lunch off, and off when everything is done."""
@@ -151,6 +159,7 @@ class Agent:
                 await self._api.timeline.sleep(SECOND_MS)
             finally:
                 stream.cancel()
+                answers.close()
 
     async def _hear(self, stream: Any) -> pb.OpenDesktopResponse | None:
         """Return the next message, None at the end; a stream that is silent for half a lease raises `TimeoutError`."""
@@ -187,8 +196,14 @@ class Agent:
     def _spawn(self, work: Any) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._work.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.failures.append(f"{self.agent_id}: {error!r}")
 
     async def _come_back(self) -> None:
         self.counts["missed"] += 1
@@ -257,11 +272,20 @@ class Agent:
         await self._api.command("session", getattr(self._api.session, method), sent)
 
 
-class Outbox(asyncio.Queue[pb.OpenDesktopRequest]):
-    """What a desktop sends, as gRPC takes it. No generator: one that is left in mid-wait cannot be closed."""
+class Outbox(asyncio.Queue[pb.OpenDesktopRequest | None]):
+    """What a desktop sends, as gRPC takes it; `close` ends it. No generator: none may be closed in mid-wait."""
+
+    def close(self) -> None:
+        """Send nothing more."""
+        while not self.empty():
+            self.get_nowait()
+        self.put_nowait(None)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> pb.OpenDesktopRequest:
-        return await self.get()
+        request = await self.get()
+        if request is None:
+            raise StopAsyncIteration
+        return request

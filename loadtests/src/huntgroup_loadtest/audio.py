@@ -94,5 +94,8 @@ RETRIED = frozenset(
         grpc.StatusCode.FAILED_PRECONDITION,
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.ALREADY_EXISTS,
+        # Of a replica that ends in mid-stream the library says one of these.
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.INTERNAL,
     }
 )

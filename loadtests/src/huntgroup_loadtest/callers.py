@@ -32,12 +32,12 @@ class Callers:
                 await self._api.timeline.until(arrival_ms)
                 group.create_task(self.call(number), name=f"caller {number}")
 
-    async def call(self, number: int, plan: CallerPlan | None = None) -> None:
-        """Let one caller call, with a plan drawn by seed and number or a given one, until they talk or have hung up."""
+    async def call(self, number: int, plan: CallerPlan | None = None, contact_id: str = "") -> None:
+        """Let one caller call, until they talk or have hung up; what is not given is drawn by seed and number."""
         chance = random.Random(f"{self._seed} caller {number}")
         api, drawn = self._api, plan_caller(chance, self._queues)
         plan = plan or drawn
-        contact_id = uuid7(api.timeline.clock.now_ms(), chance)
+        contact_id = contact_id or uuid7(api.timeline.clock.now_ms(), chance)
         call = Call(contact_id, plan)
         self._switchboard.connect(call)
         await self._start(call, number)

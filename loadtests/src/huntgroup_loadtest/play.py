@@ -63,6 +63,8 @@ class Player:
                 group.create_task(self._callers.play(self._day), name="callers")
                 for agent in self.agents:
                     group.create_task(agent.play(self._day), name=agent.agent_id)
+            for failure in (one for agent in self.agents for one in agent.failures):
+                raise RuntimeError(failure)
             await self._api.timeline.sleep(SETTLE_MS)
             await settled()
             report = await self._report()

@@ -15,7 +15,7 @@ from huntgroup_eventlog.snapshots import SnapshotStore
 from huntgroup_runtime.clock import Clock
 from huntgroup_runtime.journal_telemetry import JournalTelemetry
 from huntgroup_runtime.life import Surroundings
-from huntgroup_runtime.membership import Membership, MembershipSettings
+from huntgroup_runtime.membership import Membership, MembershipSettings, refuses_connections
 from huntgroup_runtime.owner import PartitionOwner
 from huntgroup_runtime.ports import Listener
 from huntgroup_runtime.settings import RuntimeSettings
@@ -95,6 +95,7 @@ class ServiceJournals:
             ),
             owner=settings.owner_id,
             address=self._address,
+            refuses=refuses_connections,
         )
         limits = Limits(
             batch_bytes_closing=settings.batch_bytes_closing,

@@ -21,9 +21,11 @@ from huntgroup_eventlog.journal.fold import Fold
 from huntgroup_eventlog.journal.replica import Limits, Replica, Role
 from huntgroup_eventlog.port import AppendFailedError, Log, LogUnavailableError, NewRecord
 from huntgroup_eventlog.snapshots import SnapshotStore
+from huntgroup_runtime.claiming import keep_ownership
 from huntgroup_runtime.clock import Clock
 from huntgroup_runtime.feeds import READ_RECORDS_MAX, READ_WAIT_MS, Feeds
 from huntgroup_runtime.journal_telemetry import JournalTelemetry
+from huntgroup_runtime.lease import Lease
 from huntgroup_runtime.membership import Membership
 from huntgroup_runtime.ports import Listener
 from huntgroup_runtime.relay import Relay, dead_letter
@@ -83,10 +85,11 @@ class Life:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer_ms: int | None = None
         self._timer: asyncio.Task[None] | None = None
-        self._appended_at = 0.0
+        self.appended_at = 0.0
         self._told_owned = False
         self._parking = 0
         self._storing = False
+        self._lease = Lease(surroundings.membership)
         self.feeds = Feeds(self)
         self._relay = Relay(self)
 
@@ -97,7 +100,7 @@ class Life:
         self.caught_up = True
         around.membership.heard(around.partition)
         self.pump()
-        self.spawn(self._keep_ownership())
+        self.spawn(keep_ownership(self))
         reader = await around.log.reader(around.topic, around.partition, self.replica.position)
         try:
             while not self.over.is_set():
@@ -109,6 +112,8 @@ class Life:
                 counts = self.replica.reader.accepted, self.replica.reader.ignored
                 for record in records:
                     self.replica.read(record.position, record.value)
+                if self.replica.role is Role.OWNING:
+                    self._lease.read_back(self.replica.in_flight)
                 around.telemetry.accepted.add(self.replica.reader.accepted - counts[0])
                 around.telemetry.ignored.add(self.replica.reader.ignored - counts[1])
                 around.telemetry.received(time.perf_counter() - started, len(records))
@@ -142,6 +147,7 @@ class Life:
         self, domain: str, command_id: str, command: Any, check: int, traceparent: str
     ) -> Any:
         """Return the outcome of a command; raises what the replica raises."""
+        await self._be_sure()
         ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.replica.submit(
             Submission(
@@ -153,10 +159,18 @@ class Life:
 
     async def query(self, domain: str, read: Callable[[Any], Any]) -> Any:
         """Return `read(state)`, once everything it rests on is accepted."""
+        await self._be_sure()
         ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.replica.query(domain, read, ticket)
         self.schedule()
         return await ticket
+
+    async def _be_sure(self) -> None:
+        """Return when nobody else can own the partition, or it is not owned here anyhow: it may have stood still."""
+        while self.replica.role is Role.OWNING and not self._lease.is_sure:
+            if not self._lease.asks:
+                self.pump(heartbeat=True)
+            await self._lease.news()
 
     def schedule(self) -> None:
         """Advance soon, together with whatever else arrives in this turn of the loop, or within the linger."""
@@ -198,6 +212,7 @@ class Life:
         around = self.around
         match effect:
             case fx.Append():
+                self._lease.wrote(claim=self.replica.role is Role.CLAIMING)
                 self.spawn(self._append(effect))
             case fx.Answer(ticket=ticket, result=result):
                 _answer(ticket, result)
@@ -228,7 +243,7 @@ class Life:
 
     async def _append(self, effect: fx.Append) -> None:
         around, started = self.around, time.perf_counter()
-        self._appended_at = asyncio.get_running_loop().time()
+        self.appended_at = asyncio.get_running_loop().time()
         record = NewRecord(key=effect.key, value=effect.value)
         try:
             with around.telemetry.send_span(effect.causes):
@@ -274,6 +289,7 @@ class Life:
         if self._told_owned:
             self._told_owned = False
             self._tell("lost", lambda one: one.lost(self.around.partition))
+        self._lease.end()
         self.over.set()
 
     def _tell_accepted(self, effect: fx.Accepted) -> None:
@@ -316,32 +332,6 @@ class Life:
         await self.around.clock.sleep_until(wake_ms)
         self._timer = self._timer_ms = None
         self.pump()
-
-    async def _keep_ownership(self) -> None:
-        """Claim when the partition has no owner that is heard of; show signs of life while it is owned here."""
-        around, loop = self.around, asyncio.get_running_loop()
-        membership, partition = around.membership, around.partition
-        checked_at = loop.time()
-        while True:
-            role = self.replica.role
-            if membership.slept(loop.time() - checked_at):
-                # This process stood still, not the owner: its heartbeats wait to be read.
-                membership.heard(partition)
-            elif role is Role.OWNING:
-                if membership.heartbeat_due(self._appended_at):
-                    self.pump(heartbeat=True)
-            elif role in (Role.FOLLOWING, Role.CLAIMING) and membership.should_claim(
-                partition,
-                resigned=self.replica.owner_resigned,
-                fresh=self.replica.reader.state.epoch == 0,
-                claiming=role is Role.CLAIMING,
-            ):
-                membership.heard(partition)
-                around.telemetry.claims.add()
-                self.replica.claim(around.clock.now_ms())
-                self.pump()
-            checked_at = loop.time()
-            await asyncio.sleep(membership.check_every_s)
 
     async def _store_snapshot(self, position: int, dumped: bytes) -> None:
         around = self.around

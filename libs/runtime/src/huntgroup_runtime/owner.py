@@ -9,9 +9,11 @@ import structlog
 from huntgroup_eventlog.journal.replica import Replica, Role
 from huntgroup_eventlog.journal.source import SourceFeed
 from huntgroup_eventlog.port import LogUnavailableError
+from huntgroup_runtime.feeds import READ_RECORDS_MAX, READ_WAIT_MS
 from huntgroup_runtime.life import Life, Surroundings
 
 RETRY_S = 0.2
+LOOK_AGAIN_S = 1.0
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -78,10 +80,33 @@ class PartitionOwner:
             finally:
                 await self._life.close(reason)
             if self.replica.role is Role.HALTED:
-                await asyncio.Event().wait()
+                await self._stay_halted()
             if not self._stopping:
                 await asyncio.sleep(RETRY_S)
                 self._life = Life(self._around)
+
+    async def _stay_halted(self) -> None:
+        """Do not try again: it would fail again. Go on reading who the owner is, for callers; do not return."""
+        around, replica = self._around, self.replica
+        while True:
+            try:
+                reader = await around.log.reader(around.topic, around.partition, replica.position)
+                try:
+                    while True:
+                        for record in await reader.read(READ_RECORDS_MAX, READ_WAIT_MS):
+                            replica.read(record.position, record.value)
+                finally:
+                    await reader.close()
+            except LogUnavailableError:
+                await asyncio.sleep(LOOK_AGAIN_S)
+            except Exception as error:  # noqa: BLE001  it was told that it halted; callers are just not carried on
+                _log.warning(
+                    "halted_partition_not_followed",
+                    topic=around.topic,
+                    partition=self.partition,
+                    error=str(error),
+                )
+                await asyncio.Event().wait()
 
     async def resign(self) -> None:
         """Hand the partition over, if it is owned here, and follow no more."""

@@ -102,7 +102,8 @@ class RuntimeSettings(BaseSettings):
     heartbeat_ms: int = Field(default=300, ge=0, le=60_000)
     """An owner with nothing to say appends an empty record this often; 0: never, for there is no standby."""
     takeover_after_ms: int = Field(default=1_500, ge=0, le=600_000)
-    """A standby claims a partition whose journal was silent this long; 0: at once, for there is no other owner."""
+    """A standby claims a partition whose journal was silent this long, or after two missed heartbeats when nobody
+    listens at the owner's address any more; 0: at once, for there is no other owner."""
 
     # The owner loop.
     linger_ms: int = Field(default=0, ge=0, le=1_000)

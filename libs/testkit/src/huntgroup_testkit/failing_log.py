@@ -1,5 +1,6 @@
 """A log that can be away for a while: what a broker's outage looks like through the port."""
 
+import asyncio
 from collections.abc import Sequence
 
 from huntgroup_eventlog.port import (
@@ -24,6 +25,8 @@ class FailingLog:
         """Readers of topics whose name holds this cannot be opened."""
         self.damaged = ""
         """Topics whose name holds this have a record at their readers' next position that is not as it was written."""
+        self.held = False
+        """Readers get nothing for now, as in a process that does not run: it hears late, and knows of nothing."""
         self._log = log
 
     @property
@@ -77,6 +80,8 @@ class _FailingReader:
         if self._log.away:
             raise LogUnavailableError("the log is away")
         records = await self._reader.read(limit, min(wait_ms, READ_WAIT_MS_MAX))
+        while self._log.held:  # noqa: ASYNC110 - a test sets it
+            await asyncio.sleep(READ_WAIT_MS_MAX / 1_000)
         if self._log.away:
             raise LogUnavailableError("the log is away")
         if self._log.damaged and self._log.damaged in self._topic:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import shlex
 import shutil
@@ -10,19 +11,23 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
-from huntgroup_onebox.chaos.faults import FAULTS, Run
+from huntgroup_onebox.box import SERVICES
+from huntgroup_onebox.chaos.faults import FAULTS
 from huntgroup_onebox.chaos.results import Series, page, text
+from huntgroup_onebox.chaos.run import Run
+from huntgroup_onebox.chaos.tiny_disk import NoTinyDiskError, enter_namespace
 from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
 
 EXIT_CLEAN, EXIT_VIOLATED, EXIT_BAD_INPUT = 0, 1, 2
 KILLS, KILLS_MAX = 20, 1_000
 SEED: Final = 1
+KAFKA_LOGGERS: Final = ("huntgroup_eventlog.librdkafka", "aiokafka")
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -44,7 +49,14 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         type=_kills,
         default=KILLS,
         metavar="N",
-        help=f"kills of each owner; other faults come a fifth as often; default {KILLS}",
+        help=f"kills of each owner; other faults come a tenth as often; default {KILLS}",
+    )
+    verb.add_argument(
+        "--services",
+        type=_services,
+        default=list(SERVICES),
+        metavar="NAME,…",
+        help="whose owners are killed and frozen; default: all",
     )
     verb.add_argument("--seed", type=int, default=SEED, help="draws the moments; default 1")
     verb.add_argument("--data", type=Path, help="keep logs here; default: a temporary folder")
@@ -55,10 +67,12 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 def run(arguments: argparse.Namespace) -> int:
     """Inject the faults; return the exit code."""
+    if "full-disk" in arguments.faults:
+        enter_namespace()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(chaos(arguments))
-    except LocalKafkaUnavailableError as error:
+    except (LocalKafkaUnavailableError, NoTinyDiskError) as error:
         sys.stderr.write(f"huntgroup chaos: {error}\n")
         return EXIT_BAD_INPUT
     except asyncio.CancelledError:
@@ -67,21 +81,34 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def chaos(arguments: argparse.Namespace) -> int:
     """Inject the faults one after another, and write what came of them."""
+    for name in KAFKA_LOGGERS:
+        # That a broker is gone is what is done here; without a handler each client would say so on standard error.
+        logging.getLogger(name).addHandler(logging.NullHandler())
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     folder = arguments.data or Path(tempfile.mkdtemp(prefix="huntgroup-chaos-"))
     began_s = time.monotonic()
-    shared = Run(
-        folder=folder.absolute(), seed=str(arguments.seed), kills=arguments.kills, say=_say
-    )
     series: list[Series] = []
+
+    def finished(one: Series) -> None:
+        series.append(one)
+        if arguments.page is not None:
+            where = _where(time.monotonic() - began_s)
+            arguments.page.write_text(page(series, _command(arguments), where))
+
+    shared = Run(
+        folder=folder.absolute(),
+        seed=str(arguments.seed),
+        kills=arguments.kills,
+        services=arguments.services,
+        say=_say,
+        finished=finished,
+    )
     for name in arguments.faults:
-        series += await FAULTS[name](shared)
+        await FAULTS[name](shared)
     clean = all(one.clean for one in series)
     seconds = time.monotonic() - began_s
-    if arguments.page is not None:
-        arguments.page.write_text(page(series, _command(arguments), _where(seconds)))
     if arguments.json:
         values = {
             "clean": clean,
@@ -114,10 +141,18 @@ def _command(arguments: argparse.Namespace) -> str:
 
 
 def _faults(value: str) -> Sequence[str]:
+    return _chosen(value, FAULTS)
+
+
+def _services(value: str) -> Sequence[str]:
+    return _chosen(value, SERVICES)
+
+
+def _chosen(value: str, known: Iterable[str]) -> Sequence[str]:
     names = value.split(",")
     for name in names:
-        if name not in FAULTS:
-            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(FAULTS)}")
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
     return names
 
 

@@ -78,36 +78,43 @@ async def test_audio_that_cannot_be_stored_is_a_gap_and_silence(
 ) -> None:
     caller = await speaking(studio, "ada", 2_000)
     vault.failing = {"put"}
-    await caller.speak(2_000, 5_000)
+    await caller.speak(2_000, 4_000)
+    await studio.until(studio.gaps, "told at once")
+    assert studio.gaps()[0] == (2_000, 3_000, "STORAGE_FAILED")
+    await caller.speak(4_000, 8_000)
     await studio.settled(caller)
     vault.failing = set()
-    await caller.speak(5_000, 7_000)
+    await caller.speak(8_000, 10_000)
     await caller.finish()
-    await studio.part("ada", 7_000)
+    await studio.part("ada", 10_000)
     sealed = await studio.sealed("ada")
-    assert studio.gaps() == [(2_000, 5_000, "STORAGE_FAILED")]
-    assert sealed.gaps == 1
+    told = [(from_ms, to_ms) for from_ms, to_ms, _ in studio.gaps()]
+    assert told == [(2_000, 3_000), (3_000, 4_000), (4_000, 6_000), (6_000, 8_000)], (
+        "ever less often"
+    )
+    assert sealed.gaps == 4
     sound = await studio.sound("ada")
     assert sound.is_tone(0, 2_000)
-    assert sound.is_silent(2_000, 5_000)
-    assert sound.is_tone(5_000, 7_000)
+    assert sound.is_silent(2_000, 8_000)
+    assert sound.is_tone(8_000, 10_000)
 
 
 async def test_storage_that_fails_to_the_end_is_told_when_the_stream_ends(
     studio: "Studio", vault: FailingVault
 ) -> None:
     caller = await speaking(studio, "ada", 2_000)
+    told = [(2_000, 3_000, "STORAGE_FAILED"), (3_000, 3_300, "STORAGE_FAILED")]
     vault.failing = {"put", "put_stream", "objects"}
     await caller.speak(2_000, 3_300)
     await caller.finish()
-    assert studio.gaps() == [(2_000, 3_300, "STORAGE_FAILED")]
+    assert studio.gaps() == told
     await studio.part("ada", 3_300)
     await studio.pass_ms(5_000)
     assert studio.events("RecordingSealed") == []
     vault.failing = set()
     await studio.pass_ms(30_000)
     assert (await studio.sealed("ada")).duration_ms == 3_300
-    assert studio.gaps() == [(2_000, 3_300, "STORAGE_FAILED")]
+    assert studio.gaps() == told
 
 
 async def test_a_recording_of_which_nothing_could_be_stored_is_absent_for_that(
@@ -120,7 +127,7 @@ async def test_a_recording_of_which_nothing_could_be_stored_is_absent_for_that(
     await studio.until(lambda: studio.events("RecordingAbsent"), "absent")
     (absent,) = studio.events("RecordingAbsent")
     assert absent.reason == "AUDIO_LOST"
-    assert studio.gaps() == [(0, 2_000, "STORAGE_FAILED")]
+    assert studio.gaps() == [(0, 1_000, "STORAGE_FAILED"), (1_000, 2_000, "STORAGE_FAILED")]
 
 
 async def test_a_file_that_cannot_be_made_is_tried_again_until_it_is_there(

@@ -9,6 +9,9 @@ from huntgroup_eventlog.port import KEY_AND_HEADERS_BYTES_MAX, RECORD_BYTES_MAX
 MESSAGE_BYTES_MAX: Final = RECORD_BYTES_MAX + KEY_AND_HEADERS_BYTES_MAX + 65_536
 """`max.message.bytes` of our topics: the largest record, and what the format adds to it (headers may be tiny)."""
 
+RECONNECT: Final = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 500}
+"""librdkafka's: a broker that comes back is found within half a second; its default waits for up to ten."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaConnection:

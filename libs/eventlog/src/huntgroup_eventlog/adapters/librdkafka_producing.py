@@ -15,7 +15,11 @@ from functools import partial
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from huntgroup_eventlog.adapters.deadlines import Deadlines
-from huntgroup_eventlog.adapters.kafka_connection import MESSAGE_BYTES_MAX, KafkaConnection
+from huntgroup_eventlog.adapters.kafka_connection import (
+    MESSAGE_BYTES_MAX,
+    RECONNECT,
+    KafkaConnection,
+)
 from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord
 
 PENDING_RECORDS_MAX = 16_384
@@ -153,6 +157,7 @@ class _PolledProducer:
                 "enable.idempotence": True,
                 "linger.ms": 0,
                 "socket.nagle.disable": True,
+                **RECONNECT,
                 "message.max.bytes": MESSAGE_BYTES_MAX,
                 "message.timeout.ms": connection.append_timeout_ms,
                 "socket.timeout.ms": connection.request_timeout_ms,

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from huntgroup_eventlog.adapters.kafka_connection import KafkaConnection
+from huntgroup_eventlog.adapters.kafka_connection import RECONNECT, KafkaConnection
 from huntgroup_eventlog.port import LogCorruptError, LogRecord, LogUnavailableError
 
 BUFFER_RECORDS_MAX = 8_192
@@ -179,6 +179,7 @@ class SharedConsumer:
                 "queued.min.messages": 2_000,
                 "queued.max.messages.kbytes": 8_192,
                 "socket.nagle.disable": True,
+                **RECONNECT,
                 "socket.timeout.ms": max(connection.request_timeout_ms, 1_000),
                 **connection.librdkafka_options,
             },

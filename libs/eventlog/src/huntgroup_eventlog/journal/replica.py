@@ -95,10 +95,15 @@ class Replica:
 
     def read(self, position: int, value: bytes) -> None:
         """Take in the entry at `position` of the own journal. Positions must grow."""
-        if self.role in (Role.RETIRED, Role.HALTED):
+        if self.role is Role.RETIRED:
             return
         entry = self.reader.read(value)
         self.position = position + 1
+        if self.role is Role.HALTED:
+            # All that counts still is who owns the partition now, so that callers can be sent there.
+            if isinstance(entry, wire.Claim):
+                self.owner_address = entry.address
+            return
         if isinstance(entry, wire.Batch):
             self._read_batch(entry, position)
         elif isinstance(entry, wire.Claim):
@@ -214,7 +219,7 @@ class Replica:
         self.effects.append(fx.Append(domain.encode(), value, causes))
 
     def _check_serving(self) -> None:
-        if self.role is Role.HALTED:
+        if self.role is Role.HALTED and self.owner_address in ("", self.address):
             raise PartitionHaltedError(
                 f"partition {self.partition} of {self.application.service} is halted"
             )

@@ -17,10 +17,8 @@ async def after_fault(
     """Note in `series` whatever is not as it must be; `before` is who waited when the fault came."""
     compare_lines(series, before, await stage.lines())
     for load in stage.loads.values():
-        for problem in (*load.problems, *load.api.differing):
+        for problem in load.take_problems():
             series.problem(problem)
-        load.problems.clear()
-        load.api.differing.clear()
     report = await stage.verify(ended=ended)
     series.audits += 1
     for violation in verdict(report):

@@ -19,7 +19,7 @@ from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as SESSION_VOICE
 from huntgroup_loadtest.agents import Agent
 from huntgroup_loadtest.api import Addresses, uuid7
 from huntgroup_loadtest.audio import Recorder
-from huntgroup_loadtest.behaviour import Queue
+from huntgroup_loadtest.behaviour import CallerPlan, Queue
 from huntgroup_loadtest.callers import Callers
 from huntgroup_loadtest.play import set_up
 from huntgroup_loadtest.switchboard import Switchboard
@@ -87,6 +87,9 @@ class Load:
     async def start(self) -> None:
         """Open the queues, let some callers wait who will not be served, and begin."""
         await set_up(self.api, QUEUES)
+        # A refusal leaves a trace only in a domain in which something has happened.
+        somebody = agent_pb.SignOnRequest(agent_id="somebody")
+        await self.api.command("agent-state", self.api.agent_state.SignOn, somebody)
         await self._until_session_knows(PARKED)
         for number in range(WAITERS):
             await self._wait_in(PARKED, priority=number % 3)
@@ -115,11 +118,22 @@ class Load:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(agent.close() for agent in self._agents))
         await self.api.close()
 
     async def lines(self) -> dict[str, Line]:
         """Return who waits in each queue, in order."""
         return {queue.queue_id: await self._line(queue.queue_id) for queue in QUEUES}
+
+    def take_problems(self) -> list[str]:
+        """Return what clients were told that they should never be told, since this was asked last."""
+        found = [*self.problems, *self.api.differing]
+        self.problems.clear()
+        self.api.differing.clear()
+        for agent in self._agents:
+            found += agent.failures
+            agent.failures.clear()
+        return found
 
     def counts(self) -> LoadCounts:
         """Return what was done so far."""
@@ -139,13 +153,18 @@ class Load:
 
     # Callers.
 
+    def call(self, plan: CallerPlan | None = None, contact_id: str = "") -> None:
+        """Let somebody call now, with a plan drawn by chance or a given one."""
+        self.calls += 1
+        work = self._callers.call(self.calls, plan, contact_id)
+        task = self._spawn(work, f"caller {self.calls}")
+        self._talking.add(task)
+        task.add_done_callback(self._talking.discard)
+
     async def _arrive(self) -> None:
         while True:
             await asyncio.sleep(self._chance.expovariate(CALLS_PER_S))
-            self.calls += 1
-            task = self._spawn(self._callers.call(self.calls), f"caller {self.calls}")
-            self._talking.add(task)
-            task.add_done_callback(self._talking.discard)
+            self.call()
 
     async def _wait_in(self, queue_id: str, priority: int) -> None:
         contact_id = uuid7(self.api.timeline.clock.now_ms(), self._chance)

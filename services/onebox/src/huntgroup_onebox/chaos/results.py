@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 PROBLEMS_KEPT: Final = 20
+NOTES_KEPT: Final = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,9 +26,16 @@ class Series:
     notes: list[str] = field(default_factory=list)
     """What was seen that is worth telling."""
     audits: int = 0
+    passed_over: int = 0
+    """Entries of frozen owners that do not count."""
     acknowledged: int = 0
     repeated: int = 0
     sent_again: int = 0
+
+    def note(self, what: str) -> None:
+        """Note what is worth telling."""
+        if len(self.notes) < NOTES_KEPT:
+            self.notes.append(what)
 
     def problem(self, what: str) -> None:
         """Note what must not be."""
@@ -51,6 +59,7 @@ class Series:
             "p50_s": round(percentile(self.seconds, 50), 3),
             "p99_s": round(percentile(self.seconds, 99), 3),
             "audits": self.audits,
+            "passed_over": self.passed_over,
             "acknowledged": self.acknowledged,
             "repeated": self.repeated,
             "sent_again": self.sent_again,

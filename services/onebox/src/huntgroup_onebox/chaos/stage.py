@@ -140,11 +140,16 @@ class Stage:
         self.cluster.launch(service, replica)
         await asyncio.to_thread(self.cluster.wait_until_ready)
 
-    def metric(self, service: str, replica: int, name: str) -> float:
+    async def metric(self, service: str, replica: int, name: str) -> float:
         """Return the sum of one metric of a replica."""
-        port = http_port(service, replica) + self.ports_from
-        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
+        url = f"http://{HOST}:{http_port(service, replica) + self.ports_from}/metrics"
+
+        def read() -> list[str]:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                found: list[str] = answer.read().decode().splitlines()
+            return found
+
+        lines = await asyncio.to_thread(read)
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
     # What clients see.

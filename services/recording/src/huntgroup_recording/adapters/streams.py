@@ -169,6 +169,9 @@ class IncomingAudio:
         self._writer: SegmentWriter | None = None
         self._gap_reason = GapReason.STREAM_LOST
         self._failed: tuple[int, int] | None = None
+        """What could not be stored and has not been told."""
+        self._told_failed_ms = 0
+        """How much of that, since storing last worked, has been told."""
         self._received = 0
         self._task: asyncio.Task[object] | None = None
         self._reading = False
@@ -318,7 +321,7 @@ class IncomingAudio:
         writer.skip_to(start)
 
     async def _store(self, writer: SegmentWriter) -> None:
-        """Store what waits; what cannot be stored is dropped, and told as soon as storing works again."""
+        """Store what waits; what cannot be stored is dropped and told, at once, then whenever as much again is lost."""
         from_sample, to_sample = writer.position - writer.waiting, writer.position
         if from_sample == to_sample:
             return
@@ -334,7 +337,12 @@ class IncomingAudio:
             from_ms = from_sample * 1_000 // self._rate_hz
             to_ms = -(-to_sample * 1_000 // self._rate_hz)
             self._failed = (self._failed[0] if self._failed else from_ms, to_ms)
+            # So that a storage that fails for hours does not use up the gaps a recording may have.
+            if to_ms - self._failed[0] >= self._told_failed_ms:
+                self._told_failed_ms += to_ms - self._failed[0]
+                await self._tell_failed(self._failed)
         else:
+            self._told_failed_ms = 0
             if self._failed is not None:
                 await self._tell_failed(self._failed)
 
