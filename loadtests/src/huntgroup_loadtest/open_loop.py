@@ -191,6 +191,11 @@ class OpenLoop:
             await asyncio.sleep(ASK_AGAIN_S)
         return outcome
 
+    def forget(self) -> None:
+        """Forget which commands were acknowledged: for a load that runs for long and is not audited."""
+        for api in self.all_apis:
+            api.acknowledged.clear()
+
     def finished(self, contact_id: str) -> None:
         """Count a contact that an agent has wrapped up."""
         outcome = self._open.pop(contact_id, None)
