@@ -31,6 +31,11 @@ class Pool:
         """Return the rate at which anybody leaves when so many are there."""
         return min(number, self.agents) + self.impatience * self.waiting(number)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether some are turned away."""
+        return self.waiting_max is not None
+
     def waiting(self, number: int) -> float:
         """Return how many wait when so many are there."""
         return float(max(0, number - self.agents))
@@ -66,7 +71,8 @@ def stationary(pool: Pool) -> list[float]:
     end = STATES_MAX if pool.waiting_max is None else pool.agents + pool.waiting_max
     for number in range(1, end + 1):
         weights.append(weights[-1] * pool.arrivals / pool.departures(number))
-        if number > pool.agents and weights[-1] < ALMOST_EMPTY * max(weights):
+        rest = weights[-1] < ALMOST_EMPTY * max(weights)
+        if number > pool.agents and rest and not pool.is_limited:
             break
         if weights[-1] > 1e200:
             weights = [weight / weights[-1] for weight in weights]
@@ -94,8 +100,7 @@ def pool_figures(pool: Pool) -> PoolFigures:
     agents = pool.agents
     waiting = math.fsum(p * pool.waiting(n) for n, p in enumerate(chance))
     busy = math.fsum(p * min(n, agents) for n, p in enumerate(chance))
-    limited = pool.waiting_max is not None and len(chance) == agents + pool.waiting_max + 1
-    blocked = chance[-1] if limited else 0.0
+    blocked = chance[-1] if pool.is_limited else 0.0
     let_in = pool.arrivals * (1 - blocked)
     return PoolFigures(
         waiting=waiting,
@@ -151,7 +156,7 @@ def relative_value(pool: Pool, cost: Cost) -> Callable[[int], float]:
     chance = stationary(pool)
     mean = math.fsum(p * cost(n) for n, p in enumerate(chance))
     # Below the agents' number the recursion is stable upwards, above it downwards: there it forgets where it began.
-    top = 2 * len(chance) + pool.agents
+    top = len(chance) - 1 if pool.is_limited else 2 * len(chance) + pool.agents
     steps = [0.0] * (top + 1)
     for n in range(pool.agents):
         leaving = pool.departures(n) * (steps[n - 1] if n else 0.0)

@@ -26,7 +26,7 @@ from .watching import pool_scenario, watch
 TOLERANCE = 0.02
 AHT_S = 300.0
 T1 = ((10, 0.9), (50, 0.9), (100, 0.9), (100, 0.95), (500, 0.95))
-QUICK, LONG = (20_000, 8), (60_000, 20)
+QUICK, LONG = (15_000, 8), (60_000, 20)
 """Contacts of a run, and runs."""
 FIRST_SEED = 11
 
@@ -51,7 +51,7 @@ def erlang_c_holds(agents: int, busy: float, size: tuple[int, int]) -> None:
             ("service_level", 1 - erlang_c_later(agents, pool.arrivals, later)),
         )
     ):
-        judged = watched.judge("all", "all", figure, expected=expected, cost=cost)
+        judged = watched.judge("all", "all", figure, expected=expected, controls=[cost])
         assert judged.within(TOLERANCE), judged
 
 

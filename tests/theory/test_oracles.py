@@ -89,6 +89,7 @@ def test_the_pooled_bound_of_wallace_and_whitt(
         Pool(agents=10, arrivals=9),
         Pool(agents=500, arrivals=475),
         Pool(agents=50, arrivals=48, impatience=0.5),
+        Pool(agents=90, arrivals=84, waiting_max=30),
     ],
 )
 def test_the_relative_value_solves_poissons_equation(pool: Pool) -> None:

@@ -32,7 +32,6 @@ class Reason(StrEnum):
     QUEUE_UNKNOWN = "QUEUE_UNKNOWN"
     OFFER_ENDED = "OFFER_ENDED"
     WRONG_AGENT = "WRONG_AGENT"
-    REQUIREMENT_INVALID = "REQUIREMENT_INVALID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +69,6 @@ class ConfigureQueue:
     waiting_max: int
     strategy: Strategy | None = None
     reoffer_after_ms: int = 0
-    requirement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +189,6 @@ class QueueConfigured:
     waiting_max: int
     strategy: Strategy | None = None
     reoffer_after_ms: int = 0
-    requirement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +202,6 @@ class ContactEnqueued:
     priority: int
     required_skills: tuple[Skill, ...]
     enqueued_at_ms: int
-    requirement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
