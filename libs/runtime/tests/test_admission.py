@@ -149,6 +149,7 @@ def test_a_command_that_waits_for_long_sheds_new_work_of_its_domain_alone() -> N
     hall.now_s += TARGET_S + 0.01
     hall.let_in()
     hall.now_s += TARGET_S + 0.01
+    hall.let_in()  # the trickle of this second
     assert hall.shed().reason == "OVERLOADED"
     hall.let_in("acme/other")
     hall.admission.leave(slow)
@@ -208,6 +209,19 @@ def test_a_domain_alone_in_a_crowd_is_shed() -> None:
     hall.crowded = True
     hall.now_s += 0.1
     assert not any(hall.pass_through() for _ in range(10))
+
+
+def test_a_crowd_that_does_not_go_lets_a_trickle_in() -> None:
+    """Calls wait for something else, a machine that is busy with others: to refuse all new work would not help."""
+    hall = Hall()
+    for _ in range(100):
+        hall.let_in(work=Work.NEW)
+    hall.crowded = True
+    let_in = []
+    for _ in range(4):
+        hall.now_s += 1
+        let_in.append(sum(hall.pass_through() for _ in range(100)))
+    assert let_in == [10, 1, 1, 1]
 
 
 def test_the_more_are_shed_the_later_they_come_again() -> None:

@@ -20,6 +20,8 @@ READ_PATIENCE: Final = 4
 """Reads are shed at so many times the delay at which new work is."""
 RECENT_S: Final = 10.0
 """After a standing queue has gone, the next one is believed at once for so long."""
+TRICKLE_PER_S, TRICKLE_PART = 1, 10
+"""While a queue stands, a tenth of what was let in in the second before is let in all the same, one at least."""
 OVERLOADED_RETRY_MS: Final = 1_000
 RETRY_MS_MIN, RETRY_MS_MAX = 50, 5_000
 ACCOUNTS_MAX: Final = 10_000
@@ -150,19 +152,24 @@ class Shares:
         self._second = 0
         self._now: dict[str, int] = {}
         self._before: dict[str, int] = {}
-        self._total = 0
+        self._total, self._total_before = 0, 0
         self._domains = 0
         self._asked, self._asked_before = 0, 0
 
     def ask(self, domain: str, now_s: float) -> bool:
-        """Return whether the domain had less than an equal share among all that asked lately."""
+        """Return whether the domain is let in although a queue stands.
+
+        It is when it had less than an equal share among all that asked lately, and also when next to nobody was let in
+        this second: if calls wait without any new work, it is not new work that they wait for.
+        """
         self._turn(int(now_s))
         self._asked += 1
         if domain not in self._now:
             self._now[domain] = 0
             self._domains += domain not in self._before
         had = self._now[domain] + self._before.get(domain, 0)
-        return had * self._domains < self._total
+        trickle = max(TRICKLE_PER_S, self._total_before // TRICKLE_PART)
+        return had * self._domains < self._total or self._total - self._total_before < trickle
 
     def let_in(self, domain: str) -> None:
         """Count one that was let in, after `ask`."""
@@ -182,7 +189,7 @@ class Shares:
         self._asked_before, self._asked = (self._asked if one_on else 0), 0
         self._second = second
         self._domains = len(self._before)
-        self._total = sum(self._before.values())
+        self._total = self._total_before = sum(self._before.values())
 
 
 class Admission:
