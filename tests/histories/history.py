@@ -1,0 +1,66 @@
+"""Stored histories: commands that a routing domain was told, and journals that services wrote. See README.md."""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from msgspec import convert
+
+from huntgroup_routing.core import messages
+from huntgroup_routing.core.messages import Command
+
+FOLDER: Final = Path(__file__).parent
+LENGTH_BYTES: Final = 4
+
+Told = tuple[int, Command]
+"""When (log time), and what."""
+
+
+def write_commands(name: str, told: Iterable[Told]) -> None:
+    """Store what a routing domain was told: a line of JSON for each command."""
+    lines = (
+        json.dumps({"at_ms": at_ms, "told": type(command).__name__, **asdict(command)})
+        for at_ms, command in told
+    )
+    _write(name, ("\n".join(lines) + "\n").encode())
+
+
+def read_commands(name: str) -> Iterator[Told]:
+    """Yield what was told, as today's core takes it: fields that are newer than the history have their defaults."""
+    for line in _read(name).decode().splitlines():
+        words = json.loads(line)
+        at_ms, kind = words.pop("at_ms"), getattr(messages, words.pop("told"))
+        yield at_ms, convert(words, kind)
+
+
+def write_journal(name: str, values: Iterable[bytes]) -> None:
+    """Store the entries of a journal partition: each after its length, four bytes, the highest first."""
+    _write(name, b"".join(len(value).to_bytes(LENGTH_BYTES) + value for value in values))
+
+
+def read_journal(name: str) -> Iterator[bytes]:
+    """Yield the entries."""
+    data, at = _read(name), 0
+    while at < len(data):
+        start = at + LENGTH_BYTES
+        at = start + int.from_bytes(data[at:start])
+        yield data[start:at]
+
+
+def names(suffix: str) -> list[str]:
+    """Return the stored files with a suffix."""
+    return sorted(path.name for path in FOLDER.glob(f"*{suffix}"))
+
+
+def _write(name: str, data: bytes) -> None:
+    path = FOLDER / name
+    if path.exists():
+        raise FileExistsError(f"{path} is kept as it is: choose another name")
+    path.write_bytes(gzip.compress(data, mtime=0))
+
+
+def _read(name: str) -> bytes:
+    return gzip.decompress((FOLDER / name).read_bytes())
