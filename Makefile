@@ -84,13 +84,8 @@ scenarios: setup ## Whole contacts across all services in one process
 	@echo "== scenarios"
 	@$(PYTEST) tests/scenarios $(ARGS)
 
-sim-journal: setup ## Seeded faults against the journal rule
-	@echo "== sim-journal"
-	@$(PYTEST) libs/eventlog/tests tests/simulation -m sim $(ARGS)
-
-theory: setup ## Long runs of the routing core against exact queueing theory
-	@echo "== theory"
-	@$(PYTEST) -n 2 -rP -m theory tests/theory $(ARGS)
+sim: setup ## The whole system under seeded faults; ARGS="--seeds 20000 --mode safety"
+	@$(HUNTGROUP) sim $(ARGS)
 
 suite: setup ## Every test; e2e one after another at the end
 	@echo "== suite"

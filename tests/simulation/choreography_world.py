@@ -16,6 +16,7 @@ from huntgroup_agent_state.core.invariants import check as check_agents
 from huntgroup_agent_state.core.values import AgentId, Channel, ChannelCapacity, Presence, SlotPhase
 from huntgroup_agent_state.wiring import application as agent_state_application
 from huntgroup_eventlog.application import Application, Core, ForeignEvent
+from huntgroup_onebox.sim.books import Books, ViolationError
 from huntgroup_routing.core import messages as routing
 from huntgroup_routing.core.invariants import check as check_routing
 from huntgroup_routing.core.values import Channel as QueueChannel
@@ -27,8 +28,6 @@ from huntgroup_session.core.values import Channel as ContactChannel
 from huntgroup_session.core.values import ContactId, ConversationId, InitiationMethod
 from huntgroup_session.core.values import QueueId as SessionQueueId
 from huntgroup_session.wiring import application as session_application
-
-from .choreography_books import Books, ViolationError
 
 DOMAIN = "acme/emea"
 STEPS_SHOWN = 30

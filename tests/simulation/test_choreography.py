@@ -9,12 +9,12 @@ import pytest
 from huntgroup_agent_state.core import AgentStateCore
 from huntgroup_agent_state.core import messages as agents
 from huntgroup_eventlog.application import Core
+from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_routing.core import RoutingCore
 from huntgroup_routing.core import messages as routing
 from huntgroup_session.core import SessionCore
 from huntgroup_session.core import messages as session
 
-from .choreography_books import ViolationError
 from .choreography_world import World
 
 pytestmark = pytest.mark.sim

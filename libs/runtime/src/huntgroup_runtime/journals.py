@@ -1,7 +1,7 @@
 """All partitions of one service's journal in this process: the implementation of the `Journals` port."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -42,7 +42,9 @@ class ServiceJournals:
         settings: RuntimeSettings,
         telemetry: Telemetry,
         address: str,
+        refuses: Callable[[str], Awaitable[bool]] = refuses_connections,
     ) -> None:
+        """`refuses(address)` tells whether nobody listens there any more."""
         self.application = application
         self.topic = topic_journal(application.service)
         self.log = log
@@ -51,6 +53,7 @@ class ServiceJournals:
         self._snapshots = snapshots
         self._telemetry = telemetry
         self._address = address
+        self._refuses = refuses
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
         # From the beginning: calls come in, and are told to wait for an owner, before `start` has found its topics.
@@ -95,7 +98,7 @@ class ServiceJournals:
             ),
             owner=settings.owner_id,
             address=self._address,
-            refuses=refuses_connections,
+            refuses=self._refuses,
         )
         limits = Limits(
             batch_bytes_closing=settings.batch_bytes_closing,

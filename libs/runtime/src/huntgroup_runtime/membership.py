@@ -5,7 +5,6 @@ others wait a little longer, in a fixed order, so that replicas that start toget
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -17,6 +16,11 @@ GONE_STEP_MS = 50
 SURE_SHARE = 0.9
 """Of the time that standbys wait, an owner is sure for this much: clocks do not run exactly alike."""
 ASK_WITHIN_S = 0.2
+
+
+def loop_time_s() -> float:
+    """Return the time of the running event loop, which never jumps."""
+    return asyncio.get_running_loop().time()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,7 @@ class Membership:
         *,
         owner: str,
         address: str,
-        now_s: Callable[[], float] = time.monotonic,
+        now_s: Callable[[], float] = loop_time_s,
         refuses: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         """Know nothing yet. `refuses(address)` tells whether nobody listens there; without it nobody is asked."""

@@ -12,6 +12,7 @@ from huntgroup_onebox import (
     events_command,
     explain_command,
     serve_command,
+    sim_command,
     simulate_command,
     verify_command,
 )
@@ -29,6 +30,7 @@ VERBS = (
     bench_command,
     chaos_command,
     simulate_command,
+    sim_command,
 )
 
 

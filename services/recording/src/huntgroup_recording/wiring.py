@@ -17,10 +17,17 @@ from huntgroup_runtime.process import Process
 from huntgroup_runtime.settings import SettingsError, load_settings
 
 
-async def wire(process: Process, settings: RecordingSettings | None = None) -> None:
-    """Add the journal of recordings, its API and its effects to `process`; raises `SettingsError`."""
+async def wire(
+    process: Process,
+    settings: RecordingSettings | None = None,
+    vault: RecordingVault | None = None,
+) -> None:
+    """Add the journal of recordings, its API and its effects to `process`; raises `SettingsError`.
+
+    Without `vault` the settings say where recordings are kept.
+    """
     settings = settings or load_settings(RecordingSettings)
-    vault = vault_of(settings, process.settings.log_url)
+    vault = vault or vault_of(settings, process.settings.log_url)
     archive = WavArchive(vault)
     live = LiveRecordings()
     journals = process.add_journals(application())

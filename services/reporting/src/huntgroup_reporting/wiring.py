@@ -11,7 +11,7 @@ from huntgroup_reporting.adapters.ledger import SqlHistory
 from huntgroup_reporting.adapters.mapping import event_codec
 from huntgroup_reporting.adapters.streams import JournalViews
 from huntgroup_reporting.app.effects import LedgerWriter
-from huntgroup_reporting.app.ports import JournalPoint, JournalPoints, LiveViews
+from huntgroup_reporting.app.ports import History, JournalPoint, JournalPoints, LiveViews
 from huntgroup_reporting.app.reactions import ReportingReactions
 from huntgroup_reporting.core import ReportingCore
 from huntgroup_reporting.settings import ReportingSettings
@@ -23,12 +23,16 @@ SOURCE_LINGER_MS = 50
 """Nobody waits for the ledger: facts are taken in by the handful, which makes a tenth of the batches."""
 
 
-async def wire(process: Process) -> None:
-    """Add the ledger, its database and its API to `process`; raises `SettingsError`."""
-    settings = load_settings(ReportingSettings)
+async def wire(
+    process: Process, settings: ReportingSettings | None = None, history: History | None = None
+) -> None:
+    """Add the ledger, its database and its API to `process`; raises `SettingsError`.
+
+    Without `history` the settings say which database the rows are copied to.
+    """
+    settings = settings or load_settings(ReportingSettings)
     journals = process.add_journals(application(settings))
-    history = SqlHistory.from_url(database_url(settings, process.settings))
-    process.add_closer("ledger database", history.close)
+    history = history or _database(process, settings)
     writer = LedgerWriter(history, process.log, event_codec())
     journals.subscribe(writer)
     process.add_task("ledger database", writer.run)
@@ -45,6 +49,12 @@ async def wire(process: Process) -> None:
             reports, views, journals=journals, peers=process.peers, telemetry=process.telemetry
         )
     )
+
+
+def _database(process: Process, settings: ReportingSettings) -> History:
+    database = SqlHistory.from_url(database_url(settings, process.settings))
+    process.add_closer("ledger database", database.close)
+    return database
 
 
 def application(settings: ReportingSettings) -> Application:

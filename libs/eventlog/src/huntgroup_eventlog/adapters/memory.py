@@ -114,6 +114,11 @@ class MemoryPartitions:
             return found[: self._random.randrange(len(found))]
         return found
 
+    def records_from(self, topic: str, partition: int, position: int) -> list[LogRecord]:
+        """Return all records at or after `position`, whatever the faults: for who watches a simulation."""
+        stream = self._stream(topic, partition)
+        return stream.records[bisect.bisect_left(stream.positions, position) :]
+
     def end_now(self, topic: str, partition: int) -> int:
         """Return the position after the last record."""
         return self._stream(topic, partition).end

@@ -15,6 +15,7 @@ from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.chain import ChainState, chain_after
 from huntgroup_eventlog.journal.command_memory import Remembered
 from huntgroup_eventlog.journal.fold import Domain, Fold, SourceCursor
+from huntgroup_eventlog.journal.log_time import LogTime
 from huntgroup_eventlog.journal.snapshot import source_position
 from huntgroup_eventlog.journal.source import SourceInput
 
@@ -100,10 +101,12 @@ class Decider:
         self.epoch = 0
         self._chain = b""
         self._seq = 0
+        self.time = LogTime()
         self._at_ms = 0
         self._moved: dict[str, SourceCursor] = {}
         self._open: _Draft | None = None
-        self._resigned = False
+        self.resigned = False
+        """Nothing more is decided: the last batch is on its way."""
 
     def begin(self, chain: ChainState) -> None:
         """Begin to decide, right after the own claim was read."""
@@ -119,9 +122,9 @@ class Decider:
         self, now_ms: int, *, heartbeat: bool, resign: bool
     ) -> Iterator[tuple[Pending, bytes]]:
         """Yield batches to append until nothing waits or enough are in flight."""
-        if self._resigned:
+        if self.resigned:
             return
-        self._at_ms = max(now_ms, self.fold.at_ms, self._at_ms)
+        self._at_ms = self.time.tick(now_ms, self.fold.at_ms)
         sealed = self._seq
         for name in self.fold.due(self._at_ms):
             yield from self._switch(name)
@@ -138,8 +141,10 @@ class Decider:
             self.inputs.popleft()
         yield from self._switch("")
         last = resign and not self.inputs
-        if last or (heartbeat and sealed == self._seq):
-            self._resigned = last
+        # Who waits for so many batches has shown signs of life, and one more would say nothing.
+        silent = sealed == self._seq and len(self.pending) < self.limits.batches_in_flight_max
+        if last or (heartbeat and silent):
+            self.resigned = last
             self._open = self._new_draft("")
             self._open.batch.resigned = last
             yield self._seal(self._open)

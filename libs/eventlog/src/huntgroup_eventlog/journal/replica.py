@@ -191,8 +191,15 @@ class Replica:
             self._halt(error, self.decider.during)
 
     def next_wake_ms(self) -> int | None:
-        """Return the clock's time at which `advance` has something to do by itself, or None."""
-        return self.fold.next_deadline() if self.role is Role.OWNING else None
+        """Return the clock's time at which `advance` has something to do by itself, or None.
+
+        None also while it waits for its own batches: it is advanced when they have been read.
+        """
+        draining = self.decider.pending and self._snapshot_due()
+        if self.role is not Role.OWNING or draining or self.decider.resigned:
+            return None
+        deadline = self.fold.next_deadline()
+        return None if deadline is None else self.decider.time.clock_at(deadline)
 
     @property
     def relay_behind(self) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from huntgroup_agent_state.core import messages as agents
+from huntgroup_recording.core import messages as recording
 from huntgroup_routing.core import messages as routing
 from huntgroup_session.core import messages as session
 
@@ -23,19 +24,27 @@ class ViolationError(AssertionError):
 
 
 class Books:
-    """Kept event by event. `capacity` is what each agent signs on with, always the same."""
+    """Kept event by event. `capacity` is what each agent signs on with, always the same.
 
-    def __init__(self, capacity: dict[Seat, int]) -> None:
+    Session's guard of an hour may end a contact only where clocks jump so far: `guarded`.
+    """
+
+    def __init__(self, capacity: dict[Seat, int], *, guarded: bool = False) -> None:
+        self._guarded = guarded
         self.counts: Counter[str] = Counter()
         self.outcomes: dict[str, str | None] = {}
         self.waiting: dict[str, str] = {}
         self.endings: dict[str, str | None] = {}
+        self.recording: set[str] = set()
+        """Recordings that are neither sealed nor declared absent."""
         self.capacity = capacity
         self._turned_away: set[str] = set()
         self._seats: dict[str, Seat] = {}
         self._talks: dict[str, Seat] = {}
         self._taken: dict[str, Seat] = {}
         """Offers that agent-state has not released or turned away yet: each takes a slot, whatever became of it."""
+        self._leases: dict[str, int] = {}
+        """Open offers and when, in log time, each must have ended."""
 
     def note(self, event: Any) -> None:
         """Enter an event; raises `ViolationError`."""
@@ -66,6 +75,12 @@ class Books:
             case _:
                 self._note_contact(event)
 
+    def check_leases(self, at_ms: int, epsilon_ms: int) -> None:
+        """Routing decided something at `at_ms`: no offer may be open long after its end."""
+        for offer_id, ends_at_ms in self._leases.items():
+            if at_ms > ends_at_ms + epsilon_ms:
+                raise ViolationError(f"3: {offer_id} is open {at_ms - ends_at_ms} ms after its end")
+
     def _note_contact(self, event: Any) -> None:
         match event:
             case session.ContactInitiated():
@@ -78,11 +93,16 @@ class Books:
                 del self._talks[event.contact_id]
             case session.ContactAbandoned() | session.ContactCompleted():
                 self._ended(event)
+            case recording.RecordingRequested():
+                self.recording.add(event.recording_id)
+            case recording.RecordingSealed() | recording.RecordingAbsent():
+                self.recording.discard(event.recording_id)
             case _:
                 pass
 
     def _offered(self, offer: routing.OfferCreated) -> None:
         self.outcomes[offer.offer_id] = None
+        self._leases[offer.offer_id] = offer.expires_at_ms
         seat = self._seats[offer.offer_id] = (offer.agent_id, offer.channel)
         self._taken[offer.offer_id] = seat
         self._check_capacity("was offered or holds", seat, self._taken)
@@ -92,6 +112,7 @@ class Books:
         if before is not None:
             raise ViolationError(f"{event.offer_id} has two outcomes: {before}, then {event}")
         self.outcomes[event.offer_id] = type(event).__name__
+        self._leases.pop(event.offer_id, None)
         if isinstance(event, routing.OfferAccepted):
             del self.waiting[event.contact_id]
             self._allow_crossing(event.offer_id)
@@ -107,7 +128,8 @@ class Books:
         if before is not None:
             raise ViolationError(f"{event.contact_id} ended twice: {before}, then {event}")
         self.endings[event.contact_id] = type(event).__name__
-        if isinstance(event, session.ContactCompleted) and event.reason == "TIMER":
+        by_guard = isinstance(event, session.ContactCompleted) and event.reason == "TIMER"
+        if by_guard and not self._guarded:
             raise ViolationError(f"{event.contact_id} was completed by the guard alone")
 
     def _check_capacity(self, doing: str, seat: Seat, held: dict[str, Seat]) -> None:

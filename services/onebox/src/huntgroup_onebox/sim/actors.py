@@ -1,0 +1,267 @@
+"""The people of a story: callers who hang up or stay, and agents with desktops, who use the public API as anybody."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from grpc.aio import AioRpcError
+
+from huntgroup.agent_state.v1 import commands_pb2 as agent_pb
+from huntgroup.agent_state.v1.events_pb2 import (
+    CHANNEL_VOICE,
+    PRESENCE_NOT_READY,
+    PRESENCE_READY,
+    ChannelCapacity,
+    Presence,
+)
+from huntgroup.recording.v1 import commands_pb2 as recording_pb
+from huntgroup.routing.v1 import commands_pb2 as routing_pb
+from huntgroup.session.v1 import commands_pb2 as session_pb
+from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as CONTACT_VOICE
+from huntgroup_onebox.sim.books import ViolationError
+from huntgroup_onebox.sim.client import Client
+from huntgroup_onebox.sim.plan import Agent, Caller, happens
+from huntgroup_runtime.rpc.errors import RpcRefusedError
+
+SESSION: Final = "/huntgroup.session.v1.SessionService/"
+AGENT_STATE: Final = "/huntgroup.agent_state.v1.AgentStateService/"
+ROUTING: Final = "/huntgroup.routing.v1.RoutingService/"
+RECORDING: Final = "/huntgroup.recording.v1.RecordingService/"
+RATE_HZ: Final = 8_000
+CHUNK_MS: Final = 250
+RECORDED_QUEUE: Final = "sales"
+READS: Final = 4
+"""So often a caller who waits looks whether the services still know of them."""
+HELD_FROM_S: Final = 1.0
+"""Shorter conversations are not put on hold."""
+
+
+def contact_id_of(caller: Caller) -> str:
+    """Return the id of a caller's contact; it names the tenant."""
+    return f"{caller.domain.partition('/')[0]}-{caller.name.replace(' ', '-')}"
+
+
+async def call(client: Client, caller: Caller, patient: Callable[[], bool]) -> None:
+    """Start a contact, have it queued, and hang up when patience ends, unless somebody answered.
+
+    `patient` says that nobody hangs up any more: the end of the story serves whoever waits.
+    """
+    contact_id = contact_id_of(caller)
+    start = session_pb.StartContactRequest(contact_id=contact_id, channel=CONTACT_VOICE)
+    await client.command(
+        "session",
+        f"{SESSION}StartContact",
+        start,
+        session_pb.StartContactResponse,
+        twice=caller.doubles,
+    )
+    await _check_known(client, contact_id)
+    queue = session_pb.QueueContactRequest(
+        contact_id=contact_id, queue_id=caller.queue_id, priority=caller.priority
+    )
+    refused = await client.command(
+        "session",
+        f"{SESSION}QueueContact",
+        queue,
+        session_pb.QueueContactResponse,
+        twice=caller.doubles,
+    )
+    for _ in range(READS):
+        await asyncio.sleep(caller.patience_s / READS)
+        await _check_known(client, contact_id)
+    if refused or not patient() or caller.hangs_up:
+        hang_up = session_pb.HangUpContactRequest(contact_id=contact_id)
+        await client.command(
+            "session", f"{SESSION}HangUpContact", hang_up, session_pb.HangUpContactResponse
+        )
+
+
+async def _check_known(client: Client, contact_id: str) -> None:
+    """Whoever was told that a contact is started can read it, at any replica."""
+    read = session_pb.GetContactRequest(domain=client.domain, contact_id=contact_id)
+    found = await client.query(
+        "session", f"{SESSION}GetContact", read, session_pb.GetContactResponse
+    )
+    if isinstance(found, RpcRefusedError):
+        raise ViolationError(f"4: {contact_id} was started, and a read says {found}")
+
+
+class AgentAtWork:
+    """One agent, from sign-on to the end of the story."""
+
+    def __init__(self, client: Client, agent: Agent, talk_s: Callable[[str], float]) -> None:
+        self.agent_id = agent.name.replace(" ", "-")
+        self.silent = False
+        """The desktop answers no heartbeat."""
+        self.reads_slowly = False
+        self.serves = False
+        """The end of the story: accept everything at once, end everything soon."""
+        self.node = client.node
+        self._client = client
+        self._agent = agent
+        self._chance: random.Random = client.chance
+        self._talk_s = talk_s
+        self._ringing: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._talking: dict[str, str] = {}
+        self._state = ""
+
+    async def work(self) -> None:
+        """Keep a desktop open; sign on, and again whenever signed off; now and then take a break."""
+        self._spawn(self._desktop())
+        while True:
+            await self.come()
+            await asyncio.sleep(self._chance.uniform(1.5, 6.0))
+            if not self.serves and happens(self._chance, 0.25):
+                await self._leave_for_a_while()
+
+    async def come(self) -> None:
+        """Sign on, unless signed on, and be ready."""
+        capacity = ChannelCapacity(channel=CHANNEL_VOICE, slots=self._agent.slots)
+        skills = ["german"] if self._agent.skilled else []
+        sign_on = agent_pb.SignOnRequest(agent_id=self.agent_id, skills=skills, capacity=[capacity])
+        await self._command("SignOn", sign_on, agent_pb.SignOnResponse)
+        await self._want(PRESENCE_READY, "")
+
+    async def _leave_for_a_while(self) -> None:
+        if happens(self._chance, 0.5):
+            off = agent_pb.SignOffRequest(agent_id=self.agent_id)
+            await self._command("SignOff", off, agent_pb.SignOffResponse)
+        else:
+            await self._want(PRESENCE_NOT_READY, "break")
+        await asyncio.sleep(self._chance.uniform(0.2, 2.0))
+
+    async def _want(self, presence: Presence.ValueType, reason: str) -> None:
+        wish = agent_pb.SetPresenceRequest(agent_id=self.agent_id, presence=presence, reason=reason)
+        await self._command("SetPresence", wish, agent_pb.SetPresenceResponse)
+
+    async def _command(self, method: str, request: Any, response: Any) -> RpcRefusedError | None:
+        return await self._client.command("agent-state", AGENT_STATE + method, request, response)
+
+    # The desktop.
+
+    async def _desktop(self) -> None:
+        while True:
+            stream = self._client.open_stream("agent-state", f"{AGENT_STATE}OpenDesktop")
+            hello = agent_pb.DesktopHello(domain=self._client.domain, agent_id=self.agent_id)
+            try:
+                await stream.up.send(agent_pb.OpenDesktopRequest(hello=hello).SerializeToString())
+                while (message := await stream.down.receive()) is not None:
+                    for event in agent_pb.OpenDesktopResponse.FromString(message).events:
+                        await self._on_event(event, stream.up)
+                    while self.reads_slowly and not self.serves:  # noqa: ASYNC110 - a fault ends it
+                        await asyncio.sleep(0.2)
+            except AioRpcError:
+                pass
+            finally:
+                stream.cancel()
+            await asyncio.sleep(0.1)
+
+    async def _on_event(self, event: agent_pb.DesktopEvent, up: Any) -> None:
+        match event.WhichOneof("event"):
+            case "heartbeat_requested" if not self.silent or self.serves:
+                beat = agent_pb.DesktopHeartbeat(nonce=event.heartbeat_requested.nonce)
+                await up.send(agent_pb.OpenDesktopRequest(heartbeat=beat).SerializeToString())
+            case "offer_presented":
+                offer = event.offer_presented
+                if offer.offer_id not in self._ringing:
+                    self._ringing[offer.offer_id] = self._spawn(self._react(offer))
+            case "agent":
+                self._state = event.agent.state
+                for slot in event.agent.slots:
+                    self._look_at(slot)
+            case _:
+                pass
+
+    def _look_at(self, slot: agent_pb.SlotView) -> None:
+        """A desktop that comes back finds what it was doing."""
+        if slot.phase in {"TALKING", "HOLDING"} and slot.contact_id not in self._talking:
+            self._talking[slot.contact_id] = slot.offer_id
+            self._spawn(self._talk(slot.contact_id, slot.queue_id))
+        elif slot.phase == "WRAPPING_UP" and happens(self._chance, 0.5):
+            self._spawn(self._wrap_up(slot.contact_id))
+
+    def _spawn(self, work: Any) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # A contact.
+
+    async def _react(self, offer: agent_pb.OfferPresented) -> None:
+        await asyncio.sleep(0.05 if self.serves else self._chance.uniform(0.05, 1.2))
+        answers = self.serves or happens(self._chance, self._agent.reliable)
+        if answers:
+            accept = routing_pb.AcceptOfferRequest(offer_id=offer.offer_id, agent_id=self.agent_id)
+            await self._client.command(
+                "routing", f"{ROUTING}AcceptOffer", accept, routing_pb.AcceptOfferResponse
+            )
+        elif happens(self._chance, 0.5):
+            reject = routing_pb.RejectOfferRequest(
+                offer_id=offer.offer_id, agent_id=self.agent_id, reason="busy"
+            )
+            await self._client.command(
+                "routing", f"{ROUTING}RejectOffer", reject, routing_pb.RejectOfferResponse
+            )
+
+    async def _talk(self, contact_id: str, queue_id: str) -> None:
+        recording = None
+        if queue_id == RECORDED_QUEUE:
+            recording = self._spawn(self._record(contact_id))
+        talk_s = 0.1 if self.serves else self._talk_s(contact_id)
+        await asyncio.sleep(talk_s)
+        if talk_s > HELD_FROM_S and happens(self._chance, 0.4):
+            await self._hold(contact_id)
+        end = session_pb.EndContactRequest(contact_id=contact_id, agent_id=self.agent_id)
+        await self._client.command(
+            "session", f"{SESSION}EndContact", end, session_pb.EndContactResponse
+        )
+        if recording is not None:
+            recording.cancel()
+        if happens(self._chance, 0.7):
+            await self._wrap_up(contact_id)
+        self._talking.pop(contact_id, None)
+
+    async def _hold(self, contact_id: str) -> None:
+        hold = session_pb.HoldContactRequest(contact_id=contact_id, agent_id=self.agent_id)
+        await self._client.command(
+            "session", f"{SESSION}HoldContact", hold, session_pb.HoldContactResponse
+        )
+        await asyncio.sleep(0.3)
+        retrieve = session_pb.RetrieveContactRequest(contact_id=contact_id, agent_id=self.agent_id)
+        await self._client.command(
+            "session", f"{SESSION}RetrieveContact", retrieve, session_pb.RetrieveContactResponse
+        )
+
+    async def _wrap_up(self, contact_id: str) -> None:
+        await asyncio.sleep(self._chance.uniform(0.05, 0.6))
+        done = agent_pb.CompleteWrapUpRequest(agent_id=self.agent_id, contact_id=contact_id)
+        await self._command("CompleteWrapUp", done, agent_pb.CompleteWrapUpResponse)
+
+    async def _record(self, contact_id: str) -> None:
+        """Send audio from where the contact's clock may be, until cancelled; open again after a failure."""
+        offset_ms, chunk = 0, b"\x11\x22" * (RATE_HZ * CHUNK_MS // 1_000)
+        while True:
+            stream = self._client.open_stream("recording", f"{RECORDING}IngestAudio")
+            hello = recording_pb.AudioHello(
+                domain=self._client.domain, contact_id=contact_id, sample_rate_hz=RATE_HZ
+            )
+            try:
+                first = recording_pb.IngestAudioRequest(hello=hello)
+                await stream.up.send(first.SerializeToString())
+                while True:
+                    await asyncio.sleep(CHUNK_MS / 1_000)
+                    audio = recording_pb.AudioChunk(
+                        offset_ms=offset_ms, customer=chunk, agent=chunk
+                    )
+                    await stream.up.send(
+                        recording_pb.IngestAudioRequest(chunk=audio).SerializeToString()
+                    )
+                    offset_ms += CHUNK_MS
+            except AioRpcError:
+                await asyncio.sleep(0.3)
+                offset_ms += 300
+            finally:
+                stream.cancel()

@@ -1,0 +1,136 @@
+"""Carries out what a plan says goes wrong, and heals it all in the end."""
+
+from collections.abc import Callable, Mapping
+
+from huntgroup_onebox.sim.actors import AgentAtWork
+from huntgroup_onebox.sim.cluster import Cluster, Replica
+from huntgroup_onebox.sim.plan import Fault
+from huntgroup_onebox.sim.seeded_loop import Node
+
+RESTART_AFTER_S = 1.0
+
+
+class Mischief:
+    """All faults of one story."""
+
+    def __init__(self, told: Callable[[str, str, object], None]) -> None:
+        self.struck = 0
+        self._told = told
+        self._armed: dict[tuple[str, str], tuple[int, float]] = {}
+        """By replica and moment: at which occurrence it dies, and for how long it is down then."""
+        self._cluster: Cluster | None = None
+        self._agents: Mapping[str, AgentAtWork] = {}
+
+    def begin(self, cluster: Cluster, agents: Mapping[str, AgentAtWork]) -> None:
+        """Say what there is to break."""
+        self._cluster, self._agents = cluster, agents
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster of the story."""
+        assert self._cluster is not None
+        return self._cluster
+
+    def moment(self, node: Node, what: str) -> bool:
+        """Return whether `node` dies at this moment of its life."""
+        armed = self._armed.get((node.name, what))
+        if armed is None or not node.alive:
+            return False
+        count, down_s = armed
+        if count > 1:
+            self._armed[node.name, what] = (count - 1, down_s)
+            return False
+        del self._armed[node.name, what]
+        self._crash(self._replica(node.name), down_s, what)
+        return True
+
+    def strike(self, fault: Fault) -> None:
+        """Let a fault begin; it ends by itself."""
+        weather = self.cluster.weather
+        self.struck += 1
+        self._told("fault", fault.kind, f"{fault.target} {fault.detail} {fault.amount or ''}")
+        match fault.kind:
+            case "crash":
+                self._crash(self._replica(fault.target), fault.for_s, "killed")
+            case "crash at a moment":
+                self._armed[fault.target, fault.detail] = (fault.amount, fault.for_s)
+            case "upgrade":
+                self._replica(fault.target).upgraded = True
+                self._crash(self._replica(fault.target), fault.for_s, "upgraded")
+            case "freeze":
+                self._freeze(self._replica(fault.target).node, fault.for_s)
+            case "cut off":
+                self._cut_off(fault)
+            case "clock":
+                clock = self._replica(fault.target).clock
+                clock.ahead_ms += fault.amount
+                self._later(fault.for_s, lambda: setattr(clock, "ahead_ms", 0))
+            case "loss":
+                weather.loss_per_mille = fault.amount
+                self._later(fault.for_s, lambda: setattr(weather, "loss_per_mille", 0))
+            case "slow":
+                weather.slow_per_mille = fault.amount
+                self._later(fault.for_s, lambda: setattr(weather, "slow_per_mille", 0))
+            case "disk full":
+                weather.disk_full = True
+                self._later(fault.for_s, lambda: setattr(weather, "disk_full", False))
+            case "silent desktop" | "slow reader":
+                self._desktop(fault)
+            case _:
+                raise ValueError(f"{fault.name}: there is no fault {fault.kind!r}")
+
+    def heal(self) -> None:
+        """End every fault: the network is whole, everybody runs, all clocks are right."""
+        cluster, weather = self.cluster, self.cluster.weather
+        self._armed.clear()
+        weather.cut_off.clear()
+        weather.loss_per_mille = weather.slow_per_mille = 0
+        weather.disk_full = False
+        for replica in cluster.replicas:
+            replica.clock.ahead_ms = 0
+            if not replica.node.alive:
+                replica.start()
+            elif replica.node.backlog is not None:
+                cluster.loop.thaw(replica.node)
+
+    def _replica(self, name: str) -> Replica:
+        return next(one for one in self.cluster.replicas if one.name == name)
+
+    def _later(self, delay_s: float, do: Callable[[], object]) -> None:
+        self.cluster.loop.call_in_world(delay_s, do)
+
+    def _crash(self, replica: Replica, down_s: float, why: str) -> None:
+        if not replica.node.alive:
+            return
+        self._told(replica.name, "dies", why)
+        self.cluster.kill(replica)
+        self._later(down_s, lambda: self._restart(replica))
+
+    def _restart(self, replica: Replica) -> None:
+        if not replica.node.alive:
+            self._told(replica.name, "starts", f"#{replica.incarnation + 1}")
+            replica.start()
+
+    def _freeze(self, node: Node, for_s: float) -> None:
+        loop = self.cluster.loop
+        loop.freeze(node)
+        self._later(
+            for_s, lambda: loop.thaw(node) if node.alive and node.backlog is not None else None
+        )
+
+    def _cut_off(self, fault: Fault) -> None:
+        cluster, weather = self.cluster, self.cluster.weather
+        every = [one.name for one in cluster.replicas] + list(self._agents)
+        names = {fault.target, *weather.chance.sample(every, weather.chance.randint(0, 3))}
+        weather.cut_off |= names
+        cluster.network.broken(names)
+        self._told("fault", "cut off", sorted(names))
+        self._later(fault.for_s, lambda: weather.cut_off.difference_update(names))
+
+    def _desktop(self, fault: Fault) -> None:
+        agent = self._agents.get(fault.target)
+        if agent is None:
+            return
+        name = "silent" if fault.kind == "silent desktop" else "reads_slowly"
+        setattr(agent, name, True)
+        self._later(fault.for_s, lambda: setattr(agent, name, False))

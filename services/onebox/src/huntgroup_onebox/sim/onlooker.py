@@ -1,0 +1,247 @@
+"""Sees every record as it reaches the broker, by the reader rule, and says at once when something must never happen.
+
+It folds each journal for itself, so what replicas believe can be held against what is true. Numbers in the messages are
+those of the invariants in docs/reference/verify.md.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from huntgroup.journal.v1 import journal_pb2 as wire
+from huntgroup_contracts.cloudevents import read_envelope
+from huntgroup_contracts.registry import topic_events, topic_journal
+from huntgroup_eventlog.adapters.memory import MemoryPartitions
+from huntgroup_eventlog.application import Application
+from huntgroup_eventlog.journal.chain import ChainReader
+from huntgroup_eventlog.journal.decider import BATCH_BYTES_MAX
+from huntgroup_eventlog.journal.fold import Fold
+from huntgroup_eventlog.journal.replica import Replica
+from huntgroup_eventlog.journal.snapshot import dump_snapshot
+from huntgroup_eventlog.port import LogRecord
+from huntgroup_onebox.sim.books import Books, ViolationError
+
+PARTITION: Final = 0
+DIGEST_BYTES: Final = 32
+LEASE_EPSILON_MS: Final = 1_500
+"""An offer may be open so long after its end, in log time, while nothing is decided in its domain."""
+
+
+class HonestReader(ChainReader):
+    """The reader rule, whatever has been done to the one that services use."""
+
+    def claim_counts(self, claim: wire.Claim) -> bool:
+        return claim.epoch > self.state.epoch
+
+    def owner_counts(self, batch: wire.Batch) -> bool:
+        return (batch.epoch, batch.owner) == (self.state.epoch, self.state.owner)
+
+    def chain_counts(self, batch: wire.Batch) -> bool:
+        return batch.prev_hash == self.state.chain
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the history says of a command."""
+
+    position: int
+    reason: str
+
+
+class JournalTruth:
+    """One journal as it truly is."""
+
+    def __init__(self, application: Application) -> None:
+        self.service = application.service
+        self.reader = HonestReader()
+        self.fold = Fold(application)
+        self.position = 0
+        self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.published: defaultdict[str, int] = defaultdict(int)
+        """The sequence of the last public event that a consumer has taken, by domain."""
+        self.sequences: dict[int, dict[str, int]] = {}
+        """By position of a batch with events: the domain's sequence after it."""
+        self.other_codes: list[Fold] = []
+        self.true_snapshots: dict[str, wire.Snapshot] = {}
+        """By code version, the last one made."""
+
+
+class Onlooker:
+    """Checks after every record. `told` is called with each accepted event, for the trace."""
+
+    def __init__(
+        self,
+        storage: MemoryPartitions,
+        applications: Mapping[str, list[Application]],
+        books: Mapping[str, Books],
+        told: Callable[[str, str, Any], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.acknowledged: list[tuple[str, str]] = []
+        self._storage = storage
+        self._books = books
+        self._told = told
+        self._failed = failed
+        self.journals = {name: JournalTruth(codes[0]) for name, codes in applications.items()}
+        for name, codes in applications.items():
+            self.journals[name].other_codes = [Fold(one) for one in codes[1:]]
+        self._journal_of = {topic_journal(name): one for name, one in self.journals.items()}
+        self._public_of = {topic_events(name): one for name, one in self.journals.items()}
+        self._public_read = dict.fromkeys(self._public_of, 0)
+        storage.listen(self._changed)
+
+    # The log.
+
+    def _changed(self, topic: str, partition: int) -> None:
+        try:
+            self._look(topic, partition)
+        except Exception as error:  # noqa: BLE001 - a story ends with whatever is found
+            self._failed(error)
+
+    def _look(self, topic: str, partition: int) -> None:
+        if (journal := self._journal_of.get(topic)) is not None:
+            for record in self._storage.records_from(topic, partition, journal.position):
+                journal.position = record.position + 1
+                self._read_entry(journal, record)
+        elif (source := self._public_of.get(topic)) is not None:
+            for record in self._storage.records_from(topic, partition, self._public_read[topic]):
+                self._public_read[topic] = record.position + 1
+                self._read_public(source, record)
+
+    def _read_entry(self, journal: JournalTruth, record: LogRecord) -> None:
+        entry = journal.reader.read(record.value)
+        self.counts[type(entry).__name__] += 1
+        if isinstance(entry, wire.Claim):
+            journal.fold.at_ms = max(journal.fold.at_ms, entry.at_ms)
+            for fold in journal.other_codes:
+                fold.at_ms = journal.fold.at_ms
+            self._told(entry.owner, "claims", f"epoch {entry.epoch}")
+        elif isinstance(entry, wire.Batch):
+            self._read_batch(journal, entry, record)
+
+    def _read_batch(self, journal: JournalTruth, batch: wire.Batch, record: LogRecord) -> None:
+        if len(record.value) > BATCH_BYTES_MAX:
+            raise ViolationError(f"10: a batch of {journal.service} has {len(record.value)} bytes")
+        self._check_relayed(journal, batch)
+        for outcome in batch.outcomes:
+            key = (batch.domain, outcome.command_id)
+            if key in journal.outcomes:
+                raise ViolationError(f"4: {key} was carried out twice by {journal.service}")
+            if outcome.reason and outcome.events:
+                raise ViolationError(f"4: {key} was refused and had an effect")
+            journal.outcomes[key] = Outcome(record.position, outcome.reason)
+        chain = journal.reader.state.chain
+        journal.fold.apply(batch, record.position, chain)
+        for fold in journal.other_codes:
+            fold.apply(batch, record.position, chain)
+        if batch.events:
+            domain = journal.fold.domains[batch.domain]
+            journal.sequences[record.position] = {batch.domain: domain.sequence}
+        books = self._books.get(batch.domain)
+        if books is None:
+            if batch.domain:
+                raise ViolationError(f"8: {journal.service} knows a domain {batch.domain!r}")
+            return
+        codec = journal.fold.application.codec
+        for recorded in batch.events:
+            event = codec.decode(recorded.type, recorded.payload)
+            self.counts[type(event).__name__] += 1
+            self._told(batch.owner, "records", event)
+            books.note(event)
+        if journal.service == "routing":
+            books.check_leases(batch.at_ms, LEASE_EPSILON_MS)
+
+    def _check_relayed(self, journal: JournalTruth, batch: wire.Batch) -> None:
+        """A batch says that what is below a position has been published: then it must have been."""
+        for position in [one for one in journal.sequences if one < batch.relayed]:
+            for domain, sequence in journal.sequences.pop(position).items():
+                if journal.published[domain] < sequence:
+                    raise ViolationError(
+                        f"10: {journal.service} says that it published {domain} up to {sequence}, "
+                        f"consumers are at {journal.published[domain]}"
+                    )
+
+    def _read_public(self, journal: JournalTruth, record: LogRecord) -> None:
+        envelope = read_envelope(record.headers, record.key, record.value)
+        if record.key.decode() != envelope.domain:
+            raise ViolationError(f"8: an event of {envelope.domain} has the key {record.key!r}")
+        # A consumer's rule: take only the next number; what is older or early comes again.
+        if envelope.sequence == journal.published[envelope.domain] + 1:
+            journal.published[envelope.domain] = envelope.sequence
+
+    # What clients and replicas say.
+
+    def check_reply(
+        self, service: str, domain: str, command_id: str, position: int, reason: str
+    ) -> None:
+        """A client was told what became of a command: that must be so already."""
+        self.acknowledged.append((service, command_id))
+        known = self.journals[service].outcomes.get((domain, command_id))
+        if known is None:
+            if position == -1 and reason:
+                return  # refused without a trace: nothing is known of the domain
+            raise ViolationError(f"4: {command_id} was acknowledged and is not in the history")
+        if (known.position, known.reason) != (position, reason):
+            told = Outcome(position, reason)
+            raise ViolationError(f"4: {command_id} was told {told}, the history says {known}")
+
+    def check_replica(self, replica: Replica) -> None:
+        """A replica that has read as far as this must believe the same; an owner, when nothing is in flight."""
+        journal = self.journals[replica.application.service]
+        if replica.reader.state.chain != journal.reader.state.chain or not replica.idle:
+            return
+        folds = [journal.fold, *journal.other_codes]
+        version = replica.application.code_version
+        fold = next(one for one in folds if one.application.code_version == version)
+        believed = _comparable(replica.snapshot())
+        if believed != _true_snapshot(journal, fold, believed):
+            raise ViolationError(f"7: {replica.owner} believes what the log does not say")
+        self.counts["replicas checked"] += 1
+
+    def check_snapshot(self, service: str, dumped: bytes) -> None:
+        """A snapshot is stored: where nothing was accepted since, it must say what is true."""
+        journal = self.journals[service]
+        snapshot = _comparable(dumped)
+        if snapshot.chain != journal.reader.state.chain:
+            return
+        for fold in [journal.fold, *journal.other_codes]:
+            if fold.application.code_version == snapshot.code_version:
+                if snapshot != _true_snapshot(journal, fold, snapshot):
+                    raise ViolationError(f"7: a snapshot of {service} is not what the log says")
+                self.counts["snapshots checked"] += 1
+
+    def unpublished(self) -> list[str]:
+        """Return what consumers of public topics have not seen yet."""
+        return [
+            f"{name} {domain}: {journal.published[domain]} of {known.sequence}"
+            for name, journal in self.journals.items()
+            for domain, known in journal.fold.domains.items()
+            if journal.published[domain] != known.sequence
+        ]
+
+
+def _true_snapshot(journal: JournalTruth, fold: Fold, believed: wire.Snapshot) -> wire.Snapshot:
+    """Return what the log says, as code of one version holds it."""
+    version, chain = believed.code_version, journal.reader.state.chain
+    kept = journal.true_snapshots.get(version)
+    if kept is None or kept.chain != chain:
+        dumped = dump_snapshot(
+            fold, partition=PARTITION, position=0, chain=journal.reader.state, address=""
+        )
+        kept = journal.true_snapshots[version] = _comparable(dumped)
+    return kept
+
+
+def _comparable(dumped: bytes) -> wire.Snapshot:
+    """Return a snapshot without what differs between replicas that agree.
+
+    That is where each stands among entries that do not count, and how far an owner's relay is beyond what it has said.
+    """
+    snapshot = wire.Snapshot.FromString(dumped[DIGEST_BYTES:])
+    snapshot.ClearField("position")
+    snapshot.ClearField("address")
+    snapshot.ClearField("relayed")
+    snapshot.ClearField("unrelayed")
+    return snapshot

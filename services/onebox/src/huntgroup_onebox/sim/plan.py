@@ -1,0 +1,193 @@
+"""What will happen in a story, drawn from its seed before it begins: callers, agents and faults, each with a name.
+
+A story can be played without some of them, which is how a failing one is shrunk.
+"""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+SERVICES: Final = ("session", "agent-state", "routing", "recording", "reporting")
+ACME: Final = "acme/emea"
+GLOBEX: Final = "globex/emea"
+"""A second tenant, in the same partition."""
+QUEUES: Final = {"sales": (), "german": ("german",)}
+"""Queues and what they require; `sales` is recorded."""
+GLOBEX_EVERY: Final = 6
+"""Every so manyth caller is the second tenant's."""
+FAULTS: Final = (
+    "crash",
+    "crash at a moment",
+    "freeze",
+    "cut off",
+    "clock",
+    "loss",
+    "slow",
+    "upgrade",
+    "disk full",
+    "silent desktop",
+    "slow reader",
+)
+MOMENTS: Final = ("before append", "after append", "before reply", "during snapshot")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """One contact and who is behind it."""
+
+    name: str
+    at_s: float
+    domain: str
+    queue_id: str
+    priority: int
+    patience_s: float
+    talk_s: float
+    hangs_up: bool
+    doubles: bool
+    """Sends each command twice, to two replicas."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """One agent with a desktop."""
+
+    name: str
+    at_s: float
+    domain: str
+    skilled: bool
+    slots: int
+    """Calls at once."""
+    reliable: float
+    """Share of offers that are answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that goes wrong."""
+
+    name: str
+    kind: str
+    at_s: float
+    for_s: float
+    target: str
+    """A replica (`routing/0`), or an agent."""
+    detail: str = ""
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One story."""
+
+    seed: int
+    lasts_s: float
+    replicas_each: int
+    callers: tuple[Caller, ...]
+    agents: tuple[Agent, ...]
+    faults: tuple[Fault, ...]
+    log_faults: tuple[tuple[str, int], ...]
+    """Per mille of appends or reads, by the name of the fault."""
+
+    def names(self) -> list[str]:
+        """Return what can be left out."""
+        every: Iterable[Caller | Agent | Fault] = (*self.faults, *self.callers, *self.agents)
+        return [one.name for one in every] + [f"log {name}" for name, _ in self.log_faults]
+
+    def without(self, names: Iterable[str]) -> "Plan":
+        """Return the story without those."""
+        left_out = set(names)
+        return replace(
+            self,
+            callers=tuple(one for one in self.callers if one.name not in left_out),
+            agents=tuple(one for one in self.agents if one.name not in left_out),
+            faults=tuple(one for one in self.faults if one.name not in left_out),
+            log_faults=tuple(one for one in self.log_faults if f"log {one[0]}" not in left_out),
+        )
+
+
+def happens(chance: random.Random, share: float) -> bool:
+    """Return whether what happens in a share of all cases happens now."""
+    return chance.random() < share
+
+
+def plan_of(seed: int) -> Plan:
+    """Return the story of a seed."""
+    chance = random.Random(f"story {seed}")  # noqa: S311 - a simulation must repeat
+    lasts_s = chance.uniform(6.0, 12.0)
+    replicas_each = chance.choice((2, 2, 2, 3))
+    agents = tuple(_agent(chance, number) for number in range(chance.randint(2, 4)))
+    callers = tuple(_caller(chance, number, lasts_s) for number in range(chance.randint(5, 12)))
+    count = chance.choice((1, 2, 3, 4, 6))
+    names = [agent.name for agent in agents]
+    return Plan(
+        seed=seed,
+        lasts_s=lasts_s,
+        replicas_each=replicas_each,
+        callers=callers,
+        agents=agents,
+        faults=tuple(
+            _fault(chance, number, lasts_s, replicas_each, names) for number in range(count)
+        ),
+        log_faults=tuple(
+            (name, chance.choice((5, 20, 60)))
+            for name in ("lost", "late", "duplicated", "slow_read", "gap")
+            if happens(chance, 0.35)
+        ),
+    )
+
+
+def _caller(chance: random.Random, number: int, lasts_s: float) -> Caller:
+    domain = GLOBEX if number % GLOBEX_EVERY == GLOBEX_EVERY - 1 else ACME
+    return Caller(
+        name=f"caller {number}",
+        at_s=1.0 + chance.random() * lasts_s * 0.75,
+        domain=domain,
+        queue_id=chance.choice(tuple(QUEUES)),
+        priority=chance.choice((0, 0, 0, 2)),
+        patience_s=chance.choice((1.0, 4.0, 12.0, 40.0)),
+        talk_s=chance.uniform(0.2, 3.0),
+        hangs_up=happens(chance, 0.4),
+        doubles=happens(chance, 0.15),
+    )
+
+
+def _agent(chance: random.Random, number: int) -> Agent:
+    return Agent(
+        name=f"agent {number}",
+        at_s=chance.uniform(0.5, 2.0),
+        domain=GLOBEX if number == 1 else ACME,
+        skilled=number <= 1 or happens(chance, 0.5),
+        slots=chance.choice((1, 1, 2)),
+        reliable=chance.choice((0.6, 0.9, 1.0)),
+    )
+
+
+def _fault(
+    chance: random.Random, number: int, lasts_s: float, replicas_each: int, agents: list[str]
+) -> Fault:
+    kind = chance.choice(FAULTS)
+    target = f"{chance.choice(SERVICES)}/{chance.randrange(replicas_each)}"
+    detail, amount = "", 0
+    match kind:
+        case "crash at a moment":
+            detail, amount = chance.choice(MOMENTS), chance.randint(1, 12)
+        case "clock":
+            amount = chance.choice((-3_600_000, -5_000, 700, 30_000, 3_600_000))
+        case "loss":
+            amount = chance.choice((20, 100, 300))
+        case "slow":
+            amount = chance.choice((50, 300))
+        case "silent desktop" | "slow reader":
+            target = chance.choice(agents)
+        case _:
+            pass
+    return Fault(
+        name=f"fault {number}",
+        kind=kind,
+        at_s=chance.uniform(0.8, lasts_s * 0.85),
+        for_s=chance.uniform(0.3, 6.0),
+        target=target,
+        detail=detail,
+        amount=amount,
+    )

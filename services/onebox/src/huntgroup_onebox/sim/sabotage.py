@@ -1,0 +1,116 @@
+"""Switches that break one rule each, to prove that the simulation sees it. Only ever within a story."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+from huntgroup.journal.v1 import journal_pb2 as wire
+from huntgroup_eventlog.application import Application
+from huntgroup_eventlog.journal import effects as fx
+from huntgroup_eventlog.journal import snapshot
+from huntgroup_eventlog.journal.chain import ChainReader
+from huntgroup_eventlog.journal.command_memory import CommandMemory, Remembered
+from huntgroup_eventlog.journal.decider import outcome_of
+from huntgroup_eventlog.journal.fold import RelayItem
+from huntgroup_eventlog.journal.replica import Replica, Role
+from huntgroup_eventlog.port import NewRecord
+from huntgroup_routing.core import RoutingCore
+from huntgroup_runtime.relay import Relay
+
+Sabotage = Callable[[], AbstractContextManager[None]]
+
+
+@contextmanager
+def _patched(target: Any, **replaced: Any) -> Iterator[None]:
+    with ExitStack() as stack:
+        for name, other in replaced.items():
+            stack.enter_context(patch.object(target, name, other))
+        yield
+
+
+def chain_off() -> AbstractContextManager[None]:
+    """Readers take a batch of the current owner whether it follows the last one or not."""
+    return _patched(ChainReader, chain_counts=lambda *_: True)
+
+
+def early_ack() -> AbstractContextManager[None]:
+    """Commands are acknowledged when their record is handed to the log, before it was read back."""
+    append = Replica._append  # noqa: SLF001 - a rule is broken on purpose
+
+    def _append(self: Replica, domain: str, value: bytes, causes: tuple[str, ...] = ()) -> None:
+        append(self, domain, value, causes)
+        if not self.decider.pending:
+            return
+        for ticket, result, command_id in self.decider.pending[-1].answers:
+            if isinstance(result, Remembered):
+                told = outcome_of(command_id, result, self.position, repeated=False)
+                self.effects.append(fx.Answer(ticket, told))
+
+    return _patched(Replica, _append=_append)
+
+
+def no_deduplication() -> AbstractContextManager[None]:
+    """A command that comes again is decided again."""
+    return _patched(CommandMemory, recall=lambda *_: None)
+
+
+def no_lease() -> AbstractContextManager[None]:
+    """An offer that nobody answers rings for ever."""
+    decide = RoutingCore.decide
+
+    def patient(self: RoutingCore, state: Any, command: Any, at_ms: int) -> Any:
+        return (
+            ()
+            if isinstance(command, type(self.pass_time()))
+            else decide(self, state, command, at_ms)
+        )
+
+    return _patched(RoutingCore, decide=patient, next_deadline=lambda *_: None)
+
+
+def standby_serves() -> AbstractContextManager[None]:
+    """A replica that only follows answers reads as if it owned the partition."""
+    query = Replica.query
+
+    def answered(self: Replica, domain: str, read: Callable[[Any], Any], ticket: Any) -> None:
+        if self.role is not Role.FOLLOWING:
+            query(self, domain, read, ticket)
+            return
+        found = self.fold.domains.get(domain)
+        state = found.state if found else self.application.core.initial(domain)
+        self.effects.append(fx.Answer(ticket, read(state)))
+
+    return _patched(Replica, query=answered)
+
+
+def any_code_version() -> AbstractContextManager[None]:
+    """Snapshots of older code are taken for those of today's."""
+
+    def check(application: Application, partition: int, found: wire.Snapshot) -> None:
+        del application, partition, found
+
+    return _patched(snapshot, _check_origin=check)
+
+
+def skipping_relay() -> AbstractContextManager[None]:
+    """Now and then the relay leaves a batch out and goes on."""
+    records = Relay._records  # noqa: SLF001 - a rule is broken on purpose
+
+    def skipping(self: Relay, item: RelayItem) -> list[NewRecord]:
+        return [] if random.randrange(20) == 0 else records(self, item)  # noqa: S311 - by the story's seed
+
+    return _patched(Relay, _records=skipping)
+
+
+SABOTAGES: Final[Mapping[str, tuple[Sabotage, str]]] = {
+    "chain-off": (chain_off, "was acknowledged and is not in the history"),
+    "early-ack": (early_ack, "4: "),
+    "no-deduplication": (no_deduplication, "was carried out twice"),
+    "no-lease": (no_lease, "after its end"),
+    "standby-serves": (standby_serves, "and a read says"),
+    "any-code-version": (any_code_version, "7: "),
+    "skipping-relay": (skipping_relay, "says that it published"),
+}
+"""By name: how to break a rule, and what the simulation says when it sees that."""

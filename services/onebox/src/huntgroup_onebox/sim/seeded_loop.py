@@ -1,0 +1,172 @@
+"""An asyncio event loop in which time is a number, and whose callbacks belong to nodes that can die or freeze.
+
+Real code runs on it unchanged. Nothing is waited for: when nothing is ready, time jumps to the next timer. There are no
+sockets and no threads, so equal programs run equally, callback by callback.
+"""
+
+# ruff: noqa: SLF001 - a loop of one's own is made of asyncio's inner parts
+import asyncio
+import contextvars
+import heapq
+from asyncio import base_events, events
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+
+class Node:
+    """A machine of the simulated world: what runs in its context stops when it dies, and waits while it is frozen."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.alive = True
+        self.context = contextvars.copy_context()
+        self.context.run(_NODE.set, self)
+        self.backlog: list[events.Handle] | None = None
+        """What waits while the node is frozen; None while it runs."""
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+_NODE: contextvars.ContextVar[Node | None] = contextvars.ContextVar("node", default=None)
+
+
+def node_of_this_task() -> Node | None:
+    """Return the node whose code is running, or None for the world's own."""
+    return _NODE.get()
+
+
+class StalledError(RuntimeError):
+    """Nothing is ready and nobody waits for any time: the world would stand still for ever."""
+
+
+class SeededLoop(base_events.BaseEventLoop):
+    """The loop of one story. `asyncio.run` cannot make it: use `run_until_complete`."""
+
+    _ready: deque[events.Handle]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.callbacks = 0
+        """How many have run."""
+        self.faults: list[dict[str, Any]] = []
+        """What nobody caught: each is a bug of the code that is simulated."""
+        self._now_s = 0.0
+        self._order = 0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._made: list[asyncio.Task[Any]] = []
+        self.set_task_factory(self._make_task)
+        self.set_exception_handler(self._note_fault)
+
+    def time(self) -> float:
+        """Return the virtual time in seconds since the story began."""
+        return self._now_s
+
+    def freeze(self, node: Node) -> None:
+        """Stop running what belongs to `node`, as SIGSTOP does."""
+        if node.backlog is None:
+            node.backlog = []
+
+    def thaw(self, node: Node) -> None:
+        """Go on where `freeze` stopped it; its timers that are due come at once."""
+        waiting, node.backlog = node.backlog or [], None
+        self._ready.extend(waiting)
+
+    def kill(self, node: Node) -> None:
+        """End everything that belongs to `node` between two of its callbacks, without a word to anybody."""
+        node.alive = False
+        node.backlog = None
+
+    def call_in_world(self, delay_s: float, callback: Callable[..., object], *args: object) -> None:
+        """Call back later, whatever becomes of the node that is running now: the network's and the broker's part."""
+        self.call_later(delay_s, callback, *args, context=_WORLD.copy())
+
+    def call_on(self, node: Node, delay_s: float, callback: Callable[..., object]) -> None:
+        """Call back later as a part of `node`."""
+        self.call_later(delay_s, callback, context=node.context.copy())
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: object, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """Run at once: a thread would bring chance of its own."""
+        del executor
+        done: asyncio.Future[Any] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - the caller's to handle
+            done.set_exception(error)
+        return done
+
+    def _make_task(
+        self, loop: asyncio.AbstractEventLoop, work: Any, **more: Any
+    ) -> asyncio.Task[Any]:
+        """Make a task that is kept for the whole story: no collector may end it in its own way."""
+        task = asyncio.Task(work, loop=loop, **more)
+        self._made.append(task)
+        return task
+
+    def dispose(self) -> None:
+        """Let go of everything that was under way."""
+        self._made.clear()
+        self._ready.clear()
+        self._timers.clear()
+        self.close()
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Arrange a timer; those of one moment come in the order of the calls."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._order += 1
+        heapq.heappush(self._timers, (when, self._order, timer))
+        return timer
+
+    def _run_once(self) -> None:
+        ready, timers = self._ready, self._timers
+        if not ready:
+            while timers and timers[0][2]._cancelled:
+                heapq.heappop(timers)
+            if not timers:
+                raise StalledError(f"nothing happens after {self._now_s:.3f} s")
+            self._now_s = max(self._now_s, timers[0][0])
+        while timers and timers[0][0] <= self._now_s:
+            ready.append(heapq.heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            node = handle._context.get(_NODE)  # type: ignore[attr-defined]  # not in the stubs
+            if node is not None:
+                if not node.alive:
+                    continue
+                if node.backlog is not None:
+                    node.backlog.append(handle)
+                    continue
+            self.callbacks += 1
+            handle._run()
+
+    def _note_fault(self, loop: object, context: dict[str, Any]) -> None:
+        del loop
+        # What a dead node left behind is collected some time; that is no news.
+        if "was destroyed but it is pending" not in context.get("message", ""):
+            self.faults.append(context)
+
+    def _asyncgen_firstiter_hook(self, agen: object) -> None:
+        """Nothing: what a dead node left open is not to be closed in order."""
+
+    def _asyncgen_finalizer_hook(self, agen: object) -> None:
+        """Nothing, for the same reason."""
+
+    def _write_to_self(self) -> None:
+        """Nothing to wake: there is one thread."""
+
+    def _process_events(self, event_list: object) -> None:
+        """Nothing: there are no sockets."""
+
+
+_WORLD = contextvars.copy_context()

@@ -1,0 +1,73 @@
+"""What is not at its end yet when everything should be."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from huntgroup_eventlog.journal.replica import Role
+from huntgroup_onebox.sim.books import Books
+from huntgroup_onebox.sim.cluster import Cluster, Replica
+from huntgroup_onebox.sim.onlooker import PARTITION, Onlooker
+
+BEHIND_MAX: Final = 3
+"""Heartbeats on their way."""
+
+
+class Settling:
+    """Looks at the truth, and at what replicas have read of it."""
+
+    def __init__(self, cluster: Cluster, onlooker: Onlooker, books: Mapping[str, Books]) -> None:
+        self._cluster = cluster
+        self._onlooker = onlooker
+        self._books = books
+
+    def left_behind(self) -> str:
+        """Return what is not at its end yet, or nothing."""
+        for domain, books in self._books.items():
+            if open_contacts := [key for key, how in books.endings.items() if how is None]:
+                return f"1: contacts of {domain} did not end: {open_contacts}"
+            if open_offers := [key for key, how in books.outcomes.items() if how is None]:
+                return f"3: offers without an outcome: {open_offers}"
+            if books.recording:
+                return f"5: recordings of {domain} that are not over: {sorted(books.recording)}"
+        if held := self._held():
+            return f"2: capacity that is not free: {held}"
+        if unpublished := self._onlooker.unpublished():
+            return f"10: public topics lag: {unpublished}"
+        if lagging := self._lagging():
+            return f"10: {lagging}"
+        return ""
+
+    def _held(self) -> list[str]:
+        held: list[str] = []
+        for domain in self._books:
+            floor = self._true_state("agent-state", domain)
+            pools = self._true_state("routing", domain)
+            if floor is not None:
+                held += [f"agent-state: {one.agent_id} {one.phase}" for one in floor.slots.values()]
+            if pools is not None:
+                held += [
+                    f"routing: {key} {[*one.held]}" for key, one in pools.agents.items() if one.held
+                ]
+        return held
+
+    def _true_state(self, service: str, domain: str) -> Any:
+        known = self._onlooker.journals[service].fold.domains.get(domain)
+        return None if known is None else known.state
+
+    def _lagging(self) -> str:
+        for service, journal in self._onlooker.journals.items():
+            owners = [one for one in self._of(service) if one.role is Role.OWNING]
+            if len(owners) != 1:
+                return f"{service} has {len(owners)} owners"
+            assert owners[0].journals is not None
+            for feed in owners[0].journals.partitions[0].feeds:
+                behind = self._onlooker.journals[feed.service].position - feed.position
+                if behind > BEHIND_MAX:
+                    return f"{service} is {behind} entries behind {feed.service}"
+            cursor = self._cluster.database.cursors.get(PARTITION)
+            if service == "reporting" and (cursor is None or journal.position == 0):
+                return "the ledger's database is empty"
+        return ""
+
+    def _of(self, service: str) -> list[Replica]:
+        return [one for one in self._cluster.replicas if one.service == service]

@@ -1,0 +1,62 @@
+"""Plays a story alone: without logs, garbage collection and other chance of the process around it."""
+
+import gc
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+from weakref import WeakMethod
+
+import structlog
+
+from huntgroup_onebox.sim.plan import Plan
+from huntgroup_onebox.sim.verdict import Mode, Verdict
+from huntgroup_onebox.sim.world import World
+
+
+def play(plan: Plan, mode: Mode) -> Verdict:
+    """Play a story to its end or to its first violation."""
+    with _alone() as logged:
+        world = World(plan, mode)
+        logged.append(WeakMethod(world.tell_logged))
+        verdict = world.run()
+        world.loop.dispose()
+        del world
+    return verdict
+
+
+@contextmanager
+def _alone() -> Iterator[list["WeakMethod[Callable[[str], None]]"]]:
+    """Send logs to what is put on the list, and leave out the collector: it would close what dead nodes left open."""
+    logged: list[WeakMethod[Callable[[str], None]]] = []
+
+    def processor(logger: object, name: str, event: MutableMapping[str, Any]) -> NoReturn:
+        del logger, name
+        error: BaseException | None = event.get("exc_info")
+        tell = logged[0]() if logged else None
+        if tell is not None:
+            where = traceback.extract_tb(error.__traceback__)[-3:] if error else ""
+            tell(f"{event['event']} {error!r} {where}")
+        raise structlog.DropEvent
+
+    config, collecting = structlog.get_config(), gc.isenabled()
+    wrapper = structlog.make_filtering_bound_logger(logging.ERROR)
+    structlog.configure(wrapper_class=wrapper, processors=[processor])
+    gc.disable()
+    gc.freeze()
+    # What dead nodes left open complains when it is let go of; nobody is to hear that.
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield logged
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            gc.collect()
+        gc.unfreeze()
+        sys.unraisablehook = hook
+        structlog.configure(**config)
+        if collecting:
+            gc.enable()

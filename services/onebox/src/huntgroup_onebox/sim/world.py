@@ -1,0 +1,325 @@
+"""One story: the cluster, its people and its faults, from the plan to the verdict."""
+
+import asyncio
+import random
+from hashlib import blake2b
+from typing import Any, Final
+
+from huntgroup.recording.v1 import commands_pb2 as recording_pb
+from huntgroup.recording.v1.events_pb2 import RECORDING_MODE_ALL
+from huntgroup.routing.v1 import commands_pb2 as routing_pb
+from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE
+from huntgroup_eventlog.adapters.memory import Faults, MemoryLog, MemoryPartitions
+from huntgroup_eventlog.journal.replica import Role
+from huntgroup_onebox.audit import audit
+from huntgroup_onebox.sim.actors import (
+    RECORDED_QUEUE,
+    RECORDING,
+    ROUTING,
+    AgentAtWork,
+    call,
+    contact_id_of,
+)
+from huntgroup_onebox.sim.books import Books, ViolationError
+from huntgroup_onebox.sim.client import Client
+from huntgroup_onebox.sim.cluster import Cluster
+from huntgroup_onebox.sim.codes import INTERVAL_MS, todays, upgraded
+from huntgroup_onebox.sim.faults import Mischief
+from huntgroup_onebox.sim.onlooker import PARTITION, Onlooker
+from huntgroup_onebox.sim.plan import ACME, GLOBEX, QUEUES, Agent, Caller, Plan
+from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop, node_of_this_task
+from huntgroup_onebox.sim.settling import Settling
+from huntgroup_onebox.sim.sim_log import Broker
+from huntgroup_onebox.sim.verdict import Mode, Verdict
+from huntgroup_onebox.sim.weather import Weather
+
+RING_MS: Final = 2_500
+WRAP_UP_MS: Final = 1_500
+SETTLES_WITHIN_S: Final = 120.0
+"""After everything is healed, whatever must happen by itself happens within this time."""
+WATCH_EVERY_S: Final = 1.0
+STEPS_MIN: Final = 400
+HOUR_MS: Final = 3_600_000
+
+
+class World:
+    """Everything of one story."""
+
+    def __init__(self, plan: Plan, mode: Mode) -> None:
+        self._plan = plan
+        self._mode = mode
+        self._lines: list[tuple[float, str, str, Any]] = []
+        self._violation: Exception | None = None
+        self._patient = False
+        # The services spread their retries by the interpreter's own chance.
+        random.seed(f"services {plan.seed}")
+        self.loop = SeededLoop()
+        self.weather = Weather(chance=random.Random(f"weather {plan.seed}"))  # noqa: S311
+        faults = Faults(seed=plan.seed, **dict(plan.log_faults))
+        self.storage = MemoryPartitions(1, faults)
+        self.mischief = Mischief(self._tell)
+        self.cluster = Cluster(
+            self.loop,
+            Broker(self.storage, self.loop, self.weather),
+            self.weather,
+            replicas_each=plan.replicas_each,
+            moment=self.mischief.moment,
+            taken=self._snapshot_taken,
+        )
+        self.cluster.network.before_reply = lambda node: self.mischief.moment(node, "before reply")
+        self.books = {domain: _books(plan, domain) for domain in (ACME, GLOBEX)}
+        upgrades = any(one.kind == "upgrade" for one in plan.faults)
+        codes = {
+            name: [one, upgraded(one)] if upgrades else [one] for name, one in todays().items()
+        }
+        self.onlooker = Onlooker(self.storage, codes, self.books, self._tell, self._fail)
+        self._settling = Settling(self.cluster, self.onlooker, self.books)
+        self._talks = {contact_id_of(one): one.talk_s for one in plan.callers}
+        self.agents = {one.name: self._agent(one) for one in plan.agents}
+        self.mischief.begin(self.cluster, self.agents)
+        self._callers_left = len(plan.callers)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self) -> Verdict:
+        """Play; never raises for what is wrong in the story."""
+        asyncio.set_event_loop(None)
+        try:
+            self.loop.run_until_complete(self._story())
+        except Exception as error:  # noqa: BLE001 - whatever ended the story is its verdict
+            self._violation = self._violation or error
+        return Verdict(
+            plan=self._plan,
+            mode=self._mode,
+            violation=_words(self._violation),
+            steps=self._steps(),
+            digest=self._digest(),
+            trace=[
+                f"{at:9.3f}  {who:<16} {what} {_shown(detail)}"
+                for at, who, what, detail in self._lines
+            ],
+            counts=self.onlooker.counts + self.storage.injected,
+        )
+
+    # The story.
+
+    async def _story(self) -> None:
+        for replica in self.cluster.replicas:
+            self.loop.call_in_world(self.weather.chance.uniform(0.0, 0.3), replica.start)
+        for domain in (ACME, GLOBEX):
+            self._person("supervisor", domain, self._configure)
+        for caller in self._plan.callers:
+            self.loop.call_in_world(caller.at_s, self._begin_caller, caller)
+        for agent in self._plan.agents:
+            self.loop.call_in_world(agent.at_s, self._begin_agent, agent)
+        for fault in self._plan.faults:
+            self.loop.call_in_world(fault.at_s, self.mischief.strike, fault)
+        watching = self.loop.create_task(self._watch())
+        await self._wait(self._plan.lasts_s)
+        while self._steps() < STEPS_MIN:
+            await self._wait(WATCH_EVERY_S)
+        if self._mode == "liveness":
+            await self._end_well()
+        watching.cancel()
+        self._check_bounds()
+        for replica in self.cluster.replicas:
+            self.loop.kill(replica.node)
+        await self._audit()
+
+    async def _wait(self, for_s: float) -> None:
+        ends_s = self.loop.time() + for_s
+        while self.loop.time() < ends_s:
+            await asyncio.sleep(min(0.1, ends_s - self.loop.time() + 1e-6))
+            self._stop_if_violated()
+
+    async def _end_well(self) -> None:
+        """Heal everything, serve whoever waits, and see that nobody and nothing is left behind."""
+        self._tell("world", "heals", "")
+        self.mischief.heal()
+        self.storage.faults = Faults(seed=0)
+        for topic in self.storage.topics():
+            self.storage.deliver_late(topic, PARTITION)
+        self._patient = True
+        for agent in self.agents.values():
+            agent.serves = True
+        ends_s = self.loop.time() + SETTLES_WITHIN_S
+        while left := self._left_behind():
+            if self.loop.time() > ends_s:
+                raise ViolationError(f"{SETTLES_WITHIN_S:.0f} s after the healing: {left}")
+            await self._wait(0.5)
+
+    def _left_behind(self) -> str:
+        if self._callers_left:
+            return f"{self._callers_left} callers wait for an answer"
+        return self._settling.left_behind()
+
+    async def _audit(self) -> None:
+        """Hold the whole log against every invariant once more, as `huntgroup verify` does."""
+        self.storage.faults = Faults(seed=0)
+        report = await audit(
+            MemoryLog(1, storage=self.storage),
+            acked=self.onlooker.acknowledged,
+            ended=self._mode == "liveness",
+            interval_ms=INTERVAL_MS,
+            # Log time jumps with the owner's clock, and stands still while nobody owns.
+            epsilon_ms=60_000 + max((abs(one.amount) for one in self._plan.faults), default=0),
+        )
+        # In the midst of a story the relays have not come to their end.
+        found = [
+            str(one)
+            for one in report.violations
+            if self._mode == "liveness" or "comes in its turn" not in str(one)
+        ]
+        if found:
+            raise ViolationError("; ".join(found[:3]))
+
+    # People.
+
+    def _agent(self, agent: Agent) -> AgentAtWork:
+        chance = random.Random(f"{self._plan.seed} {agent.name}")  # noqa: S311
+        client = Client(Node(agent.name), self.cluster, self.onlooker, chance, agent.domain)
+        return AgentAtWork(client, agent, lambda contact_id: self._talks.get(contact_id, 0.5))
+
+    def _begin_agent(self, agent: Agent) -> None:
+        at_work = self.agents[agent.name]
+        self._run_on(at_work.node, at_work.work())
+
+    def _begin_caller(self, caller: Caller) -> None:
+        async def calls(client: Client) -> None:
+            await call(client, caller, lambda: self._patient)
+            self._callers_left -= 1
+
+        self._person(caller.name, caller.domain, calls)
+
+    def _person(self, name: str, domain: str, does: Any) -> None:
+        chance = random.Random(f"{self._plan.seed} {name} {domain}")  # noqa: S311
+        node = Node(f"{name} of {domain.partition('/')[0]}")
+        client = Client(node, self.cluster, self.onlooker, chance, domain)
+        self._run_on(node, does(client))
+
+    def _run_on(self, node: Node, work: Any) -> None:
+        def begin() -> None:
+            task = self.loop.create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._person_done)
+
+        self.loop.call_on(node, 0.0, begin)
+
+    def _person_done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    async def _configure(self, client: Client) -> None:
+        for queue_id, skills in QUEUES.items():
+            queue = routing_pb.ConfigureQueueRequest(
+                queue_id=queue_id,
+                channel=CHANNEL_VOICE,
+                required_skills=skills,
+                ring_timeout_ms=RING_MS,
+                wrap_up_timeout_ms=WRAP_UP_MS,
+                service_level_threshold_ms=2_000,
+            )
+            await client.command(
+                "routing", f"{ROUTING}ConfigureQueue", queue, routing_pb.ConfigureQueueResponse
+            )
+        policy = recording_pb.SetRecordingPolicyRequest(
+            queue_id=RECORDED_QUEUE, mode=RECORDING_MODE_ALL
+        )
+        await client.command(
+            "recording",
+            f"{RECORDING}SetRecordingPolicy",
+            policy,
+            recording_pb.SetRecordingPolicyResponse,
+        )
+
+    # What is watched.
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            self._check_bounds()
+
+    def _check_bounds(self) -> None:
+        if self.loop.faults:
+            fault = self.loop.faults[0]
+            self._fail(
+                ViolationError(f"a task failed: {fault.get('message')} {fault.get('exception')!r}")
+            )
+        for replica in self.cluster.replicas:
+            if replica.role is None:
+                continue
+            assert replica.journals is not None
+            one = replica.journals.partitions[0].replica
+            if one.role is Role.HALTED:
+                self._fail(ViolationError(f"{replica.name} is halted"))
+            self._guard(self.onlooker.check_replica, one)
+            limits, decider = one.limits, one.decider
+            # One batch for each of the two domains may tell the time beyond the bound.
+            if len(decider.inputs) > limits.inputs_waiting_max or len(
+                decider.pending
+            ) > limits.batches_in_flight_max + len(self.books):
+                held = f"{len(decider.inputs)} inputs, {len(decider.pending)} batches in flight"
+                self._fail(ViolationError(f"10: {replica.name} holds {held}"))
+
+    def _snapshot_taken(
+        self, node: Node, service: str, partition: int, position: int, dumped: bytes
+    ) -> None:
+        del node, partition, position
+        self._guard(self.onlooker.check_snapshot, service, dumped)
+
+    def _guard(self, check: Any, *args: Any) -> None:
+        try:
+            check(*args)
+        except Exception as error:  # noqa: BLE001 - a violation, or a bug of the check: both end the story
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._violation is None:
+            assert isinstance(error, Exception)
+            self._violation = error
+            self._tell("world", "VIOLATION", _words(error))
+
+    def _stop_if_violated(self) -> None:
+        if self._violation is not None:
+            raise self._violation
+
+    def tell_logged(self, line: str) -> None:
+        """Note an error that a service logged."""
+        node = node_of_this_task()
+        self._tell(node.name if node else "world", "logs", line)
+
+    def _tell(self, who: str, what: str, detail: Any) -> None:
+        self._lines.append((self.loop.time(), who, what, detail))
+
+    def _steps(self) -> int:
+        appended = sum(self.storage.end_now(topic, PARTITION) for topic in self.storage.topics())
+        return self.cluster.network.messages + self.mischief.struck + appended
+
+    def _digest(self) -> str:
+        said = blake2b(digest_size=16)
+        for topic in self.storage.topics():
+            for record in self.storage.records_from(topic, PARTITION, 0):
+                said.update(f"{topic} {record.position}".encode() + record.value)
+        said.update(f"{self.loop.callbacks} {self.loop.time():.6f}".encode())
+        return said.hexdigest()
+
+
+def _books(plan: Plan, domain: str) -> Books:
+    return Books(
+        {
+            (one.name.replace(" ", "-"), "VOICE"): one.slots
+            for one in plan.agents
+            if one.domain == domain
+        },
+        guarded=any(abs(one.amount) > HOUR_MS // 2 for one in plan.faults if one.kind == "clock"),
+    )
+
+
+def _words(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    return str(error) if isinstance(error, ViolationError) else f"{type(error).__name__}: {error}"
+
+
+def _shown(detail: Any) -> str:
+    return str(detail)
