@@ -38,6 +38,7 @@ DRAIN_S = 15.0
 """So long contacts that are under way at the end are waited for."""
 AT_ONCE = 50
 """Agents that sign on, and contacts that begin to wait, at the same time."""
+TRIES, TRY_AGAIN_S = 100, 0.2
 WAITING_MAX = 100_000
 NO_STAIRS = {"first_rate": 1.0, "factor": 1.0, "step_s": 0.0, "steps": 0}
 
@@ -100,6 +101,7 @@ class Load:
         played = self._played
         try:
             desktops = await self._set_up()
+            self._calls.failures.clear()
             started_s, cpu_s = time.monotonic(), cpu_seconds()
             for step in range(self._stairs.steps):
                 if not await self._play_step(step):
@@ -119,9 +121,7 @@ class Load:
         await self._set_up()
         for at in range(0, self._plan.waiting, AT_ONCE):
             some = range(at, min(at + AT_ONCE, self._plan.waiting))
-            await asyncio.gather(*(self._arrive(self._contact(0, 0)) for _ in some))
-        if self._calls.failures:
-            raise RuntimeError(f"not everybody waits: {dict(self._calls.failures)}")
+            await asyncio.gather(*(self._wait_in_queue() for _ in some))
         filled()
         await asyncio.Event().wait()
 
@@ -156,15 +156,29 @@ class Load:
         await self._must("agent-state", "SetPresence", ready)
         return desktop
 
+    async def _wait_in_queue(self) -> None:
+        contact_id = self._contact(0, 0).contact_id
+        await self._must("session", "StartContact", start_of(contact_id))
+        queue = session_pb.QueueContactRequest(contact_id=contact_id, queue_id=QUEUE)
+        await self._must("session", "QueueContact", queue)
+
     async def _must(self, service: str, method: str, request: Any) -> None:
-        if not await self._command(service, method, request):
-            raise RuntimeError(f"the load cannot be set up: {dict(self._calls.failures)}")
+        """Have a command carried out, however busy the services are; raises `RuntimeError` when they never do."""
+        self._name(request)
+        for _ in range(TRIES):
+            if await self._calls.call(service, method, request):
+                return
+            await asyncio.sleep(TRY_AGAIN_S)
+        raise RuntimeError(f"the load cannot be set up: {dict(self._calls.failures)}")
 
     async def _command(self, service: str, method: str, request: Any) -> bool:
+        self._name(request)
+        return await self._calls.call(service, method, request)
+
+    def _name(self, request: Any) -> None:
         self._sent += 1
         context = CommandContext(domain=self._plan.domain, command_id=f"load-{self._sent}")
         request.context.CopyFrom(context)
-        return await self._calls.call(service, method, request)
 
     # Callers.
 
@@ -203,10 +217,7 @@ class Load:
         return contact
 
     async def _arrive(self, contact: Contact) -> None:
-        started = session_pb.StartContactRequest(
-            contact_id=contact.contact_id, channel=VOICE, customer_endpoint="+15550100"
-        )
-        if not await self._command("session", "StartContact", started):
+        if not await self._command("session", "StartContact", start_of(contact.contact_id)):
             self._open.pop(contact.contact_id, None)
             return
         queued = session_pb.QueueContactRequest(contact_id=contact.contact_id, queue_id=QUEUE)
@@ -273,6 +284,13 @@ class Load:
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+
+
+def start_of(contact_id: str) -> session_pb.StartContactRequest:
+    """Return the command that begins a contact."""
+    return session_pb.StartContactRequest(
+        contact_id=contact_id, channel=VOICE, customer_endpoint="+15550100"
+    )
 
 
 def cpu_seconds() -> float:

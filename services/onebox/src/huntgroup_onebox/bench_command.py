@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -58,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     here = machine()
     for name, said in here.items():
         console.print(f"{name}: {said}", style="dim", highlight=False)
+    # Whoever stops a run stops the processes that it started, too.
+    signal.signal(signal.SIGTERM, _interrupt)
     measured, failed = _measure(entries, quick=arguments.quick)
     console.print(table(measured, objectives))
     if arguments.json is not None:
@@ -83,6 +86,11 @@ def _objectives(file: Path, names: Sequence[str]) -> dict[str, Objective]:
 def _check_json(file: Path | None) -> None:
     if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
         raise ValueError(f"--json {file}: must be a file in a directory that exists")
+
+
+def _interrupt(number: int, frame: object) -> None:
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def _measure(entries: "list[Entry]", *, quick: bool) -> tuple[list[Measured], bool]:

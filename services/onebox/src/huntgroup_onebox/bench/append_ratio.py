@@ -2,10 +2,12 @@
 
 Both with one under way at a time, on one partition of the same broker. Ours is the session service's journal as a
 process runs it, without gRPC: decide, encode, append, read back, check, fold, answer, and the relay to the public topic
-beside. Raw is librdkafka in one thread: produce, poll until it comes back, records as large as ours.
+beside. Raw is bare librdkafka with records as large as ours, twice: awaited on an event loop, as every asyncio program
+must (a thread polls and wakes the loop), and blocking in one thread, which no server can do.
 """
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -36,10 +38,10 @@ def append_ratio(bench: Workbench) -> list[Measured]:
     """Measure rounds of ours and of the raw client in turn."""
     new_loop = uvloop.new_event_loop
     with bench.kafka() as broker, asyncio.Runner(loop_factory=new_loop) as runner:
-        return [runner.run(_measure(bench, broker.bootstrap_servers))]
+        return runner.run(_measure(bench, broker.bootstrap_servers))
 
 
-async def _measure(bench: Workbench, kafka: str) -> Measured:
+async def _measure(bench: Workbench, kafka: str) -> list[Measured]:
     count = ROUND_QUICK if bench.quick else ROUND
     log = KafkaLog(kafka, 1, replication_factor=1, driver="librdkafka")
     journals = _journals(log)
@@ -51,30 +53,41 @@ async def _measure(bench: Workbench, kafka: str) -> Measured:
                 await asyncio.sleep(0.01)
         warm_up = WARM_UP // 10 if bench.quick else WARM_UP
         _, size = await _ours(journals, warm_up, 0)
-        await asyncio.to_thread(_raw, kafka, size, warm_up)
-        ratios, rounds = [], []
-        ours_ms: list[float] = []
-        raw_ms: list[float] = []
+        await _awaited(kafka, size, warm_up)
+        rounds: list[dict[str, list[float]]] = []
         for number in range(bench.repeats):
-            raw = await asyncio.to_thread(_raw, kafka, size, count)
-            ours, _ = await _ours(journals, count, 1 + number)
-            ratios.append(percentile(ours, 0.5) / percentile(raw, 0.5))
-            rounds.append({"journal_ms": percentiles(ours), "raw_ms": percentiles(raw)})
-            ours_ms, raw_ms = ours_ms + ours, raw_ms + raw
-            bench.say(
-                f"journal-append-ratio: {number + 1}: journal p50 {percentile(ours, 0.5):.3f} ms,"
-                f" raw p50 {percentile(raw, 0.5):.3f} ms"
+            rounds.append(
+                {
+                    "journal_ms": (await _ours(journals, count, 1 + number))[0],
+                    "awaited_ms": await _awaited(kafka, size, count),
+                    "blocking_ms": await asyncio.to_thread(_blocking, kafka, size, count),
+                }
             )
+            p50s = ", ".join(
+                f"{name} p50 {percentile(ms, 0.5):.3f}" for name, ms in rounds[-1].items()
+            )
+            bench.say(f"journal-append-ratio: {number + 1}: {p50s}")
     finally:
         await journals.stop()
         await log.close()
+    return [
+        _against("journal-append-ratio", rounds, "awaited_ms", f"awaited, {size} bytes a record"),
+        _against("journal-append-ratio-blocking", rounds, "blocking_ms", "blocking in one thread"),
+    ]
+
+
+def _against(name: str, rounds: list[dict[str, list[float]]], raw: str, how: str) -> Measured:
+    raw_ms = [each for one in rounds for each in one[raw]]
     return Measured(
-        name="journal-append-ratio",
-        repeats=ratios,
-        baseline=f"raw p50 {percentile(raw_ms, 0.5):.3f} ms, {size} bytes a record",
+        name=name,
+        repeats=[percentile(one["journal_ms"], 0.5) / percentile(one[raw], 0.5) for one in rounds],
+        baseline=f"raw p50 {percentile(raw_ms, 0.5):.3f} ms, {how}",
         client=f"both: {SETTINGS}; one under way at a time",
-        details={"rounds": rounds},
-        samples={"journal_ms": ours_ms, "raw_ms": raw_ms},
+        details={"rounds": [{of: percentiles(ms) for of, ms in one.items()} for one in rounds]},
+        samples={
+            "journal_ms": [each for one in rounds for each in one["journal_ms"]],
+            raw: raw_ms,
+        },
     )
 
 
@@ -121,8 +134,37 @@ async def _ours(
     return spans, round(sum(sizes) / len(sizes))
 
 
-def _raw(kafka: str, size: int, count: int) -> list[float]:
-    """Return milliseconds of `count` records, one after the other, each until it was read back."""
+async def _awaited(kafka: str, size: int, count: int) -> list[float]:
+    """Return milliseconds of `count` records, one after the other, each until it was read back on the event loop."""
+    consumer, producer = consumer_of(kafka, [(RAW_TOPIC, 0)]), producer_of(kafka)
+    loop, payload, spans = asyncio.get_running_loop(), bytes(size), []
+    back: asyncio.Queue[bytes] = asyncio.Queue()
+    stopping = threading.Event()
+
+    def listen() -> None:
+        while not stopping.is_set():
+            message: Any = consumer.poll(0.1)
+            if message is not None and not message.error():
+                loop.call_soon_threadsafe(back.put_nowait, message.value())
+
+    listening = asyncio.create_task(asyncio.to_thread(listen))
+    try:
+        for _ in range(count):
+            started = time.perf_counter()
+            producer.produce(RAW_TOPIC, payload, b"bench", 0)
+            await back.get()
+            spans.append((time.perf_counter() - started) * 1e3)
+            producer.poll(0)
+    finally:
+        stopping.set()
+        await listening
+        producer.flush(5)
+        consumer.close()
+    return spans
+
+
+def _blocking(kafka: str, size: int, count: int) -> list[float]:
+    """Return the same of one thread that does nothing else, and waits without an event loop."""
     consumer, producer = consumer_of(kafka, [(RAW_TOPIC, 0)]), producer_of(kafka)
     payload = bytes(size)
     spans = []

@@ -28,7 +28,7 @@ class Entry:
 
 
 ENTRIES = (
-    Entry(names=("journal-append-ratio",), measure=append_ratio),
+    Entry(names=("journal-append-ratio", "journal-append-ratio-blocking"), measure=append_ratio),
     Entry(names=("contacts-onebox",), measure=contacts_onebox),
     Entry(names=("contacts-cluster", "offered-p99-ratio"), measure=cluster_figures),
     Entry(names=("replay", "replay-over-live"), measure=replay),
