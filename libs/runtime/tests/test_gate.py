@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
+from huntgroup_runtime.rpc import guard
 from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.rpc.deadline import CallLimits
 from huntgroup_runtime.rpc.errors import RpcRefusedError, from_rpc_error
@@ -15,6 +16,7 @@ from huntgroup_runtime.telemetry import Telemetry
 
 pytestmark = pytest.mark.integration
 
+TOLD_WITHIN_S = 0.05
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 TIGHT = {"admission_domain_burst": 2, "admission_domain_commands_per_s": 1}
 """One call of new work, then one of work in progress, then none."""
@@ -225,18 +227,27 @@ async def test_streams_leave_room_for_calls(start_replica: Any, bells: Any) -> N
 
 @pytest.mark.parametrize("forwarded", [False, True])
 async def test_a_reader_who_takes_nothing_is_cut_off_and_told_so(
-    start_replica: Any, journals: Any, bells: Any, *, forwarded: bool
+    start_replica: Any,
+    journals: Any,
+    bells: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    forwarded: bool,
 ) -> None:
     owner = await start_replica(grpc_slow_reader_ms=200)
     entry = await start_replica(
         journals(owned=not forwarded, address=owner.address), grpc_slow_reader_ms=200
     )
     stub = entry.stub if forwarded else owner.stub
+    caplog.set_level("ERROR", logger="grpc")
+    monkeypatch.setattr(guard, "TOLD_WITHIN_S", TOLD_WITHIN_S)
     stream = stub.Watch(bells.WatchRequest(domain="acme/loud"), timeout=60)
     await stream.read()
     async with asyncio.timeout(20):
         while not owner.ended_streams:  # noqa: ASYNC110 - the owner's end is no event here
             await asyncio.sleep(0.02)
+    await asyncio.sleep(5 * TOLD_WITHIN_S)  # it still reads nothing
     shouted, read = owner.shouted, 1
     with pytest.raises(grpc.aio.AioRpcError) as caught:  # noqa: PT012 - one of many reads
         while await stream.read():
@@ -246,6 +257,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off_and_told_so(
     assert refused.metadata["position"] == "snapshot"
     assert refused.retry_after_ms > 0
     assert owner.shouted == shouted, "nothing was made for nobody"
+    assert not caplog.records, "the library saw nothing unexpected"
     assert read <= shouted
 
 

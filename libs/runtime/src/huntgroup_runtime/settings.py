@@ -153,7 +153,7 @@ class RuntimeSettings(BaseSettings):
     """A later deadline of a unary call is cut to this."""
     grpc_stream_ms_max: int = Field(default=3_600_000, ge=1_000)
     """A stream ends after this long at the latest; its client opens the next one."""
-    grpc_slow_reader_ms: int = Field(default=10_000, ge=10, le=600_000)
+    grpc_slow_reader_ms: int = Field(default=30_000, ge=10, le=600_000)
     """A stream whose reader takes nothing for so long is cut off with RESOURCE_EXHAUSTED."""
     drain_ms: int = Field(default=10_000, ge=0, le=600_000)
     """How long a stop waits for calls under way."""

@@ -87,8 +87,9 @@ class CallGuard(grpc.aio.ServerInterceptor):
                         _check_wanted(context)
                         response = await inner(request, context)
                 except BaseException as error:
-                    await self._fail(_own_timeout(error, timeout), method, context, call)
-                    raise
+                    if await self._fail(_own_timeout(error, timeout), method, context, call):
+                        raise
+                    return None
                 call.finish(grpc.StatusCode.OK)
                 return response
 
@@ -107,38 +108,42 @@ class CallGuard(grpc.aio.ServerInterceptor):
                     async with timeout or nullcontext():
                         await run(request, context)
                 except BaseException as error:
-                    await self._fail(_own_timeout(error, timeout), method, context, call)
-                    raise
+                    if await self._fail(_own_timeout(error, timeout), method, context, call):
+                        raise
+                else:
+                    call.finish(grpc.StatusCode.OK)
                 finally:
                     self._streams.discard(task)
                     self._ended.discard(task)
-                call.finish(grpc.StatusCode.OK)
 
         return guarded
 
     async def _fail(
         self, error: BaseException, method: str, context: Context, call: RpcCall
-    ) -> None:
-        """Answer with the status that fits `error`; returns only when the error is to be raised as it is."""
+    ) -> bool:
+        """Answer with the status that fits `error`; return whether the error is to be raised as it is.
+
+        Raises what gRPC raises when a call is aborted; False: the status is on its way, and the handler is to end.
+        """
         if isinstance(error, grpc.aio.AbortError):
             call.finish(_status_of(context))
-            return
+            return True
         ended = asyncio.current_task() in self._ended
         if isinstance(error, asyncio.CancelledError) and not ended:
             call.finish(grpc.StatusCode.CANCELLED)
-            return
+            return True
         if not isinstance(error, Exception | asyncio.CancelledError):
-            return
+            return True
         refused = self._refusal(error, method)
         call.finish(refused.status)
         if refused.reason == errors.SLOW_READER:
             self._telemetry.counter("huntgroup.streams.cut", {"rpc.method": method}).add()
         status = to_status(refused, reason_domain(method))
         with suppress(TimeoutError):
-            # It is on its way then; a caller who reads nothing learns it later, and holds nobody up.
+            # A caller who reads nothing learns it later, and holds nobody up.
             async with asyncio.timeout(TOLD_WITHIN_S):
                 await context.abort_with_status(status)
-        raise grpc.aio.AbortError from error
+        return False
 
     def _refusal(self, error: BaseException, method: str) -> RpcRefusedError:
         refused = known_refusal(error)
