@@ -282,10 +282,31 @@ class ChannelCapacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkillLevel:
+    skill: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    skill_levels: tuple[SkillLevel, ...] = ()
+    languages: tuple[str, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignOn:
     agent_id: str
     skills: tuple[str, ...]
     capacity: tuple[ChannelCapacity, ...]
+    traits: Traits | None = None
 
 
 def test_a_request_becomes_a_command_without_its_context() -> None:

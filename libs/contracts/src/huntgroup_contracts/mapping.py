@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -55,15 +56,17 @@ class _Field:
     """The message tells an absent field from one that holds its default."""
 
 
+@cache
 def build_mapping(
     message_class: type[Message],
     core_class: type,
-    leave_out: Sequence[str] = (),
+    leave_out: tuple[str, ...] = (),
     _within: tuple[str, ...] = (),
 ) -> Mapping:
     """Return the mapping between `message_class`, without the fields in `leave_out`, and `core_class`.
 
-    Raises `ContractMismatchError` that names both when they differ in a field's name or kind or in an enum's members.
+    Made once for each pair. Raises `ContractMismatchError` that names both when they differ in a field's name or kind
+    or in an enum's members.
     """
     descriptor = message_class.DESCRIPTOR
     pair = f"message {descriptor.full_name} and class {class_name(core_class)}"

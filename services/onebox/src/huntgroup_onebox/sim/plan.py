@@ -114,10 +114,10 @@ def happens(chance: random.Random, share: float) -> bool:
 def plan_of(seed: int) -> Plan:
     """Return the story of a seed."""
     chance = random.Random(f"story {seed}")  # noqa: S311 - a simulation must repeat
-    lasts_s = chance.uniform(6.0, 12.0)
+    lasts_s = chance.uniform(4.0, 9.0)
     replicas_each = chance.choice((2, 2, 2, 3))
     agents = tuple(_agent(chance, number) for number in range(chance.randint(2, 4)))
-    callers = tuple(_caller(chance, number, lasts_s) for number in range(chance.randint(5, 12)))
+    callers = tuple(_caller(chance, number, lasts_s) for number in range(chance.randint(4, 9)))
     count = chance.choice((1, 2, 3, 4, 6))
     names = [agent.name for agent in agents]
     return Plan(
@@ -145,7 +145,7 @@ def _caller(chance: random.Random, number: int, lasts_s: float) -> Caller:
         domain=domain,
         queue_id=chance.choice(tuple(QUEUES)),
         priority=chance.choice((0, 0, 0, 2)),
-        patience_s=chance.choice((1.0, 4.0, 12.0, 40.0)),
+        patience_s=chance.choice((1.0, 3.0, 6.0, 20.0)),
         talk_s=chance.uniform(0.2, 3.0),
         hangs_up=happens(chance, 0.4),
         doubles=happens(chance, 0.15),

@@ -37,7 +37,7 @@ RING_MS: Final = 2_500
 WRAP_UP_MS: Final = 1_500
 SETTLES_WITHIN_S: Final = 120.0
 """After everything is healed, whatever must happen by itself happens within this time."""
-WATCH_EVERY_S: Final = 1.0
+WATCH_EVERY_S: Final = 2.0
 STEPS_MIN: Final = 400
 HOUR_MS: Final = 3_600_000
 
@@ -116,7 +116,7 @@ class World:
         watching = self.loop.create_task(self._watch())
         await self._wait(self._plan.lasts_s)
         while self._steps() < STEPS_MIN:
-            await self._wait(WATCH_EVERY_S)
+            await self._wait(0.5)
         if self._mode == "liveness":
             await self._end_well()
         watching.cancel()
@@ -160,6 +160,7 @@ class World:
             acked=self.onlooker.acknowledged,
             ended=self._mode == "liveness",
             interval_ms=INTERVAL_MS,
+            applications=todays(),
             # Log time jumps with the owner's clock, and stands still while nobody owns.
             epsilon_ms=60_000 + max((abs(one.amount) for one in self._plan.faults), default=0),
         )
