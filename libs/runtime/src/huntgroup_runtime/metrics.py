@@ -55,6 +55,11 @@ MetricName = Literal[
     # The relay to the public topics; attributes huntgroup.service, partition.
     "huntgroup.relay.published",  # {event}: events published
     "huntgroup.relay.lag",  # {event}: accepted, not published yet
+    # The auditor.
+    "huntgroup.audit.violations",  # {violation}: records that broke an invariant; attribute invariant
+    "huntgroup.audit.records",  # {record}: records read
+    "huntgroup.audit.lag",  # {record}: there, not read yet
+    "huntgroup.audit.last.pass",  # s: when all that was there had been audited, seconds since the epoch; 0 before
     # The process.
     "huntgroup.loop.blocked",  # {time}: times the event loop stood still for more than half a second
     "huntgroup.desktop.streams",  # {stream}: agent desktops connected to this replica
@@ -102,6 +107,10 @@ METRICS: Final[Mapping[MetricName, MetricSpec]] = {
     "huntgroup.streams.cut": MetricSpec("counter", "{stream}", "Streams cut off as too slow."),
     "huntgroup.relay.published": MetricSpec("counter", "{event}", "Public events published."),
     "huntgroup.relay.lag": MetricSpec("gauge", "{event}", "Public events not published yet."),
+    "huntgroup.audit.violations": MetricSpec("counter", "{violation}", "Broken invariants."),
+    "huntgroup.audit.records": MetricSpec("counter", "{record}", "Records audited."),
+    "huntgroup.audit.lag": MetricSpec("gauge", "{record}", "Records not audited yet."),
+    "huntgroup.audit.last.pass": MetricSpec("gauge", "s", "When all there was had been audited."),
     "huntgroup.loop.blocked": MetricSpec("counter", "{time}", "Times the event loop stood still."),
     "huntgroup.desktop.streams": MetricSpec("gauge", "{stream}", "Agent desktops connected."),
     "huntgroup.desktop.sent": MetricSpec("counter", "{message}", "Messages sent to desktops."),

@@ -18,8 +18,12 @@ from huntgroup_contracts.registry import SERVICES
 from huntgroup_eventlog.port import LogCorruptError, LogUnavailableError
 from huntgroup_onebox.audit import AuditReport, audit
 from huntgroup_onebox.audit.beside import Beside, MissingError
+from huntgroup_onebox.audit.checks import Scope
 from huntgroup_onebox.audit.database import DatabaseUnavailableError
+from huntgroup_onebox.audit.follow import EVERY_MS, GRACE_MS
 from huntgroup_onebox.audit.offers import EPSILON_MS
+from huntgroup_onebox.audit.report import Findings
+from huntgroup_onebox.audit_process import follow
 from huntgroup_onebox.log_source import add_source, open_source, source_name, source_problem
 
 EXIT_CLEAN: Final = 0
@@ -88,6 +92,23 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         type=_milliseconds,
         help="the ledger's interval; default: as its entries show",
     )
+    verb.add_argument(
+        "--follow",
+        action="store_true",
+        help="audit on as the log grows, until SIGTERM; violations are logged, /metrics is served",
+    )
+    verb.add_argument(
+        "--grace-ms",
+        type=_milliseconds,
+        default=GRACE_MS,
+        help=f"with --follow: how late what follows by itself may be there; default {GRACE_MS}",
+    )
+    verb.add_argument(
+        "--every-ms",
+        type=_milliseconds,
+        default=EVERY_MS,
+        help=f"with --follow: how often to read on; default {EVERY_MS}",
+    )
     verb.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     verb.set_defaults(run=run)
 
@@ -101,11 +122,12 @@ def run(arguments: argparse.Namespace) -> int:
 async def verify(arguments: argparse.Namespace) -> int:
     """Audit, and write the report to standard output, or to standard error why there is none."""
     problem = source_problem(arguments)
-    if not problem and arguments.acked is not None and arguments.domain:
-        problem = "--acked needs the whole log: leave out --domain"
+    problem = problem or _contradiction(arguments)
     if problem:
         return _unreadable(problem)
     try:
+        if arguments.follow:
+            return await _follow(arguments)
         report = await _audit(arguments)
     except READING_FAILED as error:
         return _unreadable(str(error))
@@ -116,14 +138,56 @@ async def verify(arguments: argparse.Namespace) -> int:
     return EXIT_CLEAN if report.clean else EXIT_VIOLATED
 
 
-async def _audit(arguments: argparse.Namespace) -> AuditReport:
-    acked = None if arguments.acked is None else read_acked(arguments.acked)
-    beside = Beside.of(
+def _contradiction(arguments: argparse.Namespace) -> str:
+    """Return why options do not go together; empty when they do."""
+    if arguments.acked is not None and arguments.domain:
+        return "--acked needs the whole log: leave out --domain"
+    if arguments.follow:
+        chosen = [name for name in ("acked", "ended", "json") if getattr(arguments, name)]
+        if chosen:
+            return f"--follow has no end: leave out --{chosen[0]}"
+    return ""
+
+
+async def _follow(arguments: argparse.Namespace) -> int:
+    beside = _beside(arguments)
+    async with open_source(arguments) as log, AsyncExitStack() as stack:
+        database = beside.open_database()
+        if database is not None:
+            await stack.enter_async_context(database)
+        scope = Scope(
+            log=log,
+            findings=Findings(),
+            applications={},
+            epsilon_ms=arguments.epsilon_ms,
+            interval_ms=0,
+            snapshots=beside.snapshots,
+            vault=beside.open_vault(),
+            database=database,
+            domain=arguments.domain or "",
+            grace_ms=arguments.grace_ms,
+        )
+        violated = await follow(
+            scope,
+            log_name=source_name(arguments),
+            interval_ms=arguments.interval_ms,
+            every_ms=arguments.every_ms,
+        )
+    return EXIT_VIOLATED if any(violated.values()) else EXIT_CLEAN
+
+
+def _beside(arguments: argparse.Namespace) -> Beside:
+    return Beside.of(
         arguments.directory,
         snapshots=arguments.snapshots,
         recordings=arguments.recordings,
         database=arguments.reporting_database,
     )
+
+
+async def _audit(arguments: argparse.Namespace) -> AuditReport:
+    acked = None if arguments.acked is None else read_acked(arguments.acked)
+    beside = _beside(arguments)
     with ProgressBar(Console(stderr=True)) as bar:
         async with open_source(arguments) as log, AsyncExitStack() as stack:
             database = beside.open_database()

@@ -85,6 +85,15 @@ def enqueued(contact_id: str, seconds: float, priority: int = 0) -> routing.Cont
     )
 
 
+def dequeued(contact_id: str, seconds: float) -> routing.ContactDequeued:
+    return routing.ContactDequeued(
+        at_ms=at(seconds),
+        contact_id=contact_id,
+        queue_id="sales",
+        reason=routing.DEQUEUE_REASON_CUSTOMER_LEFT,
+    )
+
+
 def offered(
     contact_id: str, agent_id: str, seconds: float, *, since: float | None = None, attempt: int = 1
 ) -> routing.OfferCreated:
@@ -202,12 +211,7 @@ def tell_the_day(
     log.tell("session", abandoned(ben, 30, 15_000), domain=domain)
     log.tell(
         "routing",
-        routing.ContactDequeued(
-            at_ms=at(30),
-            contact_id=ben,
-            queue_id="sales",
-            reason=routing.DEQUEUE_REASON_CUSTOMER_LEFT,
-        ),
+        dequeued(ben, 30),
         domain=domain,
     )
     _tell_the_end(log, domain, ada)

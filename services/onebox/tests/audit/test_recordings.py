@@ -175,7 +175,7 @@ async def test_a_file_with_one_changed_byte_is_named(at_byte: int) -> None:
 @pytest.mark.parametrize(
     ("stored", "why"),
     [
-        (None, "cannot be read"),
+        (None, "it is not in the store"),
         (audio()[:-4], "it has 1,920,040 bytes, the journal says 1,920,044"),
     ],
 )

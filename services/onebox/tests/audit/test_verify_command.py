@@ -185,7 +185,7 @@ def test_what_is_beside_the_log_is_audited_with_it(
     out = capsys.readouterr().out
     assert "database rows 2" in out
     assert "not checked" not in out
-    assert "recording rec-ada, acme/emea/sealed/rec-ada.wav: cannot be read" in out
+    assert "recording rec-ada, acme/emea/sealed/rec-ada.wav: it is not in the store" in out
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import Log
+from huntgroup_onebox.audit.checks import Scope
 from huntgroup_onebox.audit.commands import Acknowledged
 from huntgroup_onebox.audit.database import ReportingDatabase
 from huntgroup_onebox.audit.feed import Feed
 from huntgroup_onebox.audit.interval import IntervalFinder
 from huntgroup_onebox.audit.offers import EPSILON_MS
-from huntgroup_onebox.audit.partition import PartitionAudit, Scope
+from huntgroup_onebox.audit.partition import PartitionAudit
 from huntgroup_onebox.audit.reading import Ends, Entries, Progress, Records, by_time, find_ends
 from huntgroup_onebox.audit.replay import INVARIANT as REPLAY
 from huntgroup_onebox.audit.report import AuditReport, Findings

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from huntgroup_onebox.audit.figures_expected import ExpectedFigures
+from huntgroup_onebox.audit.figures_expected import AHEAD_MAX, ExpectedFigures
 from huntgroup_onebox.audit.figures_ledger import Ledger
 from huntgroup_onebox.audit.report import Findings
 from huntgroup_onebox.audit.totals import Cell, Totals, differing, explain, merged, settle
@@ -25,6 +25,7 @@ class Figures:
         self._findings = findings
         self._interval_ms = interval_ms
         self._counted = 0
+        self._told_left_behind = False
 
     def _expected(self, totals: Totals, *, wait: bool) -> ExpectedFigures:
         ledger = self.ledger
@@ -34,6 +35,9 @@ class Figures:
 
     def judge(self) -> None:
         """Compare as of now; what was compared is forgotten, and what differs is told once."""
+        if self.expected.left_behind:
+            self._tell_left_behind()
+            return
         self.expected.catch_up()
         under_way = self.expected.under_way()
         due = merged(self.expected.totals, under_way)
@@ -41,6 +45,12 @@ class Figures:
             place, why = explain(cell, due, self.ledger.totals)
             self._findings.violation(INVARIANT, place, cell.domain, why)
         settle(self.expected.totals, under_way, self.ledger.totals)
+
+    def _tell_left_behind(self) -> None:
+        if not self._told_left_behind:
+            self._told_left_behind = True
+            why = f"reporting lacks {AHEAD_MAX:,} events of a service: its figures are compared no more"
+            self._findings.violation(INVARIANT, None, "", why)
 
     async def finish(self, again: Again) -> None:
         """Compare at the end; where the two differ have the log read once more, to find the record that is to blame."""

@@ -21,6 +21,9 @@ from huntgroup_onebox.audit.offers import OUTCOMES
 from huntgroup_onebox.audit.reading import Entry
 from huntgroup_onebox.audit.totals import Totals
 
+AHEAD_MAX: Final = 500_000
+"""So many events of a service that reporting has not taken in may wait."""
+
 DEFAULT_THRESHOLD_MS: Final = 20_000
 """Of a queue that was never seen to be configured."""
 
@@ -76,6 +79,8 @@ class ExpectedFigures(EventCheck):
         self._interval_ms = interval_ms
         self._wait = wait
         self._domains: dict[str, _Domain] = {}
+        self.left_behind = False
+        """Whether reporting lags so far that nothing is compared any more."""
         self._ahead: dict[str, deque[tuple[Handler, Entry, Any]]] = {}
         self._agent_time = AgentTime(totals, counted_to_ms, interval_ms)
 
@@ -118,8 +123,10 @@ class ExpectedFigures(EventCheck):
             topic = entry.place.topic
             if entry.place.position < taken_in.get(topic, 0):
                 handler(entry, event)
-            elif self._wait:
-                self._ahead.setdefault(topic, deque()).append((handler, entry, event))
+            elif self._wait and not self.left_behind:
+                waiting = self._ahead.setdefault(topic, deque())
+                waiting.append((handler, entry, event))
+                self.left_behind = len(waiting) > AHEAD_MAX
 
         return handle
 

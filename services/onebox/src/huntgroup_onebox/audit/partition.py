@@ -5,39 +5,28 @@ can be held against. The other four follow, merged by log time, so that what bel
 and little has to be kept. Then each public topic is held against its journal.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_contracts.registry import SERVICES, topic_dlq, topic_events, topic_journal
-from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.partitioning import partition_of
-from huntgroup_eventlog.port import Log, LogCorruptError
-from huntgroup_onebox.audit.bounds import Bounds, Lag, check_states
-from huntgroup_onebox.audit.capacity import OfferedSlots, Reservations
-from huntgroup_onebox.audit.commands import Acknowledged, Commands
+from huntgroup_eventlog.port import LogCorruptError
+from huntgroup_onebox.audit.bounds import check_states
+from huntgroup_onebox.audit.checks import Checks, Scope
 from huntgroup_onebox.audit.consequences import Consequences
-from huntgroup_onebox.audit.contacts import ContactLives
-from huntgroup_onebox.audit.database import ReportingDatabase, Stored
-from huntgroup_onebox.audit.database_rows import DatabaseRows
+from huntgroup_onebox.audit.database import Stored
 from huntgroup_onebox.audit.feed import Check, Feed
-from huntgroup_onebox.audit.figures import Figures
 from huntgroup_onebox.audit.figures_expected import ExpectedFigures
 from huntgroup_onebox.audit.figures_ledger import Ledger
-from huntgroup_onebox.audit.isolation import Ids, Isolation
-from huntgroup_onebox.audit.offers import OfferOutcomes
-from huntgroup_onebox.audit.publication import Publication, Publications
-from huntgroup_onebox.audit.queue_order import QueueOrder
 from huntgroup_onebox.audit.reading import Ends, Entries, Records, by_time
-from huntgroup_onebox.audit.recordings import RecordingLives
 from huntgroup_onebox.audit.replay import INVARIANT as REPLAY
 from huntgroup_onebox.audit.replay import Replay, comparable
 from huntgroup_onebox.audit.report import Findings, Place
+from huntgroup_onebox.audit.stored import StoredSnapshots
 from huntgroup_onebox.audit.vault import check_files
-from huntgroup_recording.app.ports import RecordingVault
 
 PROGRESS_EVERY: Final = 256
 SNAPSHOT_EVERY: Final = 20_000
@@ -45,34 +34,6 @@ SNAPSHOT_EVERY: Final = 20_000
 DAY_MS: Final = 86_400_000
 DATABASE_SPAN_MS: Final = 2 * DAY_MS
 """Who follows a log looks at so much of the database, the newest intervals."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Scope:
-    """What is audited, how, and what all partitions share."""
-
-    log: Log
-    findings: Findings
-    applications: Mapping[str, Application]
-    epsilon_ms: int
-    interval_ms: int
-    snapshots: Path | None = None
-    acknowledged: Acknowledged | None = None
-    vault: RecordingVault | None = None
-    database: ReportingDatabase | None = None
-    domain: str = ""
-    ended: bool = False
-    grace_ms: int = 0
-    """Who follows a log lets so much log time pass before what is missing counts."""
-    ids: Ids = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ids = Ids(self.findings)
-
-    @property
-    def follow(self) -> bool:
-        """Whether the log is followed, rather than read once to its end."""
-        return self.grace_ms > 0
 
 
 class PartitionAudit:
@@ -89,52 +50,11 @@ class PartitionAudit:
         self._journals: dict[str, Entries] = {}
         self._topics: list[Records] = []
         self._replays: dict[str, Replay] = {}
+        self._stored: dict[str, StoredSnapshots] = {}
         self._told_damage: list[LogCorruptError] = []
         self._progress: Callable[[int], None] = lambda _more: None
         self._told = 0
-        self._publications: dict[str, Publication] = {}
-        self.figures = Figures(scope.findings, scope.interval_ms, follow=scope.follow)
-        self.consequences = Consequences(scope.findings, set(self._services))
-        self._recordings = RecordingLives(
-            scope.findings, ended=scope.ended, keep_files=scope.vault is not None
-        )
-        self._database_rows = DatabaseRows(scope.findings, scope.interval_ms)
-        self._make_checks(ends)
-
-    def _make_checks(self, ends: Ends) -> None:
-        scope, findings = self._scope, self._scope.findings
-        for service in self._services:
-            self._publications[service] = Publication(
-                findings,
-                service,
-                claims_below=ends.early[service, self.number],
-                partitions=scope.log.partitions,
-                domain=scope.domain,
-            )
-        grace_ms = scope.grace_ms or scope.epsilon_ms
-        shared: list[Check] = [
-            Commands(findings, scope.acknowledged),
-            Isolation(findings, scope.ids, scope.log.partitions),
-            Publications(self._publications),
-            Bounds(findings),
-            Lag(findings, self.number, grace_ms=grace_ms, ended=scope.ended),
-        ]
-        of_reporting: list[Check] = [self.figures.ledger]
-        if scope.database is not None:
-            of_reporting.append(self._database_rows)
-        of_others: list[Check] = [
-            ContactLives(findings, ended=scope.ended),
-            QueueOrder(findings),
-            Reservations(findings, ended=scope.ended),
-            OfferedSlots(findings, ended=scope.ended),
-            OfferOutcomes(findings, scope.epsilon_ms, ended=scope.ended),
-            self._recordings,
-            self.consequences,
-            self.figures.expected,
-        ]
-        self._checks = [*shared, *of_reporting, *of_others]
-        self._first = Feed(findings, [*shared, *of_reporting], scope.domain)
-        self._others = Feed(findings, [*shared, *of_others], scope.domain)
+        self._checks = Checks(number, scope, self._services, ends)
 
     async def __aenter__(self) -> Self:
         return self
@@ -146,6 +66,11 @@ class PartitionAudit:
         """Close what is open of the log; the next round opens it again, and goes on where this one was."""
         for records in self._all_records():
             await records.close()
+
+    @property
+    def consequences(self) -> Consequences:
+        """What is to follow across journals; judged when all partitions were read."""
+        return self._checks.consequences
 
     # Reading.
 
@@ -159,20 +84,25 @@ class PartitionAudit:
         """Whether a journal cannot be read to its end."""
         return any(one.records.damage is not None for one in self._journals.values())
 
-    async def read(self, ends: Ends, progress: Callable[[int], None]) -> None:
+    async def read(
+        self, ends: Ends, progress: Callable[[int], None], *, database: bool = True
+    ) -> None:
         """Read everything up to `ends`; `progress` is told how many positions more were read.
 
-        Raises `LogUnavailableError`, `DatabaseUnavailableError`.
+        Without `database` the reporting database is left alone. Raises `LogUnavailableError`,
+        `DatabaseUnavailableError`.
         """
         self._progress, self._told = progress, self.position
-        stored = await self._read_database()
+        stored = await self._read_database() if database else None
         for service in self._services:
             await self._journal(service, ends.journals[service, self.number])
-            self._publications[service].go_on(ends.early[service, self.number])
-        await self._feed(self._first, ["reporting"])
+            self._checks.publications[service].go_on(ends.early[service, self.number])
+        await self._feed(self._checks.of_reporting, ["reporting"])
         if stored is not None:
             await self._compare_database(stored)
-        await self._feed(self._others, [one for one in self._services if one != "reporting"])
+        await self._feed(
+            self._checks.of_others, [one for one in self._services if one != "reporting"]
+        )
         for service in self._services:
             key = (service, self.number)
             await self._public_topic(service, ends.events.get(key, 0))
@@ -227,9 +157,21 @@ class PartitionAudit:
             replay = self._replays.get(entry.service)
             if replay is not None:
                 replay.take(entry)
+            if self._scope.follow and feed is self._checks.of_others:
+                self._forget(entry.kind.at_ms)
+
+    def _forget(self, at_ms: int) -> None:
+        """Have everybody forget, once a day of log time, what was over a day before."""
+        if at_ms - self._forgot_ms >= DAY_MS:
+            self._forgot_ms = at_ms
+            for check in self._checks.all:
+                check.forget()
+            self._scope.ids.forget()
 
     async def _public_topic(self, service: str, end: int) -> None:
-        publication = self._publications[service]
+        if self._journals[service].records.damage is not None:
+            return  # there is nothing to hold it against
+        publication = self._checks.publications[service]
         records = await self._records_of(service, topic_events(service))
         records.end = end
         while found := await records.next():
@@ -293,7 +235,9 @@ class PartitionAudit:
     async def _compare_database(self, stored: Stored) -> None:
         records = self._journals["reporting"].records
         if records.damage is None:
-            self._database_rows.compare(stored, end=records.position, from_ms=self._from_ms())
+            self._checks.database_rows.compare(
+                stored, end=records.position, from_ms=self._from_ms()
+            )
 
     def _from_ms(self) -> int:
         return max(0, self.newest_ms - DATABASE_SPAN_MS) if self._scope.follow else 0
@@ -301,22 +245,33 @@ class PartitionAudit:
     # Judging.
 
     async def judge(self, now_ms: int) -> None:
-        """Judge between two rounds, when the newest log time of the whole log is `now_ms`; forget once a day."""
+        """Judge between two rounds, when the newest log time of the whole log is `now_ms`."""
         scope = self._scope
         if not self.damaged:
-            for check in self._checks:
+            for check in self._checks.all:
                 check.judge()
-            self.figures.judge()
-            self.consequences.judge_missing(now_ms, scope.grace_ms)
-            for publication in self._publications.values():
+            self._checks.figures.judge()
+            self._checks.consequences.judge_missing(now_ms, scope.grace_ms)
+            for publication in self._checks.publications.values():
                 publication.publication_over(scope.grace_ms)
                 publication.forget()
-        await self._check_files()
-        self._forgot_ms = self._forgot_ms or self.newest_ms
-        if self.newest_ms - self._forgot_ms >= DAY_MS:
-            self._forgot_ms = self.newest_ms
-            for check in self._checks:
-                check.forget()
+        await self._check_files(again=True)
+
+    async def look_beside(self) -> None:
+        """Judge the states as they are now, and the snapshots that are new. Raises `LogUnavailableError`."""
+        self.check_states()
+        directory = self._scope.snapshots
+        if directory is None:
+            return
+        for service, replay in self._replays.items():
+            records = self._journals[service].records
+            known = self._stored.get(service)
+            if known is None:
+                application = self._scope.applications[service]
+                known = StoredSnapshots(self._scope.findings, application, self.number)
+                self._stored[service] = known
+            stored = stored_snapshots(directory, service, self.number)
+            await known.compare(self._scope.log, stored, replay, records.position)
 
     async def finish(self) -> None:
         """Judge at the end of the log. Raises `LogUnavailableError`."""
@@ -326,13 +281,13 @@ class PartitionAudit:
             if replay is not None and journal.records.damage is None:
                 replay.finish(journal.records.end)
         self.check_states()
-        await self._check_files()
+        await self._check_files(again=False)
         if self.damaged:
             return
-        for check in self._checks:
+        for check in self._checks.all:
             check.finish()
-        await self.figures.finish(self._again)
-        for publication in self._publications.values():
+        await self._checks.figures.finish(self._again)
+        for publication in self._checks.publications.values():
             publication.publication_over()
 
     def check_states(self) -> None:
@@ -343,10 +298,10 @@ class PartitionAudit:
             place = Place(topic=topic, partition=self.number, position=position)
             check_states(self._scope.findings, service, replay.states, place)
 
-    async def _check_files(self) -> None:
-        vault, files = self._scope.vault, self._recordings.files
+    async def _check_files(self, *, again: bool) -> None:
+        vault, files = self._scope.vault, self._checks.recordings.files
         if vault is not None and files:
-            files[:] = await check_files(self._scope.findings, vault, files)
+            files[:] = await check_files(self._scope.findings, vault, files, again=again)
 
     async def _again(self, expected: ExpectedFigures, ledger: Ledger) -> None:
         """Read the journals once more for the two sides of the figures, without counting anything twice."""

@@ -74,11 +74,26 @@ class Replay:
         self._broken = False
 
     @property
+    def broken(self) -> bool:
+        """Whether an entry could not be folded."""
+        return self._broken
+
+    @property
     def states(self) -> dict[str, Any]:
         """The state of each domain as it is now; none after a failure."""
         if self._broken:
             return {}
         return {name: domain.state for name, domain in self._straight.domains.items()}
+
+    def differs_from(self, other: Fold, end: int) -> str:
+        """Return what of another fold of the same entries, all below `end`, differs first; empty when nothing does.
+
+        What the relay had published may be ahead in the other one.
+        """
+        expected = _snapshot(self._dump(self._straight, end))
+        found = _snapshot(self._dump(other, end))
+        _take_relay(expected, found)
+        return "" if expected == found else _first_difference(expected, found)
 
     def take(self, entry: Entry) -> None:
         """Fold an entry."""
@@ -184,7 +199,7 @@ def comparable(
         try:
             load_snapshot(application, partition, one)
         except (DecodeError, SnapshotRejectedError) as error:
-            if _is_of_other_code(application, one):
+            if is_of_other_code(application, one):
                 findings.count(INVARIANT, "snapshots of other code")
             else:
                 findings.violation(INVARIANT, None, "", f"{file} cannot be used: {error}")
@@ -193,7 +208,8 @@ def comparable(
     return found
 
 
-def _is_of_other_code(application: Application, dumped: bytes) -> bool:
+def is_of_other_code(application: Application, dumped: bytes) -> bool:
+    """Return whether a snapshot is whole, and was made by other code."""
     try:
         whole = digest_matches(dumped)
         return whole and _snapshot(dumped).code_version != application.code_version

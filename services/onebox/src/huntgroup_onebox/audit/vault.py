@@ -7,7 +7,7 @@ from typing import Final
 
 from huntgroup_onebox.audit.recordings import SealedFile
 from huntgroup_onebox.audit.report import Findings
-from huntgroup_recording.app.ports import RecordingVault, VaultError
+from huntgroup_recording.app.ports import ObjectMissingError, RecordingVault, VaultError
 
 INVARIANT: Final = 5
 HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -17,19 +17,20 @@ CHUNK_MS: Final = 2_000
 
 
 async def check_files(
-    findings: Findings, vault: RecordingVault, files: Iterable[SealedFile]
+    findings: Findings, vault: RecordingVault, files: Iterable[SealedFile], *, again: bool
 ) -> list[SealedFile]:
-    """Compare sealed files with the journal's word; return those that the store could not be asked for now."""
+    """Compare sealed files with the journal's word; with `again`, return those to be asked for again."""
     unknown = []
     for file in files:
         try:
             faults = await _faults(findings, vault, file)
+        except ObjectMissingError:
+            faults = ["it is not in the store"]
         except VaultError as error:
-            if not str(error).endswith("in time"):
-                faults = [f"cannot be read: {error}"]
-            else:
+            if again:
                 unknown.append(file)
                 continue
+            faults = [f"cannot be read: {error}"]
         findings.count(INVARIANT, "files")
         for fault in faults:
             why = f"recording {file.recording_id}, {file.location}: {fault}"

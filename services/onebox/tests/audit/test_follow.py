@@ -1,0 +1,254 @@
+"""The continuous auditor: reads on, tells every violation once, forgets what is over, and survives an absent log."""
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from huntgroup.reporting.v1 import events_pb2 as reporting
+from huntgroup_eventlog.port import Log, LogUnavailableError
+from huntgroup_onebox.audit import follow as follow_module
+from huntgroup_onebox.audit.checks import Scope
+from huntgroup_onebox.audit.database import ReportingDatabase
+from huntgroup_onebox.audit.follow import Follower, Seldom
+from huntgroup_onebox.audit.report import Findings
+from huntgroup_runtime.telemetry import Telemetry
+from huntgroup_session.wiring import application
+from huntgroup_testkit.failing_log import FailingLog
+
+from . import story
+from .story import abandoned, at, enqueued, initiated, ledger, queued, tell_the_day, tell_the_ledger
+from .test_database import alter, copied
+from .test_replay import replica_after, store
+from .written_log import DOMAIN, WrittenLog
+
+DAY_MS = 86_400_000
+
+
+class Auditor:
+    """A follower whose rounds a test makes."""
+
+    def __init__(self, log: Log, *, fold: bool = False, **more: Any) -> None:
+        scope = Scope(
+            log=log,
+            findings=Findings(),
+            applications={},
+            epsilon_ms=5_000,
+            interval_ms=0,
+            grace_ms=60_000,
+            **more,
+        )
+        self.telemetry = Telemetry.off()
+        self.follower = Follower(
+            scope,
+            self.telemetry,
+            interval_ms=900_000,
+            every_ms=1,
+            applications={"session": application()} if fold else {},
+        )
+        self.findings = scope.findings
+
+    async def new(self) -> list[str]:
+        """Make a round; return what it finds, by invariant."""
+        before = len(self.findings.violations)
+        await self.follower.round()
+        return [f"{one.invariant}: {one.why}" for one in self.findings.violations[before:]]
+
+    def count(self, invariant: int) -> int:
+        name, attributes = "huntgroup.audit.violations", {"invariant": str(invariant)}
+        return self.telemetry.counter(name, attributes).value  # type: ignore[arg-type]
+
+
+async def test_a_log_that_grows_is_audited_as_it_grows() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    assert await auditor.new() == []
+    tell_the_day(log)
+    assert await auditor.new() == []
+    log.tell("session", initiated("eve", 101), queued("eve", 101))
+    assert await auditor.new() == []
+    log.tell("routing", enqueued("eve", 101))
+    tell_the_ledger(log)
+    assert auditor.follower.ready
+    assert auditor.follower.state() == {"ready": True, "lag": 0, "violations": {}}
+
+
+async def test_a_violation_is_told_and_counted_once() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    tell_the_day(log)
+    await auditor.new()
+    log.tell("session", story.completed("ada", 120))
+    assert await auditor.new() == ["1: contact ada has a ContactCompleted after it had ended"]
+    assert await auditor.new() == []
+    assert auditor.count(1) == 1
+    assert auditor.follower.state()["violations"] == {"1": 1}
+
+
+async def test_what_is_missing_counts_after_the_grace_and_once() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    log.tell("session", initiated("eve", 1), queued("eve", 1))
+    log.tell("routing", at_ms=at(60))
+    assert await auditor.new() == []
+    log.tell("routing", at_ms=at(62))
+    [found] = await auditor.new()
+    assert "1: contact eve has a ContactQueued, but routing has no ContactEnqueued" in found
+    log.tell("routing", at_ms=at(70))
+    assert await auditor.new() == []
+
+
+async def test_the_ledger_is_compared_when_it_has_taken_something_in() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    tell_the_day(log)
+    assert await auditor.new() == []
+    entries = ledger()
+    wrong = reporting.AnsweredContactCounted()
+    wrong.CopyFrom(entries["ada answered"])  # type: ignore[arg-type]
+    wrong.wait_ms += 1
+    last = entries.pop("off")
+    tell_the_ledger(log, entries | {"ada answered": wrong})
+    [found] = await auditor.new()
+    assert "6: answered_wait_ms of queue sales in the interval" in found
+    assert "is 4,001 in the ledger and 4,000 by the journals" in found
+    tell_the_ledger(log, {"off": last})
+    assert await auditor.new() == []
+    assert auditor.count(6) == 1
+
+
+async def test_public_events_that_stay_away_are_told_once() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    await auditor.new()
+    log.tell("session", initiated("ada", 1), publish=False)
+    log.tell("session", initiated("ben", 2), relayed=3)
+    found = [*await auditor.new(), *await auditor.new()]
+    log.tell("session", at_ms=at(100))
+    found += await auditor.new()
+    assert len(found) == 1
+    assert "8: " in found[0]
+
+
+async def test_a_log_that_is_away_for_a_while_is_followed_from_where_it_was() -> None:
+    log = WrittenLog()
+    failing = FailingLog(log.log)
+    auditor = Auditor(failing)
+    tell_the_day(log)
+    await auditor.new()
+    failing.away = True
+    with pytest.raises(LogUnavailableError):
+        await auditor.new()
+    log.tell("session", initiated("eve", 130), abandoned("eve", 131, 0))
+    failing.away = False
+    assert await auditor.new() == []
+    assert auditor.findings.counts[1]["contacts"] == 3
+
+
+async def test_a_damaged_record_is_told_once_and_the_other_partitions_go_on() -> None:
+    log = WrittenLog()
+    failing = FailingLog(log.log)
+    auditor = Auditor(failing)
+    tell_the_day(log)
+    await auditor.new()
+    failing.damaged = "session.journal"
+    log.tell("session", initiated("eve", 130))
+    [found] = await auditor.new()
+    assert found == "7: not as it was written"
+    log.tell("session", initiated("joe", 140), domain="globex/us")
+    assert await auditor.new() == ["7: not as it was written"]  # of the other partition
+    assert await auditor.new() == []
+
+
+async def test_a_log_without_all_journals_is_waited_for() -> None:
+    log = WrittenLog(services=["session"])
+    auditor = Auditor(log.log)
+    with pytest.raises(LogUnavailableError, match="not all journals are there yet"):
+        await auditor.new()
+    assert not auditor.follower.ready
+
+
+async def test_a_row_that_is_changed_in_the_database_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow_module, "BESIDE_EVERY_S", 0.0)
+    monkeypatch.setattr(follow_module, "SHARE_MAX", 1_000.0)
+    log = WrittenLog()
+    tell_the_day(log)
+    tell_the_ledger(log)
+    url = await copied(log, tmp_path / "r")
+    async with ReportingDatabase(url) as database:
+        auditor = Auditor(log.log, database=database)
+        assert await auditor.new() == []
+        alter(tmp_path / "r", "UPDATE ledger SET handled = 2")
+        [found] = await auditor.new()
+        assert "6: database row ledger of queue sales" in found
+        assert "handled is 2, 1 by the journal" in found
+        assert await auditor.new() == []
+
+
+async def test_snapshots_are_compared_with_what_follows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow_module, "BESIDE_EVERY_S", 0.0)
+    monkeypatch.setattr(follow_module, "SHARE_MAX", 1_000.0)
+    log = WrittenLog()
+    tell_the_day(log)
+    auditor = Auditor(log.log, fold=True, snapshots=tmp_path)
+    assert await auditor.new() == []
+    await store(tmp_path, replica_after(log, 5, application()))
+    assert await auditor.new() == []
+    assert auditor.findings.counts[7]["stored snapshots"] == 1
+    differing = replica_after(log, 6, application())
+    differing.fold.domains[DOMAIN].sequence += 1
+    await store(tmp_path, differing)
+    [found] = await auditor.new()
+    assert "snapshot and what follows it are not the fold of the log: the sequence of" in found
+    whole = replica_after(log, 7, application())
+    await store(tmp_path, whole, whole.snapshot()[:-1] + b"\0")
+    [found] = await auditor.new()
+    assert "cannot be used: digest does not match" in found
+    assert await auditor.new() == []
+
+
+async def test_days_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = WrittenLog(partitions=1)
+    auditor = Auditor(log.log)
+    begins = story.T
+    kept: list[int] = []
+    tracemalloc.start()
+    for day in range(9):
+        monkeypatch.setattr(story, "T", begins + day * DAY_MS)
+        for number in range(30):
+            name = f"{day}-{number}"
+            log.tell("session", initiated(name, 1), queued(name, 1))
+            log.tell("routing", enqueued(name, 1))
+            log.tell("session", abandoned(name, 2, 1_000))
+            log.tell("routing", story.dequeued(name, 2))
+        log.tell("reporting", at_ms=at(3), sources=log.taken_in())
+        for service in ("session", "routing"):
+            log.tell(service, at_ms=at(3), relayed=log.journal(service).end)
+        found = await auditor.new()
+        assert not [one for one in found if not one.startswith("6:")], found
+        mine = tracemalloc.take_snapshot().filter_traces(
+            [tracemalloc.Filter(True, "*/huntgroup_onebox/audit/*")]
+        )
+        kept.append(sum(one.size for one in mine.statistics("filename")))
+    tracemalloc.stop()
+    assert kept[8] < 1.15 * kept[4], kept
+
+
+def test_what_takes_long_is_done_seldom() -> None:
+    now = [0.0]
+    seldom = Seldom(30.0, clock=lambda: now[0])
+    assert seldom.begin()
+    now[0] = 10.0
+    seldom.done()
+    now[0] = 209.0
+    assert not seldom.begin()
+    now[0] = 210.0
+    assert seldom.begin()
+    seldom.done()
+    now[0] = 241.0
+    assert seldom.begin()
