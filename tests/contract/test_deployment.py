@@ -9,7 +9,7 @@ import yaml
 from pydantic_settings import BaseSettings
 
 from huntgroup_onebox.box import SERVICES
-from huntgroup_onebox.cluster_command import KAFKA_PORT, Cluster, grpc_port, http_port
+from huntgroup_onebox.cluster_command import AUDITOR, KAFKA_PORT, Cluster, grpc_port, http_port
 from huntgroup_reporting.settings import ReportingSettings
 from huntgroup_runtime.settings import RuntimeSettings, load_settings
 
@@ -43,8 +43,10 @@ def test_every_variable_exists_and_can_be_used(
     services: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     environments = [services[f"{name}-{n}"]["environment"] for name in SERVICES for n in (0, 1)]
-    started = Cluster("127.0.0.1:9092", 2, tmp_path).environment("reporting", 1)
-    environments.append({k: v for k, v in started.items() if k.startswith("HUNTGROUP_")})
+    environments.append(services["auditor"]["environment"])
+    for started in (("reporting", 1), (AUDITOR, 0)):
+        environment = Cluster("127.0.0.1:9092", 2, tmp_path).environment(*started)
+        environments.append({k: v for k, v in environment.items() if k.startswith("HUNTGROUP_")})
     for environment in environments:
         unknown = set(environment) - known_variables() - {"HUNTGROUP_KAFKA_HOME"}
         assert not unknown
@@ -59,4 +61,5 @@ def test_both_serve_on_the_same_ports(services: dict[str, Any]) -> None:
         for n in (0, 1):
             ports = {port.rsplit(":", 1)[0] for port in services[f"{name}-{n}"]["ports"]}
             assert ports == {f"127.0.0.1:{grpc_port(name, n)}", f"127.0.0.1:{http_port(name, n)}"}
+    assert services["auditor"]["ports"] == [f"127.0.0.1:{http_port(AUDITOR, 0)}:7480"]
     assert services["kafka"]["ports"] == [f"127.0.0.1:{KAFKA_PORT}:9092"]

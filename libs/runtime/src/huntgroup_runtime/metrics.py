@@ -55,6 +55,8 @@ MetricName = Literal[
     # The relay to the public topics; attributes huntgroup.service, partition.
     "huntgroup.relay.published",  # {event}: events published
     "huntgroup.relay.lag",  # {event}: accepted, not published yet
+    # Recordings.
+    "huntgroup.recordings.absent",  # {recording}: asked for by the policy, and there is none; attribute reason
     # The auditor.
     "huntgroup.audit.violations",  # {violation}: records that broke an invariant; attribute invariant
     "huntgroup.audit.records",  # {record}: records read
@@ -107,6 +109,7 @@ METRICS: Final[Mapping[MetricName, MetricSpec]] = {
     "huntgroup.streams.cut": MetricSpec("counter", "{stream}", "Streams cut off as too slow."),
     "huntgroup.relay.published": MetricSpec("counter", "{event}", "Public events published."),
     "huntgroup.relay.lag": MetricSpec("gauge", "{event}", "Public events not published yet."),
+    "huntgroup.recordings.absent": MetricSpec("counter", "{recording}", "Recordings not there."),
     "huntgroup.audit.violations": MetricSpec("counter", "{violation}", "Broken invariants."),
     "huntgroup.audit.records": MetricSpec("counter", "{record}", "Records audited."),
     "huntgroup.audit.lag": MetricSpec("gauge", "{record}", "Records not audited yet."),

@@ -44,6 +44,8 @@ DEFAULTS = {
 }
 """What the environment of `huntgroup cluster` may say otherwise."""
 COPIES_VARIABLE = "HUNTGROUP_LOG_REPLICATION_FACTOR"
+AUDITOR = "auditor"
+"""The continuous auditor's name among the processes; it is one."""
 CLUSTER_VARIABLE = "HUNTGROUP_CLUSTER"
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
 
@@ -100,8 +102,8 @@ def grpc_port(service: str, replica: int) -> int:
 
 
 def http_port(service: str, replica: int) -> int:
-    """Return the standard port of a replica's /livez, /readyz and /metrics."""
-    return HTTP_PORT + 10 * list(SERVICES).index(service) + replica
+    """Return the standard port of a replica's /livez, /readyz and /metrics; also of the auditor's."""
+    return HTTP_PORT + 10 * [*SERVICES, AUDITOR].index(service) + replica
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -148,19 +150,11 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.replicas,
             data,
             environment={} if arguments.kafka else {COPIES_VARIABLE: str(copies)},
+            audited=True,
         )
         cluster.start()
         cluster.file.write(file)
-        _say(
-            f"ready: Kafka {address}; gRPC "
-            + ", ".join(f"{s} {a}" for s, a in cluster.file.addresses.items())
-        )
-        _say(
-            f'logs in {data}; stop with Ctrl-C; play a day with: make demo ARGS="--target cluster"'
-        )
-        _say(
-            f"audit with: .venv/bin/huntgroup verify --kafka {address} --interval-ms {LEDGER_INTERVAL_MS}"
-        )
+        _say_ready(cluster.file, data)
         cluster.watch()
     except LocalKafkaUnavailableError as error:
         sys.stderr.write(f"huntgroup cluster: {error}\n")
@@ -181,6 +175,17 @@ def run(arguments: argparse.Namespace) -> int:
         stack.close()
 
 
+def _say_ready(file: ClusterFile, data: Path) -> None:
+    """Say where everything is, and what to do with it."""
+    addresses = ", ".join(f"{service} {address}" for service, address in file.addresses.items())
+    _say(f"ready: Kafka {file.kafka}; gRPC {addresses}")
+    _say(f'logs in {data}; stop with Ctrl-C; play a day with: make demo ARGS="--target cluster"')
+    _say(
+        f"the auditor follows: http://127.0.0.1:{http_port(AUDITOR, 0)}/readyz; a whole audit:"
+        f" .venv/bin/huntgroup verify --kafka {file.kafka}"
+    )
+
+
 def local_kafka(data: Path, brokers: int) -> LocalKafka | LocalKafkaCluster:
     """Return Kafka on the standard port, with its log in `data`; several brokers have a folder each."""
     if brokers == 1:
@@ -199,14 +204,19 @@ class Cluster:
         *,
         ports_from: int = 0,
         environment: Mapping[str, str] | None = None,
+        audited: bool = False,
     ) -> None:
-        """Prepare the processes; `ports_from` is added to every standard port, `environment` to every process's."""
+        """Prepare the processes; `ports_from` is added to every standard port, `environment` to every process's.
+
+        With `audited` the continuous auditor runs beside them.
+        """
         addresses = {name: f"127.0.0.1:{grpc_port(name, 0) + ports_from}" for name in SERVICES}
         self.file = ClusterFile(kafka=kafka, partitions=PARTITIONS, addresses=addresses)
         self._replicas = replicas
         self._data = data
         self._ports_from = ports_from
         self._environment = environment or {}
+        self._audited = audited
         self.processes: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
         self._ends: dict[tuple[str, int], deque[float]] = {}
         self._due: dict[tuple[str, int], float] = {}
@@ -217,6 +227,8 @@ class Cluster:
             for replica in range(self._replicas):
                 self.launch(service, replica)
         self.wait_until_ready()
+        if self._audited:
+            self.launch(AUDITOR, 0)  # not waited for: it first reads all that was here before
 
     def wait_until_ready(self) -> None:
         """Return when all replicas are ready. Raises `TimeoutError`, or `RuntimeError` if one ends."""
@@ -235,23 +247,32 @@ class Cluster:
         log = self._log_file(service, replica).open("ab")
         with log:
             self.processes[service, replica] = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", SERVICES[service]],
+                self._command(service),
                 env=self.environment(service, replica),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
 
+    def _command(self, service: str) -> list[str]:
+        if service == AUDITOR:
+            verb = ["verify", "--follow", "--kafka", self.file.kafka]
+            return [sys.executable, "-m", "huntgroup_onebox.cli", *verb]
+        return [sys.executable, "-m", SERVICES[service]]
+
     def environment(self, service: str, replica: int) -> dict[str, str]:
         """Return the environment of one replica."""
-        grpc = grpc_port(service, replica) + self._ports_from
         http = http_port(service, replica) + self._ports_from
+        serves = {}
+        if service != AUDITOR:
+            grpc = grpc_port(service, replica) + self._ports_from
+            serves["HUNTGROUP_GRPC_LISTEN"] = f"127.0.0.1:{grpc}"
         return {
             **DEFAULTS,
             **os.environ,
             "HUNTGROUP_LOG_URL": f"kafka://{self.file.kafka}",
             "HUNTGROUP_LOG_PARTITIONS": str(self.file.partitions),
-            "HUNTGROUP_GRPC_LISTEN": f"127.0.0.1:{grpc}",
+            **serves,
             "HUNTGROUP_HTTP_LISTEN": f"127.0.0.1:{http}",
             "HUNTGROUP_REPLICA_INDEX": str(replica),
             "HUNTGROUP_REPLICA_COUNT": str(self._replicas),
@@ -279,7 +300,8 @@ class Cluster:
                 ends = self._ends.setdefault(key, deque(maxlen=ENDS_MAX))
                 ends.append(now_s)
                 how, log = _how(process.returncode), self._log_file(service, replica)
-                if len(ends) == ENDS_MAX and now_s - ends[0] <= ENDS_WITHIN_S:
+                often = len(ends) == ENDS_MAX and now_s - ends[0] <= ENDS_WITHIN_S
+                if often and service != AUDITOR:  # the services can do without an auditor
                     raise RuntimeError(
                         f"{service} {replica} ended {ENDS_MAX} times within {ENDS_WITHIN_S:.0f} s, {how}; see {log}"
                     )

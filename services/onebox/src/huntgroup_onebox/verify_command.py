@@ -63,19 +63,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         metavar="FILE",
         help='commands that clients were told to be done: lines of ["service", "command id"]',
     )
-    verb.add_argument(
-        "--snapshots", type=Path, metavar="DIR", help="stored snapshots; default: DIR/snapshots"
-    )
-    verb.add_argument(
-        "--recordings",
-        metavar="URL",
-        help="the store of recordings, file:///directory or s3://bucket/prefix; default: DIR/recordings",
-    )
-    verb.add_argument(
-        "--reporting-database",
-        metavar="URL",
-        help="sqlite:////directory/file or postgresql://user@host/name; default: DIR/reporting.sqlite",
-    )
+    _add_beside(verb)
     verb.add_argument(
         "--epsilon-ms",
         type=int,
@@ -92,6 +80,28 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         type=_milliseconds,
         help="the ledger's interval; default: as its entries show",
     )
+    _add_follow(verb)
+    verb.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    verb.set_defaults(run=run)
+
+
+def _add_beside(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--snapshots", type=Path, metavar="DIR", help="stored snapshots; default: DIR/snapshots"
+    )
+    verb.add_argument(
+        "--recordings",
+        metavar="URL",
+        help="the store of recordings, file:///directory or s3://bucket/prefix; default: DIR/recordings",
+    )
+    verb.add_argument(
+        "--reporting-database",
+        metavar="URL",
+        help="sqlite:////directory/file or postgresql://user@host/name; default: DIR/reporting.sqlite",
+    )
+
+
+def _add_follow(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--follow",
         action="store_true",
@@ -109,8 +119,6 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         default=EVERY_MS,
         help=f"with --follow: how often to read on; default {EVERY_MS}",
     )
-    verb.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    verb.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

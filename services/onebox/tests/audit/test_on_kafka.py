@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+import os
 import re
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from huntgroup_eventlog.adapters.kafka import KafkaLog
 from huntgroup_eventlog.port import NewRecord
@@ -20,7 +24,7 @@ from huntgroup_runtime.local_kafka import LocalKafka
 from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
 
 from .story import tell_the_day, tell_the_ledger
-from .written_log import DOMAIN, WrittenLog
+from .written_log import DOMAIN, PARTITIONS, WrittenLog
 
 pytestmark = pytest.mark.integration
 
@@ -36,9 +40,14 @@ def a_day() -> WrittenLog:
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kafka")
+
+
+@pytest.fixture(scope="module")
+def broker(data: Path) -> Iterator[LocalKafka]:
     """A broker of its own: the verbs read topics of fixed names."""
-    kafka = LocalKafka(data=tmp_path_factory.mktemp("kafka"), heap_mb=256)
+    kafka = LocalKafka(data=data, heap_mb=256)
     try:
         kafka.start()
     except LocalKafkaUnavailableError as error:
@@ -149,3 +158,81 @@ def _read(directory: Path, query: str) -> list[tuple[Any, ...]]:
             found = []
     db.close()
     return found
+
+
+async def groups(address: str) -> list[tuple[str, ...]]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    await admin.start()
+    try:
+        found: list[tuple[str, ...]] = await admin.list_consumer_groups()
+    finally:
+        await admin.close()
+    return found
+
+
+def ends(address: str) -> dict[tuple[str, int], int]:
+    async def ask() -> dict[tuple[str, int], int]:
+        log = KafkaLog(address, PARTITIONS)
+        try:
+            return {
+                (topic, number): await log.end(topic, number)
+                for topic in await log.topics()
+                for number in range(PARTITIONS)
+            }
+        finally:
+            await log.close()
+
+    return asyncio.run(ask())
+
+
+def test_the_continuous_auditor_serves_its_figures_writes_nothing_and_joins_no_group(
+    address: str, tmp_path: Path
+) -> None:
+    before = ends(address), asyncio.run(groups(address))
+    command = [sys.executable, "-m", "huntgroup_onebox.cli", "verify", "--follow"]
+    said = tmp_path / "auditor.log"
+    environment = {**os.environ, "HUNTGROUP_HTTP_LISTEN": "127.0.0.1:0"}
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--kafka", address, "--every-ms", "100"], env=environment, stderr=output
+        )
+    try:
+        until = time.monotonic() + 60
+        while "auditor started" not in said.read_text() and time.monotonic() < until:
+            time.sleep(0.1)
+        http = json.loads(said.read_text().splitlines()[0])["http"]
+        ready = None
+        while ready is None and time.monotonic() < until:
+            try:
+                ready = json.load(urllib.request.urlopen(f"http://{http}/readyz", timeout=5))
+            except urllib.error.HTTPError:
+                time.sleep(0.1)
+        assert ready == {"ready": True, "lag": 0, "violations": {}}
+        shown = urllib.request.urlopen(f"http://{http}/metrics", timeout=5).read().decode()
+        assert 'huntgroup_audit_violations_total{invariant="10"} 0.0' in shown
+        assert "huntgroup_audit_lag 0.0" in shown
+        assert (ends(address), asyncio.run(groups(address))) == before
+    finally:
+        process.terminate()
+        code = process.wait(30)
+    assert code == 0, said.read_text()
+    assert "auditor stopped" in said.read_text()
+
+
+def test_a_byte_that_changed_in_a_segment_is_named(
+    address: str, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last test: afterwards this log is of no use."""
+    partition = a_day().journal("session").partition
+    topic = "huntgroup.session.journal.v1"
+    (segment,) = data.glob(f"**/{topic}-{partition}/*.log")
+    stored = bytearray(segment.read_bytes())
+    stored[stored.rindex(b"session.contact.completed")] ^= 1
+    with segment.open("r+b") as file:
+        file.write(stored)
+    assert main(["verify", "--kafka", address]) == 1
+    out = capsys.readouterr().out
+    assert "VIOLATED  7 replay     partitions folded twice" in out
+    assert f"first at {topic} partition {partition} position " in out
+    assert "is not as it was written" in out
+    assert "is not judged from there on" in out

@@ -39,6 +39,7 @@ async def wire(
         live=live,
         stop_grace_ms=settings.stop_grace_ms,
         compositions_max=settings.compositions_max,
+        telemetry=process.telemetry,
     )
     intake = AudioIntake(
         journals=journals,

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
+from huntgroup_eventlog.adapters.embedded_wal import wal_faults
 from huntgroup_eventlog.adapters.header_bytes import unpack_headers
 from huntgroup_eventlog.port import LogCorruptError, LogRecord, LogUnavailableError
 
@@ -117,8 +118,10 @@ def open_for_writing(
 ) -> sqlite3.Connection:
     """Open the file, creating it if need be; the caller holds the `OwnerLock`.
 
+    What a process that was killed left in the write-ahead log is looked at first: SQLite would drop what is damaged.
     Raises `LogUnavailableError`, `LogCorruptError`.
     """
+    _check_wal(directory)
     try:
         connection = sqlite3.connect(
             directory / _FILE_NAME, isolation_level=None, check_same_thread=False
@@ -174,6 +177,8 @@ def check_file(connection: sqlite3.Connection, directory: Path, partitions: int 
         raise LogUnavailableError(
             f"the log in {directory} has format 1, without checksums: start its services once, which adds them"
         )
+    if version == 0:
+        _check_wal(directory)
     if version != _FORMAT:
         raise LogUnavailableError(
             f"the log in {directory} has format {version}; this program reads format {_FORMAT}"
@@ -187,6 +192,11 @@ def check_file(connection: sqlite3.Connection, directory: Path, partitions: int 
             f"the log in {directory} has {stored} partitions, not {partitions}:"
             " the number is fixed when a log is set up"
         )
+
+
+def _check_wal(directory: Path) -> None:
+    for fault in wal_faults(directory / _FILE_NAME):
+        raise LogCorruptError(f"the log in {directory} cannot be opened: {fault}")
 
 
 def stored_partitions(connection: sqlite3.Connection) -> int:
@@ -253,10 +263,11 @@ def checksum(row_id: int, key: bytes, headers: bytes, value: bytes) -> int:
     return zlib.crc32(value, zlib.crc32(headers, zlib.crc32(key, crc)))
 
 
-def find_faults(connection: sqlite3.Connection) -> list[str]:
-    """Return what SQLite finds wrong with the structure of the file; what rows say is not looked at."""
+def find_faults(connection: sqlite3.Connection, directory: Path) -> list[str]:
+    """Return what is wrong with the structure of the file and of its write-ahead log; rows are not looked at."""
     found = [str(line) for (line,) in connection.execute("PRAGMA integrity_check")]
-    return [] if found == ["ok"] else found
+    structure = [] if found == ["ok"] else [f"{_FILE_NAME}: {line}" for line in found]
+    return structure + wal_faults(directory / _FILE_NAME)
 
 
 def insert_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:

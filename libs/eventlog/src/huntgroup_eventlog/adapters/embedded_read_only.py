@@ -92,7 +92,7 @@ class ReadOnlyEmbeddedLog:
 
     async def faults(self) -> Sequence[str]:
         """Return what is wrong with the structure of the file; takes a second for every few hundred megabytes."""
-        return await self._in_thread(find_faults)
+        return await self._in_thread(partial(find_faults, directory=self._directory))
 
     async def close(self) -> None:
         if not self._closed:

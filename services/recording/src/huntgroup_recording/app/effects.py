@@ -33,10 +33,11 @@ from huntgroup_recording.core.messages import (
     Refused,
 )
 from huntgroup_recording.core.state import State
-from huntgroup_recording.core.values import HOLE_MS_MAX, GapReason
+from huntgroup_recording.core.values import HOLE_MS_MAX, AbsenceReason, GapReason
 from huntgroup_recording.telemetry import EFFECT_FAILED, PARTS_ORPHANED, STORAGE_FAILED
 from huntgroup_runtime.clock import Activity, Clock
 from huntgroup_runtime.ports import Journals
+from huntgroup_runtime.telemetry import Telemetry
 
 TAIL_MS_MAX: Final = 1_000
 """Audio that came in to its end may end so long before the stop, which is told by another clock."""
@@ -60,6 +61,7 @@ class Sealing:
         live: LiveRecordings,
         stop_grace_ms: int,
         compositions_max: int,
+        telemetry: Telemetry,
     ) -> None:
         self._journals = journals
         self._archive = archive
@@ -69,6 +71,11 @@ class Sealing:
         self._stop_grace_ms = stop_grace_ms
         self._composing = asyncio.Semaphore(compositions_max)
         self._tasks: dict[asyncio.Task[None], int] = {}
+        # From the start, for a counter that begins at one has not risen.
+        self._absent = {
+            reason: telemetry.counter("huntgroup.recordings.absent", {"reason": reason.value})
+            for reason in AbsenceReason
+        }
 
     def owned(self, partition: int, states: dict[str, State]) -> None:
         """Go on where the last owner was lost."""
@@ -87,9 +94,10 @@ class Sealing:
                 case RecordingStopped() | RecordingStarted():
                     assert recording is not None
                     self._seal_if_due(recording)
-                case (
-                    RecordingSealed(contact_id=contact_id) | RecordingAbsent(contact_id=contact_id)
-                ):
+                case RecordingAbsent(contact_id=contact_id, reason=reason):
+                    self._absent[reason].add()
+                    self._spawn(partition, self._tidy(accepted.domain, contact_id))
+                case RecordingSealed(contact_id=contact_id):
                     self._spawn(partition, self._tidy(accepted.domain, contact_id))
                 case _:
                     pass

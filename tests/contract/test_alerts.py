@@ -1,0 +1,81 @@
+"""The alerts that Prometheus loads: rules it can read, over metrics that exist, each with its runbook."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "deploy" / "docker"
+LABEL = re.compile(r"\$labels\.(\w+)")
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((DOCKER / "alerts.yaml").read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def metrics_of(expression: object) -> set[str]:
+    """Return the names of all metrics in a parsed expression."""
+    if isinstance(expression, promql_parser.VectorSelector):
+        return {expression.name or ""}
+    parts = ("expr", "lhs", "rhs", "param", "vector_selector", "vs", "args")
+    found: set[str] = set()
+    for part in parts:
+        inner = getattr(expression, part, None)
+        for one in inner if isinstance(inner, list) else [inner]:
+            if one is not None and not isinstance(one, str):
+                found |= metrics_of(one)
+    return found
+
+
+METRICS_PAGE = (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")
+KNOWN = set(re.findall(r"^\| `[a-z.]+` \| `(\w+)` \|", METRICS_PAGE, re.MULTILINE))
+"""As the page says, which is made of the code."""
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_an_alert_can_be_read_and_is_about_metrics_that_exist(rule: dict[str, Any]) -> None:
+    parsed = promql_parser.parse(rule["expr"])
+    found = metrics_of(parsed)
+    assert found, "an alert that looks at nothing"
+    assert found <= KNOWN
+    assert rule["labels"]["severity"] in {"warning", "critical"}
+    assert re.fullmatch(r"\d+[ms]", rule.get("for", "0s"))
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_a_label_that_an_alert_shows_is_one_it_is_about(rule: dict[str, Any]) -> None:
+    shown = set(LABEL.findall(rule["annotations"]["summary"]))
+    kept = {"instance"} if " by (" not in rule["expr"] else set()
+    for names in re.findall(r"(?:by|on) \(([^)]*)\)", rule["expr"]):
+        kept |= {name.strip() for name in names.split(",")}
+    assert shown <= kept
+
+
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
+    told = [rule["annotations"]["runbook"] for rule in rules()]
+    pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs/runbooks").glob("*.md")}
+    assert set(told) == pages
+    assert len(told) == len(pages)
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_a_runbook_names_the_metrics_of_its_alert(rule: dict[str, Any]) -> None:
+    page = (ROOT / rule["annotations"]["runbook"]).read_text(encoding="utf-8")
+    for name in metrics_of(promql_parser.parse(rule["expr"])):
+        assert name in page
+
+
+def test_prometheus_loads_the_alerts_and_scrapes_every_process() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    settings = yaml.safe_load((DOCKER / "prometheus.yaml").read_text(encoding="utf-8"))
+    mounted = [volume.split(":") for volume in services["prometheus"]["volumes"]]
+    inside = {target: source for source, target, *_ in mounted}
+    assert [inside[file] for file in settings["rule_files"]] == ["./deploy/docker/alerts.yaml"]
+    [job] = settings["scrape_configs"]
+    ours = {f"{name}:7480" for name, one in services.items() if "build" in one}
+    assert set(job["static_configs"][0]["targets"]) == ours
