@@ -8,7 +8,6 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -56,21 +55,32 @@ class _Field:
     """The message tells an absent field from one that holds its default."""
 
 
-@cache
+_MADE: dict[tuple[type[Message], type, tuple[str, ...]], Mapping] = {}
+
+
 def build_mapping(
-    message_class: type[Message],
-    core_class: type,
-    leave_out: tuple[str, ...] = (),
-    _within: tuple[str, ...] = (),
+    message_class: type[Message], core_class: type, leave_out: tuple[str, ...] = ()
 ) -> Mapping:
     """Return the mapping between `message_class`, without the fields in `leave_out`, and `core_class`.
 
     Made once for each pair. Raises `ContractMismatchError` that names both when they differ in a field's name or kind
     or in an enum's members.
     """
+    key = (message_class, core_class, leave_out)
+    if key not in _MADE:
+        _MADE[key] = _build(message_class, core_class, leave_out, ())
+    return _MADE[key]
+
+
+def _build(
+    message_class: type[Message],
+    core_class: type,
+    leave_out: tuple[str, ...],
+    within: tuple[str, ...],
+) -> Mapping:
     descriptor = message_class.DESCRIPTOR
     pair = f"message {descriptor.full_name} and class {class_name(core_class)}"
-    if descriptor.full_name in _within:
+    if descriptor.full_name in within:
         raise ContractMismatchError(f"{pair}: a message within itself cannot be mapped")
     wire: dict[str, Any] = {f.name: f for f in descriptor.fields if f.name not in leave_out}
     core = _core_fields(core_class, pair)
@@ -83,7 +93,7 @@ def build_mapping(
         inspect.signature(core_class).bind(**wire)
     except TypeError as error:  # a field with init=False, an InitVar, an __init__ by hand
         raise ContractMismatchError(f"{pair}: not made from its fields: {error}") from None
-    within = (*_within, descriptor.full_name)
+    within = (*within, descriptor.full_name)
     fields = [_field(f"{pair}: {name}", wire[name], core[name], within) for name in wire]
     return Mapping(
         to_message=_to_message(message_class, fields),
@@ -152,7 +162,7 @@ def _item(
         is_map = field.message_type.GetOptions().map_entry
         if is_map or not (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
             raise ContractMismatchError(f"{where} cannot be mapped to {hint}")
-        nested = build_mapping(GetMessageClass(field.message_type), hint, (), within)
+        nested = _build(GetMessageClass(field.message_type), hint, (), within)
         return nested.to_message, nested.from_message
     if field.enum_type is not None:
         return enum_mapping(where, field.enum_type, hint, none_for_zero=none_for_zero)
