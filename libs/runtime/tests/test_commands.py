@@ -245,26 +245,3 @@ async def test_the_client_goes_round_its_replicas_and_passes_over_one_that_is_go
     served = [{said[1] for said in each.journals.submitted} for each in (one, other)]
     assert all(served)
     assert served[0] | served[1] == {f"c{number}" for number in range(8)}
-
-
-async def test_the_client_asks_again_when_a_replica_is_silent_for_the_time_of_an_attempt(
-    bells: Any,
-) -> None:
-    asked: list[bytes] = []
-
-    async def silent_first(raw: bytes, _: object) -> bytes:
-        asked.append(raw)
-        if len(asked) == 1:
-            await asyncio.Event().wait()
-        return b""
-
-    server = grpc.aio.server()
-    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(silent_first)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("x.Y", {"Z": handler}),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with RpcClient(f"127.0.0.1:{port}") as client:
-        call: Any = client.channel.unary_unary("/x.Y/Z", type(bells.ring()).SerializeToString)
-        await client.call(call, bells.ring("c9"), timeout_ms=10_000, attempt_ms=200)
-    await server.stop(None)
-    assert asked == [bells.ring("c9").SerializeToString()] * 2

@@ -65,27 +65,22 @@ class RpcClient:
         request: Message,
         *,
         timeout_ms: int,
-        attempt_ms: int | None = None,
     ) -> ResponseT:
         """Return the response; when the status is `RETRIED`, send the same again (same id) until the deadline.
 
-        So it does when it is told when to come again (`RetryInfo`), and not before then. With `attempt_ms` also when
-        that time has passed without an answer: a replica may be frozen.
+        So it does when it is told when to come again (`RetryInfo`), and not before then.
         Raises `RpcRefusedError` with the reason, the detail and the violations that the service gave.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_ms / 1_000
         pause_s = _PAUSE_S
         while True:
-            left_s = end - loop.time()
-            attempt_s = left_s if attempt_ms is None else min(left_s, attempt_ms / 1_000)
             try:
-                return await self._attempt(stub_method, request, attempt_s)
+                return await self._attempt(stub_method, request, end - loop.time())
             except grpc.aio.AioRpcError as error:
                 refused = from_rpc_error(error)
-            silent = refused.status is grpc.StatusCode.DEADLINE_EXCEEDED and attempt_s < left_s
             told_s = refused.retry_after_ms / 1_000
-            if refused.status not in RETRIED and not (silent or told_s):
+            if refused.status not in RETRIED and not told_s:
                 raise refused
             spread = random.uniform(0.5, 1.0)  # noqa: S311 - only spreads retries
             wait_s = told_s * (0.5 + spread) if told_s else pause_s * spread

@@ -12,9 +12,9 @@ from huntgroup_loadtest.api import Addresses, Api
 from huntgroup_loadtest.timeline import Timeline
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 
-CALL_MS: Final = 10_000
-ATTEMPT_MS: Final = 1_000
-GIVE_UP_S: Final = 60.0
+ATTEMPT_MS, ATTEMPT_MS_MAX = 1_000, 16_000
+PAUSE_S: Final = 0.05
+GIVE_UP_S: Final = 120.0
 AGAIN: Final = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -86,18 +86,18 @@ class StubbornApi(Api):
     async def _until_answered(
         self, method: Any, request: Any
     ) -> tuple[Any, RpcRefusedError | None]:
-        end_s = time.monotonic() + GIVE_UP_S
+        """Ask again and again, with ever more patience: impatience alone can keep a busy service from answering."""
+        end_s, patience_ms = time.monotonic() + GIVE_UP_S, ATTEMPT_MS
         while True:
             try:
-                return (
-                    await self._call(method, request, timeout_ms=CALL_MS, attempt_ms=ATTEMPT_MS),
-                    None,
-                )
+                return await self._call(method, request, timeout_ms=patience_ms), None
             except RpcRefusedError as refused:
                 if refused.status not in AGAIN or time.monotonic() > end_s:
                     return None, refused
+                if refused.status is grpc.StatusCode.DEADLINE_EXCEEDED:
+                    patience_ms = min(2 * patience_ms, ATTEMPT_MS_MAX)
             self.repeated += 1
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(PAUSE_S)
 
 
 def said(response: Any, refused: RpcRefusedError | None) -> str:

@@ -33,16 +33,14 @@ async def kill_owner(run: Run) -> None:
 
 
 async def _kill_owner_of(run: Run, service: str) -> None:
-    series = Series(fault="kill-owner", what=f"kill -9 the owner of {service}")
-    chance = run.chance(series.what)
-    run.say(f"{series.what}: starting a cluster …")
-    async with run.stage(f"kill-{service}") as stage:
-        for number in range(run.kills):
-            await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-            await kill_once(stage, series, service, stage.domains[number % len(stage.domains)])
-            run.say(f"{series.what}: {number + 1} of {run.kills}, {series.seconds[-1]:.2f} s")
-        await at_end(stage, series)
-    run.finished(series)
+    with run.series("kill-owner", f"kill -9 the owner of {service}") as series:
+        chance = run.chance(series.what)
+        async with run.stage(f"kill-{service}") as stage:
+            for number in range(run.kills):
+                await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
+                await kill_once(stage, series, service, stage.domains[number % len(stage.domains)])
+                run.say(f"{series.what}: {number + 1} of {run.kills}, {series.seconds[-1]:.2f} s")
+            await at_end(stage, series)
 
 
 async def kill_once(stage: Stage, series: Series, service: str, domain: str) -> None:
@@ -70,19 +68,17 @@ async def _note_silence(
 
 async def freeze_owner(run: Run) -> None:
     """SIGSTOP of the process that owns a domain for ten seconds, then SIGCONT: it must retire."""
-    series = Series(fault="freeze-owner", what="SIGSTOP the owner for 10 s, of each service")
-    chance = run.chance(series.what)
-    run.say(f"{series.what}: starting a cluster …")
-    async with run.stage("freeze") as stage:
-        for number in range(run.fewer):
-            for service in run.services:
-                await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-                await freeze_once(
-                    stage, series, service, stage.domains[number % len(stage.domains)]
-                )
-                run.say(f"{series.what}: {service}, {series.seconds[-1]:.2f} s")
-        await at_end(stage, series)
-    run.finished(series)
+    with run.series("freeze-owner", "SIGSTOP the owner for 10 s, of each service") as series:
+        chance = run.chance(series.what)
+        async with run.stage("freeze") as stage:
+            for number in range(run.fewer):
+                for service in run.services:
+                    await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
+                    await freeze_once(
+                        stage, series, service, stage.domains[number % len(stage.domains)]
+                    )
+                    run.say(f"{series.what}: {service}, {series.seconds[-1]:.2f} s")
+            await at_end(stage, series)
 
 
 async def freeze_once(stage: Stage, series: Series, service: str, domain: str) -> None:
@@ -119,57 +115,53 @@ async def _has_retired(stage: Stage, service: str, replica: int, times: float) -
 
 async def kill_broker(run: Run) -> None:
     """`kill -9` of the only broker, and a start after a moment."""
-    series = Series(
-        fault="kill-broker", what="kill -9 the only broker, start it again", measured="standstill"
-    )
-    chance = run.chance(series.what)
-    run.say(f"{series.what}: starting a cluster …")
-    async with run.stage("broker") as stage:
-        assert isinstance(stage.brokers, LocalKafka)
-        for number in range(run.fewer):
-            await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-            before = await stage.lines()
-            began_s = time.monotonic()
-            stage.brokers.kill()
-            await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-            await asyncio.to_thread(stage.brokers.start)
-            back_s = time.monotonic()
-            await _note_standstill(stage, series, began_s)
-            since_s = time.monotonic() - back_s
-            series.note(f"away for {back_s - began_s:.1f} s; all served {since_s:.1f} s later")
-            await asyncio.to_thread(stage.cluster.wait_until_ready)
-            await after_fault(stage, series, before)
-            run.say(f"{series.what}: {number + 1} of {run.fewer}, {series.seconds[-1]:.2f} s")
-        await at_end(stage, series)
-    run.finished(series)
+    what = "kill -9 the only broker, start it again"
+    with run.series("kill-broker", what, "standstill") as series:
+        chance = run.chance(what)
+        async with run.stage("broker") as stage:
+            assert isinstance(stage.brokers, LocalKafka)
+            for number in range(run.fewer):
+                await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
+                before = await stage.lines()
+                began_s = time.monotonic()
+                stage.brokers.kill()
+                await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
+                await asyncio.to_thread(stage.brokers.start)
+                back_s = time.monotonic()
+                await _note_standstill(stage, series, began_s)
+                since_s = time.monotonic() - back_s
+                series.note(f"away for {back_s - began_s:.1f} s; all served {since_s:.1f} s later")
+                await asyncio.to_thread(stage.cluster.wait_until_ready)
+                await after_fault(stage, series, before)
+                run.say(f"{series.what}: {number + 1} of {run.fewer}, {series.seconds[-1]:.2f} s")
+            await at_end(stage, series)
 
 
 async def kill_leader(run: Run) -> None:
     """Of three brokers, `kill -9` of the one that leads a partition of routing's journal; later it is started again."""
-    series = Series(
-        fault="kill-leader", what="kill -9 the leader of three brokers", measured="standstill"
-    )
-    chance = run.chance(series.what)
-    run.say(f"{series.what}: starting three brokers and a cluster …")
-    async with run.stage("leader", brokers=BROKERS) as stage:
-        assert isinstance(stage.brokers, LocalKafkaCluster)
-        topic = topic_journal("routing")
-        async with topics_of(stage.brokers.bootstrap_servers) as topics:
-            for number in range(run.fewer):
-                await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-                before = await stage.lines()
-                partition = stage.partition(stage.domains[number % len(stage.domains)])
-                broker = stage.brokers.brokers[await topics.leader(topic, partition) - 1]
-                began_s = time.monotonic()
-                broker.kill()
-                await _note_standstill(stage, series, began_s)
-                await asyncio.to_thread(broker.start)
-                if not await _until(topics.all_in_sync):
-                    series.problem("the broker that came back did not catch up within a minute")
-                await after_fault(stage, series, before)
-                run.say(f"{series.what}: {number + 1} of {run.fewer}, {series.seconds[-1]:.2f} s")
-        await at_end(stage, series)
-    run.finished(series)
+    what = "kill -9 the leader of three brokers"
+    with run.series("kill-leader", what, "standstill") as series:
+        chance = run.chance(what)
+        async with run.stage("leader", brokers=BROKERS) as stage:
+            assert isinstance(stage.brokers, LocalKafkaCluster)
+            topic = topic_journal("routing")
+            async with topics_of(stage.brokers.bootstrap_servers) as topics:
+                for number in range(run.fewer):
+                    await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
+                    before = await stage.lines()
+                    partition = stage.partition(stage.domains[number % len(stage.domains)])
+                    broker = stage.brokers.brokers[await topics.leader(topic, partition) - 1]
+                    began_s = time.monotonic()
+                    broker.kill()
+                    await _note_standstill(stage, series, began_s)
+                    await asyncio.to_thread(broker.start)
+                    if not await _until(topics.all_in_sync):
+                        series.problem("the broker that came back did not catch up within a minute")
+                    await after_fault(stage, series, before)
+                    run.say(
+                        f"{series.what}: {number + 1} of {run.fewer}, {series.seconds[-1]:.2f} s"
+                    )
+            await at_end(stage, series)
 
 
 async def _note_standstill(stage: Stage, series: Series, began_s: float) -> None:

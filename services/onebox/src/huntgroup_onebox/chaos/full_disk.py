@@ -33,12 +33,12 @@ WITHIN_S: Final = 60.0
 
 async def full_disk(run: Run) -> None:
     """Fill the file system of the recordings in the middle of a recorded call, then make room again."""
-    series = Series(
-        fault="full-disk", what="fill the disk of the recordings", measured="until the gap is told"
-    )
-    chance = run.chance(series.what)
-    run.say(f"{series.what}: starting a cluster …")
-    with TinyDisk(run.folder / "tiny-disk") as disk:
+    what = "fill the disk of the recordings"
+    chance = run.chance(what)
+    with (
+        TinyDisk(run.folder / "tiny-disk") as disk,
+        run.series("full-disk", what, "until the gap is told") as series,
+    ):
         store = {"HUNTGROUP_RECORDING_STORE_URL": disk.path.as_uri()}
         async with run.stage("disk", environment=store) as stage:
             for number in range(run.fewer):
@@ -47,7 +47,6 @@ async def full_disk(run: Run) -> None:
                 told = f"{series.seconds[-1]:.2f} s" if series.seconds else "never told"
                 run.say(f"{series.what}: {number + 1} of {run.fewer}, {told}")
             await at_end(stage, series)
-    run.finished(series)
 
 
 async def _fill(stage: Stage, series: Series, disk: TinyDisk, domain: str, number: int) -> None:
