@@ -48,7 +48,7 @@ class RawCalls:
         try:
             await made(request.SerializeToString(), timeout=TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
-            self.failures[f"{method} {error.code().name} {error.details()}"] += 1
+            self.failures[f"{method} {error.code().name}"] += 1
             return False
         return True
 

@@ -88,23 +88,24 @@ def test_long_figures_are_measured_only_when_they_are_asked_for() -> None:
     assert "offered-p99-ratio" in entry.names
 
 
-def load(*steps: tuple[float, int, int]) -> LoadResult:
-    """Return a load of one-second steps: rate, completed, under way at the end."""
+def load(*steps: tuple[float, int, int], arrived: int = 0) -> LoadResult:
+    """Return a load of one-second steps: rate, completed, under way at the end; more may have arrived."""
     second = 1_000_000_000
     contacts = [
-        {"due_ns": 1, "completed_ns": number * second + each + 1}
+        {"step": number, "due_ns": 1, "completed_ns": number * second + each + 1}
         for number, (_, completed, _) in enumerate(steps)
         for each in range(completed)
     ]
     told = [
         {
             "rate": rate,
+            "arrived": max(arrived, completed),
             "begins_ns": number * second,
             "ends_ns": (number + 1) * second,
             "under_way": under_way,
             "late_ms_max": 0.0,
         }
-        for number, (rate, _, under_way) in enumerate(steps)
+        for number, (rate, completed, under_way) in enumerate(steps)
     ]
     return LoadResult(
         contacts=contacts, steps=told, failures={}, client_cores=0.1, cpu_ms_per_contact={}
@@ -114,6 +115,11 @@ def load(*steps: tuple[float, int, int]) -> LoadResult:
 def test_the_knee_is_what_was_completed_on_the_last_step_that_was_kept_up_with() -> None:
     assert load((10, 10, 1), (20, 19, 2), (40, 25, 30)).knee() == 19
     assert load((40, 25, 30)).knee() == 0
+
+
+def test_a_step_on_which_callers_were_turned_away_is_not_kept_up_with() -> None:
+    assert load((100, 100, 0), arrived=101).kept_up(0)
+    assert not load((100, 98, 0), arrived=100).kept_up(0)
 
 
 def test_the_table_and_the_file_say_the_same() -> None:

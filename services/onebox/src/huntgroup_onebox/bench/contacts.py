@@ -17,11 +17,11 @@ def contacts_onebox(bench: Workbench) -> list[Measured]:
 
 def saturation(bench: Workbench, served: Served, name: str, *, first_rate: float) -> Measured:
     """Climb once to see where the knee is, then several times from below it."""
-    step_s = 2.0 if bench.quick else 4.0
+    step_s = 2.0 if bench.quick else 3.0
     coarse = Stairs(first_rate=first_rate, factor=1.3, step_s=step_s, steps=12)
     first = _climb(bench, served, coarse, name, 0)
     knee = first.knee() or first_rate
-    fine = Stairs(first_rate=max(5.0, 0.5 * knee), factor=1.1, step_s=step_s, steps=10)
+    fine = Stairs(first_rate=max(5.0, 0.5 * knee), factor=1.1, step_s=step_s, steps=9)
     climbs = [_climb(bench, served, fine, name, 1 + number) for number in range(bench.repeats)]
     knees = [climb.knee() for climb in climbs]
     bench.found[name] = sorted(knees)[len(knees) // 2]

@@ -13,6 +13,8 @@ from huntgroup_onebox.bench.workbench import Workbench, finish, last_words, read
 
 KEPT_UP_S = 0.5
 """A step is kept up with when at its end no more contacts are under way than arrive in so many seconds."""
+SERVED_SHARE = 0.99
+"""A step is not kept up with when more contacts of it than the rest were refused or lost."""
 SET_UP_S, FILLED_WITHIN_S = 60.0, 240.0
 
 
@@ -53,8 +55,16 @@ class LoadResult:
         return done / (ends - begins) * 1e9
 
     def kept_up(self, step: int) -> bool:
-        """Return whether the services kept up with the step."""
-        return self.steps[step]["under_way"] <= max(3, self.steps[step]["rate"] * KEPT_UP_S)
+        """Return whether the services kept up with the step, and turned nobody away."""
+        told = self.steps[step]
+        return (
+            told["under_way"] <= max(3, told["rate"] * KEPT_UP_S)
+            and self.completed_at_last(step) >= told["arrived"] * SERVED_SHARE
+        )
+
+    def completed_at_last(self, step: int) -> int:
+        """Return how many contacts that came on the step were completed, be it later."""
+        return sum(1 for one in self.contacts if one["step"] == step and one["completed_ns"])
 
     def knee(self) -> float:
         """Return the completed contacts a second of the steepest step that was kept up with; 0 when none was."""
@@ -79,6 +89,8 @@ class LoadResult:
             "steps": [
                 {
                     "rate": round(step["rate"], 1),
+                    "arrived": step["arrived"],
+                    "completed_at_last": self.completed_at_last(number),
                     "completed_per_s": round(self.completed_per_s(number), 1),
                     "under_way_at_end": step["under_way"],
                     "client_late_ms_max": round(step["late_ms_max"], 1),

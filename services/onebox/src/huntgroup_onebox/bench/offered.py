@@ -38,7 +38,7 @@ def cluster_figures(bench: Workbench) -> list[Measured]:
 def offered(bench: Workbench, served: Served, kafka: str, rate: float) -> Measured:
     """Measure at `rate` contacts a second, with as many echoes a second beside."""
     asyncio.run(_make_topics(kafka))
-    seconds = 6.0 if bench.quick else 15.0
+    seconds = 6.0 if bench.quick else 12.0
     log = bench.directory("echo") / "echo.log"
     ratios, rounds = [], []
     ours_ms: list[float] = []

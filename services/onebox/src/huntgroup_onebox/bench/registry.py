@@ -13,6 +13,8 @@ from huntgroup_onebox.bench.offered import cluster_figures
 from huntgroup_onebox.bench.overload import goodput, soak
 from huntgroup_onebox.bench.recovery import recovery
 from huntgroup_onebox.bench.replay import replay
+from huntgroup_onebox.bench.seeds import seeds
+from huntgroup_onebox.bench.takeover import takeover
 from huntgroup_onebox.bench.workbench import Workbench
 
 
@@ -31,6 +33,8 @@ ENTRIES = (
     Entry(names=("journal-append-ratio", "journal-append-ratio-blocking"), measure=append_ratio),
     Entry(names=("contacts-onebox",), measure=contacts_onebox),
     Entry(names=("contacts-cluster", "offered-p99-ratio"), measure=cluster_figures),
+    Entry(names=("takeover-p50", "takeover-p99"), measure=takeover),
+    Entry(names=("sim-seeds",), measure=seeds),
     Entry(names=("replay", "replay-over-live"), measure=replay),
     Entry(names=("recovery-ratio",), measure=recovery),
     Entry(names=("memory-onebox",), measure=memory),
