@@ -46,7 +46,7 @@ class RawCalls:
             path = f"/{PACKAGES[service]}/{method}"
             made = self._methods[service, method] = self._channel_of[service].unary_unary(path)
         try:
-            await made(request.SerializeToString(), timeout=TIMEOUT_S)
+            await made(request.SerializeToString(), timeout=TIMEOUT_S, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
             self.failures[f"{method} {error.code().name}"] += 1
             return False
