@@ -92,8 +92,13 @@ async def test_what_the_owner_sheds_comes_back_through_another_replica_as_it_was
     assert "bound" in refused.metadata
 
 
-async def test_the_client_comes_again_when_it_was_told_to(start_replica: Any, bells: Any) -> None:
-    replica = await start_replica(admission_domain_burst=2, admission_domain_commands_per_s=5)
+async def test_the_client_comes_again_when_it_was_told_to_and_not_before(
+    start_replica: Any, make_settings: Any, bells: Any
+) -> None:
+    telemetry = Telemetry.of("bells", make_settings())
+    replica = await start_replica(
+        telemetry=telemetry, admission_domain_burst=2, admission_domain_commands_per_s=5
+    )
     loop = asyncio.get_running_loop()
     async with RpcClient(replica.address) as client:
         stub = type(replica.stub)(client.channel)
@@ -105,6 +110,8 @@ async def test_the_client_comes_again_when_it_was_told_to(start_replica: Any, be
             await client.call(stub.Ring, bells.ring("c9"), timeout_ms=50)
     assert took_s >= 0.4, "two of the three had to wait for a token, 200 ms each"
     assert [one[1] for one in replica.journals.submitted] == ["c0", "c1", "c2"]
+    words = {"huntgroup.service": "bell-tower", "reason": "DOMAIN_RATE_EXCEEDED", "work": "new"}
+    assert telemetry.counter("huntgroup.admission.shed", words).value <= 4, "few asked in vain"
 
 
 async def test_what_is_shed_is_counted(start_replica: Any, make_settings: Any, bells: Any) -> None:

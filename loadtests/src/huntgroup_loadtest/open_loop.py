@@ -43,6 +43,8 @@ class Outcome:
 
     calls_per_s: float
     seconds: float
+    window_s: tuple[float, float] = (0.0, 0.0)
+    """Of the machine's monotonic clock: the span in which goodput is counted, all but its first fifth."""
     offered: int = 0
     late: int = 0
     """Calls that this driver made more than `LATE_S` after they were meant to come."""
@@ -53,7 +55,7 @@ class Outcome:
     done: int = 0
     """Of those taken: answered, ended and wrapped up."""
     done_in_time: int = 0
-    """Contacts that were finished within the span, after its first fifth."""
+    """Contacts that were finished within `window_s`."""
     failed: Counter[str] = field(default_factory=Counter)
     """Commands of contacts in progress that were not carried out, by reason or status."""
     start_ms: list[float] = field(default_factory=list)
@@ -76,6 +78,8 @@ class Outcome:
         return {
             "calls_per_s": round(self.calls_per_s, 1),
             "seconds": self.seconds,
+            "window_s": self.window_s,
+            "done_in_time": self.done_in_time,
             "offered": self.offered,
             "late": self.late,
             "shed": dict(self.shed),
@@ -133,7 +137,6 @@ class OpenLoop:
         self.talk_s = talk_ms / 1_000
         self._contacts = 0
         self._open: dict[str, Outcome] = {}
-        self._window: tuple[float, float] = (0.0, 0.0)
         self._outcome = Outcome(calls_per_s=0, seconds=0)
         self._desks = [
             Desk(f"agent-{number:04d}", self, self.apis[number % CHANNELS])
@@ -169,9 +172,11 @@ class OpenLoop:
     async def load(self, calls_per_s: float, seconds: float, seed: int = 1) -> Outcome:
         """Let calls come for `seconds`, wait until those taken are over, and say what became of them."""
         chance, loop = random.Random(seed), asyncio.get_running_loop()
-        outcome = self._outcome = Outcome(calls_per_s=calls_per_s, seconds=seconds)
         begins = loop.time()
-        self._window = (begins + WARM_SHARE * seconds, begins + seconds)
+        window_s = (begins + WARM_SHARE * seconds, begins + seconds)
+        outcome = self._outcome = Outcome(
+            calls_per_s=calls_per_s, seconds=seconds, window_s=window_s
+        )
         calls: set[asyncio.Task[None]] = set()
         for at in _arrivals(chance, calls_per_s, seconds):
             await asyncio.sleep(max(0.0, begins + at - loop.time()))
@@ -186,14 +191,18 @@ class OpenLoop:
             await asyncio.sleep(ASK_AGAIN_S)
         return outcome
 
+    def forget(self) -> None:
+        """Forget which commands were acknowledged: for a load that runs for long and is not audited."""
+        for api in self.all_apis:
+            api.acknowledged.clear()
+
     def finished(self, contact_id: str) -> None:
         """Count a contact that an agent has wrapped up."""
         outcome = self._open.pop(contact_id, None)
         if outcome is not None:
             outcome.done += 1
-            outcome.done_in_time += (
-                self._window[0] <= asyncio.get_running_loop().time() <= self._window[1]
-            )
+            first_s, last_s = outcome.window_s
+            outcome.done_in_time += first_s <= asyncio.get_running_loop().time() <= last_s
 
     async def progress(self, api: Api, service: str, method: Any, request: Any) -> str:
         """Send a command of a contact in progress; return how it was refused, empty when it was carried out."""

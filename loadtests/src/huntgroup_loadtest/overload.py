@@ -1,7 +1,7 @@
 """What is done when more is asked than can be done, and whether it costs memory for good: two plays of the open loop.
 
 `goodput` climbs until no more contacts get through, then plays pairs: as many calls as got through, and twice as many.
-`soak` plays one rate for long. By itself: `python -m huntgroup_loadtest.overload PLAN RESULT`, JSON files.
+`soak` plays one rate for long, once everything that remembers the last contacts is full.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from huntgroup_loadtest.open_loop import OpenLoop, Outcome
 
 CLIMB_FACTOR: Final = 1.3
 CLIMB_STEPS_MAX: Final = 20
+WARM_ROUND_S, WARM_ROUNDS_MAX = 20.0, 60
 KEPT_UP_SHARE: Final = 0.9
 """A rate is kept up with when so much of what was offered got through."""
 
@@ -71,6 +72,26 @@ async def goodput(
     return found
 
 
+async def soak(
+    loop: OpenLoop,
+    *,
+    warm_calls_per_s: float,
+    warm_contacts: int,
+    calls_per_s: float,
+    seconds: float,
+    tell: Tell,
+) -> Outcome:
+    """Play `warm_contacts`, then one rate; `loop` must be set up."""
+    done = 0
+    for number in range(WARM_ROUNDS_MAX):
+        if done >= warm_contacts:
+            break
+        done += (await loop.load(warm_calls_per_s, WARM_ROUND_S, seed=number)).done
+        loop.forget()
+    tell(f"warm after {done} contacts")
+    return await loop.load(calls_per_s, seconds, seed=WARM_ROUNDS_MAX)
+
+
 async def play(plan: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     """Play what `plan` says: addresses, domain, agents, and `goodput` or `soak` with its own words."""
     loop = OpenLoop(
@@ -81,7 +102,7 @@ async def play(plan: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     try:
         if "goodput" in plan:
             return (await goodput(loop, **plan["goodput"], tell=tell)).values()
-        return (await loop.load(plan["soak"]["calls_per_s"], plan["soak"]["seconds"])).values()
+        return (await soak(loop, **plan["soak"], tell=tell)).values()
     finally:
         await loop.close()
 

@@ -2,23 +2,29 @@
 
 import json
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean, median
 from typing import Any, Final
 
 from huntgroup_onebox.bench.figure import Measured
 from huntgroup_onebox.bench.machine import memory_mib_of
 from huntgroup_onebox.bench.serving import Served, onebox
-from huntgroup_onebox.bench.workbench import Workbench, finish, last_words, read_json, running
+from huntgroup_onebox.bench.workbench import Workbench, finish, read_json, running
 
 AGENTS: Final = 600
 CLIENT: Final = "grpc.aio, one process; Poisson arrivals, open loop; callers give up after 2 s"
 WITHIN_S: Final = 1_500.0
 
+WARM_CALLS_PER_S: Final = 80.0
+WARM_CONTACTS: Final = 12_000
+"""Every service keeps the last 10,000 contacts of a domain; then there are as many as there will ever be."""
 SOAK_CALLS_PER_S: Final = 30.0
-SOAK_WARM_S: Final = 600.0
-"""So long it takes at that rate until the last 10,000 contacts of a domain, which every service keeps, are there."""
 SOAK_S: Final = 600.0
-SAMPLE_S: Final = 5.0
+SAMPLE_S: Final = 0.1
+
+Sample = tuple[float, float]
+"""When, in seconds of the machine's monotonic clock, and what."""
 
 
 def goodput(bench: Workbench) -> list[Measured]:
@@ -30,65 +36,90 @@ def goodput(bench: Workbench) -> list[Measured]:
             "pair_s": 8.0 if bench.quick else 20.0,
             "pairs": bench.repeats,
         }
-        found = _played(bench, served, {"goodput": play, "agents": AGENTS})
+        found, spent = _watched(
+            bench,
+            served,
+            {"goodput": play, "agents": AGENTS},
+            lambda: sum(served.cpu_s().values()),
+        )
+    per_cpu = [_per_cpu_s(twice, spent) / _per_cpu_s(once, spent) for once, twice in found["pairs"]]
+    told = " ".join(f"{one:.2f}" for one in per_cpu)
     bench.say(f"goodput-overload: peak {found['peak_per_s']:.0f}/s, ratios {found['ratios']}")
+    bench.say(f"goodput-overload: the same per second of onebox's CPU time: {told}")
     return [
         Measured(
             name="goodput-overload",
             repeats=found["ratios"],
-            baseline=f"peak {found['peak_per_s']:.0f} contacts/s",
+            baseline=f"peak {found['peak_per_s']:.0f} contacts/s; per CPU second {median(per_cpu):.2f} ×",
             client=f"{CLIENT}; {AGENTS} agents; one domain",
-            details=found,
+            details={**found, "ratios_per_cpu_s": per_cpu},
         )
     ]
 
 
 def soak(bench: Workbench) -> list[Measured]:
-    """Play a steady rate and hold the memory of the last minute against that at the end of the warm-up."""
+    """Play a steady rate, and hold the memory of its last minute against that of its first."""
     share = 20 if bench.quick else 1
-    warm_s, span_s = SOAK_WARM_S / share, SOAK_S / share
+    span_s = SOAK_S / share
+    play = {
+        "warm_calls_per_s": WARM_CALLS_PER_S,
+        "warm_contacts": WARM_CONTACTS // share,
+        "calls_per_s": SOAK_CALLS_PER_S,
+        "seconds": span_s,
+    }
     with onebox(bench) as served:
-        folder = bench.directory("soak")
-        plan, result, log = folder / "plan.json", folder / "result.json", folder / "load.log"
-        values = {"calls_per_s": SOAK_CALLS_PER_S, "seconds": warm_s + span_s}
-        _write(plan, served, {"soak": values, "agents": AGENTS})
         (pid,) = served.pids.values()
-        samples: list[tuple[float, float]] = []
-        with running(["huntgroup_loadtest.overload", str(plan), str(result)], log) as process:
-            begun_s = time.monotonic()
-            while process.poll() is None:
-                samples.append((time.monotonic() - begun_s, memory_mib_of(pid)))
-                if len(samples) % 12 == 0:
-                    bench.say(f"soak-memory: {samples[-1][0]:.0f} s: {samples[-1][1]:.1f} MiB")
-                time.sleep(SAMPLE_S / share)
-            finish(process, log, WITHIN_S)
-        played = read_json(result)
-    window_s = span_s / 10
-    before = [mib for at_s, mib in samples if warm_s - window_s <= at_s < warm_s]
-    after = [mib for at_s, mib in samples if warm_s + span_s - window_s <= at_s < warm_s + span_s]
-    if not before or not after:
-        raise RuntimeError(f"the soak ended early: {last_words(log)}")
-    first, last = sum(before) / len(before), sum(after) / len(after)
+        played, samples = _watched(
+            bench, served, {"soak": play, "agents": AGENTS}, lambda: memory_mib_of(pid)
+        )
+    # The window in which goodput is counted begins after a fifth.
+    ends_s = played["window_s"][1]
+    minute_s = span_s / 10
+    first = _mean(samples, ends_s - span_s, ends_s - span_s + minute_s)
+    last = _mean(samples, ends_s - minute_s, ends_s)
     return [
         Measured(
             name="soak-memory",
             repeats=[(last / first - 1) * 100],
-            baseline=f"{first:.0f} MiB after {warm_s:.0f} s, {last:.0f} MiB {span_s:.0f} s later",
+            baseline=f"{first:.1f} MiB in the first minute, {last:.1f} MiB in the last",
             client=f"{CLIENT}; {SOAK_CALLS_PER_S:.0f} contacts/s; resident set",
             details={"samples": samples, "played": played},
         )
     ]
 
 
-def _played(bench: Workbench, served: Served, what: dict[str, Any]) -> Any:
+def _mean(samples: Sequence[Sample], from_s: float, to_s: float) -> float:
+    return mean(value for at_s, value in samples if from_s <= at_s <= to_s)
+
+
+def _per_cpu_s(played: Mapping[str, Any], spent: Sequence[Sample]) -> float:
+    """Return contacts finished per second of onebox's CPU time: what a busy machine cannot distort much."""
+    first, last = (_cpu_s_at(at_s, spent) for at_s in played["window_s"])
+    return float(played["done_in_time"]) / max(last - first, 1e-3)
+
+
+def _cpu_s_at(at_s: float, spent: Sequence[Sample]) -> float:
+    return min(spent, key=lambda sample: abs(sample[0] - at_s))[1]
+
+
+def _watched(
+    bench: Workbench, served: Served, what: dict[str, Any], read: Callable[[], float]
+) -> tuple[Any, list[Sample]]:
+    """Return what was played, and what `read` gave meanwhile, at moments of the machine's monotonic clock."""
     folder = bench.directory("overload")
     plan, result, log = folder / "plan.json", folder / "result.json", folder / "load.log"
     _write(plan, served, what)
+    samples: list[Sample] = []
+    shown = 0
     with running(["huntgroup_loadtest.overload", str(plan), str(result)], log) as process:
+        while process.poll() is None:
+            samples.append((time.monotonic(), read()))
+            for line in log.read_text(encoding="utf-8").splitlines()[shown:]:
+                shown += 1
+                bench.say(f"  {line}")
+            time.sleep(SAMPLE_S)
         finish(process, log, WITHIN_S)
-    for line in log.read_text(encoding="utf-8").splitlines():
-        bench.say(f"goodput-overload: {line}")
-    return read_json(result)
+    return read_json(result), samples
 
 
 def _write(plan: Path, served: Served, what: dict[str, Any]) -> None:
