@@ -87,6 +87,10 @@ scenarios: setup ## Whole contacts across all services in one process
 sim: setup ## The whole system under seeded faults; ARGS="--seeds 20000 --mode safety"
 	@$(HUNTGROUP) sim $(ARGS)
 
+theory: setup ## Long runs of the routing core against exact queueing theory
+	@echo "== theory"
+	@$(PYTEST) -n 2 -rP -m theory tests/theory $(ARGS)
+
 suite: setup ## Every test; e2e one after another at the end
 	@echo "== suite"
 	@$(PYTEST) -q -n 2 --dist loadgroup -m "not e2e and not theory" --ignore=tests/architecture
@@ -165,6 +169,6 @@ clean: ## Remove .venv, caches and what programs wrote
 	@rm -rf .venv build dist var .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test fmt lint types arch unit conformance scenarios sim-journal theory suite \
+.PHONY: help setup demo test fmt lint types arch unit conformance scenarios sim theory suite \
 	deploy-check docs docs-check proto proto-check proto-baseline golden verify bench cluster chaos up down \
 	kafka-jars lock clean

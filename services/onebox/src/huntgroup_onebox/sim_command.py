@@ -65,8 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
             progress=lambda so_far: progress.update(task, completed=so_far.seeds),
         )
     _tell(tally, arguments, time.monotonic() - started)
-    for failed in tally.violated[:1]:
-        _explain(failed, arguments)
+    if not arguments.json:
+        for failed in tally.violated[1:]:
+            _write(f"VIOLATION in seed {failed.plan.seed}: {failed.violation}")
+            _write(f"Again: {_again(failed, arguments.sabotage)}")
+        for failed in tally.violated[:1]:
+            _explain(failed, arguments)
     return EXIT_VIOLATED if tally.violated else EXIT_CLEAN
 
 
@@ -85,7 +89,7 @@ def _progress(console: Console, arguments: argparse.Namespace) -> Progress:
 def _run_one(arguments: argparse.Namespace) -> int:
     verdict = play_seed(arguments.seed, arguments.mode, arguments.sabotage)
     if arguments.json:
-        _write_json(_described(verdict) | {"trace": verdict.trace})
+        _write_json(_described(verdict, arguments.sabotage) | {"trace": verdict.trace})
     elif verdict.violation:
         _explain(verdict, arguments)
     else:
@@ -108,7 +112,7 @@ def _tell(tally: Tally, arguments: argparse.Namespace, seconds: float) -> None:
                 "seconds": round(seconds, 1),
                 "seeds_per_minute": round(per_minute),
                 "counts": dict(sorted(tally.counts.items())),
-                "violations": [_described(one) for one in tally.violated],
+                "violations": [_described(one, arguments.sabotage) for one in tally.violated],
             }
         )
         return
@@ -121,8 +125,6 @@ def _tell(tally: Tally, arguments: argparse.Namespace, seconds: float) -> None:
 
 def _explain(failed: Verdict, arguments: argparse.Namespace) -> None:
     """Show the violation, the story in short, and the command that plays it again."""
-    if arguments.json:
-        return
     seed = failed.plan.seed
     _write(f"VIOLATION in seed {seed}: {failed.violation}")
     shown = failed
@@ -131,17 +133,22 @@ def _explain(failed: Verdict, arguments: argparse.Namespace) -> None:
         left = ", ".join(f"{one.kind} {one.target}" for one in shown.plan.faults) or "no fault"
         _write(f"It needs {len(shown.plan.names())} of {len(failed.plan.names())} things: {left}")
     _write_trace(shown.trace[-LINES_SHOWN:])
-    sabotage = f" --sabotage {arguments.sabotage}" if arguments.sabotage else ""
-    _write(f"Again: huntgroup sim --seeds 1 --seed {seed} --mode {failed.mode}{sabotage}")
+    _write(f"Again: {_again(failed, arguments.sabotage)}")
 
 
-def _described(verdict: Verdict) -> dict[str, Any]:
+def _again(failed: Verdict, sabotage: str) -> str:
+    seed = f"--seeds 1 --seed {failed.plan.seed} --mode {failed.mode}"
+    return f"huntgroup sim {seed}" + (f" --sabotage {sabotage}" if sabotage else "")
+
+
+def _described(verdict: Verdict, sabotage: str) -> dict[str, Any]:
     return {
         "seed": verdict.plan.seed,
         "mode": verdict.mode,
         "violation": verdict.violation,
         "steps": verdict.steps,
         "digest": verdict.digest,
+        "again": _again(verdict, sabotage),
     }
 
 

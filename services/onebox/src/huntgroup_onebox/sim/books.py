@@ -37,12 +37,15 @@ class Books:
         self.endings: dict[str, str | None] = {}
         self.recording: set[str] = set()
         """Recordings that are neither sealed nor declared absent."""
+        self.sealed: list[recording.RecordingSealed] = []
         self.capacity = capacity
         self._turned_away: set[str] = set()
         self._seats: dict[str, Seat] = {}
         self._talks: dict[str, Seat] = {}
         self._taken: dict[str, Seat] = {}
         """Offers that agent-state has not released or turned away yet: each takes a slot, whatever became of it."""
+        self._excused: dict[str, Seat] = {}
+        """Offers that agent-state honours beyond capacity, until it releases them."""
         self._leases: dict[str, int] = {}
         """Open offers and when, in log time, each must have ended."""
 
@@ -54,6 +57,8 @@ class Books:
                 self._offered(event)
             case agents.AgentReleased():
                 self._taken.pop(event.offer_id, None)
+                if (seat := self._excused.pop(event.offer_id, None)) is not None:
+                    self.capacity[seat] -= 1
             case agents.OfferTurnedAway():
                 self._turned_away.add(event.offer_id)
                 self._taken.pop(event.offer_id, None)
@@ -95,7 +100,10 @@ class Books:
                 self._ended(event)
             case recording.RecordingRequested():
                 self.recording.add(event.recording_id)
-            case recording.RecordingSealed() | recording.RecordingAbsent():
+            case recording.RecordingSealed():
+                self.recording.discard(event.recording_id)
+                self.sealed.append(event)
+            case recording.RecordingAbsent():
                 self.recording.discard(event.recording_id)
             case _:
                 pass
@@ -121,7 +129,8 @@ class Books:
         """Expect one contact more of who said yes while they were turned away: agent-state honours it."""
         accepted = self.outcomes[offer_id] == "OfferAccepted"
         if accepted and offer_id in self._turned_away:
-            self.capacity[self._seats[offer_id]] += 1
+            seat = self._excused[offer_id] = self._seats[offer_id]
+            self.capacity[seat] += 1
 
     def _ended(self, event: session.ContactAbandoned | session.ContactCompleted) -> None:
         before = self.endings[event.contact_id]

@@ -33,6 +33,8 @@ from huntgroup_runtime.journals import ServiceJournals
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.rpc.commands import RpcApi
 from huntgroup_runtime.rpc.deadline import CallLimits
+from huntgroup_runtime.rpc.door import Door
+from huntgroup_runtime.rpc.gate import Gate, OpenStreams, limits_of
 from huntgroup_runtime.rpc.guard import CallGuard
 from huntgroup_runtime.settings import RuntimeSettings
 from huntgroup_runtime.telemetry import Telemetry
@@ -41,7 +43,12 @@ from huntgroup_session.wiring import wire as wire_session
 EPOCH_MS: Final = 1_700_000_000_000
 HEARTBEAT_MS: Final = 800
 TAKEOVER_AFTER_MS: Final = 1_600
-SNAPSHOT_EVERY: Final = 40
+SNAPSHOT_EVERY: Final = 25
+WAITING_MAX, INFLIGHT_MAX = 4, 2
+COMMANDS_PER_S, COMMANDS_BURST = 4, 8
+"""Bounds so small that stories meet them: callers are told to come again."""
+STREAMS_MAX: Final = 12
+SLOW_READER_S: Final = 1.0
 AGENT_STATE: Final = AgentStateSettings(
     desktop_heartbeat_interval_ms=1_500, desktop_lease_ms=4_000, desktop_backlog_max=4
 )
@@ -95,6 +102,7 @@ class SimProcess:
         self.telemetry = _TELEMETRY
         self.address = address
         self.peers = SimPeers(node, network, address)
+        self._streams = OpenStreams(tenant_max=STREAMS_MAX, calls_max=1_000, telemetry=_TELEMETRY)
         self._refuses = partial(network.refuses, node)
         self.endpoint = Endpoint(node, CallGuard(CallLimits.of(settings), _TELEMETRY))
         self.journals: list[ServiceJournals] = []
@@ -119,7 +127,15 @@ class SimProcess:
         return made
 
     def add_api(self, api: RpcApi) -> None:
-        """As `Process.add_api`."""
+        """As `Process.add_api`: with admission, whose bounds a story meets."""
+        api.gate = Gate(
+            api.name.split(".")[1].replace("_", "-"),
+            limits_of(self.settings),
+            door=Door(0.0, _TELEMETRY),
+            streams=self._streams,
+            slow_reader_s=SLOW_READER_S,
+            telemetry=_TELEMETRY,
+        )
         api.register(cast("Any", self.endpoint))
 
     def add_task(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -163,6 +179,11 @@ class Replica:
                 "heartbeat_ms": HEARTBEAT_MS,
                 "takeover_after_ms": TAKEOVER_AFTER_MS,
                 "snapshot_every_records": SNAPSHOT_EVERY,
+                "waiting_commands_max": WAITING_MAX,
+                "inflight_batches_max": INFLIGHT_MAX,
+                "admission_domain_commands_per_s": COMMANDS_PER_S,
+                "admission_domain_burst": COMMANDS_BURST,
+                "admission_domain_waiting_max": WAITING_MAX,
             }
         )
         process = SimProcess(

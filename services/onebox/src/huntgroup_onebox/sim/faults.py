@@ -1,5 +1,6 @@
 """Carries out what a plan says goes wrong, and heals it all in the end."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from huntgroup_onebox.sim.actors import AgentAtWork
@@ -14,7 +15,8 @@ class Mischief:
     """All faults of one story."""
 
     def __init__(self, told: Callable[[str, str, object], None]) -> None:
-        self.struck = 0
+        self.struck: Counter[str] = Counter()
+        """Faults by kind, and moments at which a replica died."""
         self._told = told
         self._armed: dict[tuple[str, str], tuple[int, float]] = {}
         """By replica and moment: at which occurrence it dies, and for how long it is down then."""
@@ -41,13 +43,14 @@ class Mischief:
             self._armed[node.name, what] = (count - 1, down_s)
             return False
         del self._armed[node.name, what]
+        self.struck[what] += 1
         self._crash(self._replica(node.name), down_s, what)
         return True
 
     def strike(self, fault: Fault) -> None:
         """Let a fault begin; it ends by itself."""
         weather = self.cluster.weather
-        self.struck += 1
+        self.struck[fault.kind] += 1
         self._told("fault", fault.kind, f"{fault.target} {fault.detail} {fault.amount or ''}")
         match fault.kind:
             case "crash":

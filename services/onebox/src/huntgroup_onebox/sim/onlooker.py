@@ -21,6 +21,8 @@ from huntgroup_eventlog.journal.replica import Replica
 from huntgroup_eventlog.journal.snapshot import dump_snapshot
 from huntgroup_eventlog.port import LogRecord
 from huntgroup_onebox.sim.books import Books, ViolationError
+from huntgroup_reporting.app.effects import LEDGER_TYPES, note_entry
+from huntgroup_reporting.app.ports import LedgerChanges
 
 PARTITION: Final = 0
 DIGEST_BYTES: Final = 32
@@ -80,6 +82,10 @@ class Onlooker:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.acknowledged: list[tuple[str, str]] = []
+        self.meant = 0
+        """Claims, and batches that say something: heartbeats are none."""
+        self.ledger = LedgerChanges()
+        """What all entries of the ledger add up to."""
         self._storage = storage
         self._books = books
         self._told = told
@@ -117,6 +123,7 @@ class Onlooker:
             journal.fold.at_ms = max(journal.fold.at_ms, entry.at_ms)
             for fold in journal.other_codes:
                 fold.at_ms = journal.fold.at_ms
+            self.meant += 1
             self._told(entry.owner, "claims", f"epoch {entry.epoch}")
         elif isinstance(entry, wire.Batch):
             self._read_batch(journal, entry, record)
@@ -150,6 +157,9 @@ class Onlooker:
             self.counts[type(event).__name__] += 1
             self._told(batch.owner, "records", event)
             books.note(event)
+            if recorded.type.startswith(LEDGER_TYPES):
+                note_entry(self.ledger, batch.domain, event)
+        self.meant += 1
         if journal.service == "routing":
             books.check_leases(batch.at_ms, LEASE_EPSILON_MS)
 

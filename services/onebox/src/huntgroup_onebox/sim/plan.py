@@ -14,6 +14,7 @@ GLOBEX: Final = "globex/emea"
 """A second tenant, in the same partition."""
 QUEUES: Final = {"sales": (), "german": ("german",)}
 """Queues and what they require; `sales` is recorded."""
+REGULARS: Final = 60
 GLOBEX_EVERY: Final = 6
 """Every so manyth caller is the second tenant's."""
 FAULTS: Final = (
@@ -84,6 +85,8 @@ class Plan:
     lasts_s: float
     replicas_each: int
     callers: tuple[Caller, ...]
+    regulars: tuple[Caller, ...]
+    """They call one after the other while a story is too short."""
     agents: tuple[Agent, ...]
     faults: tuple[Fault, ...]
     log_faults: tuple[tuple[str, int], ...]
@@ -125,6 +128,7 @@ def plan_of(seed: int) -> Plan:
         lasts_s=lasts_s,
         replicas_each=replicas_each,
         callers=callers,
+        regulars=tuple(_caller(chance, 100 + number, 0.0) for number in range(REGULARS)),
         agents=agents,
         faults=tuple(
             _fault(chance, number, lasts_s, replicas_each, names) for number in range(count)
@@ -172,6 +176,8 @@ def _fault(
     match kind:
         case "crash at a moment":
             detail, amount = chance.choice(MOMENTS), chance.randint(1, 12)
+            if detail == "during snapshot":
+                amount = 1
         case "clock":
             amount = chance.choice((-3_600_000, -5_000, 700, 30_000, 3_600_000))
         case "loss":

@@ -16,6 +16,8 @@ from huntgroup_eventlog.journal.decider import outcome_of
 from huntgroup_eventlog.journal.fold import RelayItem
 from huntgroup_eventlog.journal.replica import Replica, Role
 from huntgroup_eventlog.port import NewRecord
+from huntgroup_onebox.sim.stores import NodeHistory
+from huntgroup_reporting.app.ports import Cursor
 from huntgroup_routing.core import RoutingCore
 from huntgroup_runtime.relay import Relay
 
@@ -104,10 +106,20 @@ def skipping_relay() -> AbstractContextManager[None]:
     return _patched(Relay, _records=skipping)
 
 
+def double_counting() -> AbstractContextManager[None]:
+    """The ledger's database takes changes and does not note how far they go."""
+
+    async def move(self: NodeHistory, partition: int, before: Cursor, after: Cursor) -> None:
+        del self, partition, before, after
+
+    return _patched(NodeHistory, move=move)
+
+
 SABOTAGES: Final[Mapping[str, tuple[Sabotage, str]]] = {
     "chain-off": (chain_off, "was acknowledged and is not in the history"),
     "early-ack": (early_ack, "4: "),
     "no-deduplication": (no_deduplication, "was carried out twice"),
+    "double-counting": (double_counting, "6: the ledger's database differs"),
     "no-lease": (no_lease, "after its end"),
     "standby-serves": (standby_serves, "and a read says"),
     "any-code-version": (any_code_version, "7: "),

@@ -37,6 +37,10 @@ def node_of_this_task() -> Node | None:
     return _NODE.get()
 
 
+CALLBACKS_MAX = 400_000
+"""A story that needs more spins on the spot."""
+
+
 class StalledError(RuntimeError):
     """Nothing is ready and nobody waits for any time: the world would stand still for ever."""
 
@@ -134,6 +138,8 @@ class SeededLoop(base_events.BaseEventLoop):
             if not timers:
                 raise StalledError(f"nothing happens after {self._now_s:.3f} s")
             self._now_s = max(self._now_s, timers[0][0])
+        if self.callbacks > CALLBACKS_MAX:
+            raise StalledError(f"more than {CALLBACKS_MAX} callbacks, at {self._now_s:.3f} s")
         while timers and timers[0][0] <= self._now_s:
             ready.append(heapq.heappop(timers)[2])
         for _ in range(len(ready)):

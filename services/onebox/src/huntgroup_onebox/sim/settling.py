@@ -1,13 +1,16 @@
 """What is not at its end yet when everything should be."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from hashlib import sha256
+from typing import Any, Final, TypeVar
 
 from huntgroup_eventlog.journal.replica import Role
 from huntgroup_onebox.sim.books import Books
 from huntgroup_onebox.sim.cluster import Cluster, Replica
-from huntgroup_onebox.sim.onlooker import PARTITION, Onlooker
+from huntgroup_onebox.sim.onlooker import Onlooker
 
+Key = tuple[str, int, str]
+Row = TypeVar("Row")
 BEHIND_MAX: Final = 3
 """Heartbeats on their way."""
 
@@ -35,6 +38,30 @@ class Settling:
             return f"10: public topics lag: {unpublished}"
         if lagging := self._lagging():
             return f"10: {lagging}"
+        return self._stored_otherwise()
+
+    def _stored_otherwise(self) -> str:
+        """Return how the ledger's database or the vault differs from what the log says."""
+        told, stored = self._onlooker.ledger, self._cluster.database
+        wrong = [
+            *(
+                key
+                for key in {**told.queues, **stored.queues}
+                if _differs(told.queues, stored.queues, key)
+            ),
+            *(
+                key
+                for key in {**told.agents, **stored.agents}
+                if _differs(told.agents, stored.agents, key)
+            ),
+        ]
+        if wrong:
+            return f"6: the ledger's database differs from the log in {wrong[:3]}"
+        for books in self._books.values():
+            for sealed in books.sealed:
+                file = self._cluster.vault.stored.get(sealed.location, b"")
+                if sha256(file).hexdigest() != sealed.sha256:
+                    return f"5: {sealed.location} is not the file that was sealed"
         return ""
 
     def _held(self) -> list[str]:
@@ -55,7 +82,7 @@ class Settling:
         return None if known is None else known.state
 
     def _lagging(self) -> str:
-        for service, journal in self._onlooker.journals.items():
+        for service in self._onlooker.journals:
             owners = [one for one in self._of(service) if one.role is Role.OWNING]
             if len(owners) != 1:
                 return f"{service} has {len(owners)} owners"
@@ -64,10 +91,11 @@ class Settling:
                 behind = self._onlooker.journals[feed.service].position - feed.position
                 if behind > BEHIND_MAX:
                     return f"{service} is {behind} entries behind {feed.service}"
-            cursor = self._cluster.database.cursors.get(PARTITION)
-            if service == "reporting" and (cursor is None or journal.position == 0):
-                return "the ledger's database is empty"
         return ""
 
     def _of(self, service: str) -> list[Replica]:
         return [one for one in self._cluster.replicas if one.service == service]
+
+
+def _differs(told: Mapping[Key, Row], stored: Mapping[Key, Row], key: Key) -> bool:
+    return told.get(key) != stored.get(key)

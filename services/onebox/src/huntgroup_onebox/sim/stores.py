@@ -124,33 +124,33 @@ class NodeHistory:
     """A `History` over the shared database."""
 
     def __init__(self, database: Database, node: Node, weather: Weather) -> None:
-        self._database = database
+        self.database = database
         self._node = node
         self._weather = weather
 
     async def cursor(self, partition: int) -> Cursor:
         await _reach(self._node, self._weather, HistoryUnavailableError)
-        return self._database.cursors.get(partition, BEGINNING)
+        return self.database.cursors.get(partition, BEGINNING)
 
     async def add(
         self, partition: int, changes: LedgerChanges, before: Cursor, after: Cursor
     ) -> None:
-        await self._move(partition, before, after)
+        await self.move(partition, before, after)
         for key, counts in changes.queues.items():
-            row = self._database.queues.setdefault(key, QueueCounts())
+            row = self.database.queues.setdefault(key, QueueCounts())
             for name in QueueCounts.__struct_fields__:
                 both = getattr(row, name), getattr(counts, name)
                 setattr(row, name, max(both) if name == "wait_ms_max" else sum(both))
         for key, times in changes.agents.items():
-            spent = self._database.agents.setdefault(key, AgentTimes())
+            spent = self.database.agents.setdefault(key, AgentTimes())
             for name in AgentTimes.__struct_fields__:
                 setattr(spent, name, getattr(spent, name) + getattr(times, name))
 
     async def begin_again(
         self, partition: int, belongs: Callable[[str], bool], before: Cursor
     ) -> None:
-        await self._move(partition, before, BEGINNING)
-        for rows in (self._database.queues, self._database.agents):
+        await self.move(partition, before, BEGINNING)
+        for rows in (self.database.queues, self.database.agents):
             for key in [key for key in rows if belongs(key[0])]:
                 del rows[key]
 
@@ -160,11 +160,12 @@ class NodeHistory:
         await _reach(self._node, self._weather, HistoryUnavailableError)
         return LedgerRows()
 
-    async def _move(self, partition: int, before: Cursor, after: Cursor) -> None:
+    async def move(self, partition: int, before: Cursor, after: Cursor) -> None:
+        """Move the cursor, if it is where the writer believes it."""
         await _reach(self._node, self._weather, HistoryUnavailableError)
-        if self._database.cursors.get(partition, BEGINNING) != before:
+        if self.database.cursors.get(partition, BEGINNING) != before:
             raise CursorMovedError(f"partition {partition} is no more at {before.position}")
-        self._database.cursors[partition] = after
+        self.database.cursors[partition] = after
 
 
 async def _reach(node: Node, weather: Weather, error: type[Exception]) -> None:
