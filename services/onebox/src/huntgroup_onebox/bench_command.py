@@ -103,7 +103,13 @@ def _measure(entries: "list[Entry]", *, quick: bool) -> tuple[list[Measured], bo
             bench.say(f"[{number}/{len(entries)}] {', '.join(entry.names)}")
             try:
                 measured += entry.measure(bench)
-            except (RuntimeError, OSError, LocalKafkaUnavailableError) as error:
+            except (
+                RuntimeError,
+                OSError,
+                ValueError,
+                LookupError,
+                LocalKafkaUnavailableError,
+            ) as error:
                 failed = True
                 sys.stderr.write(f"huntgroup bench: {', '.join(entry.names)}: {error}\n")
             bench.say(f"took {time.monotonic() - started:.0f} s")

@@ -72,6 +72,24 @@ async def test_a_database_that_equals_the_ledger_is_clean(tmp_path: Path) -> Non
     assert not found.lines[5].unchecked
 
 
+async def test_a_database_that_holds_a_long_ledger_is_not_taken_for_one_that_lacks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huntgroup_onebox.audit.database_rows.AHEAD_MAX", 2)
+    log = a_day()
+    found = await report(log, await copied(log, tmp_path / "r"))
+    assert found.clean, str(found)
+
+
+async def test_a_database_that_lacks_too_much_of_the_ledger_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huntgroup_onebox.audit.database_rows.AHEAD_MAX", 2)
+    log = a_day()
+    found = await report(log, await copied(log, tmp_path / "r", entries=1))
+    assert "the database lacks 3 entries of the ledger" in str(found)
+
+
 @pytest.mark.parametrize("entries", [1, 4, 9])
 async def test_a_database_that_lags_is_held_against_what_it_says_it_holds(
     tmp_path: Path, entries: int

@@ -16,6 +16,7 @@ from huntgroup_onebox.chaos.clients import Answers, said
 from huntgroup_onebox.chaos.full_disk import broken_parts
 from huntgroup_onebox.chaos.load import PARKED
 from huntgroup_onebox.chaos.results import Series, page, percentile, text
+from huntgroup_onebox.chaos.run import Run
 from huntgroup_onebox.chaos.stage import domains_apart
 from huntgroup_onebox.chaos.watch import Journal
 from huntgroup_onebox.cli import main
@@ -178,3 +179,14 @@ async def test_answers_are_noted_as_they_come() -> None:
     answers, before = Answers(), asyncio.get_running_loop().time()
     answers.note()
     assert answers.since(before - 1.0) == 1
+
+
+def test_a_series_that_is_broken_off_does_not_hold(tmp_path: Path) -> None:
+    told: list[Series] = []
+    run = Run(
+        folder=tmp_path, seed="s", kills=1, services=(), say=lambda _: None, finished=told.append
+    )
+    with pytest.raises(AssertionError), run.series("kill-owner", "kill-routing") as one:
+        one.seconds.append(1.0)
+        raise AssertionError("a bug")
+    assert not told[0].clean

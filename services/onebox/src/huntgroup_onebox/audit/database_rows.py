@@ -47,6 +47,11 @@ class DatabaseRows(EventCheck):
         self._told: dict[RowKey, dict[str, int]] = {}
         self._end = 0
         self._behind = False
+        self._stored_to = 0
+
+    def begin(self, stored: Stored) -> None:
+        """Learn how far the database has come before the journal is read: what lies below need not be kept."""
+        self._stored_to = stored.position
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
@@ -62,6 +67,7 @@ class DatabaseRows(EventCheck):
         if entry.service != "reporting":
             return
         kind = entry.kind
+        self._fold_to(min(self._stored_to, entry.place.position))
         self._end = entry.place.position + 1
         self._chains.append((self._end, (kind.epoch, kind.owner, entry.chain)))
         if len(self._ahead) > AHEAD_MAX and not self._behind:

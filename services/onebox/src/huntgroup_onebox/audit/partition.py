@@ -94,6 +94,8 @@ class PartitionAudit:
         """
         self._progress, self._told = progress, self.position
         stored = await self._read_database() if database else None
+        if stored is not None:
+            self._checks.database_rows.begin(stored)
         for service in self._services:
             await self._journal(service, ends.journals[service, self.number])
             self._checks.publications[service].go_on(ends.early[service, self.number])

@@ -48,6 +48,9 @@ class Run:
             yield one
         except (RpcRefusedError, LogUnavailableError, RuntimeError, TimeoutError) as error:
             one.problem(f"cut short: {error!r}")
+        except BaseException as error:
+            one.problem(f"broken off: {error!r}")
+            raise
         finally:
             self.finished(one)
 
