@@ -186,7 +186,12 @@ def test_a_series_that_is_broken_off_does_not_hold(tmp_path: Path) -> None:
     run = Run(
         folder=tmp_path, seed="s", kills=1, services=(), say=lambda _: None, finished=told.append
     )
-    with pytest.raises(AssertionError), run.series("kill-owner", "kill-routing") as one:
-        one.seconds.append(1.0)
-        raise AssertionError("a bug")
+
+    def break_off() -> None:
+        with run.series("kill-owner", "kill-routing") as one:
+            one.seconds.append(1.0)
+            raise AssertionError("a bug")
+
+    with pytest.raises(AssertionError):
+        break_off()
     assert not told[0].clean
