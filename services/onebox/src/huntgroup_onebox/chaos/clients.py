@@ -12,7 +12,7 @@ from huntgroup_loadtest.api import Addresses, Api
 from huntgroup_loadtest.timeline import Timeline
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 
-ATTEMPT_MS, ATTEMPT_MS_MAX = 1_000, 16_000
+ATTEMPT_MS, ATTEMPT_MS_MAX, ALIKE = 1_000, 16_000, 4
 PAUSE_S: Final = 0.05
 GIVE_UP_S: Final = 120.0
 AGAIN: Final = frozenset(
@@ -87,15 +87,16 @@ class StubbornApi(Api):
         self, method: Any, request: Any
     ) -> tuple[Any, RpcRefusedError | None]:
         """Ask again and again, with ever more patience: impatience alone can keep a busy service from answering."""
-        end_s, patience_ms = time.monotonic() + GIVE_UP_S, ATTEMPT_MS
+        end_s, unanswered = time.monotonic() + GIVE_UP_S, 0
         while True:
+            # Several times alike: replicas take turns, and only one of them may be frozen.
+            patience_ms = min(ATTEMPT_MS << unanswered // ALIKE, ATTEMPT_MS_MAX)
             try:
                 return await self._call(method, request, timeout_ms=patience_ms), None
             except RpcRefusedError as refused:
                 if refused.status not in AGAIN or time.monotonic() > end_s:
                     return None, refused
-                if refused.status is grpc.StatusCode.DEADLINE_EXCEEDED:
-                    patience_ms = min(2 * patience_ms, ATTEMPT_MS_MAX)
+                unanswered += refused.status is grpc.StatusCode.DEADLINE_EXCEEDED
             self.repeated += 1
             await asyncio.sleep(PAUSE_S)
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from huntgroup_contracts.registry import topic_journal
@@ -18,6 +19,8 @@ from huntgroup_onebox.chaos.zombie import CallsAtTheDoor
 from huntgroup_runtime.local_kafka import LocalKafka, LocalKafkaCluster
 
 FROZEN_S: Final = 10.0
+AT_THE_DOOR: Final = 0.7
+"""When that much of the time is over, calls are sent to the frozen process."""
 WITHIN_S: Final = 60.0
 BROKERS: Final = 3
 RETIRED: Final = "huntgroup_journal_retired_total"
@@ -93,11 +96,14 @@ async def freeze_once(stage: Stage, series: Series, service: str, domain: str) -
     began_s = time.monotonic()
     process.send_signal(signal.SIGSTOP)
     try:
-        await _note_silence(stage, series, service, hit, began_s)
-        await door.send()
+        await asyncio.sleep(FROZEN_S * AT_THE_DOOR)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FROZEN_S * (1 - AT_THE_DOOR)):
+                await door.send()
         await asyncio.sleep(max(0.0, began_s + FROZEN_S - time.monotonic()))
     finally:
         process.send_signal(signal.SIGCONT)
+    await _note_silence(stage, series, service, hit, began_s)
     for stale in await door.stale():
         series.problem(stale)
     if not await _until(lambda: _has_retired(stage, service, victim, retired + len(hit))):

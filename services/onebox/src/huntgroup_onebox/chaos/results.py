@@ -102,13 +102,15 @@ What happens to callers, agents and their commands when processes, brokers or di
 
 {where}
 
-| fault | times | silence | p50 | p99 | acknowledged | verdict |
+| fault | times | what is timed | p50 | p99 | acknowledged | verdict |
 |---|--:|---|--:|--:|--:|---|
 {rows}
 
-- **silence**: the longest time in which clients of what failed had no answer, from the last answer before the fault to
-  the first one after it; they ask each service every 0.08 s and repeat what is not answered with the same `command_id`.
-  Of fewer than 100 times the p99 is the longest.
+- **takeover**: the longest time in which clients of the service had no answer, from the last one before the fault to
+  the first one after it. They ask each service every 0.08 s, and repeat with the same `command_id` until answered.
+- **standstill**: the same, of the service that had to wait longest; with one broker it includes how long that was away.
+- **until the gap is told**: from the moment the disk was full until `GetRecording` showed what is missing.
+- Of fewer than 100 times the p99 is the longest.
 - **acknowledged**: commands that were answered as done or refused; {sent_again:,} of all {acknowledged:,} were sent
   again although they had been answered, and {repeated:,} calls were repeated for want of an answer.
 - **holds**: after each single fault `huntgroup verify` found no violation in any journal, with every acknowledged
