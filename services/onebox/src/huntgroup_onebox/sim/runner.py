@@ -1,13 +1,15 @@
 """Plays many seeds on all cores, each worker process its own share, and reports as they come."""
 
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import Final
 
 from huntgroup_onebox.sim.plan import Plan, plan_of
@@ -85,7 +87,9 @@ def play_many(
     if len(parts) == 1:
         whole.add(play_some(seeds, mode, sabotage))
         return whole
-    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers or os.cpu_count(), mp_context=get_context("spawn"), initializer=_end_with_parent
+    ) as pool:
         for tally in _in_turn(pool, parts, mode, sabotage):
             whole.add(tally)
             progress(whole)
@@ -101,3 +105,15 @@ def _in_turn(
     futures = [pool.submit(play_some, part, mode, sabotage) for part in parts]
     for future in as_completed(futures):
         yield future.result()
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when the process that started it has ended, however that was."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
