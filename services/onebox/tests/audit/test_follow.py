@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from huntgroup.agent_state.v1 import events_pb2 as agent_state
 from huntgroup.reporting.v1 import events_pb2 as reporting
 from huntgroup_eventlog.port import Log, LogUnavailableError
 from huntgroup_onebox.audit import follow as follow_module
@@ -116,6 +117,22 @@ async def test_the_ledger_is_compared_when_it_has_taken_something_in() -> None:
     tell_the_ledger(log, {"off": last})
     assert await auditor.new() == []
     assert auditor.count(6) == 1
+
+
+async def test_what_waited_to_be_taken_in_keeps_its_order() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    log.tell("agent-state", story.signed_on("grace", 0))
+    assert await auditor.new() == []
+    log.tell("agent-state", agent_state.AgentWentReady(at_ms=at(1), agent_id="grace"))
+    entries = ledger()
+    told = {name: entries[name] for name in ("on", "not ready", "idle")}
+    tell_the_ledger(log, told)
+    assert await auditor.new() == []
+    off = agent_state.AgentSignedOff(at_ms=at(100), agent_id="grace")
+    log.tell("agent-state", off)
+    tell_the_ledger(log, {"idle again": story.agent_time(100, idle_ms=90_000)})
+    assert await auditor.new() == []
 
 
 async def test_public_events_that_stay_away_are_told_once() -> None:

@@ -121,9 +121,11 @@ class ExpectedFigures(EventCheck):
 
         def handle(entry: Entry, event: Any) -> None:
             topic = entry.place.topic
-            if entry.place.position < taken_in.get(topic, 0):
+            waiting = self._ahead.get(topic)
+            if not waiting and entry.place.position < taken_in.get(topic, 0):
                 handler(entry, event)
             elif self._wait and not self.left_behind:
+                # Also what has been taken in by now, while something before it waits: in the journal's order.
                 waiting = self._ahead.setdefault(topic, deque())
                 waiting.append((handler, entry, event))
                 self.left_behind = len(waiting) > AHEAD_MAX
