@@ -18,7 +18,7 @@ CORE = (
     *("__init__", "values", "messages", "state", "decide", "evolve"),
     *("deadlines", "eligibility", "ranking", "invariants", "projections"),
 )
-SUBJECTS = {"routing": ("agents", "lines", "selection")}
+SUBJECTS = {"routing": ("agents", "expressions", "lines", "policy", "selection")}
 """What a core of many rules holds beside them: one file for each subject, named by it."""
 APP = ("__init__", "handlers", "reactions", "queries", "ports", "effects")
 ADAPTERS = ("__init__", "grpc_api", "mapping", "store", "streams", "media", "views", "ledger")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -93,8 +94,8 @@ class Floor:
         """Return contact and agent of each offer among events."""
         return [(one.contact_id, one.agent_id) for one in events if isinstance(one, OfferCreated)]
 
-    def queue(
-        self,
+    @staticmethod
+    def queue_command(
         queue_id: str = "sales",
         *skills: str,
         channel: Channel = Channel.VOICE,
@@ -102,23 +103,27 @@ class Floor:
         waiting_max: int = 0,
         strategy: Strategy | None = None,
         reoffer_after_ms: int = 0,
-        at_ms: int = 0,
+        requirement: str = "",
+    ) -> ConfigureQueue:
+        """Return the command that configures a queue."""
+        return ConfigureQueue(
+            queue_id=QueueId(queue_id),
+            channel=channel,
+            required_skills=tuple(Skill(skill) for skill in skills),
+            ring_timeout_ms=ring_timeout_ms,
+            wrap_up_timeout_ms=30_000,
+            service_level_threshold_ms=20_000,
+            waiting_max=waiting_max,
+            strategy=strategy,
+            reoffer_after_ms=reoffer_after_ms,
+            requirement=requirement,
+        )
+
+    def queue(
+        self, queue_id: str = "sales", *skills: str, at_ms: int = 0, **said: Any
     ) -> tuple[Event, ...]:
         """Configure a queue."""
-        return self.tell(
-            ConfigureQueue(
-                queue_id=QueueId(queue_id),
-                channel=channel,
-                required_skills=tuple(Skill(skill) for skill in skills),
-                ring_timeout_ms=ring_timeout_ms,
-                wrap_up_timeout_ms=30_000,
-                service_level_threshold_ms=20_000,
-                waiting_max=waiting_max,
-                strategy=strategy,
-                reoffer_after_ms=reoffer_after_ms,
-            ),
-            at_ms,
-        )
+        return self.tell(self.queue_command(queue_id, *skills, **said), at_ms)
 
     def contact(
         self,

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from huntgroup_routing.app.queries import time_text, why_text
 from huntgroup_routing.core import messages as routing
+from huntgroup_routing.core.eligibility import who_is
+from huntgroup_routing.core.expressions import Who, meets, parse
 from huntgroup_routing.core.values import AgentId, ContactId, Place, RescindReason, place_of
 
 PASSED_OVER_SHOWN: Final = 10
@@ -28,7 +30,9 @@ class Step:
 
 @dataclass(slots=True)
 class _Agent:
+    agent_id: AgentId
     skills: frozenset[str]
+    who: Who
     slots: dict[str, int]
     ready: bool = False
     held: dict[str, str] = field(default_factory=dict)
@@ -43,7 +47,13 @@ class _Contact:
     place: Place
     channel: str
     skills: frozenset[str]
-    queue_id: str
+    requirement: str
+
+    def met_by(self, agent: _Agent) -> bool:
+        """Return whether an agent has the skills and meets the requirement."""
+        if not agent.skills >= self.skills:
+            return False
+        return not self.requirement or meets(agent.who, agent.agent_id, parse(self.requirement))
 
 
 class Story:
@@ -94,7 +104,12 @@ class Story:
     def _agent(self, event: Any) -> None:
         if isinstance(event, routing.AgentJoined):
             before = self._agents.get(event.agent_id)
+            levels = dict.fromkeys(event.skills, 1)
+            if event.traits is not None:
+                levels.update((one.skill, one.level) for one in event.traits.skill_levels)
             self._agents[event.agent_id] = _Agent(
+                agent_id=event.agent_id,
+                who=who_is(levels, event.traits),
                 skills=frozenset(event.skills),
                 slots={one.channel: one.slots for one in event.capacity},
                 held={} if before is None else before.held,
@@ -118,12 +133,14 @@ class Story:
             place=place_of(event.priority, event.enqueued_at_ms, event.contact_id),
             channel=event.channel,
             skills=frozenset(event.required_skills),
-            queue_id=event.queue_id,
+            requirement=event.requirement,
         )
         self._contacts[event.contact_id] = contact
         if event.contact_id != self.contact_id:
             return
         needs = ", ".join([event.channel.lower(), *event.required_skills])
+        if event.requirement:
+            needs += f" and {event.requirement}"
         text = f"in {event.queue_id}, priority {event.priority}; it needs {needs}"
         self.steps.append(Step(event.at_ms, "took its place", text, [self._who_can(contact)]))
         self._waits = True
@@ -132,7 +149,7 @@ class Story:
         able = [
             agent
             for agent in self._agents.values()
-            if contact.channel in agent.slots and agent.skills >= contact.skills
+            if contact.channel in agent.slots and contact.met_by(agent)
         ]
         busy = sum(agent.ready and agent.is_busy(contact.channel) for agent in able)
         away = sum(not agent.ready for agent in able)
@@ -184,6 +201,8 @@ class Story:
         missing = sorted(mine.skills - agent.skills)
         if missing:
             return f"{agent_id} lacks {', '.join(missing)}"
+        if not mine.met_by(agent):
+            return f"{agent_id} does not meet {mine.requirement}"
         if any(offer_id.startswith(f"{self.contact_id}.") for offer_id in agent.held):
             return f"{agent_id} let it go a moment ago"
         return f"no reason is known; {agent_id} could have served it"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,12 @@ SALES = routing.ConfigureQueue(
 )
 
 
-def comes(contact_id: str, seconds: int, *skills: Skill) -> tuple[int, routing.Command]:
+def comes(
+    contact_id: str, seconds: int, *skills: Skill, queue_id: str = "sales"
+) -> tuple[int, routing.Command]:
     queued = routing.ObserveContactQueued(
         contact_id=ContactId(contact_id),
-        queue_id=QueueId("sales"),
+        queue_id=QueueId(queue_id),
         channel=Channel.VOICE,
         priority=0,
         required_skills=skills,
@@ -197,3 +200,19 @@ def test_who_let_the_contact_go_and_took_another_is_told() -> None:
         "contact ben of sales went before: grace let it go a moment ago"
         in (story.finish()[-1].details[0])
     )
+
+
+def test_who_does_not_meet_the_requirement_is_told() -> None:
+    story = Story("ada")
+    told = [
+        (0, replace(SALES, requirement='lang == "ar" or agent == "alan"')),
+        (0, replace(SALES, queue_id=QueueId("other"))),
+        comes("ada", 1),
+        comes("ben", 2, queue_id="other"),
+        *works("grace", 3),
+    ]
+    for event in events(told):
+        story.take(event)
+    (step,) = story.finish()
+    assert 'it needs voice and agent == "alan" or lang == "ar"' in step.text
+    assert 'grace does not meet agent == "alan" or lang == "ar"' in step.details[1]

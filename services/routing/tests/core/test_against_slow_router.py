@@ -4,7 +4,7 @@ The slow router knows no index, no heap and no cache: it looks at every agent an
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -58,6 +58,7 @@ class SlowContact:
     attempts: int = 0
     ringing: bool = False
     let_go_by: list[tuple[str, int]] = field(default_factory=list)
+    requirement: str = ""
 
 
 @dataclass(eq=False)
@@ -66,6 +67,7 @@ class SlowQueue:
     ring_ms: int
     strategy: Strategy
     reoffer_after_ms: int
+    requirement: str
     offers: int = 0
     last_agent_id: str = ""
 
@@ -87,6 +89,7 @@ class SlowAgent:
     slots: dict[Channel, int] = field(default_factory=dict)
     idle: dict[Channel, tuple[int, int]] = field(default_factory=dict)
     levels: dict[str, int] = field(default_factory=dict)
+    traits: AgentTraits | None = None
     work: dict[Channel, SlowWork] = field(default_factory=dict)
 
     def stop(self, at_ms: int, *channels: Channel) -> None:
@@ -143,6 +146,7 @@ class SlowRouter:
             ring_ms=command.ring_timeout_ms,
             strategy=command.strategy or Strategy.LONGEST_IDLE,
             reoffer_after_ms=command.reoffer_after_ms,
+            requirement=command.requirement,
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
@@ -183,6 +187,7 @@ class SlowRouter:
             channel=command.channel,
             skills=self.queues[command.queue_id].skills | set(command.required_skills),
             place=(-command.priority, command.enqueued_at_ms, command.contact_id),
+            requirement=self.queues[command.queue_id].requirement,
         )
         self.contacts.append(contact)
         self.find_agents([contact], [])
@@ -224,8 +229,13 @@ class SlowRouter:
         levels = dict.fromkeys(map(str, command.skills), 1)
         if command.traits is not None:
             levels.update((one.skill, one.level) for one in command.traits.skill_levels)
-        if agent.joined and (agent.skills, agent.slots, agent.levels) == (skills, slots, levels):
+        if agent.joined and (agent.skills, agent.slots, agent.traits) == (
+            skills,
+            slots,
+            command.traits,
+        ):
             return
+        agent.traits = command.traits
         agent.joined, agent.ready, agent.in_doubt = True, False, False
         agent.skills, agent.slots, agent.idle, agent.levels = skills, slots, {}, levels
         agent.work = {channel: SlowWork() for channel in slots}
@@ -281,7 +291,7 @@ class SlowRouter:
         while fitting := [
             one
             for one in self.contacts
-            if not one.ringing and one.channel in agent.idle and agent.skills >= one.skills
+            if not one.ringing and one.channel in agent.idle and can(agent, one)
         ]:
             first = min(fitting, key=lambda one: one.place)
             behind = [one for one in fitting if one.channel is first.channel and one is not first]
@@ -308,7 +318,8 @@ class SlowRouter:
         by_name = sorted(idle, key=lambda one: one.agent_id)
 
         def weight(one: SlowAgent) -> int:
-            return sum(one.levels[skill] for skill in contact.skills)
+            counted = contact.skills | REQUIREMENTS[contact.requirement][1]
+            return sum(one.levels.get(skill, 0) for skill in counted)
 
         def occupancy(one: SlowAgent) -> int:
             work = one.work[channel]
@@ -343,7 +354,7 @@ class SlowRouter:
 
     def idle_for(self, contact: SlowContact) -> Iterator[SlowAgent]:
         for agent in self.agents:
-            if contact.channel in agent.idle and agent.skills >= contact.skills:
+            if contact.channel in agent.idle and can(agent, contact):
                 yield agent
 
     def offer(
@@ -377,6 +388,37 @@ class SlowRouter:
         return agent.slots.get(channel, 0) - taken
 
 
+def can(agent: SlowAgent, contact: SlowContact) -> bool:
+    ask, _ = REQUIREMENTS[contact.requirement]
+    return agent.skills >= contact.skills and ask(agent)
+
+
+def speaks(agent: SlowAgent, language: str) -> bool:
+    return agent.traits is not None and language in agent.traits.languages
+
+
+def in_group(agent: SlowAgent, group: str) -> bool:
+    return agent.traits is not None and group in agent.traits.groups
+
+
+REQUIREMENTS: dict[str, tuple[Callable[[SlowAgent], bool], set[str]]] = {
+    "": (lambda _: True, set()),
+    'skill("billing") >= 3': (lambda a: a.levels.get("billing", 0) >= 3, {"billing"}),
+    'lang in ("ar", "fa") or agent == "a3"': (
+        lambda a: speaks(a, "ar") or speaks(a, "fa") or a.agent_id == "a3",
+        set(),
+    ),
+    'not group == "night" and (skill("french") or lang != "ar")': (
+        lambda a: not in_group(a, "night") and ("french" in a.skills or not speaks(a, "ar")),
+        {"french"},
+    ),
+    'agent not in ("a1", "a2") and skill("repair") < 9': (
+        lambda a: a.agent_id not in ("a1", "a2") and a.levels.get("repair", 0) < 9,
+        {"repair"},
+    ),
+}
+"""What some requirements mean, in plain Python, and the skills that count for them."""
+
 SKILLS = tuple(Skill(name) for name in ("billing", "french", "german", "repair"))
 CHANNELS = (Channel.VOICE, Channel.CHAT)
 QUEUES = tuple(QueueId(f"q{number}") for number in range(5))
@@ -389,6 +431,7 @@ class Traffic:
 
     chance: random.Random
     strategies: Sequence[Strategy] = (Strategy.LONGEST_IDLE,)
+    requirements: Sequence[str] = ("",)
     sign_ons: int = 8
     """How often agents sign on anew, which makes them forget their work."""
     at_ms: int = 0
@@ -462,7 +505,11 @@ class Traffic:
         return ObserveAgentSignedOn(
             agent_id=agent_id,
             skills=skills,
-            traits=AgentTraits(skill_levels=tuple(levels)),
+            traits=AgentTraits(
+                skill_levels=tuple(levels),
+                languages=tuple(one for one in ("ar", "fa") if self.chance.random() < 0.4),
+                groups=("night",) if self.chance.random() < 0.3 else (),
+            ),
             capacity=tuple(
                 ChannelCapacity(channel=channel, slots=self.chance.choice((1, 1, 2, 3)))
                 for channel in CHANNELS
@@ -481,6 +528,7 @@ class Traffic:
             waiting_max=0,
             strategy=self.chance.choice(self.strategies),
             reoffer_after_ms=self.chance.choice((0, 0, 1_500)),
+            requirement=self.chance.choice(self.requirements),
         )
 
     def skills(self, probability: float) -> tuple[Skill, ...]:
@@ -513,6 +561,13 @@ def test_queues_may_choose_and_change_their_minds_each_for_itself(seed: int) -> 
     play(seed, tuple(Strategy))
 
 
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(300, 306))
+def test_requirements_admit_whom_plain_python_admits(seed: int) -> None:
+    strategies = (Strategy.LONGEST_IDLE, Strategy.BEST_SKILL, Strategy.WEIGHTED_RANDOM)
+    play(seed, strategies, requirements=tuple(REQUIREMENTS))
+
+
 def outcome(offer: OfferCreated) -> Outcome:
     why = offer.explanation
     assert why is not None
@@ -520,9 +575,14 @@ def outcome(offer: OfferCreated) -> Outcome:
     return (*of_offer, offer.idle_since_ms, offer.idle_agents, why.runner_up_id)
 
 
-def play(seed: int, strategies: Sequence[Strategy], sign_ons: int = 8) -> None:
+def play(
+    seed: int,
+    strategies: Sequence[Strategy],
+    sign_ons: int = 8,
+    requirements: Sequence[str] = ("",),
+) -> None:
     chance, core = random.Random(seed), RoutingCore()
-    traffic = Traffic(chance, strategies, sign_ons)
+    traffic = Traffic(chance, strategies, requirements, sign_ons)
     slow, state = SlowRouter(), core.initial("acme/emea")
     commands: list[Command] = [traffic.configure(queue_id) for queue_id in QUEUES]
     commands += [traffic.sign_on(agent_id) for agent_id in AGENTS]

@@ -1,8 +1,8 @@
 """Invariant 1, in routing's journal: who is offered next is who stands first among those who need the same.
 
-Contacts that need the same channel and skills form one line, ordered by priority (higher first), then age, then id. A
-contact that comes back after an offer finds its old place. The one recorded exception: an agent who just declined a
-contact, and whose slot of that offer is not free yet, is offered the next one in line.
+Contacts that need the same form one line, ordered by priority (higher first), then age, then id. A contact that comes
+back after an offer finds its old place. The one recorded exception: an agent who just declined a contact, and whose slot
+of that offer is not free yet, is offered the next one in line.
 """
 
 import heapq
@@ -20,8 +20,8 @@ from huntgroup_onebox.audit.report import Findings
 
 INVARIANT: Final = 1
 
-Need = tuple[int, tuple[str, ...]]
-"""Channel and required skills."""
+Need = tuple[int, tuple[str, ...], str]
+"""Channel, required skills, and the requirement beside them."""
 
 Turn = tuple[int, int, str]
 """Where a contact stands: minus its priority, since when it waits, its id. The least is served first."""
@@ -89,7 +89,7 @@ class QueueOrder(EventCheck):
             return
         if domain.gone.get(contact_id) is not None:
             self._violation(entry, contact_id, f"was queued in {event.queue_id} after it had left")
-        need = (int(event.channel), tuple(event.required_skills))
+        need = (int(event.channel), tuple(event.required_skills), event.requirement)
         turn = (-event.priority, event.enqueued_at_ms, contact_id)
         domain.contacts[contact_id] = _Contact(need, turn, event.queue_id)
         heapq.heappush(domain.lines.setdefault(need, []), turn)

@@ -16,6 +16,7 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.OFFER_ENDED: StatusCode.FAILED_PRECONDITION,
     Reason.OFFER_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.REQUIREMENT_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.TOO_MANY_QUEUES: StatusCode.RESOURCE_EXHAUSTED,
     Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
 }
@@ -39,6 +40,7 @@ def queue_view(queue: Queue, first_waiting: Iterable[Contact]) -> QueueView:
         strategy=SelectionStrategy.Value(f"SELECTION_STRATEGY_{queue.strategy}"),
         reoffer_after_ms=queue.reoffer_after_ms,
         policy_version=queue.version,
+        requirement=queue.expression,
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=(

@@ -38,17 +38,15 @@ from huntgroup_routing.core.messages import (
     OfferRejected,
     OfferRescinded,
     PassTime,
-    QueueConfigured,
     Reason,
     Refused,
     RejectOffer,
 )
+from huntgroup_routing.core.policy import configure_queue
 from huntgroup_routing.core.ranking import Matching, offer_on_arrival, offers_to
-from huntgroup_routing.core.state import Contact, Offer, Queue, State
+from huntgroup_routing.core.state import Contact, Offer, State
 from huntgroup_routing.core.values import (
     AGENTS_MAX,
-    QUEUES_MAX,
-    WAITING_MAX_DEFAULT,
     AgentId,
     CancelReason,
     DequeueReason,
@@ -57,7 +55,6 @@ from huntgroup_routing.core.values import (
     OfferState,
     Place,
     RescindReason,
-    Strategy,
     skill_set,
 )
 
@@ -92,44 +89,9 @@ def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
         case ObserveAgentSignedOff():
             return _observe_agent_signed_off(state, command, at_ms)
         case ConfigureQueue():
-            return _configure_queue(state, command, at_ms)
+            return configure_queue(state, command, at_ms)
         case _:
             assert_never(command)
-
-
-def _configure_queue(state: State, command: ConfigureQueue, at_ms: int) -> Decision | Refused:
-    queue = state.queues.get(command.queue_id)
-    if queue is None and len(state.queues) >= QUEUES_MAX:
-        return Refused(
-            reason=Reason.TOO_MANY_QUEUES,
-            detail=f"queue_id {command.queue_id!r} would be new, and a domain has at most {QUEUES_MAX} queues",
-        )
-    event = QueueConfigured(
-        at_ms=at_ms,
-        queue_id=command.queue_id,
-        channel=command.channel,
-        required_skills=skill_set(command.required_skills),
-        ring_timeout_ms=command.ring_timeout_ms,
-        wrap_up_timeout_ms=command.wrap_up_timeout_ms,
-        service_level_threshold_ms=command.service_level_threshold_ms,
-        waiting_max=command.waiting_max or WAITING_MAX_DEFAULT,
-        strategy=command.strategy or Strategy.LONGEST_IDLE,
-        reoffer_after_ms=command.reoffer_after_ms,
-    )
-    return () if queue is not None and _is_configured_so(queue, event) else (event,)
-
-
-def _is_configured_so(queue: Queue, event: QueueConfigured) -> bool:
-    return (
-        queue.channel is event.channel
-        and queue.required_skills == event.required_skills
-        and queue.ring_timeout_ms == event.ring_timeout_ms
-        and queue.wrap_up_timeout_ms == event.wrap_up_timeout_ms
-        and queue.service_level_threshold_ms == event.service_level_threshold_ms
-        and queue.waiting_max == event.waiting_max
-        and queue.strategy is event.strategy
-        and queue.reoffer_after_ms == event.reoffer_after_ms
-    )
 
 
 def _observe_contact_queued(state: State, command: ObserveContactQueued, at_ms: int) -> Decision:
@@ -150,6 +112,7 @@ def _observe_contact_queued(state: State, command: ObserveContactQueued, at_ms: 
         priority=command.priority,
         required_skills=skills,
         enqueued_at_ms=command.enqueued_at_ms,
+        requirement=queue.expression,
     )
     offer = offer_on_arrival(state, enqueued)
     return (enqueued,) if offer is None else (enqueued, offer)

@@ -1,16 +1,19 @@
 """Who may serve whom: agents by their skills, contacts by what they require, and both in order where they meet.
 
-A *requirement* is a distinct (channel, skills) that contacts have; everybody idle who satisfies it stands in it,
-longest idle first. A *profile* is a distinct set of skills that agents have; it knows the requirements it satisfies.
-So an arrival looks at one head and an idle agent at as many heads as there are requirements for them; nothing is
-scanned. Only a requirement that is new, or long unused, is filled by looking through the idle agents who satisfy it.
+A *requirement* is a distinct (channel, skills, expression) that contacts have; everybody idle who satisfies it stands
+in it, longest idle first. A *profile* is what agents have in common, skills and traits; it knows the requirements it
+satisfies. An agent whom an expression names has a profile of their own. So an arrival looks at one head, and an idle
+agent at as many heads as there are requirements for them; nothing is scanned. Only a requirement that is new, or long
+unused, is filled by looking through the idle agents who satisfy it, and only for it or a new profile is an expression
+asked.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.expressions import Has, Skilled, Term, Who, leaves, meets, parse
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.selection import Measure, Roster
 from huntgroup_routing.core.values import (
@@ -20,9 +23,14 @@ from huntgroup_routing.core.values import (
     Channel,
     Place,
     Skill,
+    skill_set,
 )
 
-ProfileKey = tuple[tuple[Skill, ...], AgentTraits | None]
+ProfileKey = tuple[tuple[Skill, ...], AgentTraits | None, AgentId | None]
+"""Skills and traits; the id too of an agent whom an expression names."""
+
+Ask = tuple[tuple[Skill, ...], str]
+"""What is asked of an agent: skills, and an expression in its one form (empty: nothing more)."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -30,13 +38,29 @@ class Requirement:
     """What some contacts need, those who wait for it, and those who are idle for it, longest idle first."""
 
     channel: Channel
-    skills: tuple[Skill, ...]
+    ask: Ask
+    term: Term | None
+    """The expression."""
     waiting: Line[Place] = field(default_factory=Line)
     idle: OrderedDict[AgentId, Agent] = field(default_factory=OrderedDict)
     rosters: dict[Measure, Roster] = field(default_factory=dict)
     """The idle again, sorted by the measures that queues of its contacts ask for."""
     users: int = 0
     """Queues and contacts that refer to it."""
+
+    @property
+    def skills(self) -> tuple[Skill, ...]:
+        """The skills that count: those asked for by themselves or in the expression."""
+        if self.term is None:
+            return self.ask[0]
+        named = (one.skill for one in leaves(self.term) if isinstance(one, Skilled))
+        return skill_set(self.ask[0], tuple(Skill(skill) for skill in named))
+
+    def met_by(self, profile: "Profile", agent_id: AgentId | None) -> bool:
+        """Return whether agents of a profile satisfy it; `agent_id` where the expression names them."""
+        if not profile.who.levels.keys() >= set(self.ask[0]):
+            return False
+        return self.term is None or meets(profile.who, agent_id, self.term)
 
     def roster(self, measure: Measure) -> Roster:
         """Return the idle sorted by a measure: the roster that is kept, or else one made now."""
@@ -52,21 +76,26 @@ class Requirement:
 class Profile:
     """Skills and traits that agents have in common."""
 
+    key: ProfileKey
+    who: Who
     levels: dict[Skill, int]
     agents: int = 0
     """How many are joined."""
     idle: dict[Channel, dict[AgentId, Agent]]
-    satisfies: dict[Channel, dict[tuple[Skill, ...], Requirement]]
+    satisfies: dict[Channel, dict[Ask, Requirement]]
 
 
 class Pool:
     """The index of agents and requirements. It holds nothing that cannot be derived from the rest of the state."""
 
     def __init__(self) -> None:
-        self._requirements: dict[tuple[Channel, tuple[Skill, ...]], Requirement] = {}
-        self._unused: OrderedDict[tuple[Channel, tuple[Skill, ...]], None] = OrderedDict()
+        self._requirements: dict[tuple[Channel, Ask], Requirement] = {}
+        self._unused: OrderedDict[tuple[Channel, Ask], None] = OrderedDict()
         self._profiles: dict[ProfileKey, Profile] = {}
         self._by_skill: dict[Skill, dict[ProfileKey, Profile]] = {}
+        self._joined: dict[AgentId, Agent] = {}
+        self._named = Counter[AgentId]()
+        """How many of the requirements name an agent."""
         self._measures = Counter[Measure]()
         """How many queues choose by each."""
         self._rank = 0
@@ -76,37 +105,43 @@ class Pool:
         """All that are indexed, used or lately used."""
         return self._requirements.values()
 
-    def find(self, channel: Channel, skills: tuple[Skill, ...]) -> Requirement | None:
+    def find(self, channel: Channel, ask: Ask) -> Requirement | None:
         """Return the requirement if it is indexed."""
-        return self._requirements.get((channel, skills))
+        return self._requirements.get((channel, ask))
 
     def satisfied_by(self, agent: Agent, channel: Channel) -> Iterable[Requirement]:
         """Return the requirements of a channel that a joined agent satisfies, in no particular order."""
         assert agent.profile is not None
         return agent.profile.satisfies[channel].values()
 
-    def preview(self, channel: Channel, skills: tuple[Skill, ...]) -> Requirement:
+    def preview(self, channel: Channel, ask: Ask) -> Requirement:
         """Return a requirement that is not indexed, with all who are idle for it."""
-        requirement = Requirement(channel=channel, skills=skills)
-        idle = [
-            agent
-            for profile in self._profiles_with(skills)
-            for agent in profile.idle[channel].values()
-        ]
+        skills, expression = ask
+        term = parse(expression) if expression else None
+        requirement = Requirement(channel=channel, ask=ask, term=term)
+        named = _agents_named(term)
+        idle: list[Agent] = []
+        for profile in self._profiles_with(skills):
+            all_do = requirement.met_by(profile, profile.key[2])
+            for agent_id, agent in profile.idle[channel].items():
+                if requirement.met_by(profile, agent_id) if agent_id in named else all_do:
+                    idle.append(agent)
         for agent in sorted(idle, key=lambda agent: agent.idle[channel]):
             requirement.idle[agent.agent_id] = agent
         return requirement
 
-    def use(
-        self, channel: Channel, skills: tuple[Skill, ...], measure: Measure | None
-    ) -> Requirement:
+    def use(self, channel: Channel, ask: Ask, measure: Measure | None) -> Requirement:
         """Return the requirement with one user more, indexed if it was not, with the idle sorted by the measure."""
-        key = (channel, skills)
+        key = (channel, ask)
         requirement = self._requirements.get(key)
         if requirement is None:
-            requirement = self._requirements[key] = self.preview(channel, skills)
-            for profile in self._profiles_with(skills):
-                profile.satisfies[channel][skills] = requirement
+            requirement = self._requirements[key] = self.preview(channel, ask)
+            for agent_id in _agents_named(requirement.term):
+                self._named[agent_id] += 1
+                self._set_apart(agent_id)
+            for profile in self._profiles_with(ask[0]):
+                if requirement.met_by(profile, profile.key[2]):
+                    profile.satisfies[channel][ask] = requirement
         elif requirement.users == 0:
             del self._unused[key]
         requirement.users += 1
@@ -133,32 +168,32 @@ class Pool:
         requirement.users -= 1
         if requirement.users > 0:
             return
-        self._unused[(requirement.channel, requirement.skills)] = None
+        self._unused[(requirement.channel, requirement.ask)] = None
         if len(self._unused) > UNUSED_REQUIREMENTS_MAX:
             key, _ = self._unused.popitem(last=False)
             self._forget(self._requirements.pop(key))
 
     def join(self, agent: Agent) -> None:
         """Index a newly joined agent by their skills and traits."""
-        key = (agent.skills, agent.traits)
+        named = agent.agent_id if agent.agent_id in self._named else None
+        key = (agent.skills, agent.traits, named)
         profile = self._profiles.get(key)
         if profile is None:
             profile = self._add_profile(key)
+            for requirement in self._requirements.values():
+                if requirement.met_by(profile, named):
+                    profile.satisfies[requirement.channel][requirement.ask] = requirement
         profile.agents += 1
         agent.profile, agent.levels = profile, profile.levels
+        self._joined[agent.agent_id] = agent
 
     def leave(self, agent: Agent) -> None:
         """Forget an agent who is joined no more and was made busy before."""
-        key = (agent.skills, agent.traits)
-        profile = self._profiles[key]
-        agent.profile = None
-        profile.agents -= 1
-        if profile.agents == 0:
-            del self._profiles[key]
-            for skill in agent.skills:
-                del self._by_skill[skill][key]
-                if not self._by_skill[skill]:
-                    del self._by_skill[skill]
+        profile = agent.profile
+        assert profile is not None
+        agent.profile, agent.levels = None, {}
+        del self._joined[agent.agent_id]
+        self._leave_profile(profile)
 
     def make_idle(self, agent: Agent, channel: Channel, since_ms: int) -> None:
         """Put an available agent at the end of the idle order of a channel, where they may be already."""
@@ -211,11 +246,13 @@ class Pool:
                 yield profile
 
     def _add_profile(self, key: ProfileKey) -> Profile:
-        skills, traits = key
+        skills, traits, _ = key
         levels = dict.fromkeys(skills, 1)
         if traits is not None:
             levels.update((one.skill, one.level) for one in traits.skill_levels)
         profile = Profile(
+            key=key,
+            who=who_is(levels, traits),
             levels=levels,
             idle={channel: {} for channel in Channel},
             satisfies={channel: {} for channel in Channel},
@@ -223,11 +260,56 @@ class Pool:
         self._profiles[key] = profile
         for skill in skills:
             self._by_skill.setdefault(skill, {})[key] = profile
-        for requirement in self._requirements.values():
-            if levels.keys() >= set(requirement.skills):
-                profile.satisfies[requirement.channel][requirement.skills] = requirement
         return profile
 
+    def _leave_profile(self, profile: Profile) -> None:
+        profile.agents -= 1
+        if profile.agents == 0:
+            key = profile.key
+            del self._profiles[key]
+            for skill in key[0]:
+                del self._by_skill[skill][key]
+                if not self._by_skill[skill]:
+                    del self._by_skill[skill]
+
+    def _set_apart(self, agent_id: AgentId) -> None:
+        """Give an agent who is named for the first time a profile of their own; what they satisfy so far stays so."""
+        agent = self._joined.get(agent_id)
+        if agent is None or agent.profile is None or agent.profile.key[2] is not None:
+            return
+        before = agent.profile
+        own = self._add_profile((*before.key[:2], agent_id))
+        own.agents = 1
+        for channel in Channel:
+            own.satisfies[channel] = dict(before.satisfies[channel])
+            if before.idle[channel].pop(agent_id, None) is not None:
+                own.idle[channel][agent_id] = agent
+        agent.profile, agent.levels = own, own.levels
+        self._leave_profile(before)
+
     def _forget(self, requirement: Requirement) -> None:
-        for profile in self._profiles_with(requirement.skills):
-            del profile.satisfies[requirement.channel][requirement.skills]
+        for profile in self._profiles_with(requirement.ask[0]):
+            profile.satisfies[requirement.channel].pop(requirement.ask, None)
+        for agent_id in _agents_named(requirement.term):
+            self._named[agent_id] -= 1
+            if not self._named[agent_id]:
+                del self._named[agent_id]
+
+
+def who_is(levels: Mapping[Skill, int], traits: AgentTraits | None) -> Who:
+    """Return what requirements may ask of agents with these levels and traits."""
+    if traits is None:
+        return Who(levels)
+    return Who(
+        levels=levels,
+        languages=frozenset(traits.languages),
+        groups=frozenset(traits.groups),
+        attributes=frozenset((one.name, one.value) for one in traits.attributes),
+    )
+
+
+def _agents_named(term: Term | None) -> set[AgentId]:
+    if term is None:
+        return set()
+    found = (one for one in leaves(term) if isinstance(one, Has) and one.kind == "agent")
+    return {AgentId(agent_id) for one in found for agent_id in one.values}

@@ -81,7 +81,8 @@ def _queue_configured(state: State, event: QueueConfigured) -> None:
     strategy = event.strategy or Strategy.LONGEST_IDLE
     measure = MEASURE_OF.get(strategy)
     state.pool.choose_by(measure)
-    requirement = state.pool.use(event.channel, event.required_skills, measure)
+    ask = (event.required_skills, event.requirement)
+    requirement = state.pool.use(event.channel, ask, measure)
     queue = state.queues.get(event.queue_id)
     if queue is not None:
         state.pool.choose_no_more_by(queue.measure)
@@ -94,6 +95,7 @@ def _queue_configured(state: State, event: QueueConfigured) -> None:
         queue.waiting_max = event.waiting_max
         queue.strategy = strategy
         queue.reoffer_after_ms = event.reoffer_after_ms
+        queue.expression = event.requirement
         queue.version += 1
         queue.requirement = requirement
         return
@@ -107,6 +109,7 @@ def _queue_configured(state: State, event: QueueConfigured) -> None:
         waiting_max=event.waiting_max,
         strategy=strategy,
         reoffer_after_ms=event.reoffer_after_ms,
+        expression=event.requirement,
         version=1,
         requirement=requirement,
     )
@@ -120,7 +123,9 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         priority=event.priority,
         enqueued_at_ms=event.enqueued_at_ms,
         requirement=state.pool.use(
-            event.channel, event.required_skills, state.queues[event.queue_id].measure
+            event.channel,
+            (event.required_skills, event.requirement),
+            state.queues[event.queue_id].measure,
         ),
     )
     state.contacts[event.contact_id] = contact

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from huntgroup_routing.core.agents import Agent
-from huntgroup_routing.core.eligibility import Requirement
+from huntgroup_routing.core.eligibility import Requirement, who_is
+from huntgroup_routing.core.expressions import meets, parse
 from huntgroup_routing.core.selection import Roster
 from huntgroup_routing.core.state import Contact, State
 from huntgroup_routing.core.values import (
@@ -89,7 +90,7 @@ def _requirements(state: State) -> Iterator[str]:
         if contact.offer_id is None:
             waiting[contact.requirement].append(contact.place)
     for requirement, count in users.items():
-        name = f"requirement {requirement.channel} {requirement.skills}"
+        name = f"requirement {requirement.channel} {requirement.ask}"
         if requirement.users != count:
             yield f"{name} counts {requirement.users} users of {count}"
         if list(requirement.waiting.in_order()) != sorted(waiting[requirement]):
@@ -110,9 +111,17 @@ def _idle_for(state: State, requirement: Requirement) -> list[Agent]:
     idle = [
         agent
         for agent in state.agents.values()
-        if requirement.channel in agent.idle and set(agent.skills).issuperset(requirement.skills)
+        if requirement.channel in agent.idle and _satisfies(agent, requirement)
     ]
     return sorted(idle, key=lambda agent: agent.idle[requirement.channel][0])
+
+
+def _satisfies(agent: Agent, requirement: Requirement) -> bool:
+    skills, expression = requirement.ask
+    who = who_is(agent.levels, agent.traits)
+    return set(agent.skills).issuperset(skills) and (
+        not expression or meets(who, agent.agent_id, parse(expression))
+    )
 
 
 def _queues(state: State) -> Iterator[str]:

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     QUEUE_UNKNOWN = "QUEUE_UNKNOWN"
     OFFER_ENDED = "OFFER_ENDED"
     WRONG_AGENT = "WRONG_AGENT"
+    REQUIREMENT_INVALID = "REQUIREMENT_INVALID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ class ConfigureQueue:
     waiting_max: int
     strategy: Strategy | None = None
     reoffer_after_ms: int = 0
+    requirement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +191,7 @@ class QueueConfigured:
     waiting_max: int
     strategy: Strategy | None = None
     reoffer_after_ms: int = 0
+    requirement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +205,7 @@ class ContactEnqueued:
     priority: int
     required_skills: tuple[Skill, ...]
     enqueued_at_ms: int
+    requirement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,10 +36,11 @@ def offer_on_arrival(state: State, enqueued: ContactEnqueued) -> OfferCreated | 
     """Return the offer of a contact that arrives to the agent who is next, or None when nobody is idle for it."""
     queue, channel = state.queues[enqueued.queue_id], enqueued.channel
     requirement: Requirement | None = queue.requirement
-    if channel is not queue.channel or enqueued.required_skills != queue.required_skills:
-        requirement = state.pool.find(channel, enqueued.required_skills)
+    ask = (enqueued.required_skills, enqueued.requirement)
+    if channel is not queue.channel or ask[0] != queue.required_skills:
+        requirement = state.pool.find(channel, ask)
     if requirement is None:
-        requirement = state.pool.preview(channel, enqueued.required_skills)
+        requirement = state.pool.preview(channel, ask)
     if not requirement.idle:
         return None
     if queue.strategy is Strategy.LONGEST_IDLE:

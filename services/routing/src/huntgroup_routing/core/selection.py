@@ -138,7 +138,7 @@ class Roster:
         return (self.value_of(agent), rank, agent.agent_id)
 
     def _levels(self, agent: Agent) -> int:
-        return sum(agent.levels[skill] for skill in self._skills)
+        return sum(agent.levels.get(skill, 0) for skill in self._skills)
 
 
 def draw(domain: str, queue_id: QueueId, number: int) -> int:

@@ -46,6 +46,8 @@ class Queue:
     waiting_max: int
     strategy: Strategy
     reoffer_after_ms: int
+    expression: str
+    """What an agent must be beside having the skills."""
     version: int
     requirement: Requirement
     waiting: Line[Place] = field(default_factory=Line)
@@ -147,6 +149,7 @@ class _Queue(_Record, frozen=True):
     waiting_max: int
     strategy: Strategy
     reoffer_after_ms: int
+    expression: str
     version: int
     offers: int
     last_agent_id: AgentId
@@ -162,6 +165,7 @@ class _Contact(_Record, frozen=True):
     attempts: int
     offer_id: OfferId | None
     let_go_by: tuple[tuple[AgentId, int], ...]
+    expression: str
 
 
 class _Agent(_Record, frozen=True):
@@ -240,6 +244,7 @@ def _queue_row(queue: Queue) -> _Queue:
         waiting_max=queue.waiting_max,
         strategy=queue.strategy,
         reoffer_after_ms=queue.reoffer_after_ms,
+        expression=queue.expression,
         version=queue.version,
         offers=queue.offers,
         last_agent_id=queue.last_agent_id,
@@ -251,12 +256,13 @@ def _contact_row(contact: Contact) -> _Contact:
         contact_id=contact.contact_id,
         queue_id=contact.queue_id,
         channel=contact.requirement.channel,
-        skills=contact.requirement.skills,
+        skills=contact.requirement.ask[0],
         priority=contact.priority,
         enqueued_at_ms=contact.enqueued_at_ms,
         attempts=contact.attempts,
         offer_id=contact.offer_id,
         let_go_by=contact.let_go_by,
+        expression=contact.requirement.ask[1],
     )
 
 
@@ -328,8 +334,9 @@ def _load_contacts(state: State, read: _Dump) -> None:
             waiting_max=row.waiting_max,
             strategy=row.strategy,
             reoffer_after_ms=row.reoffer_after_ms,
+            expression=row.expression,
             version=row.version,
-            requirement=state.pool.use(row.channel, row.required_skills, measure),
+            requirement=state.pool.use(row.channel, (row.required_skills, row.expression), measure),
             offers=row.offers,
             last_agent_id=row.last_agent_id,
         )
@@ -343,7 +350,9 @@ def _load_contacts(state: State, read: _Dump) -> None:
             ),
             priority=contact_row.priority,
             enqueued_at_ms=contact_row.enqueued_at_ms,
-            requirement=state.pool.use(contact_row.channel, contact_row.skills, queue.measure),
+            requirement=state.pool.use(
+                contact_row.channel, (contact_row.skills, contact_row.expression), queue.measure
+            ),
             attempts=contact_row.attempts,
             offer_id=contact_row.offer_id,
             let_go_by=contact_row.let_go_by,

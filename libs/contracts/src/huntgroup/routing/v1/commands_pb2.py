@@ -27,7 +27,7 @@ from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_opt
 from huntgroup.routing.v1 import events_pb2 as huntgroup_dot_routing_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/routing/v1/commands.proto\x12\x14huntgroup.routing.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/routing/v1/events.proto\"\xee\x03\n\x15\x43onfigureQueueRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huntgroup.routing.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x33\n\x0frequired_skills\x18\x04 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12%\n\x0fring_timeout_ms\x18\x05 \x01(\x03\x42\x0c\x92\xb2\x19\x08\x08\x01 \x01(\xc0\xcf$\x12$\n\x12wrap_up_timeout_ms\x18\x06 \x01(\x03\x42\x08\x92\xb2\x19\x04(\xc0\xeem\x12\x31\n\x1aservice_level_threshold_ms\x18\x07 \x01(\x03\x42\r\x92\xb2\x19\t\x08\x01 \x01(\x80\xdd\xdb\x01\x12\x1d\n\x0bwaiting_max\x18\x08 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xa0\x8d\x06\x12\x39\n\x08strategy\x18\t \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12#\n\x10reoffer_after_ms\x18\n \x01(\x03\x42\t\x92\xb2\x19\x05(\x80\xdd\xdb\x01\"F\n\x16\x43onfigureQueueResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xad\x01\n\x12\x41\x63\x63\x65ptOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13\x41\x63\x63\x65ptOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xc5\x01\n\x12RejectOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13RejectOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x97\x01\n\x0fGetQueueRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\x9d\x03\n\tQueueView\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huntgroup.routing.v1.Channel\x12\x17\n\x0frequired_skills\x18\x03 \x03(\t\x12\x17\n\x0fring_timeout_ms\x18\x04 \x01(\x03\x12\x1a\n\x12wrap_up_timeout_ms\x18\x05 \x01(\x03\x12\"\n\x1aservice_level_threshold_ms\x18\x06 \x01(\x03\x12\x13\n\x0bwaiting_max\x18\x07 \x01(\x05\x12\x0f\n\x07waiting\x18\x08 \x01(\x05\x12\x0f\n\x07ringing\x18\t \x01(\x05\x12\x38\n\rfirst_waiting\x18\n \x03(\x0b\x32!.huntgroup.routing.v1.WaitingView\x12\x39\n\x08strategy\x18\x0b \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12\x18\n\x10reoffer_after_ms\x18\x0c \x01(\x03\x12\x16\n\x0epolicy_version\x18\r \x01(\x05\"]\n\x0bWaitingView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x16\n\x0e\x65nqueued_at_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\"B\n\x10GetQueueResponse\x12.\n\x05queue\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.QueueView\"\x97\x01\n\x0fGetOfferRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x92\x01\n\tOfferView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\"\x9e\x01\n\x16\x45xplainDecisionRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x8f\x01\n\x17\x45xplainDecisionResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferView\x12\x36\n\x0b\x65xplanation\x18\x02 \x01(\x0b\x32!.huntgroup.routing.v1.Explanation\x12\x0c\n\x04text\x18\x03 \x01(\t\"B\n\x10GetOfferResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferViewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/routing/v1/commands.proto\x12\x14huntgroup.routing.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/routing/v1/events.proto\"\x8c\x04\n\x15\x43onfigureQueueRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huntgroup.routing.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x33\n\x0frequired_skills\x18\x04 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12%\n\x0fring_timeout_ms\x18\x05 \x01(\x03\x42\x0c\x92\xb2\x19\x08\x08\x01 \x01(\xc0\xcf$\x12$\n\x12wrap_up_timeout_ms\x18\x06 \x01(\x03\x42\x08\x92\xb2\x19\x04(\xc0\xeem\x12\x31\n\x1aservice_level_threshold_ms\x18\x07 \x01(\x03\x42\r\x92\xb2\x19\t\x08\x01 \x01(\x80\xdd\xdb\x01\x12\x1d\n\x0bwaiting_max\x18\x08 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xa0\x8d\x06\x12\x39\n\x08strategy\x18\t \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12#\n\x10reoffer_after_ms\x18\n \x01(\x03\x42\t\x92\xb2\x19\x05(\x80\xdd\xdb\x01\x12\x1c\n\x0brequirement\x18\x0b \x01(\tB\x07\x92\xb2\x19\x03\x10\xe8\x07\"F\n\x16\x43onfigureQueueResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xad\x01\n\x12\x41\x63\x63\x65ptOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13\x41\x63\x63\x65ptOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xc5\x01\n\x12RejectOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13RejectOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x97\x01\n\x0fGetQueueRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xb2\x03\n\tQueueView\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huntgroup.routing.v1.Channel\x12\x17\n\x0frequired_skills\x18\x03 \x03(\t\x12\x17\n\x0fring_timeout_ms\x18\x04 \x01(\x03\x12\x1a\n\x12wrap_up_timeout_ms\x18\x05 \x01(\x03\x12\"\n\x1aservice_level_threshold_ms\x18\x06 \x01(\x03\x12\x13\n\x0bwaiting_max\x18\x07 \x01(\x05\x12\x0f\n\x07waiting\x18\x08 \x01(\x05\x12\x0f\n\x07ringing\x18\t \x01(\x05\x12\x38\n\rfirst_waiting\x18\n \x03(\x0b\x32!.huntgroup.routing.v1.WaitingView\x12\x39\n\x08strategy\x18\x0b \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12\x18\n\x10reoffer_after_ms\x18\x0c \x01(\x03\x12\x16\n\x0epolicy_version\x18\r \x01(\x05\x12\x13\n\x0brequirement\x18\x0e \x01(\t\"]\n\x0bWaitingView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x16\n\x0e\x65nqueued_at_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\"B\n\x10GetQueueResponse\x12.\n\x05queue\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.QueueView\"\x97\x01\n\x0fGetOfferRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x92\x01\n\tOfferView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\"\x9e\x01\n\x16\x45xplainDecisionRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x8f\x01\n\x17\x45xplainDecisionResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferView\x12\x36\n\x0b\x65xplanation\x18\x02 \x01(\x0b\x32!.huntgroup.routing.v1.Explanation\x12\x0c\n\x04text\x18\x03 \x01(\t\"B\n\x10GetOfferResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferViewb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,6 +52,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['waiting_max']._serialized_options = b'\222\262\031\004(\240\215\006'
   _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['reoffer_after_ms']._loaded_options = None
   _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['reoffer_after_ms']._serialized_options = b'\222\262\031\005(\200\335\333\001'
+  _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['requirement']._loaded_options = None
+  _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['requirement']._serialized_options = b'\222\262\031\003\020\350\007'
   _globals['_ACCEPTOFFERREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_ACCEPTOFFERREQUEST'].fields_by_name['context']._serialized_options = b'\222\262\031\002\010\001'
   _globals['_ACCEPTOFFERREQUEST'].fields_by_name['offer_id']._loaded_options = None
@@ -79,33 +81,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLAINDECISIONREQUEST'].fields_by_name['offer_id']._loaded_options = None
   _globals['_EXPLAINDECISIONREQUEST'].fields_by_name['offer_id']._serialized_options = b'\222\262\031\026\010\001\020`2\020[A-Za-z0-9._:-]+'
   _globals['_CONFIGUREQUEUEREQUEST']._serialized_start=166
-  _globals['_CONFIGUREQUEUEREQUEST']._serialized_end=660
-  _globals['_CONFIGUREQUEUERESPONSE']._serialized_start=662
-  _globals['_CONFIGUREQUEUERESPONSE']._serialized_end=732
-  _globals['_ACCEPTOFFERREQUEST']._serialized_start=735
-  _globals['_ACCEPTOFFERREQUEST']._serialized_end=908
-  _globals['_ACCEPTOFFERRESPONSE']._serialized_start=910
-  _globals['_ACCEPTOFFERRESPONSE']._serialized_end=977
-  _globals['_REJECTOFFERREQUEST']._serialized_start=980
-  _globals['_REJECTOFFERREQUEST']._serialized_end=1177
-  _globals['_REJECTOFFERRESPONSE']._serialized_start=1179
-  _globals['_REJECTOFFERRESPONSE']._serialized_end=1246
-  _globals['_GETQUEUEREQUEST']._serialized_start=1249
-  _globals['_GETQUEUEREQUEST']._serialized_end=1400
-  _globals['_QUEUEVIEW']._serialized_start=1403
-  _globals['_QUEUEVIEW']._serialized_end=1816
-  _globals['_WAITINGVIEW']._serialized_start=1818
-  _globals['_WAITINGVIEW']._serialized_end=1911
-  _globals['_GETQUEUERESPONSE']._serialized_start=1913
-  _globals['_GETQUEUERESPONSE']._serialized_end=1979
-  _globals['_GETOFFERREQUEST']._serialized_start=1982
-  _globals['_GETOFFERREQUEST']._serialized_end=2133
-  _globals['_OFFERVIEW']._serialized_start=2136
-  _globals['_OFFERVIEW']._serialized_end=2282
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=2285
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=2443
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=2446
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=2589
-  _globals['_GETOFFERRESPONSE']._serialized_start=2591
-  _globals['_GETOFFERRESPONSE']._serialized_end=2657
+  _globals['_CONFIGUREQUEUEREQUEST']._serialized_end=690
+  _globals['_CONFIGUREQUEUERESPONSE']._serialized_start=692
+  _globals['_CONFIGUREQUEUERESPONSE']._serialized_end=762
+  _globals['_ACCEPTOFFERREQUEST']._serialized_start=765
+  _globals['_ACCEPTOFFERREQUEST']._serialized_end=938
+  _globals['_ACCEPTOFFERRESPONSE']._serialized_start=940
+  _globals['_ACCEPTOFFERRESPONSE']._serialized_end=1007
+  _globals['_REJECTOFFERREQUEST']._serialized_start=1010
+  _globals['_REJECTOFFERREQUEST']._serialized_end=1207
+  _globals['_REJECTOFFERRESPONSE']._serialized_start=1209
+  _globals['_REJECTOFFERRESPONSE']._serialized_end=1276
+  _globals['_GETQUEUEREQUEST']._serialized_start=1279
+  _globals['_GETQUEUEREQUEST']._serialized_end=1430
+  _globals['_QUEUEVIEW']._serialized_start=1433
+  _globals['_QUEUEVIEW']._serialized_end=1867
+  _globals['_WAITINGVIEW']._serialized_start=1869
+  _globals['_WAITINGVIEW']._serialized_end=1962
+  _globals['_GETQUEUERESPONSE']._serialized_start=1964
+  _globals['_GETQUEUERESPONSE']._serialized_end=2030
+  _globals['_GETOFFERREQUEST']._serialized_start=2033
+  _globals['_GETOFFERREQUEST']._serialized_end=2184
+  _globals['_OFFERVIEW']._serialized_start=2187
+  _globals['_OFFERVIEW']._serialized_end=2333
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=2336
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=2494
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=2497
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=2640
+  _globals['_GETOFFERRESPONSE']._serialized_start=2642
+  _globals['_GETOFFERRESPONSE']._serialized_end=2708
 # @@protoc_insertion_point(module_scope)
