@@ -18,7 +18,18 @@ CORE = (
     *("__init__", "values", "messages", "state", "decide", "evolve"),
     *("deadlines", "eligibility", "ranking", "invariants", "projections"),
 )
-SUBJECTS = {"routing": ("agents", "expressions", "lines", "policy", "selection")}
+SUBJECTS = {
+    "routing": (
+        "agents",
+        "expressions",
+        "facts",
+        "lines",
+        "policy",
+        "queueing",
+        "selection",
+        "steps",
+    )
+}
 """What a core of many rules holds beside them: one file for each subject, named by it."""
 APP = ("__init__", "handlers", "reactions", "queries", "ports", "effects")
 ADAPTERS = ("__init__", "grpc_api", "mapping", "store", "streams", "media", "views", "ledger")

@@ -20,7 +20,7 @@ from huntgroup_onebox.sim.books import Books, ViolationError
 from huntgroup_routing.core import messages as routing
 from huntgroup_routing.core.invariants import check as check_routing
 from huntgroup_routing.core.values import Channel as QueueChannel
-from huntgroup_routing.core.values import QueueId, Skill
+from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Strategy
 from huntgroup_routing.wiring import application as routing_application
 from huntgroup_session.core import messages as session
 from huntgroup_session.core.state import Offering, Queued
@@ -35,6 +35,11 @@ QUEUES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "sales": ("VOICE", ()),
     "german": ("VOICE", ("german",)),
     "chat": ("CHAT", ()),
+}
+STRATEGIES: Mapping[str, Strategy] = {
+    "sales": Strategy.LONGEST_IDLE,
+    "german": Strategy.ROUND_ROBIN,
+    "chat": Strategy.FEWEST_CONTACTS,
 }
 AGENTS = tuple(AgentId(f"a{number}") for number in range(4))
 WRAP_UP_MAX_MS, RING_MS = 200, 300
@@ -373,5 +378,8 @@ class World:
             wrap_up_timeout_ms=self.chance.choice((0, WRAP_UP_MAX_MS)),
             service_level_threshold_ms=1,
             waiting_max=0,
+            strategy=STRATEGIES[queue_id],
+            reoffer_after_ms=RING_MS,
+            steps=(RoutingStep(after_ms=RING_MS),) if skills else (),
         )
         self.tell("routing", configure)

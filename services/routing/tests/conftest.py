@@ -35,6 +35,7 @@ from huntgroup_routing.core.values import (
     ContactId,
     OfferId,
     QueueId,
+    RoutingStep,
     Skill,
     SkillLevel,
     Strategy,
@@ -104,6 +105,8 @@ class Floor:
         strategy: Strategy | None = None,
         reoffer_after_ms: int = 0,
         requirement: str = "",
+        steps: tuple[RoutingStep, ...] = (),
+        skip_unservable_steps: bool = False,
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -117,6 +120,8 @@ class Floor:
             strategy=strategy,
             reoffer_after_ms=reoffer_after_ms,
             requirement=requirement,
+            steps=steps,
+            skip_unservable_steps=skip_unservable_steps,
         )
 
     def queue(

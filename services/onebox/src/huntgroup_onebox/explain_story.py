@@ -81,6 +81,8 @@ class Story:
                 self._agent(event)
             case routing.ContactEnqueued():
                 self._enqueued(event)
+            case routing.ContactStepped():
+                self._stepped(event)
             case routing.OfferCreated():
                 self._offered(event)
             case routing.QueueConfigured():
@@ -144,6 +146,25 @@ class Story:
         text = f"in {event.queue_id}, priority {event.priority}; it needs {needs}"
         self.steps.append(Step(event.at_ms, "took its place", text, [self._who_can(contact)]))
         self._waits = True
+
+    def _stepped(self, event: routing.ContactStepped) -> None:
+        contact = self._contacts.get(event.contact_id)
+        if contact is None:
+            return
+        contact.skills = frozenset(event.required_skills)
+        contact.requirement = event.requirement
+        if event.contact_id != self.contact_id:
+            return
+        needs = ", ".join([contact.channel.lower(), *event.required_skills])
+        if event.requirement:
+            needs += f" and {event.requirement}"
+        if self.steps:
+            self._tell_passed(self.steps[-1])
+        step = Step(event.at_ms, f"came to step {event.step}", f"it needs {needs}")
+        if event.skipped:
+            step.details.append(f"{event.skipped} left out that nobody signed on could serve")
+        step.details.append(self._who_can(contact))
+        self.steps.append(step)
 
     def _who_can(self, contact: _Contact) -> str:
         able = [

@@ -179,3 +179,32 @@ async def test_a_contact_that_leaves_routing_without_having_been_there_is_found(
     log.tell("routing", accepted("ada", "grace", 2, 1_000))
     log.tell("routing", routing.ContactDequeued(at_ms=at(3), contact_id="ada", queue_id="sales"))
     assert "has a ContactDequeued without a place" in (await log.the_violation(1)).why
+
+
+def stepped(contact_id: str, seconds: float) -> routing.ContactStepped:
+    return routing.ContactStepped(
+        at_ms=at(seconds),
+        contact_id=contact_id,
+        queue_id="sales",
+        step=1,
+        requirement='lang == "ar"',
+    )
+
+
+async def test_who_comes_to_a_step_stands_in_another_line_with_its_old_turn() -> None:
+    log = WrittenLog()
+    log.tell("routing", joined("grace", 0), eligible("grace", 0))
+    log.tell("routing", enqueued("ada", 1), enqueued("ben", 2), enqueued("cai", 3))
+    log.tell("routing", stepped("ada", 4))
+    log.tell("routing", offered("ben", "grace", 5, since=2))
+    assert not (await log.report()).violations
+    log.tell("routing", stepped("cai", 6))
+    log.tell("routing", offered("cai", "grace", 7, since=3))
+    whys = [one.why for one in (await log.report()).violations if one.invariant == 1]
+    assert whys == ["contact cai was offered to grace out of turn: contact ada stands before it"]
+
+
+async def test_a_step_of_nobody_is_found() -> None:
+    log = WrittenLog()
+    log.tell("routing", stepped("ada", 1))
+    assert "came to a step without a place" in (await log.the_violation(1)).why

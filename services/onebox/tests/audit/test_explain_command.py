@@ -14,7 +14,15 @@ from huntgroup_onebox.explain_story import PASSED_OVER_SHOWN, Story
 from huntgroup_routing.adapters.mapping import event_codec
 from huntgroup_routing.core import RoutingCore
 from huntgroup_routing.core import messages as routing
-from huntgroup_routing.core.values import AgentId, Channel, ContactId, OfferId, QueueId, Skill
+from huntgroup_routing.core.values import (
+    AgentId,
+    Channel,
+    ContactId,
+    OfferId,
+    QueueId,
+    RoutingStep,
+    Skill,
+)
 
 from .written_log import DOMAIN, WrittenLog
 
@@ -216,3 +224,22 @@ def test_who_does_not_meet_the_requirement_is_told() -> None:
     (step,) = story.finish()
     assert 'it needs voice and agent == "alan" or lang == "ar"' in step.text
     assert 'grace does not meet agent == "alan" or lang == "ar"' in step.details[1]
+
+
+def test_a_step_is_told_with_what_it_asks_and_what_was_left_out() -> None:
+    story = Story("ada")
+    relaxed = replace(
+        SALES,
+        requirement='lang == "ar"',
+        steps=(
+            RoutingStep(after_ms=5_000, requirement='lang == "fa"'),
+            RoutingStep(after_ms=9_000),
+        ),
+        skip_unservable_steps=True,
+    )
+    for event in events([(0, relaxed), *works("grace", 0), comes("ada", 1)]):
+        story.take(event)
+    steps = story.finish()
+    assert [one.what for one in steps] == ["took its place", "came to step 2", "rings at grace"]
+    assert steps[1].text == "it needs voice"
+    assert steps[1].details[0] == "2 left out that nobody signed on could serve"

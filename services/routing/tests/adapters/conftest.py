@@ -114,6 +114,14 @@ class House:
         request = getattr(commands_pb2, f"{rpc}Request")(context=context, **fields)
         return await self._client.call(getattr(self._stub, rpc), request, timeout_ms=5_000)
 
+    async def contact(self, contact_id: str) -> commands_pb2.GetContactResponse:
+        """Ask for a contact that waits or rings."""
+        request = commands_pb2.GetContactRequest(domain=DOMAIN, contact_id=contact_id)
+        told: commands_pb2.GetContactResponse = await self._client.call(
+            self._stub.GetContact, request, timeout_ms=5_000
+        )
+        return told
+
     async def explain(self, offer_id: str) -> commands_pb2.ExplainDecisionResponse:
         """Ask why an offer was made."""
         request = commands_pb2.ExplainDecisionRequest(domain=DOMAIN, offer_id=offer_id)

@@ -20,6 +20,7 @@ from huntgroup.routing.v1.events_pb2 import (
     SELECTION_STRATEGY_LONGEST_IDLE,
     Explanation,
     OfferCreated,
+    RoutingStep,
 )
 from huntgroup.session.v1 import events_pb2 as session
 from huntgroup.session.v1.events_pb2 import ContactAbandoned, ContactQueued
@@ -172,6 +173,21 @@ async def test_a_decision_explains_itself(house: "House") -> None:
     assert told.text.startswith("LONGEST_IDLE chose grace, one of 2 idle agents: idle since 19")
     with pytest.raises(RpcRefusedError, match="OFFER_UNKNOWN"):
         await house.explain("ada.2")
+
+
+async def test_a_contact_tells_its_position_and_its_next_step(house: "House") -> None:
+    steps = [RoutingStep(after_ms=9_000, requirement='lang == "ar"')]
+    await house.call("ConfigureQueue", **SALES, steps=steps)
+    await contact(house, "ada")
+    await contact(house, "ben")
+    told = await house.contact("ben")
+    assert (told.queue_id, told.position, told.able_agents, told.offer_id) == ("sales", 2, 0, "")
+    assert (told.contact.step, told.contact.next_step_at_ms) == (0, NOW_MS - 5 + 9_000)
+    await agent(house, "grace")
+    told = await house.contact("ada")
+    assert (told.position, told.able_agents, told.offer_id) == (0, 1, "ada.1")
+    with pytest.raises(RpcRefusedError, match="CONTACT_UNKNOWN"):
+        await house.contact("cai")
 
 
 async def refused(house: "House", rpc: str, **fields: Any) -> tuple[StatusCode, str]:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from huntgroup_routing.adapters.mapping import STATUSES, event_codec
 from huntgroup_routing.core.messages import ChannelCapacity, Event, Reason
-from huntgroup_routing.core.values import Explanation, SkillLevel
+from huntgroup_routing.core.values import Explanation, RoutingStep, SkillLevel
 
 codec = cache(event_codec)
 SMALL = st.integers(-(2**31), 2**31 - 1)
 LONG = st.integers(-(2**63), 2**63 - 1)
 SMALL_FIELDS = (
     *("priority", "attempt", "idle_agents", "waiting_max", "slots", "level"),
-    *("policy_version", "runner_up_priority", "set_aside"),
+    *("policy_version", "runner_up_priority", "set_aside", "step", "skipped"),
 )
 
 
@@ -31,7 +31,7 @@ def said(kind: type) -> st.SearchStrategy[Event]:
     return st.builds(kind, **numbers_of(kind))
 
 
-for part in (ChannelCapacity, SkillLevel, Explanation):
+for part in (ChannelCapacity, SkillLevel, Explanation, RoutingStep):
     st.register_type_strategy(part, st.builds(part, **numbers_of(part)))
 
 

@@ -232,4 +232,4 @@ def test_a_requirement_survives_a_snapshot(floor: "Floor") -> None:
     loaded = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
     assert floor.core.dump(loaded.state) == floor.core.dump(floor.state)
     assert loaded.offered(loaded.contact("ada")) == [("ada", "alan")]
-    assert loaded.state.queues[QueueId("sales")].expression == 'agent == "alan"'
+    assert loaded.state.queues[QueueId("sales")].plan.requirement == 'agent == "alan"'

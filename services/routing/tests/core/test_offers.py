@@ -118,6 +118,7 @@ def test_a_contact_without_an_idle_agent_takes_its_place(floor: "Floor") -> None
             priority=3,
             required_skills=(Skill("billing"), Skill("german")),
             enqueued_at_ms=90,
+            own_skills=(Skill("billing"),),
         ),
     )
 

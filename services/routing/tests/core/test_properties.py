@@ -34,7 +34,16 @@ from huntgroup_routing.core.messages import (
     RejectOffer,
 )
 from huntgroup_routing.core.state import State
-from huntgroup_routing.core.values import AgentId, Channel, ContactId, OfferId, QueueId, Skill
+from huntgroup_routing.core.values import (
+    AgentId,
+    Channel,
+    ContactId,
+    OfferId,
+    QueueId,
+    RoutingStep,
+    Skill,
+    Strategy,
+)
 
 OUTCOMES = (OfferAccepted, OfferRejected, OfferExpired, OfferCanceled, OfferRescinded)
 
@@ -51,6 +60,9 @@ capacities = st.lists(
     st.builds(ChannelCapacity, channel=channels, slots=st.integers(1, 2)), max_size=2
 ).map(tuple)
 
+requirements = st.sampled_from(
+    ["", "", 'agent == "a1"', 'skill("french") < 3', 'lang != "ar" or group == "vip"']
+)
 queues = st.builds(
     ConfigureQueue,
     queue_id=queue_ids,
@@ -60,6 +72,19 @@ queues = st.builds(
     wrap_up_timeout_ms=timeouts,
     service_level_threshold_ms=timeouts,
     waiting_max=st.integers(0, 5),
+    strategy=st.none() | st.sampled_from(Strategy),
+    reoffer_after_ms=st.sampled_from([0, 20]),
+    requirement=requirements,
+    steps=st.lists(
+        st.builds(
+            RoutingStep,
+            after_ms=st.integers(1, 60),
+            required_skills=skills,
+            requirement=requirements,
+        ),
+        max_size=2,
+    ).map(tuple),
+    skip_unservable_steps=st.booleans(),
 )
 arrivals = st.builds(
     ObserveContactQueued,

@@ -1,8 +1,9 @@
 """Invariant 1, in routing's journal: who is offered next is who stands first among those who need the same.
 
-Contacts that need the same form one line, ordered by priority (higher first), then age, then id. A contact that comes
-back after an offer finds its old place. The one recorded exception: an agent who just declined a contact, and whose slot
-of that offer is not free yet, is offered the next one in line.
+Contacts that need the same form one line, ordered by priority (higher first), then age, then id; who comes to a step of
+its queue changes lines and keeps its turn. A contact that comes back after an offer finds its old place. The one
+recorded exception: an agent who just declined a contact, and whose slot of that offer is not free yet, is offered the
+next one in line.
 """
 
 import heapq
@@ -57,6 +58,7 @@ class QueueOrder(EventCheck):
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
             routing.ContactEnqueued: self._enqueued,
+            routing.ContactStepped: self._stepped,
             routing.OfferCreated: self._offered,
             routing.ContactRequeued: self._requeued,
             routing.OfferAccepted: self._left,
@@ -93,6 +95,17 @@ class QueueOrder(EventCheck):
         turn = (-event.priority, event.enqueued_at_ms, contact_id)
         domain.contacts[contact_id] = _Contact(need, turn, event.queue_id)
         heapq.heappush(domain.lines.setdefault(need, []), turn)
+
+    def _stepped(self, entry: Entry, event: routing.ContactStepped) -> None:
+        domain = self._domain(entry)
+        contact = domain.contacts.get(event.contact_id)
+        if contact is None:
+            self._violation(entry, event.contact_id, "came to a step without a place in a queue")
+            return
+        contact.need = (contact.need[0], tuple(event.required_skills), event.requirement)
+        line = domain.lines.setdefault(contact.need, [])
+        if contact.waits:
+            heapq.heappush(line, contact.turn)
 
     def _requeued(self, entry: Entry, event: routing.ContactRequeued) -> None:
         domain = self._domain(entry)
@@ -137,7 +150,8 @@ class QueueOrder(EventCheck):
         before = None
         while line and line[0] != contact.turn:
             other = domain.contacts.get(line[0][2])
-            if other is None or not other.waits or other.turn != line[0]:
+            gone = other is None or not other.waits or other.need != contact.need
+            if other is None or gone or other.turn != line[0]:
                 heapq.heappop(line)
                 continue
             if domain.held.get(other.offer_id) != agent_id:

@@ -7,16 +7,31 @@ from huntgroup.routing.v1 import service_pb2
 from huntgroup.routing.v1.commands_pb2 import (
     ExplainDecisionRequest,
     ExplainDecisionResponse,
+    GetContactRequest,
+    GetContactResponse,
     GetOfferRequest,
     GetOfferResponse,
     GetQueueRequest,
     GetQueueResponse,
 )
-from huntgroup_routing.adapters.mapping import STATUSES, explanation, offer_view, queue_view
-from huntgroup_routing.app.queries import find_offer, find_queue, first_waiting, why_text
+from huntgroup_routing.adapters.mapping import (
+    STATUSES,
+    contact_view,
+    explanation,
+    offer_view,
+    queue_view,
+)
+from huntgroup_routing.app.queries import (
+    find_contact,
+    find_offer,
+    find_queue,
+    first_waiting,
+    position_of,
+    why_text,
+)
 from huntgroup_routing.core.messages import AcceptOffer, ConfigureQueue, Refused, RejectOffer
 from huntgroup_routing.core.state import State
-from huntgroup_routing.core.values import OfferId, QueueId
+from huntgroup_routing.core.values import ContactId, OfferId, QueueId
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc.commands import RpcApi
 from huntgroup_runtime.rpc.forwarding import Peers
@@ -38,6 +53,7 @@ def routing_api(journals: Journals, peers: Peers, telemetry: Telemetry) -> RpcAp
         api.command(rpc, command)
     api.query("GetQueue", get_queue)
     api.query("GetOffer", get_offer)
+    api.query("GetContact", get_contact)
     api.query("ExplainDecision", explain_decision)
     return api
 
@@ -56,6 +72,14 @@ def get_offer(request: GetOfferRequest, state: State) -> GetOfferResponse | Refu
     if isinstance(offer, Refused):
         return offer
     return GetOfferResponse(offer=offer_view(offer))
+
+
+def get_contact(request: GetContactRequest, state: State) -> GetContactResponse | Refused:
+    """Read a contact that waits or rings."""
+    contact = find_contact(state, ContactId(request.contact_id))
+    if isinstance(contact, Refused):
+        return contact
+    return contact_view(contact, position_of(state, contact))
 
 
 def explain_decision(

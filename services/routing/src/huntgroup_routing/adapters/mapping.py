@@ -6,7 +6,12 @@ from typing import Final, get_args
 from grpc import StatusCode
 
 from huntgroup.routing.v1 import events_pb2
-from huntgroup.routing.v1.commands_pb2 import OfferView, QueueView, WaitingView
+from huntgroup.routing.v1.commands_pb2 import (
+    GetContactResponse,
+    OfferView,
+    QueueView,
+    WaitingView,
+)
 from huntgroup.routing.v1.events_pb2 import Channel, DecisionRule, SelectionStrategy
 from huntgroup_contracts.codec import EventCodec
 from huntgroup_routing.core.messages import Event, Reason
@@ -17,6 +22,8 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.OFFER_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.REQUIREMENT_INVALID: StatusCode.INVALID_ARGUMENT,
+    Reason.CONTACT_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.STEPS_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.TOO_MANY_QUEUES: StatusCode.RESOURCE_EXHAUSTED,
     Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
 }
@@ -32,7 +39,7 @@ def queue_view(queue: Queue, first_waiting: Iterable[Contact]) -> QueueView:
     return QueueView(
         queue_id=queue.queue_id,
         channel=Channel.Value(f"CHANNEL_{queue.channel}"),
-        required_skills=queue.required_skills,
+        required_skills=queue.plan.required_skills,
         ring_timeout_ms=queue.ring_timeout_ms,
         wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
         service_level_threshold_ms=queue.service_level_threshold_ms,
@@ -40,18 +47,45 @@ def queue_view(queue: Queue, first_waiting: Iterable[Contact]) -> QueueView:
         strategy=SelectionStrategy.Value(f"SELECTION_STRATEGY_{queue.strategy}"),
         reoffer_after_ms=queue.reoffer_after_ms,
         policy_version=queue.version,
-        requirement=queue.expression,
+        requirement=queue.plan.requirement,
+        steps=(
+            events_pb2.RoutingStep(
+                after_ms=step.after_ms,
+                required_skills=step.required_skills,
+                requirement=step.requirement,
+            )
+            for step in queue.plan.steps
+        ),
+        skip_unservable_steps=queue.plan.skip_unservable,
         waiting=len(queue.waiting),
         ringing=queue.ringing,
-        first_waiting=(
-            WaitingView(
-                contact_id=contact.contact_id,
-                priority=contact.priority,
-                enqueued_at_ms=contact.enqueued_at_ms,
-                attempts=contact.attempts,
-            )
-            for contact in first_waiting
-        ),
+        first_waiting=map(waiting_view, first_waiting),
+    )
+
+
+def waiting_view(contact: Contact) -> WaitingView:
+    """Return a contact as the API shows it."""
+    return WaitingView(
+        contact_id=contact.contact_id,
+        priority=contact.priority,
+        enqueued_at_ms=contact.enqueued_at_ms,
+        attempts=contact.attempts,
+        step=contact.step,
+        next_step_at_ms=contact.plan.next_at_ms(contact.step, contact.enqueued_at_ms) or 0,
+    )
+
+
+def contact_view(contact: Contact, position: int) -> GetContactResponse:
+    """Return where a contact stands, and what is asked of agents for it."""
+    skills, requirement = contact.requirement.ask
+    return GetContactResponse(
+        contact=waiting_view(contact),
+        queue_id=contact.queue_id,
+        offer_id=contact.offer_id or "",
+        position=position,
+        required_skills=skills,
+        requirement=requirement,
+        able_agents=contact.requirement.able,
     )
 
 

@@ -7,6 +7,7 @@ from huntgroup_routing.core.messages import Reason, Refused
 from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
 from huntgroup_routing.core.values import (
     AgentId,
+    ContactId,
     DecisionRule,
     Explanation,
     OfferId,
@@ -15,6 +16,7 @@ from huntgroup_routing.core.values import (
 )
 
 FIRST_WAITING_MAX = 100
+POSITION_MAX = 1_000
 
 ALIKE = {
     Strategy.ROUND_ROBIN: "the next by id after whom the queue gave its last contact",
@@ -39,6 +41,22 @@ def first_waiting(state: State, queue: Queue) -> list[Contact]:
     """Return the contacts of a queue that are served first, in the order of their places, at most 100."""
     places = islice(queue.waiting.in_order(), FIRST_WAITING_MAX)
     return [state.contacts[contact_id] for _, _, contact_id in places]
+
+
+def find_contact(state: State, contact_id: ContactId) -> Contact | Refused:
+    """Return a contact that waits or rings; it is the state's own: do not keep it."""
+    return state.contacts.get(contact_id) or Refused(
+        reason=Reason.CONTACT_UNKNOWN,
+        detail=f"contact_id {contact_id!r} neither waits nor rings in this domain",
+    )
+
+
+def position_of(state: State, contact: Contact) -> int:
+    """Return a waiting contact's position in its queue, from 1; 0 for one that rings, and beyond the first 1,000."""
+    if contact.offer_id is not None:
+        return 0
+    places = islice(state.queues[contact.queue_id].waiting.in_order(), POSITION_MAX)
+    return next((at for at, place in enumerate(places, 1) if place == contact.place), 0)
 
 
 def find_offer(state: State, offer_id: OfferId) -> Offer | Refused:

@@ -1,18 +1,24 @@
-"""When time alone will change something: the lease of an offer runs out."""
+"""When time alone will change something: the lease of an offer runs out, a contact comes to a step of its queue."""
 
 from itertools import islice, takewhile
 
-from huntgroup_routing.core.state import Offer, State
-from huntgroup_routing.core.values import EXPIRIES_PER_DECISION_MAX
+from huntgroup_routing.core.state import Contact, Offer, State
+from huntgroup_routing.core.values import EXPIRIES_PER_DECISION_MAX, STEPS_PER_DECISION_MAX
 
 
 def next_deadline(state: State) -> int | None:
-    """Return when the next pending offer expires, or None."""
-    head = state.leases.head
-    return None if head is None else head[0]
+    """Return when the next pending offer expires or the next contact comes to a step, or None."""
+    heads = (state.leases.head, state.steps_due.head)
+    return min((head[0] for head in heads if head is not None), default=None)
 
 
 def due(state: State, at_ms: int) -> list[Offer]:
     """Return the pending offers whose lease is over, the earliest first; not more than one decision may hold."""
     leases = takewhile(lambda lease: lease[0] <= at_ms, state.leases.in_order())
     return [state.offers[offer_id] for _, offer_id in islice(leases, EXPIRIES_PER_DECISION_MAX)]
+
+
+def steps_due(state: State, at_ms: int) -> list[Contact]:
+    """Return the contacts that have come to a step, the earliest first; not more than one decision may hold."""
+    dues = takewhile(lambda due: due[0] <= at_ms, state.steps_due.in_order())
+    return [state.contacts[contact_id] for _, contact_id in islice(dues, STEPS_PER_DECISION_MAX)]

@@ -20,7 +20,6 @@ from huntgroup_routing.core.messages import (
     Command,
     ConfigureQueue,
     ContactDequeued,
-    ContactEnqueued,
     ContactRequeued,
     Event,
     ObserveAgentReleased,
@@ -43,7 +42,8 @@ from huntgroup_routing.core.messages import (
     RejectOffer,
 )
 from huntgroup_routing.core.policy import configure_queue
-from huntgroup_routing.core.ranking import Matching, offer_on_arrival, offers_to
+from huntgroup_routing.core.queueing import queue_contact, step_contacts
+from huntgroup_routing.core.ranking import Matching, offers_to
 from huntgroup_routing.core.state import Contact, Offer, State
 from huntgroup_routing.core.values import (
     AGENTS_MAX,
@@ -67,7 +67,7 @@ def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
         case AcceptOffer():
             return _accept_offer(state, command, at_ms)
         case ObserveContactQueued():
-            return _observe_contact_queued(state, command, at_ms)
+            return queue_contact(state, command, at_ms)
         case ObserveAgentReleased():
             return _observe_agent_released(state, command, at_ms)
         case ObserveAgentWentReady():
@@ -92,30 +92,6 @@ def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
             return configure_queue(state, command, at_ms)
         case _:
             assert_never(command)
-
-
-def _observe_contact_queued(state: State, command: ObserveContactQueued, at_ms: int) -> Decision:
-    """Session queues only where it learned of the queue from us, so an unknown queue is nobody's contact."""
-    contact_id = command.contact_id
-    queue = state.queues.get(command.queue_id)
-    if queue is None or contact_id in state.contacts or contact_id in state.ended_contacts:
-        return ()
-    if command.required_skills:
-        skills = skill_set(queue.required_skills, command.required_skills)
-    else:
-        skills = queue.required_skills
-    enqueued = ContactEnqueued(
-        at_ms=at_ms,
-        contact_id=contact_id,
-        queue_id=queue.queue_id,
-        channel=command.channel,
-        priority=command.priority,
-        required_skills=skills,
-        enqueued_at_ms=command.enqueued_at_ms,
-        requirement=queue.expression,
-    )
-    offer = offer_on_arrival(state, enqueued)
-    return (enqueued,) if offer is None else (enqueued, offer)
 
 
 def _observe_contact_abandoned(
@@ -218,7 +194,7 @@ def _ended(offer: Offer) -> Refused:
 def _pass_time(state: State, at_ms: int) -> Decision:
     offers = due(state, at_ms)
     if not offers:
-        return ()
+        return step_contacts(state, at_ms)
     expired = tuple(
         OfferExpired(
             at_ms=at_ms,

@@ -45,6 +45,8 @@ class Requirement:
     idle: OrderedDict[AgentId, Agent] = field(default_factory=OrderedDict)
     rosters: dict[Measure, Roster] = field(default_factory=dict)
     """The idle again, sorted by the measures that queues of its contacts ask for."""
+    able: int = 0
+    """How many agents who are joined and have slots of the channel could serve, idle or not."""
     users: int = 0
     """Queues and contacts that refer to it."""
 
@@ -81,6 +83,8 @@ class Profile:
     levels: dict[Skill, int]
     agents: int = 0
     """How many are joined."""
+    slotted: Counter[Channel] = field(default_factory=Counter)
+    """How many of them have slots of a channel."""
     idle: dict[Channel, dict[AgentId, Agent]]
     satisfies: dict[Channel, dict[Ask, Requirement]]
 
@@ -123,6 +127,15 @@ class Pool:
         idle: list[Agent] = []
         for profile in self._profiles_with(skills):
             all_do = requirement.met_by(profile, profile.key[2])
+            requirement.able += profile.slotted[channel] if all_do else 0
+            for agent_id in named if profile.key[2] is None else ():
+                agent_here = self._joined.get(agent_id)
+                if (
+                    agent_here is not None
+                    and agent_here.profile is profile
+                    and channel in agent_here.slots
+                ):
+                    requirement.able += requirement.met_by(profile, agent_id) - all_do
             for agent_id, agent in profile.idle[channel].items():
                 if requirement.met_by(profile, agent_id) if agent_id in named else all_do:
                     idle.append(agent)
@@ -184,6 +197,7 @@ class Pool:
                 if requirement.met_by(profile, named):
                     profile.satisfies[requirement.channel][requirement.ask] = requirement
         profile.agents += 1
+        self._count(agent, profile, 1)
         agent.profile, agent.levels = profile, profile.levels
         self._joined[agent.agent_id] = agent
 
@@ -193,6 +207,7 @@ class Pool:
         assert profile is not None
         agent.profile, agent.levels = None, {}
         del self._joined[agent.agent_id]
+        self._count(agent, profile, -1)
         self._leave_profile(profile)
 
     def make_idle(self, agent: Agent, channel: Channel, since_ms: int) -> None:
@@ -234,6 +249,18 @@ class Pool:
         for requirement in self.satisfied_by(agent, channel):
             if Measure.CONTACTS in requirement.rosters:
                 requirement.rosters[Measure.CONTACTS].put(agent)
+
+    def able(self, channel: Channel, ask: Ask) -> int:
+        """Return how many agents who are joined could serve, idle or not."""
+        requirement = self._requirements.get((channel, ask))
+        return (self.preview(channel, ask) if requirement is None else requirement).able
+
+    def _count(self, agent: Agent, profile: Profile, more: int) -> None:
+        """Count an agent who comes or goes among those able to serve."""
+        for channel in agent.slots:
+            profile.slotted[channel] += more
+            for requirement in profile.satisfies[channel].values():
+                requirement.able += more
 
     def _profiles_with(self, skills: tuple[Skill, ...]) -> Iterator[Profile]:
         """Yield the profiles that have all the skills, looking through those that have the rarest."""
@@ -280,6 +307,8 @@ class Pool:
         before = agent.profile
         own = self._add_profile((*before.key[:2], agent_id))
         own.agents = 1
+        own.slotted.update(agent.slots.keys())
+        before.slotted.subtract(agent.slots.keys())
         for channel in Channel:
             own.satisfies[channel] = dict(before.satisfies[channel])
             if before.idle[channel].pop(agent_id, None) is not None:

@@ -12,6 +12,7 @@ from huntgroup_routing.core.messages import (
     ContactDequeued,
     ContactEnqueued,
     ContactRequeued,
+    ContactStepped,
     Event,
     OfferAccepted,
     OfferCanceled,
@@ -23,6 +24,7 @@ from huntgroup_routing.core.messages import (
 )
 from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
+from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
@@ -55,6 +57,8 @@ def evolve(state: State, event: Event) -> State:
             _stop(state, agent, event.at_ms)
         case ContactDequeued():
             _forget_contact(state, state.contacts[event.contact_id])
+        case ContactStepped():
+            _contact_stepped(state, event)
         case ContactRequeued():
             _contact_requeued(state, event)
         case OfferRejected():
@@ -81,41 +85,45 @@ def _queue_configured(state: State, event: QueueConfigured) -> None:
     strategy = event.strategy or Strategy.LONGEST_IDLE
     measure = MEASURE_OF.get(strategy)
     state.pool.choose_by(measure)
-    ask = (event.required_skills, event.requirement)
-    requirement = state.pool.use(event.channel, ask, measure)
+    plan = Plan(
+        required_skills=event.required_skills,
+        requirement=event.requirement,
+        steps=event.steps,
+        skip_unservable=event.skip_unservable_steps,
+    )
+    requirement = state.pool.use(event.channel, plan.ask(0, ()), measure)
     queue = state.queues.get(event.queue_id)
     if queue is not None:
         state.pool.choose_no_more_by(queue.measure)
         state.pool.give_back(queue.requirement)
         queue.channel = event.channel
-        queue.required_skills = event.required_skills
         queue.ring_timeout_ms = event.ring_timeout_ms
         queue.wrap_up_timeout_ms = event.wrap_up_timeout_ms
         queue.service_level_threshold_ms = event.service_level_threshold_ms
         queue.waiting_max = event.waiting_max
         queue.strategy = strategy
         queue.reoffer_after_ms = event.reoffer_after_ms
-        queue.expression = event.requirement
+        queue.plan = plan
         queue.version += 1
         queue.requirement = requirement
         return
     state.queues[event.queue_id] = Queue(
         queue_id=event.queue_id,
         channel=event.channel,
-        required_skills=event.required_skills,
         ring_timeout_ms=event.ring_timeout_ms,
         wrap_up_timeout_ms=event.wrap_up_timeout_ms,
         service_level_threshold_ms=event.service_level_threshold_ms,
         waiting_max=event.waiting_max,
         strategy=strategy,
         reoffer_after_ms=event.reoffer_after_ms,
-        expression=event.requirement,
+        plan=plan,
         version=1,
         requirement=requirement,
     )
 
 
 def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
+    queue = state.queues[event.queue_id]
     contact = Contact(
         contact_id=event.contact_id,
         queue_id=event.queue_id,
@@ -123,13 +131,32 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         priority=event.priority,
         enqueued_at_ms=event.enqueued_at_ms,
         requirement=state.pool.use(
-            event.channel,
-            (event.required_skills, event.requirement),
-            state.queues[event.queue_id].measure,
+            event.channel, (event.required_skills, event.requirement), queue.measure
         ),
+        plan=queue.plan,
+        own_skills=event.own_skills,
     )
     state.contacts[event.contact_id] = contact
+    if contact.step_due is not None:
+        state.steps_due.add(contact.step_due)
     _line_up(state, contact)
+
+
+def _contact_stepped(state: State, event: ContactStepped) -> None:
+    """Let a contact stand in another class; its place in the queue stays what it was."""
+    contact = state.contacts[event.contact_id]
+    before, measure = contact.requirement, state.queues[contact.queue_id].measure
+    ask = (event.required_skills, event.requirement)
+    contact.requirement = state.pool.use(before.channel, ask, measure)
+    if contact.offer_id is None:
+        before.waiting.remove(contact.place)
+        contact.requirement.waiting.add(contact.place)
+    state.pool.give_back(before)
+    if contact.step_due is not None:
+        state.steps_due.remove(contact.step_due)
+    contact.step = event.step
+    if contact.step_due is not None:
+        state.steps_due.add(contact.step_due)
 
 
 def _contact_requeued(state: State, event: ContactRequeued) -> None:
@@ -157,6 +184,8 @@ def _forget_contact(state: State, contact: Contact) -> None:
     else:
         state.queues[contact.queue_id].ringing -= 1
     state.pool.give_back(contact.requirement)
+    if contact.step_due is not None:
+        state.steps_due.remove(contact.step_due)
     del state.contacts[contact.contact_id]
     state.ended_contacts[contact.contact_id] = None
     if len(state.ended_contacts) > ENDED_CONTACTS_MAX:

@@ -24,6 +24,7 @@ def check(state: State) -> list[str]:
     """Return a sentence for every invariant that does not hold; empty when all is well."""
     return [
         *_contacts(state),
+        *_steps(state),
         *_offers(state),
         *_agents(state),
         *_requirements(state),
@@ -37,12 +38,20 @@ def _contacts(state: State) -> Iterator[str]:
     for contact_id, contact in state.contacts.items():
         if contact.place != place_of(contact.priority, contact.enqueued_at_ms, contact_id):
             yield f"contact {contact_id} lost its place"
+        if contact.requirement.ask != contact.plan.ask(contact.step, contact.own_skills):
+            yield f"contact {contact_id} stands in a class that is not that of step {contact.step}"
         if contact_id in state.ended_contacts:
             yield f"contact {contact_id} has left and is here"
         if contact.queue_id not in state.queues:
             yield f"contact {contact_id} is in no queue"
         if contact.offer_id is not None and contact.offer_id not in state.offers:
             yield f"contact {contact_id} rings without an offer"
+
+
+def _steps(state: State) -> Iterator[str]:
+    dues = (contact.step_due for contact in state.contacts.values())
+    if list(state.steps_due.in_order()) != sorted(due for due in dues if due is not None):
+        yield "the steps to come are not those of the contacts"
 
 
 def _offers(state: State) -> Iterator[str]:
@@ -95,6 +104,12 @@ def _requirements(state: State) -> Iterator[str]:
             yield f"{name} counts {requirement.users} users of {count}"
         if list(requirement.waiting.in_order()) != sorted(waiting[requirement]):
             yield f"{name} has the wrong contacts in line"
+        able = sum(
+            agent.joined and requirement.channel in agent.slots and _satisfies(agent, requirement)
+            for agent in state.agents.values()
+        )
+        if requirement.able != able:
+            yield f"{name} counts {requirement.able} able agents of {able}"
         if list(requirement.idle.values()) != _idle_for(state, requirement):
             yield f"{name} has the wrong idle agents"
         for measure, roster in requirement.rosters.items():

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Generic, TypeVar
 
-from huntgroup_routing.core.values import AgentId, Lease, Place
+from huntgroup_routing.core.values import AgentId, Lease, Place, StepDue
 
-K = TypeVar("K", Place, Lease)
+K = TypeVar("K", Place, Lease, StepDue)
 
 Key = tuple[int, int, AgentId]
 """By what an idle agent is sorted; the least comes first."""

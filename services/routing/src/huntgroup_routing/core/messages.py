@@ -7,6 +7,18 @@ milliseconds. Commands carry no time: the decision is given the log's.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from huntgroup_routing.core.facts import (
+    ChannelCapacity,
+    ObserveAgentReleased,
+    ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
+    ObserveAgentStoppedResponding,
+    ObserveAgentWentNotReady,
+    ObserveAgentWentReady,
+    ObserveContactAbandoned,
+    ObserveContactQueued,
+    ObserveOfferTurnedAway,
+)
 from huntgroup_routing.core.values import (
     AgentId,
     AgentTraits,
@@ -19,9 +31,24 @@ from huntgroup_routing.core.values import (
     OfferId,
     QueueId,
     RescindReason,
+    RoutingStep,
     Skill,
     Strategy,
 )
+
+__all__ = [
+    "ChannelCapacity",
+    "ObserveAgentReleased",
+    "ObserveAgentSignedOff",
+    "ObserveAgentSignedOn",
+    "ObserveAgentStoppedResponding",
+    "ObserveAgentWentNotReady",
+    "ObserveAgentWentReady",
+    "ObserveContactAbandoned",
+    "ObserveContactQueued",
+    "ObserveOfferTurnedAway",
+]
+"""Told here too, so that one module names every message."""
 
 
 class Reason(StrEnum):
@@ -33,6 +60,8 @@ class Reason(StrEnum):
     OFFER_ENDED = "OFFER_ENDED"
     WRONG_AGENT = "WRONG_AGENT"
     REQUIREMENT_INVALID = "REQUIREMENT_INVALID"
+    CONTACT_UNKNOWN = "CONTACT_UNKNOWN"
+    STEPS_INVALID = "STEPS_INVALID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +70,6 @@ class Refused:
 
     reason: Reason
     detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelCapacity:
-    """How many contacts of a channel an agent takes at once."""
-
-    channel: Channel
-    slots: int
 
 
 # Commands of callers
@@ -71,6 +92,8 @@ class ConfigureQueue:
     strategy: Strategy | None = None
     reoffer_after_ms: int = 0
     requirement: str = ""
+    steps: tuple[RoutingStep, ...] = ()
+    skip_unservable_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,85 +118,6 @@ class PassTime:
     """Time has passed."""
 
 
-# Facts of session
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveContactQueued:
-    """A contact began to wait; its own skills come on top of the queue's."""
-
-    contact_id: ContactId
-    queue_id: QueueId
-    channel: Channel
-    priority: int
-    required_skills: tuple[Skill, ...]
-    enqueued_at_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveContactAbandoned:
-    """The customer left."""
-
-    contact_id: ContactId
-
-
-# Facts of agent-state
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentSignedOn:
-    """An agent signed on, not ready yet."""
-
-    agent_id: AgentId
-    skills: tuple[Skill, ...]
-    capacity: tuple[ChannelCapacity, ...]
-    traits: AgentTraits | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentWentReady:
-    """An agent takes contacts."""
-
-    agent_id: AgentId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentWentNotReady:
-    """An agent takes no contacts for now."""
-
-    agent_id: AgentId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentStoppedResponding:
-    """An agent let an offer ring out and takes no contacts until they act."""
-
-    agent_id: AgentId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentReleased:
-    """The slot that an offer had taken is free again."""
-
-    agent_id: AgentId
-    offer_id: OfferId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveOfferTurnedAway:
-    """An offer reached an agent who cannot take it; no slot was held for it."""
-
-    agent_id: AgentId
-    offer_id: OfferId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentSignedOff:
-    """An agent left."""
-
-    agent_id: AgentId
-
-
 # Events
 
 
@@ -192,6 +136,8 @@ class QueueConfigured:
     strategy: Strategy | None = None
     reoffer_after_ms: int = 0
     requirement: str = ""
+    steps: tuple[RoutingStep, ...] = ()
+    skip_unservable_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +152,20 @@ class ContactEnqueued:
     required_skills: tuple[Skill, ...]
     enqueued_at_ms: int
     requirement: str = ""
+    own_skills: tuple[Skill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactStepped:
+    """Something else is asked of agents for a contact from now on."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    step: int
+    required_skills: tuple[Skill, ...]
+    requirement: str
+    skipped: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,6 +334,7 @@ Command = (
 Event = (
     QueueConfigured
     | ContactEnqueued
+    | ContactStepped
     | ContactDequeued
     | ContactRequeued
     | AgentJoined

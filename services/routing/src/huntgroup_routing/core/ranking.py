@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice, zip_longest
 
 from huntgroup_routing.core.agents import Agent
-from huntgroup_routing.core.eligibility import Requirement
+from huntgroup_routing.core.eligibility import Ask, Requirement
 from huntgroup_routing.core.messages import ContactEnqueued, OfferCreated
 from huntgroup_routing.core.selection import BY_CHANCE, Measure, Roster, draw
 from huntgroup_routing.core.state import Contact, Queue, State
@@ -32,15 +32,19 @@ Ranked = tuple[AgentId, int]
 NOBODY: frozenset[AgentId] = frozenset()
 
 
-def offer_on_arrival(state: State, enqueued: ContactEnqueued) -> OfferCreated | None:
-    """Return the offer of a contact that arrives to the agent who is next, or None when nobody is idle for it."""
+def offer_on_arrival(
+    state: State, enqueued: ContactEnqueued, ask: Ask | None = None
+) -> OfferCreated | None:
+    """Return the offer of a contact that arrives to the agent who is next, or None when nobody is idle for it.
+
+    `ask` is what is asked of agents when the contact comes to a step at once.
+    """
     queue, channel = state.queues[enqueued.queue_id], enqueued.channel
-    requirement: Requirement | None = queue.requirement
-    ask = (enqueued.required_skills, enqueued.requirement)
-    if channel is not queue.channel or ask[0] != queue.required_skills:
-        requirement = state.pool.find(channel, ask)
-    if requirement is None:
-        requirement = state.pool.preview(channel, ask)
+    if ask is not None or channel is not queue.channel or enqueued.own_skills:
+        ask = ask or (enqueued.required_skills, enqueued.requirement)
+        requirement = state.pool.find(channel, ask) or state.pool.preview(channel, ask)
+    else:
+        requirement = queue.requirement
     if not requirement.idle:
         return None
     if queue.strategy is Strategy.LONGEST_IDLE:
@@ -66,12 +70,13 @@ def offer_on_arrival(state: State, enqueued: ContactEnqueued) -> OfferCreated | 
 class Matching:
     """Offers contacts to idle agents, one after another within one decision; each offer sees those before it."""
 
-    __slots__ = ("_at_ms", "_last", "_left", "_state", "_turn", "_without")
+    __slots__ = ("_at_ms", "_last", "_left", "_previews", "_state", "_turn", "_without")
 
     def __init__(self, state: State, at_ms: int, without: Iterable[AgentId] = ()) -> None:
         self._state = state
         self._at_ms = at_ms
         self._without = dict.fromkeys(without)
+        self._previews: dict[tuple[Channel, Ask], Requirement] = {}
         self._left: dict[tuple[AgentId, Channel], int] = {}
         """Free slots of the agents who were given an offer in this decision."""
         self._turn: dict[Channel, dict[AgentId, Agent]] = {}
@@ -79,9 +84,14 @@ class Matching:
         self._last: dict[QueueId, tuple[int, AgentId]] = {}
         """How many offers a queue made in this decision, and the agent of the last."""
 
-    def offer(self, contact: Contact) -> OfferCreated | None:
-        """Return the offer to the agent who is next, or None when nobody is idle for the contact."""
+    def offer(self, contact: Contact, ask: Ask | None = None) -> OfferCreated | None:
+        """Return the offer to the agent who is next, or None when nobody is idle for the contact.
+
+        `ask` is what is asked of agents from this decision on, when that is something else.
+        """
         requirement, queue = contact.requirement, self._state.queues[contact.queue_id]
+        if ask is not None:
+            requirement = self._requirement(requirement.channel, ask)
         channel, idle = requirement.channel, requirement.idle
         let_go_by = {
             agent_id
@@ -117,6 +127,12 @@ class Matching:
         made, _ = self._last.get(queue.queue_id, (0, agent_id))
         self._last[queue.queue_id] = (made + 1, agent_id)
         return created
+
+    def _requirement(self, channel: Channel, ask: Ask) -> Requirement:
+        found = self._state.pool.find(channel, ask) or self._previews.get((channel, ask))
+        if found is None:
+            found = self._previews[channel, ask] = self._state.pool.preview(channel, ask)
+        return found
 
     def rank(
         self, queue: Queue, requirement: Requirement, but: Collection[AgentId]

@@ -13,6 +13,7 @@ from huntgroup_routing.core.agents import Agent, Work
 from huntgroup_routing.core.eligibility import Pool, Requirement
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.selection import MEASURE_OF, Measure
+from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     AgentId,
     AgentTraits,
@@ -25,6 +26,7 @@ from huntgroup_routing.core.values import (
     Place,
     QueueId,
     Skill,
+    StepDue,
     Strategy,
     place_of,
 )
@@ -39,15 +41,13 @@ class Queue:
 
     queue_id: QueueId
     channel: Channel
-    required_skills: tuple[Skill, ...]
     ring_timeout_ms: int
     wrap_up_timeout_ms: int
     service_level_threshold_ms: int
     waiting_max: int
     strategy: Strategy
     reoffer_after_ms: int
-    expression: str
-    """What an agent must be beside having the skills."""
+    plan: Plan
     version: int
     requirement: Requirement
     waiting: Line[Place] = field(default_factory=Line)
@@ -73,10 +73,19 @@ class Contact:
     priority: int
     enqueued_at_ms: int
     requirement: Requirement
+    plan: Plan
+    own_skills: tuple[Skill, ...] = ()
+    step: int = 0
     attempts: int = 0
     offer_id: OfferId | None = None
     let_go_by: tuple[tuple[AgentId, int], ...] = ()
     """Who of late let it go, and when (ms), oldest first."""
+
+    @property
+    def step_due(self) -> StepDue | None:
+        """When it comes to its next step; None when there is none."""
+        at_ms = self.plan.next_at_ms(self.step, self.enqueued_at_ms)
+        return None if at_ms is None else (at_ms, self.contact_id)
 
 
 class Why(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -119,6 +128,7 @@ class State:
     offers: dict[OfferId, Offer] = field(default_factory=dict)
     """Those pending."""
     leases: Line[Lease] = field(default_factory=Line)
+    steps_due: Line[StepDue] = field(default_factory=Line)
     ended_offers: OrderedDict[OfferId, Offer] = field(default_factory=OrderedDict)
     """The last that ended, oldest first."""
     ended_contacts: OrderedDict[ContactId, None] = field(default_factory=OrderedDict)
@@ -142,14 +152,13 @@ class _Record(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_field
 class _Queue(_Record, frozen=True):
     queue_id: QueueId
     channel: Channel
-    required_skills: tuple[Skill, ...]
     ring_timeout_ms: int
     wrap_up_timeout_ms: int
     service_level_threshold_ms: int
     waiting_max: int
     strategy: Strategy
     reoffer_after_ms: int
-    expression: str
+    plan: int
     version: int
     offers: int
     last_agent_id: AgentId
@@ -159,13 +168,14 @@ class _Contact(_Record, frozen=True):
     contact_id: ContactId
     queue_id: QueueId
     channel: Channel
-    skills: tuple[Skill, ...]
     priority: int
     enqueued_at_ms: int
     attempts: int
     offer_id: OfferId | None
     let_go_by: tuple[tuple[AgentId, int], ...]
-    expression: str
+    plan: int
+    own_skills: tuple[Skill, ...]
+    step: int
 
 
 class _Agent(_Record, frozen=True):
@@ -189,6 +199,8 @@ class _Idle(_Record, frozen=True):
 
 class _Dump(_Record, frozen=True):
     version: int
+    plans: tuple[Plan, ...]
+    """Of queues and contacts, each once."""
     queues: tuple[_Queue, ...]
     contacts: tuple[_Contact, ...]
     agents: tuple[_Agent, ...]
@@ -200,11 +212,15 @@ class _Dump(_Record, frozen=True):
 
 def dump(state: State) -> bytes:
     """Return the canonical written form: equal states give equal bytes, however they came about."""
+    plans: dict[Plan, int] = {}
+    queues = tuple(_queue_row(state.queues[key], plans) for key in sorted(state.queues))
+    contacts = tuple(_contact_row(state.contacts[key], plans) for key in sorted(state.contacts))
     return msgspec.msgpack.encode(
         _Dump(
             version=DUMP_VERSION,
-            queues=tuple(_queue_row(state.queues[key]) for key in sorted(state.queues)),
-            contacts=tuple(_contact_row(state.contacts[key]) for key in sorted(state.contacts)),
+            plans=tuple(plans),
+            queues=queues,
+            contacts=contacts,
             agents=tuple(_agent_row(state.agents[key]) for key in sorted(state.agents)),
             idle=_idle_rows(state),
             offers=tuple(state.offers[key] for key in sorted(state.offers)),
@@ -226,43 +242,43 @@ def load(domain: str, dumped: bytes) -> State:
     try:
         _load_agents(state, read)
         _load_contacts(state, read)
-    except KeyError as error:
+    except (KeyError, IndexError) as error:
         raise ValueError(f"state of {domain} refers to {error}, which it lacks") from error
     state.ended_offers.update((offer.offer_id, offer) for offer in read.ended_offers)
     state.ended_contacts.update((contact_id, None) for contact_id in read.ended_contacts)
     return state
 
 
-def _queue_row(queue: Queue) -> _Queue:
+def _queue_row(queue: Queue, plans: dict[Plan, int]) -> _Queue:
     return _Queue(
         queue_id=queue.queue_id,
         channel=queue.channel,
-        required_skills=queue.required_skills,
         ring_timeout_ms=queue.ring_timeout_ms,
         wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
         service_level_threshold_ms=queue.service_level_threshold_ms,
         waiting_max=queue.waiting_max,
         strategy=queue.strategy,
         reoffer_after_ms=queue.reoffer_after_ms,
-        expression=queue.expression,
+        plan=plans.setdefault(queue.plan, len(plans)),
         version=queue.version,
         offers=queue.offers,
         last_agent_id=queue.last_agent_id,
     )
 
 
-def _contact_row(contact: Contact) -> _Contact:
+def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
     return _Contact(
         contact_id=contact.contact_id,
         queue_id=contact.queue_id,
         channel=contact.requirement.channel,
-        skills=contact.requirement.ask[0],
         priority=contact.priority,
         enqueued_at_ms=contact.enqueued_at_ms,
         attempts=contact.attempts,
         offer_id=contact.offer_id,
         let_go_by=contact.let_go_by,
-        expression=contact.requirement.ask[1],
+        plan=plans.setdefault(contact.plan, len(plans)),
+        own_skills=contact.own_skills,
+        step=contact.step,
     )
 
 
@@ -322,26 +338,25 @@ def _load_agents(state: State, read: _Dump) -> None:
 
 def _load_contacts(state: State, read: _Dump) -> None:
     for row in read.queues:
-        measure = MEASURE_OF.get(row.strategy)
+        measure, plan = MEASURE_OF.get(row.strategy), read.plans[row.plan]
         state.pool.choose_by(measure)
         state.queues[row.queue_id] = Queue(
             queue_id=row.queue_id,
             channel=row.channel,
-            required_skills=row.required_skills,
             ring_timeout_ms=row.ring_timeout_ms,
             wrap_up_timeout_ms=row.wrap_up_timeout_ms,
             service_level_threshold_ms=row.service_level_threshold_ms,
             waiting_max=row.waiting_max,
             strategy=row.strategy,
             reoffer_after_ms=row.reoffer_after_ms,
-            expression=row.expression,
+            plan=plan,
             version=row.version,
-            requirement=state.pool.use(row.channel, (row.required_skills, row.expression), measure),
+            requirement=state.pool.use(row.channel, plan.ask(0, ()), measure),
             offers=row.offers,
             last_agent_id=row.last_agent_id,
         )
     for contact_row in read.contacts:
-        queue = state.queues[contact_row.queue_id]
+        queue, plan = state.queues[contact_row.queue_id], read.plans[contact_row.plan]
         contact = Contact(
             contact_id=contact_row.contact_id,
             queue_id=contact_row.queue_id,
@@ -351,13 +366,20 @@ def _load_contacts(state: State, read: _Dump) -> None:
             priority=contact_row.priority,
             enqueued_at_ms=contact_row.enqueued_at_ms,
             requirement=state.pool.use(
-                contact_row.channel, (contact_row.skills, contact_row.expression), queue.measure
+                contact_row.channel,
+                plan.ask(contact_row.step, contact_row.own_skills),
+                queue.measure,
             ),
+            plan=plan,
+            own_skills=contact_row.own_skills,
+            step=contact_row.step,
             attempts=contact_row.attempts,
             offer_id=contact_row.offer_id,
             let_go_by=contact_row.let_go_by,
         )
         state.contacts[contact.contact_id] = contact
+        if contact.step_due is not None:
+            state.steps_due.add(contact.step_due)
         if contact.offer_id is None:
             contact.requirement.waiting.add(contact.place)
             queue.waiting.add(contact.place)

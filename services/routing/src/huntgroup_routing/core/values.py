@@ -19,6 +19,9 @@ Lease = tuple[int, OfferId]
 QUEUES_MAX = 5_000
 AGENTS_MAX = 50_000
 """The same as agent-state's `AGENTS_MAX` (its core/values.py), which refuses to sign on one more."""
+StepDue = tuple[int, ContactId]
+"""When a contact comes to its next step (ms), and its id."""
+
 WAITING_MAX_DEFAULT = 10_000
 ENDED_OFFERS_MAX = 10_000
 ENDED_CONTACTS_MAX = 10_000
@@ -28,6 +31,8 @@ UNUSED_REQUIREMENTS_MAX = 256
 """So many requirements are kept indexed after the last contact that had them; each costs agents a little."""
 EXPIRIES_PER_DECISION_MAX = 256
 """One decision must fit into one record of the journal, however many leases ran out in the meantime."""
+STEPS_PER_DECISION_MAX = 256
+"""The same, however many contacts come to a step at once."""
 
 
 class Channel(StrEnum):
@@ -103,6 +108,15 @@ class AgentTraits:
     languages: tuple[str, ...] = ()
     attributes: tuple[AgentAttribute, ...] = ()
     groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingStep:
+    """What is asked of an agent instead once a contact has waited so long."""
+
+    after_ms: int
+    required_skills: tuple[Skill, ...] = ()
+    requirement: str = ""
 
 
 class OfferState(StrEnum):

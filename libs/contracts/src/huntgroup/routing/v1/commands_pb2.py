@@ -27,7 +27,7 @@ from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_opt
 from huntgroup.routing.v1 import events_pb2 as huntgroup_dot_routing_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/routing/v1/commands.proto\x12\x14huntgroup.routing.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/routing/v1/events.proto\"\x8c\x04\n\x15\x43onfigureQueueRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huntgroup.routing.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x33\n\x0frequired_skills\x18\x04 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12%\n\x0fring_timeout_ms\x18\x05 \x01(\x03\x42\x0c\x92\xb2\x19\x08\x08\x01 \x01(\xc0\xcf$\x12$\n\x12wrap_up_timeout_ms\x18\x06 \x01(\x03\x42\x08\x92\xb2\x19\x04(\xc0\xeem\x12\x31\n\x1aservice_level_threshold_ms\x18\x07 \x01(\x03\x42\r\x92\xb2\x19\t\x08\x01 \x01(\x80\xdd\xdb\x01\x12\x1d\n\x0bwaiting_max\x18\x08 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xa0\x8d\x06\x12\x39\n\x08strategy\x18\t \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12#\n\x10reoffer_after_ms\x18\n \x01(\x03\x42\t\x92\xb2\x19\x05(\x80\xdd\xdb\x01\x12\x1c\n\x0brequirement\x18\x0b \x01(\tB\x07\x92\xb2\x19\x03\x10\xe8\x07\"F\n\x16\x43onfigureQueueResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xad\x01\n\x12\x41\x63\x63\x65ptOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13\x41\x63\x63\x65ptOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xc5\x01\n\x12RejectOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13RejectOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x97\x01\n\x0fGetQueueRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xb2\x03\n\tQueueView\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huntgroup.routing.v1.Channel\x12\x17\n\x0frequired_skills\x18\x03 \x03(\t\x12\x17\n\x0fring_timeout_ms\x18\x04 \x01(\x03\x12\x1a\n\x12wrap_up_timeout_ms\x18\x05 \x01(\x03\x12\"\n\x1aservice_level_threshold_ms\x18\x06 \x01(\x03\x12\x13\n\x0bwaiting_max\x18\x07 \x01(\x05\x12\x0f\n\x07waiting\x18\x08 \x01(\x05\x12\x0f\n\x07ringing\x18\t \x01(\x05\x12\x38\n\rfirst_waiting\x18\n \x03(\x0b\x32!.huntgroup.routing.v1.WaitingView\x12\x39\n\x08strategy\x18\x0b \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12\x18\n\x10reoffer_after_ms\x18\x0c \x01(\x03\x12\x16\n\x0epolicy_version\x18\r \x01(\x05\x12\x13\n\x0brequirement\x18\x0e \x01(\t\"]\n\x0bWaitingView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x16\n\x0e\x65nqueued_at_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\"B\n\x10GetQueueResponse\x12.\n\x05queue\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.QueueView\"\x97\x01\n\x0fGetOfferRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x92\x01\n\tOfferView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\"\x9e\x01\n\x16\x45xplainDecisionRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x8f\x01\n\x17\x45xplainDecisionResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferView\x12\x36\n\x0b\x65xplanation\x18\x02 \x01(\x0b\x32!.huntgroup.routing.v1.Explanation\x12\x0c\n\x04text\x18\x03 \x01(\t\"B\n\x10GetOfferResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferViewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/routing/v1/commands.proto\x12\x14huntgroup.routing.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/routing/v1/events.proto\"\xe5\x04\n\x15\x43onfigureQueueRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huntgroup.routing.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x33\n\x0frequired_skills\x18\x04 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12%\n\x0fring_timeout_ms\x18\x05 \x01(\x03\x42\x0c\x92\xb2\x19\x08\x08\x01 \x01(\xc0\xcf$\x12$\n\x12wrap_up_timeout_ms\x18\x06 \x01(\x03\x42\x08\x92\xb2\x19\x04(\xc0\xeem\x12\x31\n\x1aservice_level_threshold_ms\x18\x07 \x01(\x03\x42\r\x92\xb2\x19\t\x08\x01 \x01(\x80\xdd\xdb\x01\x12\x1d\n\x0bwaiting_max\x18\x08 \x01(\x05\x42\x08\x92\xb2\x19\x04(\xa0\x8d\x06\x12\x39\n\x08strategy\x18\t \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12#\n\x10reoffer_after_ms\x18\n \x01(\x03\x42\t\x92\xb2\x19\x05(\x80\xdd\xdb\x01\x12\x1c\n\x0brequirement\x18\x0b \x01(\tB\x07\x92\xb2\x19\x03\x10\xe8\x07\x12\x38\n\x05steps\x18\x0c \x03(\x0b\x32!.huntgroup.routing.v1.RoutingStepB\x06\x92\xb2\x19\x02\x18\x64\x12\x1d\n\x15skip_unservable_steps\x18\r \x01(\x08\"F\n\x16\x43onfigureQueueResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xad\x01\n\x12\x41\x63\x63\x65ptOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13\x41\x63\x63\x65ptOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xc5\x01\n\x12RejectOfferRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13RejectOfferResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x97\x01\n\x0fGetQueueRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08queue_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\x83\x04\n\tQueueView\x12\x10\n\x08queue_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huntgroup.routing.v1.Channel\x12\x17\n\x0frequired_skills\x18\x03 \x03(\t\x12\x17\n\x0fring_timeout_ms\x18\x04 \x01(\x03\x12\x1a\n\x12wrap_up_timeout_ms\x18\x05 \x01(\x03\x12\"\n\x1aservice_level_threshold_ms\x18\x06 \x01(\x03\x12\x13\n\x0bwaiting_max\x18\x07 \x01(\x05\x12\x0f\n\x07waiting\x18\x08 \x01(\x05\x12\x0f\n\x07ringing\x18\t \x01(\x05\x12\x38\n\rfirst_waiting\x18\n \x03(\x0b\x32!.huntgroup.routing.v1.WaitingView\x12\x39\n\x08strategy\x18\x0b \x01(\x0e\x32\'.huntgroup.routing.v1.SelectionStrategy\x12\x18\n\x10reoffer_after_ms\x18\x0c \x01(\x03\x12\x16\n\x0epolicy_version\x18\r \x01(\x05\x12\x13\n\x0brequirement\x18\x0e \x01(\t\x12\x30\n\x05steps\x18\x0f \x03(\x0b\x32!.huntgroup.routing.v1.RoutingStep\x12\x1d\n\x15skip_unservable_steps\x18\x10 \x01(\x08\"\x84\x01\n\x0bWaitingView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x16\n\x0e\x65nqueued_at_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x0c\n\x04step\x18\x05 \x01(\x05\x12\x17\n\x0fnext_step_at_ms\x18\x06 \x01(\x03\"\x9b\x01\n\x11GetContactRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xc1\x01\n\x12GetContactResponse\x12\x32\n\x07\x63ontact\x18\x01 \x01(\x0b\x32!.huntgroup.routing.v1.WaitingView\x12\x10\n\x08queue_id\x18\x02 \x01(\t\x12\x10\n\x08offer_id\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x05\x12\x17\n\x0frequired_skills\x18\x05 \x03(\t\x12\x13\n\x0brequirement\x18\x06 \x01(\t\x12\x13\n\x0b\x61\x62le_agents\x18\x07 \x01(\x05\"B\n\x10GetQueueResponse\x12.\n\x05queue\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.QueueView\"\x97\x01\n\x0fGetOfferRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x92\x01\n\tOfferView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x10\n\x08queue_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\"\x9e\x01\n\x16\x45xplainDecisionRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08offer_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10`2\x10[A-Za-z0-9._:-]+\"\x8f\x01\n\x17\x45xplainDecisionResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferView\x12\x36\n\x0b\x65xplanation\x18\x02 \x01(\x0b\x32!.huntgroup.routing.v1.Explanation\x12\x0c\n\x04text\x18\x03 \x01(\t\"B\n\x10GetOfferResponse\x12.\n\x05offer\x18\x01 \x01(\x0b\x32\x1f.huntgroup.routing.v1.OfferViewb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +54,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['reoffer_after_ms']._serialized_options = b'\222\262\031\005(\200\335\333\001'
   _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['requirement']._loaded_options = None
   _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['requirement']._serialized_options = b'\222\262\031\003\020\350\007'
+  _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['steps']._loaded_options = None
+  _globals['_CONFIGUREQUEUEREQUEST'].fields_by_name['steps']._serialized_options = b'\222\262\031\002\030d'
   _globals['_ACCEPTOFFERREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_ACCEPTOFFERREQUEST'].fields_by_name['context']._serialized_options = b'\222\262\031\002\010\001'
   _globals['_ACCEPTOFFERREQUEST'].fields_by_name['offer_id']._loaded_options = None
@@ -72,6 +74,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETQUEUEREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_GETQUEUEREQUEST'].fields_by_name['queue_id']._loaded_options = None
   _globals['_GETQUEUEREQUEST'].fields_by_name['queue_id']._serialized_options = b'\222\262\031\026\010\001\020@2\020[A-Za-z0-9._:-]+'
+  _globals['_GETCONTACTREQUEST'].fields_by_name['domain']._loaded_options = None
+  _globals['_GETCONTACTREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
+  _globals['_GETCONTACTREQUEST'].fields_by_name['contact_id']._loaded_options = None
+  _globals['_GETCONTACTREQUEST'].fields_by_name['contact_id']._serialized_options = b'\222\262\031\026\010\001\020@2\020[A-Za-z0-9._:-]+'
   _globals['_GETOFFERREQUEST'].fields_by_name['domain']._loaded_options = None
   _globals['_GETOFFERREQUEST'].fields_by_name['domain']._serialized_options = b'\222\262\031B\010\001\020\200\0012;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_GETOFFERREQUEST'].fields_by_name['offer_id']._loaded_options = None
@@ -81,33 +87,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLAINDECISIONREQUEST'].fields_by_name['offer_id']._loaded_options = None
   _globals['_EXPLAINDECISIONREQUEST'].fields_by_name['offer_id']._serialized_options = b'\222\262\031\026\010\001\020`2\020[A-Za-z0-9._:-]+'
   _globals['_CONFIGUREQUEUEREQUEST']._serialized_start=166
-  _globals['_CONFIGUREQUEUEREQUEST']._serialized_end=690
-  _globals['_CONFIGUREQUEUERESPONSE']._serialized_start=692
-  _globals['_CONFIGUREQUEUERESPONSE']._serialized_end=762
-  _globals['_ACCEPTOFFERREQUEST']._serialized_start=765
-  _globals['_ACCEPTOFFERREQUEST']._serialized_end=938
-  _globals['_ACCEPTOFFERRESPONSE']._serialized_start=940
-  _globals['_ACCEPTOFFERRESPONSE']._serialized_end=1007
-  _globals['_REJECTOFFERREQUEST']._serialized_start=1010
-  _globals['_REJECTOFFERREQUEST']._serialized_end=1207
-  _globals['_REJECTOFFERRESPONSE']._serialized_start=1209
-  _globals['_REJECTOFFERRESPONSE']._serialized_end=1276
-  _globals['_GETQUEUEREQUEST']._serialized_start=1279
-  _globals['_GETQUEUEREQUEST']._serialized_end=1430
-  _globals['_QUEUEVIEW']._serialized_start=1433
-  _globals['_QUEUEVIEW']._serialized_end=1867
-  _globals['_WAITINGVIEW']._serialized_start=1869
-  _globals['_WAITINGVIEW']._serialized_end=1962
-  _globals['_GETQUEUERESPONSE']._serialized_start=1964
-  _globals['_GETQUEUERESPONSE']._serialized_end=2030
-  _globals['_GETOFFERREQUEST']._serialized_start=2033
-  _globals['_GETOFFERREQUEST']._serialized_end=2184
-  _globals['_OFFERVIEW']._serialized_start=2187
-  _globals['_OFFERVIEW']._serialized_end=2333
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=2336
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=2494
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=2497
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=2640
-  _globals['_GETOFFERRESPONSE']._serialized_start=2642
-  _globals['_GETOFFERRESPONSE']._serialized_end=2708
+  _globals['_CONFIGUREQUEUEREQUEST']._serialized_end=779
+  _globals['_CONFIGUREQUEUERESPONSE']._serialized_start=781
+  _globals['_CONFIGUREQUEUERESPONSE']._serialized_end=851
+  _globals['_ACCEPTOFFERREQUEST']._serialized_start=854
+  _globals['_ACCEPTOFFERREQUEST']._serialized_end=1027
+  _globals['_ACCEPTOFFERRESPONSE']._serialized_start=1029
+  _globals['_ACCEPTOFFERRESPONSE']._serialized_end=1096
+  _globals['_REJECTOFFERREQUEST']._serialized_start=1099
+  _globals['_REJECTOFFERREQUEST']._serialized_end=1296
+  _globals['_REJECTOFFERRESPONSE']._serialized_start=1298
+  _globals['_REJECTOFFERRESPONSE']._serialized_end=1365
+  _globals['_GETQUEUEREQUEST']._serialized_start=1368
+  _globals['_GETQUEUEREQUEST']._serialized_end=1519
+  _globals['_QUEUEVIEW']._serialized_start=1522
+  _globals['_QUEUEVIEW']._serialized_end=2037
+  _globals['_WAITINGVIEW']._serialized_start=2040
+  _globals['_WAITINGVIEW']._serialized_end=2172
+  _globals['_GETCONTACTREQUEST']._serialized_start=2175
+  _globals['_GETCONTACTREQUEST']._serialized_end=2330
+  _globals['_GETCONTACTRESPONSE']._serialized_start=2333
+  _globals['_GETCONTACTRESPONSE']._serialized_end=2526
+  _globals['_GETQUEUERESPONSE']._serialized_start=2528
+  _globals['_GETQUEUERESPONSE']._serialized_end=2594
+  _globals['_GETOFFERREQUEST']._serialized_start=2597
+  _globals['_GETOFFERREQUEST']._serialized_end=2748
+  _globals['_OFFERVIEW']._serialized_start=2751
+  _globals['_OFFERVIEW']._serialized_end=2897
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=2900
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=3058
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=3061
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=3204
+  _globals['_GETOFFERRESPONSE']._serialized_start=3206
+  _globals['_GETOFFERRESPONSE']._serialized_end=3272
 # @@protoc_insertion_point(module_scope)

@@ -37,6 +37,8 @@ class ConfigureQueueRequest(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     REOFFER_AFTER_MS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -50,10 +52,14 @@ class ConfigureQueueRequest(_message.Message):
     """For so long a contact is not offered again to an agent who let it go, unless nobody else is idle for it."""
     requirement: _builtins.str
     """What an agent must be beside having the skills, for example `skill("billing") >= 3 and lang in ("ar", "fa")`."""
+    skip_unservable_steps: _builtins.bool
+    """Go on to the next step at once when no agent signed on could serve a contact that enters one; the last one stays."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.RoutingStep]: ...
     def __init__(
         self,
         *,
@@ -68,10 +74,12 @@ class ConfigureQueueRequest(_message.Message):
         strategy: _events_pb2.SelectionStrategy.ValueType = ...,
         reoffer_after_ms: _builtins.int = ...,
         requirement: _builtins.str = ...,
+        steps: _abc.Iterable[_events_pb2.RoutingStep] | None = ...,
+        skip_unservable_steps: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -236,6 +244,8 @@ class QueueView(_message.Message):
     REOFFER_AFTER_MS_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -250,12 +260,15 @@ class QueueView(_message.Message):
     """1 when it was made, one more with every change."""
     requirement: _builtins.str
     """In its one form."""
+    skip_unservable_steps: _builtins.bool
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def first_waiting(self) -> _containers.RepeatedCompositeFieldContainer[Global___WaitingView]:
         """The first 100."""
 
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.RoutingStep]: ...
     def __init__(
         self,
         *,
@@ -273,10 +286,12 @@ class QueueView(_message.Message):
         reoffer_after_ms: _builtins.int = ...,
         policy_version: _builtins.int = ...,
         requirement: _builtins.str = ...,
+        steps: _abc.Iterable[_events_pb2.RoutingStep] | None = ...,
+        skip_unservable_steps: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -290,11 +305,17 @@ class WaitingView(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    NEXT_STEP_AT_MS_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     priority: _builtins.int
     enqueued_at_ms: _builtins.int
     attempts: _builtins.int
     """Offers so far."""
+    step: _builtins.int
+    """Of its queue's steps, how far it has come; 0: the queue's own requirement holds."""
+    next_step_at_ms: _builtins.int
+    """0: no step follows."""
     def __init__(
         self,
         *,
@@ -302,14 +323,80 @@ class WaitingView(_message.Message):
         priority: _builtins.int = ...,
         enqueued_at_ms: _builtins.int = ...,
         attempts: _builtins.int = ...,
+        step: _builtins.int = ...,
+        next_step_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "priority", b"priority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "next_step_at_ms", b"next_step_at_ms", "priority", b"priority", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WaitingView: _TypeAlias = WaitingView  # noqa: Y015
+
+@_typing.final
+class GetContactRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    contact_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        contact_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "domain", b"domain"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetContactRequest: _TypeAlias = GetContactRequest  # noqa: Y015
+
+@_typing.final
+class GetContactResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTACT_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
+    REQUIREMENT_FIELD_NUMBER: _builtins.int
+    ABLE_AGENTS_FIELD_NUMBER: _builtins.int
+    queue_id: _builtins.str
+    offer_id: _builtins.str
+    """The offer it rings with; empty while it waits."""
+    position: _builtins.int
+    """In its queue, from 1; 0 while it rings, and beyond the first 1,000."""
+    requirement: _builtins.str
+    able_agents: _builtins.int
+    """How many agents signed on could serve it, busy or not."""
+    @_builtins.property
+    def contact(self) -> Global___WaitingView: ...
+    @_builtins.property
+    def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        contact: Global___WaitingView | None = ...,
+        queue_id: _builtins.str = ...,
+        offer_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        required_skills: _abc.Iterable[_builtins.str] | None = ...,
+        requirement: _builtins.str = ...,
+        able_agents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["able_agents", b"able_agents", "contact", b"contact", "offer_id", b"offer_id", "position", b"position", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetContactResponse: _TypeAlias = GetContactResponse  # noqa: Y015
 
 @_typing.final
 class GetQueueResponse(_message.Message):

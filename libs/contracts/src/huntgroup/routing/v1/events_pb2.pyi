@@ -340,6 +340,38 @@ class AgentTraits(_message.Message):
 Global___AgentTraits: _TypeAlias = AgentTraits  # noqa: Y015
 
 @_typing.final
+class RoutingStep(_message.Message):
+    """What is asked of an agent instead once a contact has waited so long."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_MS_FIELD_NUMBER: _builtins.int
+    REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
+    REQUIREMENT_FIELD_NUMBER: _builtins.int
+    after_ms: _builtins.int
+    """Since it was queued; each step later than the one before."""
+    requirement: _builtins.str
+    """Instead of the queue's; empty: nothing."""
+    @_builtins.property
+    def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Instead of the queue's; the contact's own stay."""
+
+    def __init__(
+        self,
+        *,
+        after_ms: _builtins.int = ...,
+        required_skills: _abc.Iterable[_builtins.str] | None = ...,
+        requirement: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_ms", b"after_ms", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoutingStep: _TypeAlias = RoutingStep  # noqa: Y015
+
+@_typing.final
 class QueueConfigured(_message.Message):
     """A queue was made or changed."""
 
@@ -356,6 +388,8 @@ class QueueConfigured(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     REOFFER_AFTER_MS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -369,8 +403,11 @@ class QueueConfigured(_message.Message):
     """For so long a contact is not offered again to an agent who let it go, unless nobody else is idle for it."""
     requirement: _builtins.str
     """What an agent must be beside, in its one form; empty: nothing."""
+    skip_unservable_steps: _builtins.bool
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoutingStep]: ...
     def __init__(
         self,
         *,
@@ -385,10 +422,12 @@ class QueueConfigured(_message.Message):
         strategy: Global___SelectionStrategy.ValueType = ...,
         reoffer_after_ms: _builtins.int = ...,
         requirement: _builtins.str = ...,
+        steps: _abc.Iterable[Global___RoutingStep] | None = ...,
+        skip_unservable_steps: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "channel", b"channel", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "channel", b"channel", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -408,6 +447,7 @@ class ContactEnqueued(_message.Message):
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
+    OWN_SKILLS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -421,6 +461,10 @@ class ContactEnqueued(_message.Message):
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of the queue and of the contact together, sorted."""
 
+    @_builtins.property
+    def own_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of `required_skills` that the contact brought."""
+
     def __init__(
         self,
         *,
@@ -432,14 +476,58 @@ class ContactEnqueued(_message.Message):
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
         enqueued_at_ms: _builtins.int = ...,
         requirement: _builtins.str = ...,
+        own_skills: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "own_skills", b"own_skills", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactEnqueued: _TypeAlias = ContactEnqueued  # noqa: Y015
+
+@_typing.final
+class ContactStepped(_message.Message):
+    """A contact that waits or rings has come to a step of its queue: something else is asked of agents from now on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
+    REQUIREMENT_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    step: _builtins.int
+    """From 1."""
+    requirement: _builtins.str
+    skipped: _builtins.int
+    """How many steps, or the queue's own requirement, were left out since no agent signed on could serve them."""
+    @_builtins.property
+    def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        step: _builtins.int = ...,
+        required_skills: _abc.Iterable[_builtins.str] | None = ...,
+        requirement: _builtins.str = ...,
+        skipped: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactStepped: _TypeAlias = ContactStepped  # noqa: Y015
 
 @_typing.final
 class ContactDequeued(_message.Message):

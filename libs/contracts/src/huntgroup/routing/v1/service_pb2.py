@@ -26,7 +26,7 @@ from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_opt
 from huntgroup.routing.v1 import commands_pb2 as huntgroup_dot_routing_dot_v1_dot_commands__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/routing/v1/service.proto\x12\x14huntgroup.routing.v1\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/routing/v1/commands.proto2\x8f\x05\n\x0eRoutingService\x12q\n\x0e\x43onfigureQueue\x12+.huntgroup.routing.v1.ConfigureQueueRequest\x1a,.huntgroup.routing.v1.ConfigureQueueResponse\"\x04\x98\xb2\x19\x01\x12h\n\x0b\x41\x63\x63\x65ptOffer\x12(.huntgroup.routing.v1.AcceptOfferRequest\x1a).huntgroup.routing.v1.AcceptOfferResponse\"\x04\x98\xb2\x19\x03\x12h\n\x0bRejectOffer\x12(.huntgroup.routing.v1.RejectOfferRequest\x1a).huntgroup.routing.v1.RejectOfferResponse\"\x04\x98\xb2\x19\x03\x12_\n\x08GetQueue\x12%.huntgroup.routing.v1.GetQueueRequest\x1a&.huntgroup.routing.v1.GetQueueResponse\"\x04\x98\xb2\x19\x02\x12_\n\x08GetOffer\x12%.huntgroup.routing.v1.GetOfferRequest\x1a&.huntgroup.routing.v1.GetOfferResponse\"\x04\x98\xb2\x19\x02\x12t\n\x0f\x45xplainDecision\x12,.huntgroup.routing.v1.ExplainDecisionRequest\x1a-.huntgroup.routing.v1.ExplainDecisionResponse\"\x04\x98\xb2\x19\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/routing/v1/service.proto\x12\x14huntgroup.routing.v1\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/routing/v1/commands.proto2\xf6\x05\n\x0eRoutingService\x12q\n\x0e\x43onfigureQueue\x12+.huntgroup.routing.v1.ConfigureQueueRequest\x1a,.huntgroup.routing.v1.ConfigureQueueResponse\"\x04\x98\xb2\x19\x01\x12h\n\x0b\x41\x63\x63\x65ptOffer\x12(.huntgroup.routing.v1.AcceptOfferRequest\x1a).huntgroup.routing.v1.AcceptOfferResponse\"\x04\x98\xb2\x19\x03\x12h\n\x0bRejectOffer\x12(.huntgroup.routing.v1.RejectOfferRequest\x1a).huntgroup.routing.v1.RejectOfferResponse\"\x04\x98\xb2\x19\x03\x12_\n\x08GetQueue\x12%.huntgroup.routing.v1.GetQueueRequest\x1a&.huntgroup.routing.v1.GetQueueResponse\"\x04\x98\xb2\x19\x02\x12_\n\x08GetOffer\x12%.huntgroup.routing.v1.GetOfferRequest\x1a&.huntgroup.routing.v1.GetOfferResponse\"\x04\x98\xb2\x19\x02\x12\x65\n\nGetContact\x12\'.huntgroup.routing.v1.GetContactRequest\x1a(.huntgroup.routing.v1.GetContactResponse\"\x04\x98\xb2\x19\x02\x12t\n\x0f\x45xplainDecision\x12,.huntgroup.routing.v1.ExplainDecisionRequest\x1a-.huntgroup.routing.v1.ExplainDecisionResponse\"\x04\x98\xb2\x19\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,8 +43,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTINGSERVICE'].methods_by_name['GetQueue']._serialized_options = b'\230\262\031\002'
   _globals['_ROUTINGSERVICE'].methods_by_name['GetOffer']._loaded_options = None
   _globals['_ROUTINGSERVICE'].methods_by_name['GetOffer']._serialized_options = b'\230\262\031\002'
+  _globals['_ROUTINGSERVICE'].methods_by_name['GetContact']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['GetContact']._serialized_options = b'\230\262\031\002'
   _globals['_ROUTINGSERVICE'].methods_by_name['ExplainDecision']._loaded_options = None
   _globals['_ROUTINGSERVICE'].methods_by_name['ExplainDecision']._serialized_options = b'\230\262\031\002'
   _globals['_ROUTINGSERVICE']._serialized_start=132
-  _globals['_ROUTINGSERVICE']._serialized_end=787
+  _globals['_ROUTINGSERVICE']._serialized_end=890
 # @@protoc_insertion_point(module_scope)

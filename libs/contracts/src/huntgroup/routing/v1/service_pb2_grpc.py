@@ -60,6 +60,11 @@ class RoutingServiceStub:
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferRequest.SerializeToString,
                 response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferResponse.FromString,
                 _registered_method=True)
+        self.GetContact = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/GetContact',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetContactRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetContactResponse.FromString,
+                _registered_method=True)
         self.ExplainDecision = channel.unary_unary(
                 '/huntgroup.routing.v1.RoutingService/ExplainDecision',
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExplainDecisionRequest.SerializeToString,
@@ -106,6 +111,13 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetContact(self, request, context):
+        """Reads a contact that waits or rings: its position, what it requires, and when something else will be asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainDecision(self, request, context):
         """Says why an offer that is open or was decided lately went to its agent.
         """
@@ -140,6 +152,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.GetOffer,
                     request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferRequest.FromString,
                     response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferResponse.SerializeToString,
+            ),
+            'GetContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetContact,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetContactRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetContactResponse.SerializeToString,
             ),
             'ExplainDecision': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainDecision,
@@ -283,6 +300,33 @@ class RoutingService:
             '/huntgroup.routing.v1.RoutingService/GetOffer',
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferRequest.SerializeToString,
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetOfferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/GetContact',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetContactRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetContactResponse.FromString,
             options,
             channel_credentials,
             insecure,

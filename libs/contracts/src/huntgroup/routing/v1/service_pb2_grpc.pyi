@@ -26,6 +26,8 @@ class RoutingServiceStub:
     """Reads a queue, with the contacts that wait in it, in the order of their places."""
     GetOffer: _aio.UnaryUnaryMultiCallable[_commands_pb2.GetOfferRequest, _commands_pb2.GetOfferResponse]
     """Reads an offer that is open or was decided lately."""
+    GetContact: _aio.UnaryUnaryMultiCallable[_commands_pb2.GetContactRequest, _commands_pb2.GetContactResponse]
+    """Reads a contact that waits or rings: its position, what it requires, and when something else will be asked."""
     ExplainDecision: _aio.UnaryUnaryMultiCallable[_commands_pb2.ExplainDecisionRequest, _commands_pb2.ExplainDecisionResponse]
     """Says why an offer that is open or was decided lately went to its agent."""
 
@@ -71,6 +73,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_commands_pb2.GetOfferRequest, _abc.Awaitable[_commands_pb2.GetOfferResponse]],
     ) -> _abc.Awaitable[_commands_pb2.GetOfferResponse]:
         """Reads an offer that is open or was decided lately."""
+
+    @_abc_1.abstractmethod
+    def GetContact(
+        self,
+        request: _commands_pb2.GetContactRequest,
+        context: _aio.ServicerContext[_commands_pb2.GetContactRequest, _abc.Awaitable[_commands_pb2.GetContactResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.GetContactResponse]:
+        """Reads a contact that waits or rings: its position, what it requires, and when something else will be asked."""
 
     @_abc_1.abstractmethod
     def ExplainDecision(

@@ -1,0 +1,100 @@
+"""What routing is told of other services' facts: each an `Observe…` command. `core/messages.py` lists all messages."""
+
+from dataclasses import dataclass
+
+from huntgroup_routing.core.values import (
+    AgentId,
+    AgentTraits,
+    Channel,
+    ContactId,
+    OfferId,
+    QueueId,
+    Skill,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelCapacity:
+    """How many contacts of a channel an agent takes at once."""
+
+    channel: Channel
+    slots: int
+
+
+# Facts of session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveContactQueued:
+    """A contact began to wait; its own skills come on top of the queue's."""
+
+    contact_id: ContactId
+    queue_id: QueueId
+    channel: Channel
+    priority: int
+    required_skills: tuple[Skill, ...]
+    enqueued_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveContactAbandoned:
+    """The customer left."""
+
+    contact_id: ContactId
+
+
+# Facts of agent-state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentSignedOn:
+    """An agent signed on, not ready yet."""
+
+    agent_id: AgentId
+    skills: tuple[Skill, ...]
+    capacity: tuple[ChannelCapacity, ...]
+    traits: AgentTraits | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentWentReady:
+    """An agent takes contacts."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentWentNotReady:
+    """An agent takes no contacts for now."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentStoppedResponding:
+    """An agent let an offer ring out and takes no contacts until they act."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentReleased:
+    """The slot that an offer had taken is free again."""
+
+    agent_id: AgentId
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveOfferTurnedAway:
+    """An offer reached an agent who cannot take it; no slot was held for it."""
+
+    agent_id: AgentId
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentSignedOff:
+    """An agent left."""
+
+    agent_id: AgentId

@@ -1,0 +1,445 @@
+"""A router that is plain to see right: it knows no index, no heap and no cache, and looks at everybody, each time."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from huntgroup_routing.core.messages import (
+    AcceptOffer,
+    Command,
+    ConfigureQueue,
+    ObserveAgentReleased,
+    ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
+    ObserveAgentStoppedResponding,
+    ObserveAgentWentNotReady,
+    ObserveAgentWentReady,
+    ObserveContactAbandoned,
+    ObserveContactQueued,
+    ObserveOfferTurnedAway,
+    PassTime,
+    RejectOffer,
+)
+from huntgroup_routing.core.selection import draw
+from huntgroup_routing.core.values import (
+    AgentTraits,
+    Channel,
+    QueueId,
+    RoutingStep,
+    Strategy,
+)
+
+Outcome = tuple[str, str, int, int, int, str]
+"""Contact, agent, attempt, idle since (ms), idle agents, who was next."""
+
+
+@dataclass(eq=False)
+class SlowContact:
+    contact_id: str
+    queue_id: str
+    channel: Channel
+    skills: frozenset[str]
+    place: tuple[int, int, str]
+    attempts: int = 0
+    ringing: bool = False
+    let_go_by: list[tuple[str, int]] = field(default_factory=list)
+    requirement: str = ""
+    own_skills: frozenset[str] = frozenset()
+    steps: tuple[RoutingStep, ...] = ()
+    skip: bool = False
+    step: int = 0
+
+    def go_on(self, at_ms: int, agents: list["SlowAgent"]) -> bool:
+        """Go to the step of that time; return whether it is another one."""
+        waited_ms, before = at_ms - self.place[1], self.step
+        self.step = max([self.step, *self.reached(waited_ms)])
+        self.ask()
+        while self.skip and self.step < len(self.steps):
+            if any(one.joined and self.channel in one.slots and can(one, self) for one in agents):
+                break
+            self.step += 1
+            self.ask()
+        return self.step != before
+
+    def reached(self, waited_ms: int) -> list[int]:
+        return [at for at, step in enumerate(self.steps, 1) if step.after_ms <= waited_ms]
+
+    def ask(self) -> None:
+        if self.step:
+            step = self.steps[self.step - 1]
+            self.skills = self.own_skills | frozenset(step.required_skills)
+            self.requirement = step.requirement
+
+
+@dataclass(eq=False)
+class SlowQueue:
+    skills: frozenset[str]
+    ring_ms: int
+    strategy: Strategy
+    reoffer_after_ms: int
+    requirement: str
+    steps: tuple[RoutingStep, ...]
+    skip: bool
+    offers: int = 0
+    last_agent_id: str = ""
+
+
+@dataclass(eq=False)
+class SlowWork:
+    contacts: int = 0
+    handle_ms: int = 0
+    idle_ms: int = 0
+
+
+@dataclass(eq=False)
+class SlowAgent:
+    agent_id: str
+    joined: bool = False
+    ready: bool = False
+    in_doubt: bool = False
+    skills: frozenset[str] = frozenset()
+    slots: dict[Channel, int] = field(default_factory=dict)
+    idle: dict[Channel, tuple[int, int]] = field(default_factory=dict)
+    levels: dict[str, int] = field(default_factory=dict)
+    traits: AgentTraits | None = None
+    work: dict[Channel, SlowWork] = field(default_factory=dict)
+
+    def stop(self, at_ms: int, *channels: Channel) -> None:
+        for channel in channels or tuple(self.idle):
+            if channel in self.idle:
+                self.work[channel].idle_ms += at_ms - self.idle.pop(channel)[1]
+
+
+@dataclass(eq=False)
+class SlowOffer:
+    offer_id: str
+    contact: SlowContact
+    agent: SlowAgent
+    expires_at_ms: int
+    pending: bool = True
+    held: bool = True
+    handled_since_ms: int | None = None
+
+
+@dataclass
+class SlowRouter:
+    queues: dict[str, SlowQueue] = field(default_factory=dict)
+    contacts: list[SlowContact] = field(default_factory=list)
+    agents: list[SlowAgent] = field(default_factory=list)
+    offers: list[SlowOffer] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    tick: int = 0
+    at_ms: int = 0
+    made: list[Outcome] = field(default_factory=list)
+
+    def tell(self, command: Command, at_ms: int) -> list[Outcome]:
+        self.at_ms, self.made = at_ms, []
+        match command:
+            case ConfigureQueue():
+                self.configured(command)
+            case ObserveContactQueued():
+                self.queued(command)
+            case ObserveContactAbandoned(contact_id=contact_id):
+                self.abandoned(contact_id)
+            case AcceptOffer(offer_id=offer_id, agent_id=agent_id):
+                self.answered(offer_id, agent_id, accept=True)
+            case RejectOffer(offer_id=offer_id, agent_id=agent_id):
+                self.answered(offer_id, agent_id, accept=False)
+            case PassTime():
+                self.expired()
+            case _:
+                self.agent_fact(command)
+        return self.made
+
+    def configured(self, command: ConfigureQueue) -> None:
+        was = self.queues.get(command.queue_id)
+        self.queues[command.queue_id] = SlowQueue(
+            skills=frozenset(command.required_skills),
+            ring_ms=command.ring_timeout_ms,
+            strategy=command.strategy or Strategy.LONGEST_IDLE,
+            reoffer_after_ms=command.reoffer_after_ms,
+            requirement=command.requirement,
+            steps=command.steps,
+            skip=command.skip_unservable_steps,
+            offers=was.offers if was else 0,
+            last_agent_id=was.last_agent_id if was else "",
+        )
+
+    def agent_fact(self, command: Command) -> None:
+        match command:
+            case ObserveAgentSignedOn():
+                self.signed_on(command)
+            case ObserveAgentWentReady(agent_id=agent_id):
+                agent = self.agent(agent_id)
+                if agent and agent.joined and (agent.in_doubt or not agent.ready):
+                    agent.ready, agent.in_doubt = True, False
+                    self.became_idle(agent)
+            case (
+                ObserveAgentWentNotReady(agent_id=agent_id)
+                | ObserveAgentStoppedResponding(agent_id=agent_id)
+            ):
+                agent = self.agent(agent_id)
+                if agent:
+                    agent.ready = False
+                    agent.stop(self.at_ms)
+            case ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id):
+                self.slot_freed(agent_id, offer_id, turned_away=False)
+            case ObserveOfferTurnedAway(agent_id=agent_id, offer_id=offer_id):
+                self.slot_freed(agent_id, offer_id, turned_away=True)
+            case ObserveAgentSignedOff(agent_id=agent_id):
+                self.signed_off(agent_id)
+            case _:
+                raise AssertionError(command)
+
+    def queued(self, command: ObserveContactQueued) -> None:
+        if command.contact_id in self.seen or command.queue_id not in self.queues:
+            return
+        self.seen.add(command.contact_id)
+        contact = SlowContact(
+            contact_id=command.contact_id,
+            queue_id=command.queue_id,
+            channel=command.channel,
+            skills=self.queues[command.queue_id].skills | set(command.required_skills),
+            place=(-command.priority, command.enqueued_at_ms, command.contact_id),
+            requirement=self.queues[command.queue_id].requirement,
+            own_skills=frozenset(command.required_skills),
+            steps=self.queues[command.queue_id].steps,
+            skip=self.queues[command.queue_id].skip,
+        )
+        contact.go_on(self.at_ms, self.agents)
+        self.contacts.append(contact)
+        self.find_agents([contact], [])
+
+    def abandoned(self, contact_id: str) -> None:
+        for offer in self.offers:
+            if offer.pending and offer.contact.contact_id == contact_id:
+                offer.pending = False
+        self.contacts = [one for one in self.contacts if one.contact_id != contact_id]
+
+    def answered(self, offer_id: str, agent_id: str, *, accept: bool) -> None:
+        for offer in self.offers:
+            if offer.offer_id != offer_id or offer.agent.agent_id != agent_id:
+                continue
+            if offer.pending and self.at_ms < offer.expires_at_ms:
+                if accept:
+                    offer.pending = False
+                    offer.handled_since_ms = self.at_ms
+                    if offer.contact.channel in offer.agent.work:
+                        offer.agent.work[offer.contact.channel].contacts += 1
+                    self.contacts.remove(offer.contact)
+                else:
+                    self.failed([offer])
+
+    def expired(self) -> None:
+        over = [one for one in self.offers if one.pending and one.expires_at_ms <= self.at_ms]
+        for offer in over:
+            offer.agent.in_doubt = True
+            offer.agent.stop(self.at_ms)
+        if not over:
+            due = [one for one in self.contacts if self.is_due(one)]
+            for contact in due:
+                contact.go_on(self.at_ms, self.agents)
+            self.find_agents([one for one in due if not one.ringing], [])
+        self.failed(over)
+
+    def is_due(self, contact: SlowContact) -> bool:
+        return contact.step < max([0, *contact.reached(self.at_ms - contact.place[1])])
+
+    def signed_on(self, command: ObserveAgentSignedOn) -> None:
+        agent = self.agent(command.agent_id)
+        skills = frozenset[str](command.skills)
+        slots = {one.channel: one.slots for one in command.capacity}
+        if agent is None:
+            agent = SlowAgent(command.agent_id)
+            self.agents.append(agent)
+        levels = dict.fromkeys(map(str, command.skills), 1)
+        if command.traits is not None:
+            levels.update((one.skill, one.level) for one in command.traits.skill_levels)
+        if agent.joined and (agent.skills, agent.slots, agent.traits) == (
+            skills,
+            slots,
+            command.traits,
+        ):
+            return
+        agent.traits = command.traits
+        agent.joined, agent.ready, agent.in_doubt = True, False, False
+        agent.skills, agent.slots, agent.idle, agent.levels = skills, slots, {}, levels
+        agent.work = {channel: SlowWork() for channel in slots}
+        for offer in self.held_by(agent):
+            if offer.handled_since_ms is not None:
+                offer.handled_since_ms = self.at_ms
+
+    def signed_off(self, agent_id: str) -> None:
+        agent = self.agent(agent_id)
+        if agent is None or not agent.joined:
+            return
+        agent.joined = agent.ready = agent.in_doubt = False
+        agent.skills, agent.slots, agent.idle, agent.work = frozenset(), {}, {}, {}
+        self.failed([one for one in self.offers if one.pending and one.agent is agent])
+
+    def slot_freed(self, agent_id: str, offer_id: str, *, turned_away: bool) -> None:
+        agent = self.agent(agent_id)
+        if agent is None:
+            return
+        held = [one for one in self.held_by(agent) if one.offer_id == offer_id]
+        if not held and (turned_away or not agent.in_doubt):
+            return
+        returned = [one.contact for one in held if one.pending]
+        for offer in held:
+            offer.held = False
+            agent.stop(self.at_ms, offer.contact.channel)
+            if offer.handled_since_ms is not None and offer.contact.channel in agent.work:
+                since_ms = offer.handled_since_ms
+                agent.work[offer.contact.channel].handle_ms += self.at_ms - since_ms
+        if returned:
+            agent.stop(self.at_ms)
+        if turned_away and returned:
+            agent.in_doubt = True
+            self.failed(held)
+            return
+        agent.in_doubt = False
+        self.failed([one for one in held if one.pending])
+        if agent.joined and agent.ready:
+            self.became_idle(agent)
+
+    def failed(self, offers: list[SlowOffer]) -> None:
+        for offer in offers:
+            offer.pending = False
+            offer.contact.ringing = False
+            offer.contact.let_go_by.append((offer.agent.agent_id, self.at_ms))
+        self.find_agents([one.contact for one in offers], [one.agent for one in offers])
+
+    def became_idle(self, agent: SlowAgent) -> None:
+        for channel in sorted(agent.slots):
+            if channel not in agent.idle and self.free(agent, channel) > 0:
+                self.tick += 1
+                agent.idle[channel] = (self.tick, self.at_ms)
+        while fitting := [
+            one
+            for one in self.contacts
+            if not one.ringing and one.channel in agent.idle and can(agent, one)
+        ]:
+            first = min(fitting, key=lambda one: one.place)
+            behind = [one for one in fitting if one.channel is first.channel and one is not first]
+            following = min(behind, key=lambda one: one.place, default=None)
+            self.offer(first, agent, [], following.contact_id if following else "")
+
+    def find_agents(self, contacts: list[SlowContact], without: list[SlowAgent]) -> None:
+        for contact in sorted(contacts, key=lambda one: one.place):
+            idle = [one for one in self.idle_for(contact) if one not in without]
+            if idle:
+                queue = self.queues[contact.queue_id]
+                after_ms = self.at_ms - queue.reoffer_after_ms
+                let_go_by = {one for one, at_ms in contact.let_go_by[-8:] if at_ms > after_ms}
+                idle = [one for one in idle if one.agent_id not in let_go_by] or idle
+                agent = self.choose(contact, idle)
+                others = [one for one in idle if one is not agent]
+                by_chance = queue.strategy in (Strategy.RANDOM, Strategy.WEIGHTED_RANDOM)
+                after = self.choose(contact, others) if others and not by_chance else None
+                self.offer(contact, agent, without, after.agent_id if after else "")
+
+    def choose(self, contact: SlowContact, idle: list[SlowAgent]) -> SlowAgent:
+        queue, channel = self.queues[contact.queue_id], contact.channel
+        idle.sort(key=lambda one: one.idle[channel])
+        by_name = sorted(idle, key=lambda one: one.agent_id)
+
+        def weight(one: SlowAgent) -> int:
+            counted = contact.skills | REQUIREMENTS[contact.requirement][1]
+            return sum(one.levels.get(skill, 0) for skill in counted)
+
+        def occupancy(one: SlowAgent) -> int:
+            work = one.work[channel]
+            total_ms = work.handle_ms + work.idle_ms
+            return work.handle_ms * 1_000_000 // total_ms if total_ms else 0
+
+        match queue.strategy:
+            case Strategy.LONGEST_IDLE:
+                return idle[0]
+            case Strategy.MOST_IDLE:
+                return min(idle, key=lambda one: one.idle[channel][1] - one.work[channel].idle_ms)
+            case Strategy.FEWEST_CONTACTS:
+                return min(idle, key=lambda one: one.work[channel].contacts)
+            case Strategy.LEAST_HANDLE_TIME:
+                return min(idle, key=lambda one: one.work[channel].handle_ms)
+            case Strategy.LEAST_OCCUPIED:
+                return min(idle, key=occupancy)
+            case Strategy.ROUND_ROBIN:
+                after = [one for one in by_name if one.agent_id > queue.last_agent_id]
+                return (after or by_name)[0]
+            case Strategy.LINEAR:
+                return by_name[0]
+            case Strategy.BEST_SKILL:
+                return max(idle, key=weight)
+            case Strategy.RANDOM | Strategy.WEIGHTED_RANDOM:
+                number = draw("acme/emea", QueueId(contact.queue_id), queue.offers)
+                if queue.strategy is Strategy.RANDOM:
+                    return by_name[number % len(by_name)]
+                by_name.sort(key=weight)
+                tickets = [one for one in by_name for _ in range(max(1, weight(one)))]
+                return tickets[number % len(tickets)]
+
+    def idle_for(self, contact: SlowContact) -> Iterator[SlowAgent]:
+        for agent in self.agents:
+            if contact.channel in agent.idle and can(agent, contact):
+                yield agent
+
+    def offer(
+        self, contact: SlowContact, agent: SlowAgent, without: list[SlowAgent], following: str
+    ) -> None:
+        idle = [one for one in self.idle_for(contact) if one not in without]
+        _, since_ms = agent.idle[contact.channel]
+        agent.stop(self.at_ms, contact.channel)
+        queue = self.queues[contact.queue_id]
+        queue.offers += 1
+        queue.last_agent_id = agent.agent_id
+        contact.attempts += 1
+        contact.ringing = True
+        self.made.append(
+            (contact.contact_id, agent.agent_id, contact.attempts, since_ms, len(idle), following)
+        )
+        offer_id = f"{contact.contact_id}.{contact.attempts}"
+        self.offers.append(SlowOffer(offer_id, contact, agent, self.at_ms + queue.ring_ms))
+        if self.free(agent, contact.channel) > 0:
+            self.tick += 1
+            agent.idle[contact.channel] = (self.tick, self.at_ms)
+
+    def agent(self, agent_id: str) -> SlowAgent | None:
+        return next((one for one in self.agents if one.agent_id == agent_id), None)
+
+    def held_by(self, agent: SlowAgent) -> list[SlowOffer]:
+        return [one for one in self.offers if one.held and one.agent is agent]
+
+    def free(self, agent: SlowAgent, channel: Channel) -> int:
+        taken = sum(one.contact.channel is channel for one in self.held_by(agent))
+        return agent.slots.get(channel, 0) - taken
+
+
+def can(agent: SlowAgent, contact: SlowContact) -> bool:
+    ask, _ = REQUIREMENTS[contact.requirement]
+    return agent.skills >= contact.skills and ask(agent)
+
+
+def speaks(agent: SlowAgent, language: str) -> bool:
+    return agent.traits is not None and language in agent.traits.languages
+
+
+def in_group(agent: SlowAgent, group: str) -> bool:
+    return agent.traits is not None and group in agent.traits.groups
+
+
+REQUIREMENTS: dict[str, tuple[Callable[[SlowAgent], bool], set[str]]] = {
+    "": (lambda _: True, set()),
+    'skill("billing") >= 3': (lambda a: a.levels.get("billing", 0) >= 3, {"billing"}),
+    'lang in ("ar", "fa") or agent == "a3"': (
+        lambda a: speaks(a, "ar") or speaks(a, "fa") or a.agent_id == "a3",
+        set(),
+    ),
+    'not group == "night" and (skill("french") or lang != "ar")': (
+        lambda a: not in_group(a, "night") and ("french" in a.skills or not speaks(a, "ar")),
+        {"french"},
+    ),
+    'agent not in ("a1", "a2") and skill("repair") < 9': (
+        lambda a: a.agent_id not in ("a1", "a2") and a.levels.get("repair", 0) < 9,
+        {"repair"},
+    ),
+}
+"""What some requirements mean, in plain Python, and the skills that count for them."""
