@@ -134,7 +134,7 @@ async def kill_broker(run: Run) -> None:
                 await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
                 await asyncio.to_thread(stage.brokers.start)
                 back_s = time.monotonic()
-                await _note_standstill(stage, series, began_s)
+                series.seconds.append(await _standstill(stage, series, began_s, *SERVICES))
                 since_s = time.monotonic() - back_s
                 series.note(f"away for {back_s - began_s:.1f} s; all served {since_s:.1f} s later")
                 await asyncio.to_thread(stage.cluster.wait_until_ready)
@@ -146,7 +146,7 @@ async def kill_broker(run: Run) -> None:
 async def kill_leader(run: Run) -> None:
     """Of three brokers, `kill -9` of the one that leads a partition of routing's journal; later it is started again."""
     what = "kill -9 the leader of three brokers"
-    with run.series("kill-leader", what, "standstill") as series:
+    with run.series("kill-leader", what, "standstill of routing") as series:
         chance = run.chance(what)
         async with run.stage("leader", brokers=BROKERS) as stage:
             assert isinstance(stage.brokers, LocalKafkaCluster)
@@ -159,7 +159,7 @@ async def kill_leader(run: Run) -> None:
                     broker = stage.brokers.brokers[await topics.leader(topic, partition) - 1]
                     began_s = time.monotonic()
                     broker.kill()
-                    await _note_standstill(stage, series, began_s)
+                    series.seconds.append(await _standstill(stage, series, began_s, *SERVICES))
                     await asyncio.to_thread(broker.start)
                     if not await _until(topics.all_in_sync):
                         series.problem("the broker that came back did not catch up within a minute")
@@ -170,14 +170,16 @@ async def kill_leader(run: Run) -> None:
             await at_end(stage, series)
 
 
-async def _note_standstill(stage: Stage, series: Series, began_s: float) -> None:
-    """Wait until every service answers again, and note how long the slowest did not."""
+async def _standstill(stage: Stage, series: Series, began_s: float, *services: str) -> float:
+    """Wait until every service answers again, and return how long the slowest of `services` did not."""
     served = [stage.answered(service, stage.domains, began_s) for service in SERVICES]
     for service, answered in zip(SERVICES, await asyncio.gather(*served), strict=True):
         if not answered:
             series.problem(f"{service} did not answer again within a minute")
-    silences = [stage.silence_s(service, stage.domains, began_s) for service in SERVICES]
-    series.seconds.append(max(silences))
+    silences = {one: stage.silence_s(one, stage.domains, began_s) for one in SERVICES}
+    slowest = max(silences, key=lambda one: silences[one])
+    series.note(f"{slowest} stood still for longest, {silences[slowest]:.1f} s")
+    return max(silences[one] for one in services)
 
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> bool:

@@ -108,7 +108,8 @@ What happens to callers, agents and their commands when processes, brokers or di
 
 - **takeover**: the longest time in which clients of the service had no answer, from the last one before the fault to
   the first one after it. They ask each service every 0.08 s, and repeat with the same `command_id` until answered.
-- **standstill**: the same, of the service that had to wait longest; with one broker it includes how long that was away.
+- **standstill**: the same, of the service that had to wait longest or the one that is named; with one broker it
+  includes how long that was away.
 - **until the gap is told**: from the moment the disk was full until `GetRecording` showed what is missing.
 - Of fewer than 100 times the p99 is the longest.
 - **acknowledged**: commands that were answered as done or refused; {sent_again:,} of all {acknowledged:,} were sent
