@@ -127,8 +127,9 @@ async def chaos(arguments: argparse.Namespace) -> int:
 
 def _where(seconds: float) -> str:
     return (
-        f"It took {seconds / 60:.0f} minutes on {os.cpu_count()} cores that also carried the brokers, all ten service"
-        " processes and the clients."
+        f"It took {seconds / 60:.0f} minutes on {os.cpu_count()} cores, which also carried the brokers, all ten service"
+        f" processes and the clients; load average at the end {os.getloadavg()[2]:.0f}. Times are those of a machine"
+        " that is as busy as that."
     )
 
 
