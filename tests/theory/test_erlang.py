@@ -26,7 +26,7 @@ from .watching import pool_scenario, watch
 TOLERANCE = 0.02
 AHT_S = 300.0
 T1 = ((10, 0.9), (50, 0.9), (100, 0.9), (100, 0.95), (500, 0.95))
-QUICK, LONG = (15_000, 8), (40_000, 16)
+QUICK, LONG = (15_000, 8), (20_000, 16)
 """Contacts of a run, and runs."""
 FIRST_SEED = 11
 
@@ -97,7 +97,7 @@ def test_customers_give_up_and_erlang_a_holds_quick() -> None:
 @pytest.mark.theory
 @pytest.mark.timeout(1_800)
 def test_customers_give_up_and_erlang_a_holds() -> None:
-    erlang_a_holds((60_000, 24))
+    erlang_a_holds((40_000, 24))
 
 
 @pytest.mark.sim

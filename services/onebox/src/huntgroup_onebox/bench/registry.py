@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from huntgroup_onebox.bench.append_ratio import append_ratio
 from huntgroup_onebox.bench.contacts import contacts_onebox
+from huntgroup_onebox.bench.core_echo import core_echo
+from huntgroup_onebox.bench.core_figures import core_memory, core_scale, core_worst
+from huntgroup_onebox.bench.core_sql import core_sql
 from huntgroup_onebox.bench.figure import Measured
 from huntgroup_onebox.bench.memory import memory
 from huntgroup_onebox.bench.offered import cluster_figures
@@ -14,6 +17,7 @@ from huntgroup_onebox.bench.overload import goodput, soak
 from huntgroup_onebox.bench.recovery import recovery
 from huntgroup_onebox.bench.replay import replay
 from huntgroup_onebox.bench.seeds import seeds
+from huntgroup_onebox.bench.simulation_rate import simulation_rate
 from huntgroup_onebox.bench.takeover import takeover
 from huntgroup_onebox.bench.workbench import Workbench
 
@@ -39,6 +43,15 @@ ENTRIES = (
     Entry(names=("recovery-ratio",), measure=recovery),
     Entry(names=("memory-onebox",), measure=memory),
     Entry(names=("goodput-overload",), measure=goodput),
+    Entry(
+        names=("core-agents-ratio", "core-waiting-ratio", "core-queues-ratio", "core-contacts"),
+        measure=core_scale,
+    ),
+    Entry(names=("core-worst-decision",), measure=core_worst),
+    Entry(names=("core-memory-contact", "core-memory-agent"), measure=core_memory),
+    Entry(names=("core-sql-ratio",), measure=core_sql),
+    Entry(names=("core-echo-ratio",), measure=core_echo),
+    Entry(names=("simulate-contacts",), measure=simulation_rate),
     Entry(names=("soak-memory",), measure=soak, long=True),
 )
 
