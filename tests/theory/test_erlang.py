@@ -27,6 +27,7 @@ TOLERANCE = 0.02
 AHT_S = 300.0
 T1 = ((10, 0.9), (50, 0.9), (100, 0.9), (100, 0.95), (500, 0.95))
 QUICK, LONG = (15_000, 8), (20_000, 16)
+QUICK_A = (15_000, 16)
 """Contacts of a run, and runs."""
 FIRST_SEED = 11
 
@@ -84,14 +85,14 @@ def erlang_a_holds(size: tuple[int, int]) -> None:
     ):
         judged = watched.judge(section, name, figure, expected=expected)
         # Three in a hundred give up: to know that rate to 2 % takes many calls.
-        assert judged.within(0.05 if figure == "abandonment" and size == QUICK else TOLERANCE), (
+        assert judged.within(0.05 if figure == "abandonment" and size == QUICK_A else TOLERANCE), (
             judged
         )
 
 
 @pytest.mark.sim
 def test_customers_give_up_and_erlang_a_holds_quick() -> None:
-    erlang_a_holds(QUICK)
+    erlang_a_holds(QUICK_A)
 
 
 @pytest.mark.theory

@@ -28,6 +28,7 @@ from .written_log import DOMAIN, PARTITIONS, WrittenLog
 
 pytestmark = pytest.mark.integration
 
+ASKED_MAX = 3
 HOW_TO = Path(__file__).parents[4] / "docs" / "how-to" / "read-the-event-stream.md"
 TOPIC = "huntgroup.session.events.v1"
 
@@ -230,7 +231,11 @@ def test_a_byte_that_changed_in_a_segment_is_named(
     stored[stored.rindex(b"session.contact.completed")] ^= 1
     with segment.open("r+b") as file:
         file.write(stored)
-    assert main(["verify", "--kafka", address]) == 1
+    # A broker on a busy machine may close a connection: then nothing is judged, and asked again.
+    codes = [2]
+    while codes[-1] == 2 and len(codes) <= ASKED_MAX:
+        codes.append(main(["verify", "--kafka", address]))
+    assert codes[-1] == 1
     out = capsys.readouterr().out
     assert "VIOLATED  7 replay     partitions folded twice" in out
     assert f"first at {topic} partition {partition} position " in out
