@@ -7,7 +7,14 @@ import time
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from huntgroup_onebox.sim.runner import Tally, play_many, play_seed, play_shrunk
 from huntgroup_onebox.sim.sabotage import SABOTAGES
@@ -15,6 +22,7 @@ from huntgroup_onebox.sim.verdict import Verdict
 
 EXIT_CLEAN, EXIT_VIOLATED, EXIT_BAD_INPUT = 0, 1, 2
 LINES_SHOWN: Final = 60
+PLAIN_AFTER_S: Final = 2.0
 WIDTH: Final = 200
 SHOWN_COUNTS: Final = (
     "ContactInitiated",
@@ -62,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.mode,
             arguments.sabotage,
             workers=arguments.workers or 0,
-            progress=lambda so_far: progress.update(task, completed=so_far.seeds),
+            progress=lambda so_far: _show(so_far, progress, task, arguments, started),
         )
     _tell(tally, arguments, time.monotonic() - started)
     if not arguments.json:
@@ -72,6 +80,17 @@ def run(arguments: argparse.Namespace) -> int:
         for failed in tally.violated[:1]:
             _explain(failed, arguments)
     return EXIT_VIOLATED if tally.violated else EXIT_CLEAN
+
+
+def _show(
+    so_far: Tally, progress: Progress, task: TaskID, arguments: argparse.Namespace, started: float
+) -> None:
+    """Say how far it is: a bar on a terminal, else a line on standard error now and then."""
+    progress.update(task, completed=so_far.seeds)
+    if progress.disable and time.monotonic() - started > PLAIN_AFTER_S:
+        sys.stderr.write(
+            f"{so_far.seeds}/{arguments.seeds} seeds, {len(so_far.violated)} violations\n"
+        )
 
 
 def _progress(console: Console, arguments: argparse.Namespace) -> Progress:
@@ -120,6 +139,10 @@ def _tell(tally: Tally, arguments: argparse.Namespace, seconds: float) -> None:
         f"{tally.seeds} seeds, {tally.steps} steps (at least {tally.steps_min} each) in {seconds:.1f} s: "
         f"{per_minute:.0f} seeds a minute, {len(tally.violated)} violations"
     )
+    if tally.seeds < arguments.seeds:
+        _write(f"  stopped after {tally.seeds} of {arguments.seeds} seeds: a violation is enough")
+    if arguments.sabotage and tally.violated:
+        _write(f"  {arguments.sabotage} was caught, as it must be")
     _write("  " + ", ".join(f"{name} {tally.counts[name]}" for name in SHOWN_COUNTS))
 
 
