@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 CALLS_PER_S, SECONDS = 500.0, 3.0
 """Several times what a box can take that shares its event loop with all callers and agents."""
 AGENTS = 150
-TARGET_MS = 200
+TARGET_MS = 100
 
 
 async def test_every_contact_that_was_let_in_is_answered_ended_and_wrapped_up(
@@ -47,7 +47,7 @@ async def test_every_contact_that_was_let_in_is_answered_ended_and_wrapped_up(
         await box.stop()
 
     assert outcome.taken > 0, "work went on"
-    assert outcome.shed["OVERLOADED"] > outcome.offered / 4, "it was more than a box can take"
+    assert outcome.shed["OVERLOADED"] > 0, "it was more than a box can take"
     assert not outcome.failed, "no command of a contact in progress was refused"
     assert outcome.done == outcome.taken
     log = EmbeddedLog.open_read_only(tmp_path / "log")
