@@ -119,6 +119,17 @@ def test_contacts_are_turned_away_where_too_many_wait(day: Path, played: Play) -
     assert played(folder=day, classes=classes, waiting_max=2)["all"]["all"]["turned_away"] == 0.25
 
 
+def test_a_step_of_the_queue_lets_other_agents_serve(day: Path, played: Play) -> None:
+    """Nobody has the skill; after 30 s none is asked for."""
+    policy = {"requirement": 'skill("web") >= 1', "steps": [{"after_ms": 30_000}]}
+    figures = played(
+        folder=day,
+        classes={"calls": calls(arrivals(day, 10))},
+        queues={"sales": {"policy": policy}},
+    )
+    assert figures["classes"]["calls"]["wait_mean_s"] == 30
+
+
 def test_the_warm_up_is_not_counted(day: Path, played: Play) -> None:
     came = arrivals(day, 10, 60, 95)
     told = played(

@@ -115,6 +115,16 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
             "threshold_s: 20, policy: {wish: 1}",
             ":6: queues.sales.policy: wish: routing",
         ),
+        (
+            "threshold_s: 20",
+            "threshold_s: 20, policy: {requirement: 'skill(billing'}",
+            ":6: queues.sales.policy: requirement, ",
+        ),
+        (
+            "required_skills: [web]",
+            "policy: {requirement: 'skill(\"web\") >= 7'}",
+            ":14: classes.chats: no agent has slots for VOICE, and all else",
+        ),
         ("count: 3", "count: 3, profile: {wish: 1}", ":19: agents.team.profile: wish: routing"),
         (
             "kind: poisson, per_hour: 10",

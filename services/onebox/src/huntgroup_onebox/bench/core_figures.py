@@ -7,6 +7,7 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 
 from huntgroup_onebox.bench.core_work import (
@@ -30,7 +31,7 @@ from huntgroup_routing.core.messages import (
     PassTime,
 )
 from huntgroup_routing.core.state import State, initial
-from huntgroup_routing.core.values import AgentId, QueueId, Skill
+from huntgroup_routing.core.values import AgentId, QueueId, RoutingStep, Skill
 
 CLIENT = "none: decide and evolve in one process, CPU time, explanations on"
 CONTACTS, CONTACTS_QUICK = 20_000, 2_000
@@ -136,9 +137,20 @@ def _heavy(bench: Workbench) -> dict[str, Callable[[], float]]:
         _tell(state, sign_on_of(agent_id, (web,)))
         return state
 
+    def relaxing_line() -> State:
+        state = initial(DOMAIN)
+        step = RoutingStep(after_ms=late_ms)
+        _tell(state, replace(queue_of(sales, (web,)), steps=(step,)))
+        for number in range(crowd):
+            agent_id = AgentId(f"agent-{number}")
+            _tell(state, sign_on_of(agent_id), ObserveAgentWentReady(agent_id=agent_id))
+            _tell(state, contact_of(f"c{number:08d}", sales, at_ms=0))
+        return state
+
     first, late_ms = AgentId("agent-0"), 30_000
     return {
         f"{crowd:,} offers expire at once": lambda: _took(all_ring(), PassTime(), late_ms),
+        f"{crowd:,} come to a step at once": lambda: _took(relaxing_line(), PassTime(), late_ms),
         f"a new requirement, {crowd:,} idle": lambda: _took(
             idle_crowd(), queue_of(QueueId("new"), (web,)), 0
         ),

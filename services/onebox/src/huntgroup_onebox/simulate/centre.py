@@ -92,7 +92,9 @@ class Centre:
         """When, a number that breaks ties, what, and to whom: agent, contact or offer."""
         self._ties = 0
         self._unanswered: dict[ContactId, Comer] = {}
-        self._rings = any(worker.answer_after for worker in plan.workers)
+        self._has_deadlines = any(worker.answer_after for worker in plan.workers) or any(
+            queue.steps for queue in plan.queues
+        )
 
     def play(self, progress: Callable[[int], None]) -> None:
         """Play to the end; `progress` is told now and then how many contacts have come."""
@@ -175,10 +177,10 @@ class Centre:
         calendar, pop = self._calendar, heapq.heappop
         while True:
             next_ms = calendar[0][0] if calendar else math.inf
-            if self._rings:
-                lease_ms = next_deadline(self._state)
-                if lease_ms is not None and lease_ms <= min(next_ms, at_ms):
-                    self._tell(PassTime(), float(lease_ms))
+            if self._has_deadlines:
+                deadline_ms = next_deadline(self._state)
+                if deadline_ms is not None and deadline_ms <= min(next_ms, at_ms):
+                    self._tell(PassTime(), float(deadline_ms))
                     continue
             if next_ms > at_ms or not calendar:
                 return

@@ -17,8 +17,22 @@ from huntgroup_onebox.simulate.scenario import (
     Scenario,
 )
 from huntgroup_onebox.yaml_file import Field, YamlFile
-from huntgroup_routing.core.messages import ConfigureQueue, ObserveAgentSignedOn
-from huntgroup_routing.core.values import Channel
+from huntgroup_routing.core.decide import decide
+from huntgroup_routing.core.evolve import evolve
+from huntgroup_routing.core.messages import (
+    Command,
+    ConfigureQueue,
+    Event,
+    ObserveAgentSignedOn,
+    ObserveAgentWentReady,
+    ObserveContactAbandoned,
+    ObserveContactQueued,
+    OfferCreated,
+    PassTime,
+    Refused,
+)
+from huntgroup_routing.core.state import initial
+from huntgroup_routing.core.values import AgentId, Channel, ContactId, QueueId, Skill
 
 C = TypeVar("C", ConfigureQueue, ObserveAgentSignedOn)
 
@@ -82,17 +96,66 @@ def _command(made: type[C], own: tuple[str, ...], said: dict[str, Any], more: di
 
 def _faults(scenario: Scenario) -> Iterator[tuple[Field, str]]:
     yield from _run_faults(scenario)
+    trial = _Trial()
     for name, queue in scenario.queues.items():
         try:
-            configure(name, queue)
+            trial.tell(configure(name, queue))
         except ValueError as error:
             yield ("queues", name, "policy"), str(error)
     for name, group in scenario.agents.items():
-        yield from _group_faults(name, group)
+        yield from _group_faults(name, group, trial)
     if sum(group.count for group in scenario.agents.values()) > AGENTS_MAX:
         yield ("agents",), f"more than {AGENTS_MAX:,} agents in all groups"
     for name, one in scenario.classes.items():
-        yield from _class_faults(scenario, name, one)
+        yield from _class_faults(scenario, name, one, trial)
+
+
+class _Trial:
+    """A core with every queue, and of each group one agent, idle: it is asked who could serve whom."""
+
+    def __init__(self) -> None:
+        self._state = initial("trial/centre")
+        self._at_ms = 0
+
+    def tell(self, command: Command) -> tuple[Event, ...]:
+        """Return what follows; raises `ValueError` for what routing refuses."""
+        events = decide(self._state, command, self._at_ms)
+        if isinstance(events, Refused):
+            raise ValueError(events.detail)  # noqa: TRY004 - a refusal is an answer
+        for event in events:
+            evolve(self._state, event)
+        return events
+
+    def can_serve(self, one: ContactClass, channel: Channel) -> bool:
+        """Return whether a contact of the class is offered to anybody, at once or at a step of its queue."""
+        begun_ms, queue_id = self._at_ms, QueueId(one.queue)
+        contact = ObserveContactQueued(
+            contact_id=ContactId("trial"),
+            queue_id=queue_id,
+            channel=channel,
+            priority=one.priority,
+            required_skills=tuple(Skill(skill) for skill in one.required_skills),
+            enqueued_at_ms=begun_ms,
+        )
+        decided = decide(self._state, contact, begun_ms)
+        assert not isinstance(decided, Refused)
+        if _offers(decided):
+            return True
+        self.tell(contact)
+        for step in self._state.queues[queue_id].plan.steps:
+            self._at_ms = begun_ms + step.after_ms
+            decided = decide(self._state, PassTime(), self._at_ms)
+            assert not isinstance(decided, Refused)
+            if _offers(decided):
+                break
+            self.tell(PassTime())
+        self.tell(ObserveContactAbandoned(contact_id=contact.contact_id))
+        self._state.ended_contacts.clear()
+        return _offers(decided)
+
+
+def _offers(events: tuple[Event, ...]) -> bool:
+    return any(isinstance(event, OfferCreated) for event in events)
 
 
 def _run_faults(scenario: Scenario) -> Iterator[tuple[Field, str]]:
@@ -104,27 +167,29 @@ def _run_faults(scenario: Scenario) -> Iterator[tuple[Field, str]]:
         yield ("run", "warm_up_contacts"), f"must be less than contacts ({run.contacts})"
 
 
-def _group_faults(name: str, group: AgentGroup) -> Iterator[tuple[Field, str]]:
+def _group_faults(name: str, group: AgentGroup, trial: _Trial) -> Iterator[tuple[Field, str]]:
     if group.until_s is not None and group.until_s <= group.from_s:
         yield ("agents", name, "until_s"), f"must be later than from_s ({group.from_s:g})"
     try:
-        sign_on(name, group)
+        trial.tell(sign_on(name, group))
+        trial.tell(ObserveAgentWentReady(agent_id=AgentId(name)))
     except ValueError as error:
         yield ("agents", name, "profile"), str(error)
 
 
-def _class_faults(scenario: Scenario, name: str, one: ContactClass) -> Iterator[tuple[Field, str]]:
+def _class_faults(
+    scenario: Scenario, name: str, one: ContactClass, trial: _Trial
+) -> Iterator[tuple[Field, str]]:
     queue = scenario.queues.get(one.queue)
     if queue is None:
         yield ("classes", name, "queue"), f"no such queue; there are: {', '.join(scenario.queues)}"
         return
     if one.service is None and not isinstance(one.arrivals, FromJournal):
         yield ("classes", name), "service is needed: how long a contact takes"
-    skills = {*queue.required_skills, *one.required_skills}
-    if not any(_can_serve(group, queue.channel, skills) for group in scenario.agents.values()):
-        told = f" and the skills {', '.join(sorted(skills))}" if skills else ""
-        yield ("classes", name), f"no agent has slots for {queue.channel}{told}"
-
-
-def _can_serve(group: AgentGroup, channel: Channel, skills: set[str]) -> bool:
-    return channel in group.slots and skills.issubset(group.skills)
+    if not trial.can_serve(one, queue.channel):
+        skills = sorted({*queue.required_skills, *one.required_skills})
+        told = f" and the skills {', '.join(skills)}" if skills else ""
+        yield (
+            ("classes", name),
+            f"no agent has slots for {queue.channel}{told}, and all else that the queue asks for",
+        )
