@@ -62,4 +62,4 @@ def test_two_agents_of_whom_one_serves_both_kinds_quick() -> None:
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_class_of_every_graph(name: str) -> None:
-    product_form_holds(name, contacts=25_000, replications=20)
+    product_form_holds(name, contacts=40_000, replications=24)
