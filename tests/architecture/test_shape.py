@@ -21,6 +21,7 @@ CORE = (
 SUBJECTS = {
     "routing": (
         "agents",
+        "events",
         "expressions",
         "facts",
         "lines",
@@ -28,6 +29,7 @@ SUBJECTS = {
         "queueing",
         "selection",
         "steps",
+        "written",
     )
 }
 """What a core of many rules holds beside them: one file for each subject, named by it."""

@@ -4,7 +4,8 @@ from huntgroup_routing.core.deadlines import next_deadline
 from huntgroup_routing.core.decide import decide
 from huntgroup_routing.core.evolve import evolve
 from huntgroup_routing.core.messages import Command, Event, PassTime, Refused
-from huntgroup_routing.core.state import State, dump, initial, load
+from huntgroup_routing.core.state import State, initial
+from huntgroup_routing.core.written import dump, load
 
 
 class RoutingCore:

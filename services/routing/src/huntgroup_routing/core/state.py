@@ -1,7 +1,4 @@
-"""What routing knows of one domain, and its canonical written form.
-
-The written form holds the facts; lines, the pool and the order of leases are rebuilt when it is read.
-"""
+"""What routing knows of one domain."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -9,14 +6,13 @@ from typing import Final
 
 import msgspec
 
-from huntgroup_routing.core.agents import Agent, Work
+from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.eligibility import Pool, Requirement
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.selection import MEASURE_OF, Measure
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     AgentId,
-    AgentTraits,
     Channel,
     ContactId,
     DecisionRule,
@@ -28,10 +24,8 @@ from huntgroup_routing.core.values import (
     Skill,
     StepDue,
     Strategy,
-    place_of,
 )
 
-DUMP_VERSION = 2
 NOBODY: Final = AgentId("")
 
 
@@ -143,248 +137,3 @@ class State:
 def initial(domain: str) -> State:
     """Return the state of a domain in which nothing has happened."""
     return State(domain=domain)
-
-
-class _Record(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
-    """A row of the written form: the order of the fields is the format."""
-
-
-class _Queue(_Record, frozen=True):
-    queue_id: QueueId
-    channel: Channel
-    ring_timeout_ms: int
-    wrap_up_timeout_ms: int
-    service_level_threshold_ms: int
-    waiting_max: int
-    strategy: Strategy
-    reoffer_after_ms: int
-    plan: int
-    version: int
-    offers: int
-    last_agent_id: AgentId
-
-
-class _Contact(_Record, frozen=True):
-    contact_id: ContactId
-    queue_id: QueueId
-    channel: Channel
-    priority: int
-    enqueued_at_ms: int
-    attempts: int
-    offer_id: OfferId | None
-    let_go_by: tuple[tuple[AgentId, int], ...]
-    plan: int
-    own_skills: tuple[Skill, ...]
-    step: int
-
-
-class _Agent(_Record, frozen=True):
-    agent_id: AgentId
-    joined: bool
-    eligible: bool
-    in_doubt: bool
-    skills: tuple[Skill, ...]
-    slots: tuple[tuple[Channel, int], ...]
-    held: tuple[tuple[OfferId, Channel], ...]
-    traits: AgentTraits | None
-    accepted: tuple[tuple[OfferId, int], ...]
-    work: tuple[tuple[Channel, int, int, int], ...]
-
-
-class _Idle(_Record, frozen=True):
-    agent_id: AgentId
-    channel: Channel
-    since_ms: int
-
-
-class _Dump(_Record, frozen=True):
-    version: int
-    plans: tuple[Plan, ...]
-    """Of queues and contacts, each once."""
-    queues: tuple[_Queue, ...]
-    contacts: tuple[_Contact, ...]
-    agents: tuple[_Agent, ...]
-    idle: tuple[_Idle, ...]
-    offers: tuple[Offer, ...]
-    ended_offers: tuple[Offer, ...]
-    ended_contacts: tuple[ContactId, ...]
-
-
-def dump(state: State) -> bytes:
-    """Return the canonical written form: equal states give equal bytes, however they came about."""
-    plans: dict[Plan, int] = {}
-    queues = tuple(_queue_row(state.queues[key], plans) for key in sorted(state.queues))
-    contacts = tuple(_contact_row(state.contacts[key], plans) for key in sorted(state.contacts))
-    return msgspec.msgpack.encode(
-        _Dump(
-            version=DUMP_VERSION,
-            plans=tuple(plans),
-            queues=queues,
-            contacts=contacts,
-            agents=tuple(_agent_row(state.agents[key]) for key in sorted(state.agents)),
-            idle=_idle_rows(state),
-            offers=tuple(state.offers[key] for key in sorted(state.offers)),
-            ended_offers=tuple(state.ended_offers.values()),
-            ended_contacts=tuple(state.ended_contacts),
-        )
-    )
-
-
-def load(domain: str, dumped: bytes) -> State:
-    """Return the state that `dump` wrote; raise `ValueError` when it cannot be read."""
-    try:
-        read = msgspec.msgpack.decode(dumped, type=_Dump)
-    except msgspec.MsgspecError as error:
-        raise ValueError(f"state of {domain} cannot be read: {error}") from error
-    if read.version != DUMP_VERSION:
-        raise ValueError(f"state of {domain} has version {read.version}, not {DUMP_VERSION}")
-    state = State(domain=domain)
-    try:
-        _load_agents(state, read)
-        _load_contacts(state, read)
-    except (KeyError, IndexError) as error:
-        raise ValueError(f"state of {domain} refers to {error}, which it lacks") from error
-    state.ended_offers.update((offer.offer_id, offer) for offer in read.ended_offers)
-    state.ended_contacts.update((contact_id, None) for contact_id in read.ended_contacts)
-    return state
-
-
-def _queue_row(queue: Queue, plans: dict[Plan, int]) -> _Queue:
-    return _Queue(
-        queue_id=queue.queue_id,
-        channel=queue.channel,
-        ring_timeout_ms=queue.ring_timeout_ms,
-        wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
-        service_level_threshold_ms=queue.service_level_threshold_ms,
-        waiting_max=queue.waiting_max,
-        strategy=queue.strategy,
-        reoffer_after_ms=queue.reoffer_after_ms,
-        plan=plans.setdefault(queue.plan, len(plans)),
-        version=queue.version,
-        offers=queue.offers,
-        last_agent_id=queue.last_agent_id,
-    )
-
-
-def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
-    return _Contact(
-        contact_id=contact.contact_id,
-        queue_id=contact.queue_id,
-        channel=contact.requirement.channel,
-        priority=contact.priority,
-        enqueued_at_ms=contact.enqueued_at_ms,
-        attempts=contact.attempts,
-        offer_id=contact.offer_id,
-        let_go_by=contact.let_go_by,
-        plan=plans.setdefault(contact.plan, len(plans)),
-        own_skills=contact.own_skills,
-        step=contact.step,
-    )
-
-
-def _agent_row(agent: Agent) -> _Agent:
-    return _Agent(
-        agent_id=agent.agent_id,
-        joined=agent.joined,
-        eligible=agent.eligible,
-        in_doubt=agent.in_doubt,
-        skills=agent.skills,
-        slots=tuple(sorted(agent.slots.items())),
-        held=tuple(agent.held.items()),
-        traits=agent.traits,
-        accepted=tuple(sorted(agent.accepted.items())),
-        work=tuple(
-            (channel, work.contacts, work.handle_ms, work.idle_ms)
-            for channel, work in sorted(agent.work.items())
-        ),
-    )
-
-
-def _idle_rows(state: State) -> tuple[_Idle, ...]:
-    order = sorted(
-        (rank, agent.agent_id, channel, since_ms)
-        for agent in state.agents.values()
-        for channel, (rank, since_ms) in agent.idle.items()
-    )
-    return tuple(
-        _Idle(agent_id=agent_id, channel=channel, since_ms=since_ms)
-        for _, agent_id, channel, since_ms in order
-    )
-
-
-def _load_agents(state: State, read: _Dump) -> None:
-    for row in read.agents:
-        agent = Agent(
-            agent_id=row.agent_id,
-            joined=row.joined,
-            eligible=row.eligible,
-            in_doubt=row.in_doubt,
-            skills=row.skills,
-            slots=dict(row.slots),
-            held=dict(row.held),
-            traits=row.traits,
-            accepted=dict(row.accepted),
-            work={
-                channel: Work(contacts=contacts, handle_ms=handle_ms, idle_ms=idle_ms)
-                for channel, contacts, handle_ms, idle_ms in row.work
-            },
-        )
-        state.agents[row.agent_id] = agent
-        if agent.joined:
-            state.pool.join(agent)
-    for idle in read.idle:
-        state.pool.make_idle(state.agents[idle.agent_id], idle.channel, idle.since_ms)
-
-
-def _load_contacts(state: State, read: _Dump) -> None:
-    for row in read.queues:
-        measure, plan = MEASURE_OF.get(row.strategy), read.plans[row.plan]
-        state.pool.choose_by(measure)
-        state.queues[row.queue_id] = Queue(
-            queue_id=row.queue_id,
-            channel=row.channel,
-            ring_timeout_ms=row.ring_timeout_ms,
-            wrap_up_timeout_ms=row.wrap_up_timeout_ms,
-            service_level_threshold_ms=row.service_level_threshold_ms,
-            waiting_max=row.waiting_max,
-            strategy=row.strategy,
-            reoffer_after_ms=row.reoffer_after_ms,
-            plan=plan,
-            version=row.version,
-            requirement=state.pool.use(row.channel, plan.ask(0, ()), measure),
-            offers=row.offers,
-            last_agent_id=row.last_agent_id,
-        )
-    for contact_row in read.contacts:
-        queue, plan = state.queues[contact_row.queue_id], read.plans[contact_row.plan]
-        contact = Contact(
-            contact_id=contact_row.contact_id,
-            queue_id=contact_row.queue_id,
-            place=place_of(
-                contact_row.priority, contact_row.enqueued_at_ms, contact_row.contact_id
-            ),
-            priority=contact_row.priority,
-            enqueued_at_ms=contact_row.enqueued_at_ms,
-            requirement=state.pool.use(
-                contact_row.channel,
-                plan.ask(contact_row.step, contact_row.own_skills),
-                queue.measure,
-            ),
-            plan=plan,
-            own_skills=contact_row.own_skills,
-            step=contact_row.step,
-            attempts=contact_row.attempts,
-            offer_id=contact_row.offer_id,
-            let_go_by=contact_row.let_go_by,
-        )
-        state.contacts[contact.contact_id] = contact
-        if contact.step_due is not None:
-            state.steps_due.add(contact.step_due)
-        if contact.offer_id is None:
-            contact.requirement.waiting.add(contact.place)
-            queue.waiting.add(contact.place)
-        else:
-            queue.ringing += 1
-    for offer in read.offers:
-        state.offers[offer.offer_id] = offer
-        state.leases.add((offer.expires_at_ms, offer.offer_id))

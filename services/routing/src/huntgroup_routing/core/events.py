@@ -1,0 +1,215 @@
+"""Every fact that routing states: the events of `huntgroup.routing.v1`. `core/messages.py` lists all messages."""
+
+from dataclasses import dataclass
+
+from huntgroup_routing.core.facts import ChannelCapacity
+from huntgroup_routing.core.values import (
+    AgentId,
+    AgentTraits,
+    CancelReason,
+    Channel,
+    ContactId,
+    DequeueReason,
+    Explanation,
+    IneligibleReason,
+    OfferId,
+    QueueId,
+    RescindReason,
+    RoutingStep,
+    Skill,
+    Strategy,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueConfigured:
+    """A queue was made or changed."""
+
+    at_ms: int
+    queue_id: QueueId
+    channel: Channel
+    required_skills: tuple[Skill, ...]
+    ring_timeout_ms: int
+    wrap_up_timeout_ms: int
+    service_level_threshold_ms: int
+    waiting_max: int
+    strategy: Strategy | None = None
+    reoffer_after_ms: int = 0
+    requirement: str = ""
+    steps: tuple[RoutingStep, ...] = ()
+    skip_unservable_steps: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEnqueued:
+    """A contact took its place."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    channel: Channel
+    priority: int
+    required_skills: tuple[Skill, ...]
+    enqueued_at_ms: int
+    requirement: str = ""
+    own_skills: tuple[Skill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactStepped:
+    """Something else is asked of agents for a contact from now on."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    step: int
+    required_skills: tuple[Skill, ...]
+    requirement: str
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactDequeued:
+    """A contact waits no longer."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    reason: DequeueReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRequeued:
+    """A contact is back at its place after an offer came to nothing."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentJoined:
+    """An agent can be reckoned with, once eligible."""
+
+    at_ms: int
+    agent_id: AgentId
+    skills: tuple[Skill, ...]
+    capacity: tuple[ChannelCapacity, ...]
+    traits: AgentTraits | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLeft:
+    """An agent signed off; slots that are still taken stay taken until they are freed."""
+
+    at_ms: int
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentBecameEligible:
+    """An agent takes contacts, idle from now where a slot is free."""
+
+    at_ms: int
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentBecameIneligible:
+    """An agent takes no contacts."""
+
+    at_ms: int
+    agent_id: AgentId
+    reason: IneligibleReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCapacityFreed:
+    """The slot that an offer had taken is free again; the agent is idle from now."""
+
+    at_ms: int
+    agent_id: AgentId
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferCreated:
+    """A contact rings at an agent until `expires_at_ms`; a slot is taken."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    channel: Channel
+    attempt: int
+    expires_at_ms: int
+    wrap_up_timeout_ms: int
+    enqueued_at_ms: int
+    idle_since_ms: int
+    idle_agents: int
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferAccepted:
+    """The agent took the contact."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    ring_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRejected:
+    """The agent declined."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    reason: str
+    ring_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferExpired:
+    """The agent let it ring out."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    ring_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferCanceled:
+    """The customer left while it rang; not the agent's miss."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    reason: CancelReason
+    ring_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRescinded:
+    """The offer was taken back because the agent could not take it."""
+
+    at_ms: int
+    offer_id: OfferId
+    contact_id: ContactId
+    agent_id: AgentId
+    queue_id: QueueId
+    reason: RescindReason
+    ring_ms: int
