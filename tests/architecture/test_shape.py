@@ -21,10 +21,13 @@ CORE = (
 SUBJECTS = {
     "routing": (
         "agents",
+        "estimates",
         "events",
         "expressions",
         "facts",
+        "lanes",
         "lines",
+        "pace",
         "policy",
         "queueing",
         "selection",

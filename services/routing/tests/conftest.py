@@ -130,6 +130,20 @@ class Floor:
         """Configure a queue."""
         return self.tell(self.queue_command(queue_id, *skills, **said), at_ms)
 
+    @staticmethod
+    def contact_command(
+        contact_id: str, queue_id: str = "sales", priority: int = 0, at_ms: int = 0
+    ) -> ObserveContactQueued:
+        """Return the fact that a contact of no skills of its own was queued."""
+        return ObserveContactQueued(
+            contact_id=ContactId(contact_id),
+            queue_id=QueueId(queue_id),
+            channel=Channel.VOICE,
+            priority=priority,
+            required_skills=(),
+            enqueued_at_ms=at_ms,
+        )
+
     def contact(
         self,
         contact_id: str,

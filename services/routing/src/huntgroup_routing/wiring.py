@@ -12,7 +12,7 @@ from huntgroup_runtime.process import Process
 async def wire(process: Process) -> None:
     """Add the journal of queues and offers and its API to `process`."""
     journals = process.add_journals(application())
-    process.add_api(routing_api(journals, process.peers, process.telemetry))
+    process.add_api(routing_api(journals, process.peers, process.telemetry, process.clock))
 
 
 def application() -> Application:

@@ -13,7 +13,7 @@ from huntgroup.agent_state.v1.events_pb2 import (
     AgentStoppedResponding,
     AgentWentReady,
 )
-from huntgroup.routing.v1.commands_pb2 import OfferView, QueueView, WaitingView
+from huntgroup.routing.v1.commands_pb2 import OfferView, QueueView, WaitEstimate, WaitingView
 from huntgroup.routing.v1.events_pb2 import (
     CHANNEL_VOICE,
     DECISION_RULE_STRATEGY,
@@ -252,3 +252,18 @@ async def test_the_order_of_waiting_and_the_lease_survive_the_process(houses: "H
             "cai",
             "ada",
         ]
+
+
+async def test_a_contact_and_its_queue_are_shown_with_their_estimated_wait(house: "House") -> None:
+    await house.call("ConfigureQueue", **SALES)
+    for contact_id in ("ada", "ben", "cai"):
+        await contact(house, contact_id)
+    assert not (await house.contact("cai")).HasField("estimated_wait")
+    assert not (await house.queue("sales")).HasField("estimated_wait")
+    await agent(house, "grace")
+    await agent(house, "alan")
+    waiting, ringing = await house.contact("cai"), await house.contact("ada")
+    assert waiting.HasField("estimated_wait")
+    assert (waiting.position, ringing.position) == (1, 0)
+    assert ringing.estimated_wait == WaitEstimate()
+    assert (await house.queue("sales")).HasField("estimated_wait")

@@ -7,8 +7,10 @@ from grpc import StatusCode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huntgroup_routing.adapters.mapping import STATUSES, event_codec
+from huntgroup.routing.v1.commands_pb2 import WaitEstimate
+from huntgroup_routing.adapters.mapping import STATUSES, estimate_view, event_codec
 from huntgroup_routing.core.messages import ChannelCapacity, Event, Reason
+from huntgroup_routing.core.pace import Estimate
 from huntgroup_routing.core.values import Explanation, RoutingStep, SkillLevel
 
 codec = cache(event_codec)
@@ -43,3 +45,9 @@ def test_every_event_is_read_as_it_was_written(event: Event) -> None:
 def test_every_reason_has_a_status_of_its_own_choice() -> None:
     assert set(STATUSES) == set(Reason)
     assert StatusCode.OK not in STATUSES.values()
+
+
+def test_an_estimate_is_shown_with_its_limits_and_is_absent_while_nothing_is_known() -> None:
+    shown = estimate_view(Estimate(wait_ms=60_000, low_ms=20_000, high_ms=110_000))
+    assert shown == WaitEstimate(wait_ms=60_000, low_ms=20_000, high_ms=110_000)
+    assert estimate_view(None) is None

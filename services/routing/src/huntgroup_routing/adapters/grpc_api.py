@@ -29,9 +29,11 @@ from huntgroup_routing.app.queries import (
     position_of,
     why_text,
 )
+from huntgroup_routing.core.estimates import estimated_wait, estimated_wait_of_next
 from huntgroup_routing.core.messages import AcceptOffer, ConfigureQueue, Refused, RejectOffer
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import ContactId, OfferId, QueueId
+from huntgroup_runtime.clock import Clock
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc.commands import RpcApi
 from huntgroup_runtime.rpc.forwarding import Peers
@@ -46,24 +48,40 @@ COMMANDS: Final[Mapping[str, type]] = {
 }
 
 
-def routing_api(journals: Journals, peers: Peers, telemetry: Telemetry) -> RpcApi:
+def routing_api(journals: Journals, peers: Peers, telemetry: Telemetry, clock: Clock) -> RpcApi:
     """Return the API over `journals`; calls for domains of other replicas go to their owners by `peers`."""
     api = RpcApi(SERVICE, journals=journals, peers=peers, telemetry=telemetry, statuses=STATUSES)
     for rpc, command in COMMANDS.items():
         api.command(rpc, command)
-    api.query("GetQueue", get_queue)
+    reads = Reads(clock)
+    api.query("GetQueue", reads.get_queue)
     api.query("GetOffer", get_offer)
-    api.query("GetContact", get_contact)
+    api.query("GetContact", reads.get_contact)
     api.query("ExplainDecision", explain_decision)
     return api
 
 
-def get_queue(request: GetQueueRequest, state: State) -> GetQueueResponse | Refused:
-    """Read a queue, with the contacts that are served first."""
-    queue = find_queue(state, QueueId(request.queue_id))
-    if isinstance(queue, Refused):
-        return queue
-    return GetQueueResponse(queue=queue_view(queue, first_waiting(state, queue)))
+class Reads:
+    """Queries whose answers depend on the time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def get_queue(self, request: GetQueueRequest, state: State) -> GetQueueResponse | Refused:
+        """Read a queue, with the contacts that are served first, and how long one would wait that came now."""
+        queue = find_queue(state, QueueId(request.queue_id))
+        if isinstance(queue, Refused):
+            return queue
+        estimated = estimated_wait_of_next(queue, self._clock.now_ms())
+        return GetQueueResponse(queue=queue_view(queue, first_waiting(state, queue), estimated))
+
+    def get_contact(self, request: GetContactRequest, state: State) -> GetContactResponse | Refused:
+        """Read a contact that waits or rings, and how long it will wait."""
+        contact = find_contact(state, ContactId(request.contact_id))
+        if isinstance(contact, Refused):
+            return contact
+        estimated = estimated_wait(state, contact, self._clock.now_ms())
+        return contact_view(contact, position_of(state, contact), estimated)
 
 
 def get_offer(request: GetOfferRequest, state: State) -> GetOfferResponse | Refused:
@@ -72,14 +90,6 @@ def get_offer(request: GetOfferRequest, state: State) -> GetOfferResponse | Refu
     if isinstance(offer, Refused):
         return offer
     return GetOfferResponse(offer=offer_view(offer))
-
-
-def get_contact(request: GetContactRequest, state: State) -> GetContactResponse | Refused:
-    """Read a contact that waits or rings."""
-    contact = find_contact(state, ContactId(request.contact_id))
-    if isinstance(contact, Refused):
-        return contact
-    return contact_view(contact, position_of(state, contact))
 
 
 def explain_decision(

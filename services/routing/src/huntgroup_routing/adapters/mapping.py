@@ -10,11 +10,13 @@ from huntgroup.routing.v1.commands_pb2 import (
     GetContactResponse,
     OfferView,
     QueueView,
+    WaitEstimate,
     WaitingView,
 )
 from huntgroup.routing.v1.events_pb2 import Channel, DecisionRule, SelectionStrategy
 from huntgroup_contracts.codec import EventCodec
 from huntgroup_routing.core.messages import Event, Reason
+from huntgroup_routing.core.pace import Estimate
 from huntgroup_routing.core.state import Contact, Offer, Queue, Why
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
@@ -34,7 +36,9 @@ def event_codec() -> EventCodec[Event]:
     return EventCodec(events_pb2, get_args(Event))
 
 
-def queue_view(queue: Queue, first_waiting: Iterable[Contact]) -> QueueView:
+def queue_view(
+    queue: Queue, first_waiting: Iterable[Contact], estimated: Estimate | None
+) -> QueueView:
     """Return a queue as the API shows it."""
     return QueueView(
         queue_id=queue.queue_id,
@@ -60,7 +64,15 @@ def queue_view(queue: Queue, first_waiting: Iterable[Contact]) -> QueueView:
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=map(waiting_view, first_waiting),
+        estimated_wait=estimate_view(estimated),
     )
+
+
+def estimate_view(estimate: Estimate | None) -> WaitEstimate | None:
+    """Return an estimate as the API shows it."""
+    if estimate is None:
+        return None
+    return WaitEstimate(wait_ms=estimate.wait_ms, low_ms=estimate.low_ms, high_ms=estimate.high_ms)
 
 
 def waiting_view(contact: Contact) -> WaitingView:
@@ -75,7 +87,7 @@ def waiting_view(contact: Contact) -> WaitingView:
     )
 
 
-def contact_view(contact: Contact, position: int) -> GetContactResponse:
+def contact_view(contact: Contact, position: int, estimated: Estimate | None) -> GetContactResponse:
     """Return where a contact stands, and what is asked of agents for it."""
     skills, requirement = contact.requirement.ask
     return GetContactResponse(
@@ -86,6 +98,7 @@ def contact_view(contact: Contact, position: int) -> GetContactResponse:
         required_skills=skills,
         requirement=requirement,
         able_agents=contact.requirement.able,
+        estimated_wait=estimate_view(estimated),
     )
 
 

@@ -16,7 +16,6 @@ from huntgroup_routing.core.values import (
 )
 
 FIRST_WAITING_MAX = 100
-POSITION_MAX = 1_000
 
 ALIKE = {
     Strategy.ROUND_ROBIN: "the next by id after whom the queue gave its last contact",
@@ -52,11 +51,10 @@ def find_contact(state: State, contact_id: ContactId) -> Contact | Refused:
 
 
 def position_of(state: State, contact: Contact) -> int:
-    """Return a waiting contact's position in its queue, from 1; 0 for one that rings, and beyond the first 1,000."""
+    """Return a waiting contact's position in its queue, from 1; 0 for one that rings."""
     if contact.offer_id is not None:
         return 0
-    places = islice(state.queues[contact.queue_id].waiting.in_order(), POSITION_MAX)
-    return next((at for at, place in enumerate(places, 1) if place == contact.place), 0)
+    return state.queues[contact.queue_id].waiting.position(contact.place)
 
 
 def find_offer(state: State, offer_id: OfferId) -> Offer | Refused:

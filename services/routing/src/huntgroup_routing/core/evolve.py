@@ -56,7 +56,7 @@ def evolve(state: State, event: Event) -> State:
             agent.eligible = False
             _stop(state, agent, event.at_ms)
         case ContactDequeued():
-            _forget_contact(state, state.contacts[event.contact_id])
+            _forget_contact(state, state.contacts[event.contact_id], event.at_ms)
         case ContactStepped():
             _contact_stepped(state, event)
         case ContactRequeued():
@@ -139,7 +139,8 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
     state.contacts[event.contact_id] = contact
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
-    _line_up(state, contact)
+    contact.requirement.waiting.add(contact.place)
+    queue.waiting.add(contact.lane, contact.place, event.at_ms)
 
 
 def _contact_stepped(state: State, event: ContactStepped) -> None:
@@ -164,23 +165,17 @@ def _contact_requeued(state: State, event: ContactRequeued) -> None:
     contact.offer_id = None
     offer = state.ended_offers[event.offer_id]
     contact.let_go_by = (*contact.let_go_by[1 - LET_GO_MAX :], (offer.agent_id, event.at_ms))
-    state.queues[contact.queue_id].ringing -= 1
-    _line_up(state, contact)
-
-
-def _line_up(state: State, contact: Contact) -> None:
+    queue = state.queues[contact.queue_id]
+    queue.ringing -= 1
     contact.requirement.waiting.add(contact.place)
-    state.queues[contact.queue_id].waiting.add(contact.place)
+    queue.waiting.come_back(contact.lane, contact.place, event.at_ms)
 
 
-def _step_out(state: State, contact: Contact) -> None:
-    contact.requirement.waiting.remove(contact.place)
-    state.queues[contact.queue_id].waiting.remove(contact.place)
-
-
-def _forget_contact(state: State, contact: Contact) -> None:
+def _forget_contact(state: State, contact: Contact, at_ms: int) -> None:
     if contact.offer_id is None:
-        _step_out(state, contact)
+        contact.requirement.waiting.remove(contact.place)
+        queue = state.queues[contact.queue_id]
+        queue.waiting.give_up(contact.lane, contact.place, at_ms, at_ms - contact.enqueued_at_ms)
     else:
         state.queues[contact.queue_id].ringing -= 1
     state.pool.give_back(contact.requirement)
@@ -194,10 +189,12 @@ def _forget_contact(state: State, contact: Contact) -> None:
 
 def _offer_created(state: State, event: OfferCreated) -> None:
     contact = state.contacts[event.contact_id]
-    _step_out(state, contact)
+    queue = state.queues[contact.queue_id]
+    contact.requirement.waiting.remove(contact.place)
+    waited_ms = event.at_ms - contact.enqueued_at_ms
+    queue.waiting.fetch(contact.lane, contact.place, event.at_ms, waited_ms)
     contact.attempts = event.attempt
     contact.offer_id = event.offer_id
-    queue = state.queues[contact.queue_id]
     queue.ringing += 1
     queue.offers += 1
     queue.last_agent_id = event.agent_id
@@ -241,7 +238,7 @@ def _offer_accepted(state: State, event: OfferAccepted) -> None:
     agent = state.agents[offer.agent_id]
     agent.accept(offer.offer_id, event.at_ms)
     state.pool.count_anew(agent, offer.channel)
-    _forget_contact(state, state.contacts[offer.contact_id])
+    _forget_contact(state, state.contacts[offer.contact_id], event.at_ms)
 
 
 def _end_offer(state: State, offer_id: OfferId, outcome: OfferState) -> Offer:

@@ -145,6 +145,9 @@ def _queues(state: State) -> Iterator[str]:
         places = sorted(contact.place for contact in mine if contact.offer_id is None)
         if list(queue.waiting.in_order()) != places:
             yield f"queue {queue_id} has the wrong contacts in line"
+        positions = [queue.waiting.position(place) for place in places]
+        if len(queue.waiting) != len(places) or positions != list(range(1, len(places) + 1)):
+            yield f"queue {queue_id} counts those who wait wrongly"
         if queue.ringing != len(mine) - len(places):
             yield f"queue {queue_id} counts {queue.ringing} that ring of {len(mine) - len(places)}"
 

@@ -13,6 +13,8 @@ K = TypeVar("K", Place, Lease, StepDue)
 Key = tuple[int, int, AgentId]
 """By what an idle agent is sorted; the least comes first."""
 
+S = TypeVar("S", Key, Place)
+
 STALE_MIN = 64
 BLOCK_MAX = 512
 
@@ -81,7 +83,7 @@ class Line(Generic[K]):
                     heapq.heappush(front, (heap[child], child))
 
 
-class SortedKeys:
+class SortedKeys(Generic[S]):
     """Keys in order, in blocks of at most `BLOCK_MAX`, so that entering and leaving moves a few hundred at most.
 
     Adding, removing and finding a key or a position cost O(log n) comparisons and a step for each block: with 50,000
@@ -91,13 +93,21 @@ class SortedKeys:
     __slots__ = ("_blocks", "_lasts")
 
     def __init__(self) -> None:
-        self._blocks: list[list[Key]] = []
-        self._lasts: list[Key] = []
+        self._blocks: list[list[S]] = []
+        self._lasts: list[S] = []
 
     def __len__(self) -> int:
         return sum(map(len, self._blocks))
 
-    def add(self, key: Key) -> None:
+    def __bool__(self) -> bool:
+        return bool(self._blocks)
+
+    @property
+    def head(self) -> S | None:
+        """The first, or None."""
+        return self._blocks[0][0] if self._blocks else None
+
+    def add(self, key: S) -> None:
         """Put in a key that is not there."""
         if not self._blocks:
             self._blocks.append([key])
@@ -112,7 +122,7 @@ class SortedKeys:
             index += 1
         self._lasts[index] = self._blocks[index][-1]
 
-    def remove(self, key: Key) -> None:
+    def remove(self, key: S) -> None:
         """Take out a key that is there."""
         index = bisect_left(self._lasts, key)
         block = self._blocks[index]
@@ -122,13 +132,13 @@ class SortedKeys:
         else:
             del self._blocks[index], self._lasts[index]
 
-    def position(self, key: Key) -> int:
+    def position(self, key: S) -> int:
         """Return how many keys are less; that is the key's own position when it is there."""
         index = bisect_left(self._lasts, key)
         before = sum(map(len, self._blocks[:index]))
         return before + (bisect_left(self._blocks[index], key) if index < len(self._blocks) else 0)
 
-    def at(self, position: int) -> Key:
+    def at(self, position: int) -> S:
         """Return the key at a position from 0; raises `IndexError` beyond the last."""
         for block in self._blocks:
             if position < len(block):
@@ -136,7 +146,7 @@ class SortedKeys:
             position -= len(block)
         raise IndexError
 
-    def after(self, key: Key) -> Iterator[Key]:
+    def after(self, key: S) -> Iterator[S]:
         """Yield every key once, those greater than `key` first; the keys must not change meanwhile."""
         first = bisect_right(self._lasts, key)
         for index in range(first, len(self._blocks)):
@@ -146,6 +156,6 @@ class SortedKeys:
             block = self._blocks[index]
             yield from block[: bisect_right(block, key)] if index == first else block
 
-    def __iter__(self) -> Iterator[Key]:
+    def __iter__(self) -> Iterator[S]:
         for block in self._blocks:
             yield from block

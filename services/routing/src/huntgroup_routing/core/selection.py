@@ -58,7 +58,7 @@ class Roster:
         self._channel = channel
         self._skills = skills
         self._keys: dict[AgentId, Key] = {}
-        self._sorted = SortedKeys()
+        self._sorted = SortedKeys[Key]()
         self._weights = Counter[int]()
         """How many agents have each weight; only chance asks."""
 

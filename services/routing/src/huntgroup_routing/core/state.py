@@ -8,6 +8,7 @@ import msgspec
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.eligibility import Pool, Requirement
+from huntgroup_routing.core.lanes import LaneKey, Lanes
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.selection import MEASURE_OF, Measure
 from huntgroup_routing.core.steps import Plan
@@ -44,7 +45,7 @@ class Queue:
     plan: Plan
     version: int
     requirement: Requirement
-    waiting: Line[Place] = field(default_factory=Line)
+    waiting: Lanes = field(default_factory=Lanes)
     ringing: int = 0
     offers: int = 0
     """Made so far: the chance of the next one."""
@@ -74,6 +75,11 @@ class Contact:
     offer_id: OfferId | None = None
     let_go_by: tuple[tuple[AgentId, int], ...] = ()
     """Who of late let it go, and when (ms), oldest first."""
+
+    @property
+    def lane(self) -> LaneKey:
+        """Where it stands in its queue."""
+        return (self.priority, self.own_skills)
 
     @property
     def step_due(self) -> StepDue | None:

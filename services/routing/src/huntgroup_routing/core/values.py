@@ -23,6 +23,8 @@ StepDue = tuple[int, ContactId]
 """When a contact comes to its next step (ms), and its id."""
 
 WAITING_MAX_DEFAULT = 10_000
+LANES_MAX = 64
+"""Of one queue, with the pace of each; more are kept only where contacts wait."""
 ENDED_OFFERS_MAX = 10_000
 ENDED_CONTACTS_MAX = 10_000
 LET_GO_MAX = 8

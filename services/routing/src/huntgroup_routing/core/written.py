@@ -6,6 +6,8 @@ It holds the facts; lines, the pool and the order of leases are rebuilt when it 
 import msgspec
 
 from huntgroup_routing.core.agents import Agent, Work
+from huntgroup_routing.core.lanes import LaneKey
+from huntgroup_routing.core.pace import Pace
 from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.state import Contact, Offer, Queue, State
 from huntgroup_routing.core.steps import Plan
@@ -21,7 +23,7 @@ from huntgroup_routing.core.values import (
     place_of,
 )
 
-DUMP_VERSION = 2
+DUMP_VERSION = 3
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +43,8 @@ class _Queue(_Record, frozen=True):
     version: int
     offers: int
     last_agent_id: AgentId
+    paces: tuple[tuple[LaneKey, Pace], ...]
+    """Of its lanes, in the order in which they were opened."""
 
 
 class _Contact(_Record, frozen=True):
@@ -142,6 +146,7 @@ def _queue_row(queue: Queue, plans: dict[Plan, int]) -> _Queue:
         version=queue.version,
         offers=queue.offers,
         last_agent_id=queue.last_agent_id,
+        paces=tuple(queue.waiting.paces),
     )
 
 
@@ -234,6 +239,8 @@ def _load_contacts(state: State, read: _Dump) -> None:
             offers=row.offers,
             last_agent_id=row.last_agent_id,
         )
+        for lane, pace in row.paces:
+            state.queues[row.queue_id].waiting.restore(lane, pace)
     for contact_row in read.contacts:
         queue, plan = state.queues[contact_row.queue_id], read.plans[contact_row.plan]
         contact = Contact(
@@ -261,7 +268,7 @@ def _load_contacts(state: State, read: _Dump) -> None:
             state.steps_due.add(contact.step_due)
         if contact.offer_id is None:
             contact.requirement.waiting.add(contact.place)
-            queue.waiting.add(contact.place)
+            queue.waiting.put_back(contact.lane, contact.place)
         else:
             queue.ringing += 1
     for offer in read.offers:

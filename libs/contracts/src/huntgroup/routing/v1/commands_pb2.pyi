@@ -246,6 +246,7 @@ class QueueView(_message.Message):
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
+    ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -269,6 +270,10 @@ class QueueView(_message.Message):
 
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.RoutingStep]: ...
+    @_builtins.property
+    def estimated_wait(self) -> Global___WaitEstimate:
+        """Of a contact that would come now with priority 0 and no skills of its own; absent while nothing is known."""
+
     def __init__(
         self,
         *,
@@ -288,14 +293,42 @@ class QueueView(_message.Message):
         requirement: _builtins.str = ...,
         steps: _abc.Iterable[_events_pb2.RoutingStep] | None = ...,
         skip_unservable_steps: _builtins.bool = ...,
+        estimated_wait: Global___WaitEstimate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueueView: _TypeAlias = QueueView  # noqa: Y015
+
+@_typing.final
+class WaitEstimate(_message.Message):
+    """How long from now until an agent is found: the mean, and the deciles that four of five real waits lie between."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    LOW_MS_FIELD_NUMBER: _builtins.int
+    HIGH_MS_FIELD_NUMBER: _builtins.int
+    wait_ms: _builtins.int
+    low_ms: _builtins.int
+    high_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        wait_ms: _builtins.int = ...,
+        low_ms: _builtins.int = ...,
+        high_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high_ms", b"high_ms", "low_ms", b"low_ms", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WaitEstimate: _TypeAlias = WaitEstimate  # noqa: Y015
 
 @_typing.final
 class WaitingView(_message.Message):
@@ -367,11 +400,12 @@ class GetContactResponse(_message.Message):
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     ABLE_AGENTS_FIELD_NUMBER: _builtins.int
+    ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     offer_id: _builtins.str
     """The offer it rings with; empty while it waits."""
     position: _builtins.int
-    """In its queue, from 1; 0 while it rings, and beyond the first 1,000."""
+    """In its queue, from 1; 0 while it rings."""
     requirement: _builtins.str
     able_agents: _builtins.int
     """How many agents signed on could serve it, busy or not."""
@@ -379,6 +413,10 @@ class GetContactResponse(_message.Message):
     def contact(self) -> Global___WaitingView: ...
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def estimated_wait(self) -> Global___WaitEstimate:
+        """0 while it rings; absent while nothing is known of its queue."""
+
     def __init__(
         self,
         *,
@@ -389,10 +427,11 @@ class GetContactResponse(_message.Message):
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
         requirement: _builtins.str = ...,
         able_agents: _builtins.int = ...,
+        estimated_wait: Global___WaitEstimate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["able_agents", b"able_agents", "contact", b"contact", "offer_id", b"offer_id", "position", b"position", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["able_agents", b"able_agents", "contact", b"contact", "estimated_wait", b"estimated_wait", "offer_id", b"offer_id", "position", b"position", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,31 @@
+"""How long contacts will wait: those that do, and one that would come now."""
+
+from huntgroup_routing.core.pace import NO_WAIT, Estimate
+from huntgroup_routing.core.state import Contact, Queue, State
+from huntgroup_routing.core.values import Skill
+
+
+def estimated_wait(state: State, contact: Contact, at_ms: int) -> Estimate | None:
+    """Return how long a contact waits from now until an agent is found; None while nothing is known of its queue."""
+    if contact.offer_id is not None:
+        return NO_WAIT
+    queue = state.queues[contact.queue_id]
+    return queue.waiting.estimate(contact.lane, contact.place, at_ms)
+
+
+def estimated_wait_of_next(
+    queue: Queue, at_ms: int, priority: int = 0, own_skills: tuple[Skill, ...] = ()
+) -> Estimate | None:
+    """Return how long a contact would wait that came now; None while nothing is known of the queue.
+
+    An agent who is idle for the queue is taken as idle for it.
+    """
+    if queue.requirement.idle and not queue.waiting:
+        return NO_WAIT
+    return queue.waiting.estimate((priority, own_skills), None, at_ms)
+
+
+def estimated_wait_ms(queue: Queue, at_ms: int, priority: int = 0) -> int | None:
+    """Return the mean of that alone, for rules of a queue."""
+    estimate = estimated_wait_of_next(queue, at_ms, priority)
+    return None if estimate is None else estimate.wait_ms
