@@ -3,11 +3,10 @@
 import gzip
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from msgspec import convert
+from msgspec import convert, to_builtins
 
 from huntgroup_routing.core import messages
 from huntgroup_routing.core.messages import Command
@@ -22,7 +21,7 @@ Told = tuple[int, Command]
 def write_commands(name: str, told: Iterable[Told]) -> None:
     """Store what a routing domain was told: a line of JSON for each command."""
     lines = (
-        json.dumps({"at_ms": at_ms, "told": type(command).__name__, **asdict(command)})
+        json.dumps({"at_ms": at_ms, "told": type(command).__name__, **to_builtins(command)})
         for at_ms, command in told
     )
     _write(name, ("\n".join(lines) + "\n").encode())

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from enum import Enum, StrEnum
 from types import ModuleType
 
+import msgspec
 import pytest
 
 from huntgroup.session.v1 import commands_pb2
@@ -160,8 +161,16 @@ def test_a_class_that_is_given_twice(compile_proto: CompileProto) -> None:
 
 
 def test_a_class_that_is_no_dataclass(compile_proto: CompileProto) -> None:
-    with pytest.raises(ContractMismatchError, match="not a dataclass"):
+    with pytest.raises(ContractMismatchError, match="neither a dataclass nor a Struct"):
         build(compile_proto, "string x = 1;", type("Event", (), {}))
+
+
+def test_a_struct_does_as_well_as_a_dataclass_if_it_is_frozen(compile_proto: CompileProto) -> None:
+    frozen = msgspec.defstruct("Event", [("x", str)], frozen=True)
+    codec = build(compile_proto, "string x = 1;", frozen)
+    assert codec.decode(*codec.encode(frozen(x="ada"))) == frozen(x="ada")
+    with pytest.raises(ContractMismatchError, match="not frozen"):
+        build(compile_proto, "string x = 1;", msgspec.defstruct("Event", [("x", str)]))
 
 
 def test_a_dataclass_that_can_be_changed(compile_proto: CompileProto) -> None:

@@ -1,4 +1,4 @@
-"""The mapping between one protobuf message and one core dataclass, field by field, by name.
+"""The mapping between one protobuf message and one core class, field by field, by name.
 
 Everything is checked and looked up once, when the mapping is built. What is left for each value is one C call that
 reads all fields, a conversion for the few fields that need one, and one constructor.
@@ -12,6 +12,7 @@ from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
+import msgspec
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -102,13 +103,24 @@ def _build(
 
 
 def _core_fields(core_class: type, pair: str) -> dict[str, Any]:
-    """Return the resolved type of every field of a frozen dataclass."""
-    if not dataclasses.is_dataclass(core_class):
-        raise ContractMismatchError(f"{pair}: the class is not a dataclass")
-    if not core_class.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        raise ContractMismatchError(f"{pair}: the dataclass is not frozen")
+    """Return the resolved type of every field of a frozen dataclass or Struct."""
     hints = typing.get_type_hints(core_class)
-    return {field.name: hints[field.name] for field in dataclasses.fields(core_class)}
+    if issubclass(core_class, msgspec.Struct):
+        names, frozen = core_class.__struct_fields__, core_class.__struct_config__.frozen
+    elif dataclasses.is_dataclass(core_class):
+        names = tuple(field.name for field in dataclasses.fields(core_class))
+        frozen = core_class.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    else:
+        raise ContractMismatchError(f"{pair}: the class is neither a dataclass nor a Struct")
+    if not frozen:
+        raise ContractMismatchError(f"{pair}: the class is not frozen")
+    return {name: hints[name] for name in names}
+
+
+def _is_core_class(hint: object) -> bool:
+    return isinstance(hint, type) and (
+        dataclasses.is_dataclass(hint) or issubclass(hint, msgspec.Struct)
+    )
 
 
 def _field(where: str, field: FieldDescriptor, hint: object, within: tuple[str, ...]) -> _Field:
@@ -160,7 +172,7 @@ def _item(
     """Return the two conversions of a field that is not repeated, or of one item of a repeated one."""
     if field.message_type is not None:
         is_map = field.message_type.GetOptions().map_entry
-        if is_map or not (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
+        if is_map or not (isinstance(hint, type) and _is_core_class(hint)):
             raise ContractMismatchError(f"{where} cannot be mapped to {hint}")
         nested = _build(GetMessageClass(field.message_type), hint, (), within)
         return nested.to_message, nested.from_message

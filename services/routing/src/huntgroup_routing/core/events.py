@@ -1,6 +1,6 @@
 """Every fact that routing states: the events of `huntgroup.routing.v1`. `core/messages.py` lists all messages."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from huntgroup_routing.core.facts import ChannelCapacity
 from huntgroup_routing.core.values import (
@@ -21,8 +21,7 @@ from huntgroup_routing.core.values import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueConfigured:
+class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     """A queue was made or changed."""
 
     at_ms: int
@@ -40,8 +39,7 @@ class QueueConfigured:
     skip_unservable_steps: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactEnqueued:
+class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     """A contact took its place."""
 
     at_ms: int
@@ -55,8 +53,7 @@ class ContactEnqueued:
     own_skills: tuple[Skill, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactStepped:
+class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):
     """Something else is asked of agents for a contact from now on."""
 
     at_ms: int
@@ -68,8 +65,7 @@ class ContactStepped:
     skipped: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactDequeued:
+class ContactDequeued(Struct, frozen=True, kw_only=True, gc=False):
     """A contact waits no longer."""
 
     at_ms: int
@@ -78,8 +74,7 @@ class ContactDequeued:
     reason: DequeueReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactRequeued:
+class ContactRequeued(Struct, frozen=True, kw_only=True, gc=False):
     """A contact is back at its place after an offer came to nothing."""
 
     at_ms: int
@@ -88,8 +83,7 @@ class ContactRequeued:
     offer_id: OfferId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentJoined:
+class AgentJoined(Struct, frozen=True, kw_only=True, gc=False):
     """An agent can be reckoned with, once eligible."""
 
     at_ms: int
@@ -99,24 +93,21 @@ class AgentJoined:
     traits: AgentTraits | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentLeft:
+class AgentLeft(Struct, frozen=True, kw_only=True, gc=False):
     """An agent signed off; slots that are still taken stay taken until they are freed."""
 
     at_ms: int
     agent_id: AgentId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentBecameEligible:
+class AgentBecameEligible(Struct, frozen=True, kw_only=True, gc=False):
     """An agent takes contacts, idle from now where a slot is free."""
 
     at_ms: int
     agent_id: AgentId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentBecameIneligible:
+class AgentBecameIneligible(Struct, frozen=True, kw_only=True, gc=False):
     """An agent takes no contacts."""
 
     at_ms: int
@@ -124,8 +115,7 @@ class AgentBecameIneligible:
     reason: IneligibleReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentCapacityFreed:
+class AgentCapacityFreed(Struct, frozen=True, kw_only=True, gc=False):
     """The slot that an offer had taken is free again; the agent is idle from now."""
 
     at_ms: int
@@ -133,8 +123,7 @@ class AgentCapacityFreed:
     offer_id: OfferId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferCreated:
+class OfferCreated(Struct, frozen=True, kw_only=True, gc=False):
     """A contact rings at an agent until `expires_at_ms`; a slot is taken."""
 
     at_ms: int
@@ -152,8 +141,7 @@ class OfferCreated:
     explanation: Explanation | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferAccepted:
+class OfferAccepted(Struct, frozen=True, kw_only=True, gc=False):
     """The agent took the contact."""
 
     at_ms: int
@@ -164,8 +152,7 @@ class OfferAccepted:
     ring_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferRejected:
+class OfferRejected(Struct, frozen=True, kw_only=True, gc=False):
     """The agent declined."""
 
     at_ms: int
@@ -177,8 +164,7 @@ class OfferRejected:
     ring_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferExpired:
+class OfferExpired(Struct, frozen=True, kw_only=True, gc=False):
     """The agent let it ring out."""
 
     at_ms: int
@@ -189,8 +175,7 @@ class OfferExpired:
     ring_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferCanceled:
+class OfferCanceled(Struct, frozen=True, kw_only=True, gc=False):
     """The customer left while it rang; not the agent's miss."""
 
     at_ms: int
@@ -202,8 +187,7 @@ class OfferCanceled:
     ring_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferRescinded:
+class OfferRescinded(Struct, frozen=True, kw_only=True, gc=False):
     """The offer was taken back because the agent could not take it."""
 
     at_ms: int

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from huntgroup_routing.core.values import (
     AgentId,
     AgentTraits,
@@ -13,8 +15,7 @@ from huntgroup_routing.core.values import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelCapacity:
+class ChannelCapacity(Struct, frozen=True, kw_only=True, gc=False):
     """How many contacts of a channel an agent takes at once."""
 
     channel: Channel
@@ -24,8 +25,7 @@ class ChannelCapacity:
 # Facts of session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveContactQueued:
+class ObserveContactQueued(Struct, frozen=True, kw_only=True, gc=False):
     """A contact began to wait; its own skills come on top of the queue's."""
 
     contact_id: ContactId
@@ -36,8 +36,7 @@ class ObserveContactQueued:
     enqueued_at_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveContactAbandoned:
+class ObserveContactAbandoned(Struct, frozen=True, kw_only=True, gc=False):
     """The customer left."""
 
     contact_id: ContactId
@@ -56,15 +55,13 @@ class ObserveAgentSignedOn:
     traits: AgentTraits | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentWentReady:
+class ObserveAgentWentReady(Struct, frozen=True, kw_only=True, gc=False):
     """An agent takes contacts."""
 
     agent_id: AgentId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentWentNotReady:
+class ObserveAgentWentNotReady(Struct, frozen=True, kw_only=True, gc=False):
     """An agent takes no contacts for now."""
 
     agent_id: AgentId
@@ -77,8 +74,7 @@ class ObserveAgentStoppedResponding:
     agent_id: AgentId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentReleased:
+class ObserveAgentReleased(Struct, frozen=True, kw_only=True, gc=False):
     """The slot that an offer had taken is free again."""
 
     agent_id: AgentId

@@ -7,6 +7,8 @@ milliseconds. Commands carry no time: the decision is given the log's.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 from huntgroup_routing.core.events import (
     AgentBecameEligible,
     AgentBecameIneligible,
@@ -123,16 +125,14 @@ class ConfigureQueue:
     skip_unservable_steps: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptOffer:
+class AcceptOffer(Struct, frozen=True, kw_only=True, gc=False):
     """The agent takes the offered contact."""
 
     offer_id: OfferId
     agent_id: AgentId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RejectOffer:
+class RejectOffer(Struct, frozen=True, kw_only=True, gc=False):
     """The agent declines the offered contact."""
 
     offer_id: OfferId
@@ -140,8 +140,7 @@ class RejectOffer:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassTime:
+class PassTime(Struct, frozen=True, kw_only=True, gc=False):
     """Time has passed."""
 
 

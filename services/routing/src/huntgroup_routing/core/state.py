@@ -58,9 +58,8 @@ class Queue:
         return MEASURE_OF.get(self.strategy)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Contact:
-    """A contact that waits, or rings when it has an offer."""
+class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
+    """A contact that waits, or rings when it has an offer; nothing that it refers to refers to it."""
 
     contact_id: ContactId
     queue_id: QueueId
@@ -84,6 +83,8 @@ class Contact:
     @property
     def step_due(self) -> StepDue | None:
         """When it comes to its next step; None when there is none."""
+        if not self.plan.steps:
+            return None
         at_ms = self.plan.next_at_ms(self.step, self.enqueued_at_ms)
         return None if at_ms is None else (at_ms, self.contact_id)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from msgspec import Struct
+
 QueueId = NewType("QueueId", str)
 ContactId = NewType("ContactId", str)
 AgentId = NewType("AgentId", str)
@@ -69,8 +71,7 @@ class DecisionRule(StrEnum):
     FIRST_IN_LINE = "FIRST_IN_LINE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True, gc=False):
     """Why it was this agent and this contact: the rule, and the values it compared."""
 
     rule: DecisionRule
