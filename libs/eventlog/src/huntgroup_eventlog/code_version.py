@@ -1,10 +1,12 @@
 """Names the code that folds events, so that a snapshot made by other code is never trusted."""
 
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 
+@cache
 def code_version(*packages: str) -> str:
     """Return a digest over the Python sources of `packages`, for example `huntgroup_routing.core`."""
     digest = sha256()

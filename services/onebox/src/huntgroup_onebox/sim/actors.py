@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from grpc.aio import AioRpcError
@@ -33,6 +34,8 @@ CHUNK_MS: Final = 250
 RECORDED_QUEUE: Final = "sales"
 READS: Final = 4
 """So often a caller who waits looks whether the services still know of them."""
+LAST_TALK_S: Final = 0.6
+"""At the end of the story: long enough for some audio."""
 HELD_FROM_S: Final = 1.0
 """Shorter conversations are not put on hold."""
 
@@ -42,10 +45,10 @@ def contact_id_of(caller: Caller) -> str:
     return f"{caller.domain.partition('/')[0]}-{caller.name.replace(' ', '-')}"
 
 
-async def call(client: Client, caller: Caller, patient: Callable[[], bool]) -> None:
+async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
     """Start a contact, have it queued, and hang up when patience ends, unless somebody answered.
 
-    `patient` says that nobody hangs up any more: the end of the story serves whoever waits.
+    When `closing` is set, nobody hangs up any more: the end of the story serves whoever waits.
     """
     contact_id = contact_id_of(caller)
     start = session_pb.StartContactRequest(contact_id=contact_id, channel=CONTACT_VOICE)
@@ -68,9 +71,10 @@ async def call(client: Client, caller: Caller, patient: Callable[[], bool]) -> N
         twice=caller.doubles,
     )
     for _ in range(READS):
-        await asyncio.sleep(caller.patience_s / READS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), caller.patience_s / READS)
         await _check_known(client, contact_id)
-    if refused or not patient() or caller.hangs_up:
+    if refused or not closing.is_set() or caller.hangs_up:
         hang_up = session_pb.HangUpContactRequest(contact_id=contact_id)
         await client.command(
             "session", f"{SESSION}HangUpContact", hang_up, session_pb.HangUpContactResponse
@@ -210,7 +214,7 @@ class AgentAtWork:
         recording = None
         if queue_id == RECORDED_QUEUE:
             recording = self._spawn(self._record(contact_id))
-        talk_s = 0.1 if self.serves else self._talk_s(contact_id)
+        talk_s = LAST_TALK_S if self.serves else self._talk_s(contact_id)
         await asyncio.sleep(talk_s)
         if talk_s > HELD_FROM_S and happens(self._chance, 0.4):
             await self._hold(contact_id)

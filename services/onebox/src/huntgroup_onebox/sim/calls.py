@@ -94,7 +94,7 @@ class Served:
         return max(0.0, self._call.ends_s - self._call.loop.time())
 
     def cancelled(self) -> bool:
-        return self._call.done.done()
+        return self._call.over
 
     def code(self) -> grpc.StatusCode | None:
         return self._code
@@ -141,7 +141,15 @@ class Call:
         self.done: asyncio.Future[bytes] = loop.create_future()
         self.task: asyncio.Task[Any] | None = None
         self.before_reply: Callable[[], bool] = bool
+        self.ended: Callable[[], object] = bool
+        self._over = False
+        self._expiry = loop.call_later(timeout_s, self.expire)
         self._weather = weather
+
+    @property
+    def over(self) -> bool:
+        """Whether the caller waits no longer."""
+        return self._over
 
     def initial(self, metadata: Pairs) -> None:
         """Send the initial metadata to the caller."""
@@ -156,7 +164,12 @@ class Call:
             self.loop.call_in_world(self._weather.delay_s(), self.end, outcome)
 
     def end(self, outcome: bytes | AioRpcError) -> None:
-        """Let the caller have it."""
+        """Let the caller have it; only the first end counts."""
+        if self._over:
+            return
+        self._over = True
+        self._expiry.cancel()
+        self.ended()
         if not self.done.done():
             if isinstance(outcome, AioRpcError):
                 self.done.set_exception(outcome)
@@ -173,13 +186,11 @@ class Call:
 
     def cancel(self) -> None:
         """The caller gives up; the server hears of it soon."""
-        if not self.done.done():
-            self.end(rpc_error(grpc.StatusCode.CANCELLED, "given up"))
+        self.end(rpc_error(grpc.StatusCode.CANCELLED, "given up"))
 
     def expire(self) -> None:
         """The deadline has come: the caller knows at once, the server soon."""
-        if not self.done.done():
-            self.end(rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time"))
+        self.end(rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time"))
 
     def _taken(self, metadata: Pairs) -> None:
         if not self.taken.done():

@@ -45,7 +45,7 @@ HEARTBEAT_MS: Final = 800
 TAKEOVER_AFTER_MS: Final = 1_600
 SNAPSHOT_EVERY: Final = 25
 WAITING_MAX, INFLIGHT_MAX = 4, 2
-COMMANDS_PER_S, COMMANDS_BURST = 4, 8
+COMMANDS_PER_S, COMMANDS_BURST = 12, 12
 """Bounds so small that stories meet them: callers are told to come again."""
 STREAMS_MAX: Final = 12
 SLOW_READER_S: Final = 1.0

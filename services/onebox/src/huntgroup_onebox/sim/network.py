@@ -144,9 +144,7 @@ class Network:
             unary=unary,
         )
         self._under_way[call] = None
-        call.done.add_done_callback(lambda _: self._under_way.pop(call, None))
-        timer = self.loop.call_later(timeout_s, call.expire)
-        call.done.add_done_callback(lambda _: timer.cancel())
+        call.ended = lambda: self._under_way.pop(call, None)
         return call
 
     def _deliver(

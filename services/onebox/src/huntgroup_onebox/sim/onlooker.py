@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from huntgroup.journal.v1 import journal_pb2 as wire
-from huntgroup_contracts.cloudevents import read_envelope
 from huntgroup_contracts.registry import topic_events, topic_journal
 from huntgroup_eventlog.adapters.memory import MemoryPartitions
 from huntgroup_eventlog.application import Application
@@ -20,6 +19,7 @@ from huntgroup_eventlog.journal.fold import Fold
 from huntgroup_eventlog.journal.replica import Replica
 from huntgroup_eventlog.journal.snapshot import dump_snapshot
 from huntgroup_eventlog.port import LogRecord
+from huntgroup_onebox.audit.publication import said_by
 from huntgroup_onebox.sim.books import Books, ViolationError
 from huntgroup_reporting.app.effects import LEDGER_TYPES, note_entry
 from huntgroup_reporting.app.ports import LedgerChanges
@@ -174,12 +174,14 @@ class Onlooker:
                     )
 
     def _read_public(self, journal: JournalTruth, record: LogRecord) -> None:
-        envelope = read_envelope(record.headers, record.key, record.value)
-        if record.key.decode() != envelope.domain:
-            raise ViolationError(f"8: an event of {envelope.domain} has the key {record.key!r}")
+        try:
+            said = said_by(journal.service, record)
+        except ValueError as error:
+            raise ViolationError(f"8: {error}") from None
         # A consumer's rule: take only the next number; what is older or early comes again.
-        if envelope.sequence == journal.published[envelope.domain] + 1:
-            journal.published[envelope.domain] = envelope.sequence
+        domain = record.key.decode()
+        if said.sequence == journal.published[domain] + 1:
+            journal.published[domain] = said.sequence
 
     # What clients and replicas say.
 

@@ -37,6 +37,28 @@ def node_of_this_task() -> Node | None:
     return _NODE.get()
 
 
+class Timer(asyncio.TimerHandle):
+    """A callback to come: asyncio's, without what its debug mode needs, for a story makes ten thousand of them."""
+
+    def __init__(  # a handle of the loop's own, whose base would ask the loop
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: Any,
+        context: contextvars.Context | None,
+    ) -> None:
+        self._when = when
+        self._callback = callback
+        self._args = args
+        self._context = contextvars.copy_context() if context is None else context
+        self._cancelled = False
+        self._scheduled = True
+        self._source_traceback = None
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+
 CALLBACKS_MAX = 400_000
 """A story that needs more spins on the spot."""
 
@@ -49,6 +71,7 @@ class SeededLoop(base_events.BaseEventLoop):
     """The loop of one story. `asyncio.run` cannot make it: use `run_until_complete`."""
 
     _ready: deque[events.Handle]
+    _stopping: bool
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,11 +107,11 @@ class SeededLoop(base_events.BaseEventLoop):
 
     def call_in_world(self, delay_s: float, callback: Callable[..., object], *args: object) -> None:
         """Call back later, whatever becomes of the node that is running now: the network's and the broker's part."""
-        self.call_later(delay_s, callback, *args, context=_WORLD.copy())
+        self.call_at(self._now_s + delay_s, callback, *args, context=_WORLD)
 
     def call_on(self, node: Node, delay_s: float, callback: Callable[..., object]) -> None:
         """Call back later as a part of `node`."""
-        self.call_later(delay_s, callback, context=node.context.copy())
+        self.call_at(self._now_s + delay_s, callback, context=node.context)
 
     def run_in_executor(  # type: ignore[override]
         self, executor: object, func: Callable[..., Any], *args: Any
@@ -117,6 +140,25 @@ class SeededLoop(base_events.BaseEventLoop):
         self._timers.clear()
         self.close()
 
+    def call_soon(  # type: ignore[override]
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        handle = Timer(self._now_s, callback, args, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
     def call_at(  # type: ignore[override]
         self,
         when: float,
@@ -125,36 +167,47 @@ class SeededLoop(base_events.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Arrange a timer; those of one moment come in the order of the calls."""
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = Timer(when, callback, args, context)
         self._order += 1
         heapq.heappush(self._timers, (when, self._order, timer))
         return timer
 
     def _run_once(self) -> None:
-        ready, timers = self._ready, self._timers
-        if not ready:
-            while timers and timers[0][2]._cancelled:
-                heapq.heappop(timers)
-            if not timers:
-                raise StalledError(f"nothing happens after {self._now_s:.3f} s")
-            self._now_s = max(self._now_s, timers[0][0])
-        if self.callbacks > CALLBACKS_MAX:
-            raise StalledError(f"more than {CALLBACKS_MAX} callbacks, at {self._now_s:.3f} s")
-        while timers and timers[0][0] <= self._now_s:
-            ready.append(heapq.heappop(timers)[2])
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle._cancelled:
-                continue
-            node = handle._context.get(_NODE)  # type: ignore[attr-defined]  # not in the stubs
-            if node is not None:
-                if not node.alive:
+        """Run what is ready, again and again, until stopped: asyncio's loop around it has nothing else to do.
+
+        All in one place: it comes ten thousand times in a story.
+        """
+        ready, timers, pop, of = self._ready, self._timers, heapq.heappop, _NODE
+        while not self._stopping:
+            if not ready:
+                self._now_s = max(self._now_s, self._next_at_s())
+            now_s = self._now_s
+            while timers and timers[0][0] <= now_s:
+                ready.append(pop(timers)[2])
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if handle._cancelled:
                     continue
-                if node.backlog is not None:
-                    node.backlog.append(handle)
-                    continue
-            self.callbacks += 1
-            handle._run()
+                node = handle._context.get(of)  # type: ignore[attr-defined]  # not in the stubs
+                if node is not None:
+                    if not node.alive:
+                        continue
+                    if node.backlog is not None:
+                        node.backlog.append(handle)
+                        continue
+                self.callbacks += 1
+                handle._run()
+            if self.callbacks > CALLBACKS_MAX:
+                raise StalledError(f"more than {CALLBACKS_MAX} callbacks, at {now_s:.3f} s")
+
+    def _next_at_s(self) -> float:
+        """Return the time of the next timer."""
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:
+            heapq.heappop(timers)
+        if not timers:
+            raise StalledError(f"nothing happens after {self._now_s:.3f} s")
+        return timers[0][0]
 
     def _note_fault(self, loop: object, context: dict[str, Any]) -> None:
         del loop

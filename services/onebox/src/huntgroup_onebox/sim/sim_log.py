@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from huntgroup_eventlog.adapters.memory import MemoryPartitions
 from huntgroup_eventlog.port import (
@@ -18,35 +19,55 @@ from huntgroup_onebox.sim.weather import Weather
 
 REQUEST_TIMEOUT_S: Final = 2.0
 """A client of the broker gives up on an append after so long."""
+LOOK_AGAIN_S: Final = 0.05
+"""A reader that was given less than there is asks again after so long."""
+T = TypeVar("T")
 Moment = Callable[[Node, str], bool]
 """Told a moment of a node's life (`before append`, `after append`, …); returns whether the node dies of it."""
 
 
 class Broker:
-    """The records, and who waits for more of them."""
+    """The records, and who waits for more of them, as a broker answers a fetch once there is something."""
 
     def __init__(self, storage: MemoryPartitions, loop: SeededLoop, weather: Weather) -> None:
         self.storage = storage
         self.loop = loop
         self.weather = weather
-        self._waiting: dict[tuple[str, int], list[asyncio.Future[None]]] = {}
-        # Who reads slowly leaves records behind, and nobody announces them again.
-        self._look_again_s = 0.05 if storage.faults.slow_read else 60.0
+        self._waiting: dict[tuple[str, int], list[_Fetch]] = {}
         storage.listen(self._announce)
 
-    async def changed(self, topic: str, partition: int, timeout_s: float) -> None:
-        """Return at the next change of a partition, or after the time."""
-        woken: asyncio.Future[None] = self.loop.create_future()
-        self._waiting.setdefault((topic, partition), []).append(woken)
-        timer = self.loop.call_later(min(timeout_s, self._look_again_s), _wake, woken)
-        try:
-            await woken
-        finally:
-            timer.cancel()
+    def fetch_later(self, fetch: "_Fetch") -> None:
+        """Answer when there is something to read."""
+        if self.storage.end_now(fetch.topic, fetch.partition) > fetch.position:
+            # A slow read left records behind, and nobody announces them again.
+            self.loop.call_in_world(LOOK_AGAIN_S, self._serve, fetch)
+        else:
+            self._waiting.setdefault((fetch.topic, fetch.partition), []).append(fetch)
 
     def _announce(self, topic: str, partition: int) -> None:
-        for woken in self._waiting.pop((topic, partition), ()):
-            _wake(woken)
+        waiting = self._waiting.pop((topic, partition), ())
+        for fetch in waiting:
+            self._serve(fetch)
+
+    def _serve(self, fetch: "_Fetch") -> None:
+        if fetch.answer.done():
+            return
+        if records := fetch.log.fetch(fetch.topic, fetch.partition, fetch.position, fetch.limit):
+            self.loop.call_in_world(self.weather.delay_s(), _tell, fetch.answer, records)
+        else:
+            self.fetch_later(fetch)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Fetch:
+    """A read that waits at the broker."""
+
+    log: "SimLog"
+    topic: str
+    partition: int
+    position: int
+    limit: int
+    answer: "asyncio.Future[list[LogRecord]]"
 
 
 class SimLog:
@@ -76,11 +97,9 @@ class SimLog:
         self._loop.call_in_world(
             at_s - self._loop.time(), self._arrive, topic, partition, record, done
         )
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                position = await done
-        except TimeoutError:
-            position = None
+        gives_up = self._loop.call_later(REQUEST_TIMEOUT_S, _tell, done, None)
+        position = await done
+        gives_up.cancel()
         if position is None:
             raise AppendFailedError(f"the outcome of an append to {topic}[{partition}] is unknown")
         return position
@@ -123,9 +142,25 @@ class SimLog:
             return []
         return self._storage.read_now(topic, partition, position, limit)
 
-    async def changed(self, topic: str, partition: int, timeout_s: float) -> None:
-        """Return when there may be more to read, at the latest after the time."""
-        await self._broker.changed(topic, partition, timeout_s)
+    async def fetch_later(
+        self, topic: str, partition: int, position: int, limit: int, wait_s: float
+    ) -> list[LogRecord]:
+        """Return what can be read as soon as there is something; nothing after the time."""
+        answer: asyncio.Future[list[LogRecord]] = self._loop.create_future()
+        gives_up = self._loop.call_later(wait_s, _tell, answer, [])
+        self._broker.fetch_later(
+            _Fetch(
+                log=self,
+                topic=topic,
+                partition=partition,
+                position=position,
+                limit=limit,
+                answer=answer,
+            )
+        )
+        records = await answer
+        gives_up.cancel()
+        return records
 
     def _arrive(
         self, topic: str, partition: int, record: NewRecord, done: "asyncio.Future[int | None]"
@@ -161,30 +196,22 @@ class _SimReader:
         self._closed = False
 
     async def read(self, limit: int, wait_ms: int) -> Sequence[LogRecord]:
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + wait_ms / 1_000
-        while not self._closed:
-            records = self._log.fetch(self._topic, self._partition, self._position, limit)
-            if records:
-                await self._log.reach_broker()
-                self._position = records[-1].position + 1
-                return records
-            left_s = until_s - loop.time()
-            if left_s <= 0:
-                break
-            await self._log.changed(self._topic, self._partition, left_s)
+        if self._closed:
+            return []
+        where = self._topic, self._partition, self._position, limit
+        if records := self._log.fetch(*where):
+            await self._log.reach_broker()
+        elif wait_ms > 0:
+            records = await self._log.fetch_later(*where, wait_ms / 1_000)
         await self._log.check_broker()
-        return []
+        if records:
+            self._position = records[-1].position + 1
+        return records
 
     async def close(self) -> None:
         self._closed = True
 
 
-def _wake(woken: "asyncio.Future[None]") -> None:
-    if not woken.done():
-        woken.set_result(None)
-
-
-def _tell(done: "asyncio.Future[int | None]", position: int | None) -> None:
+def _tell(done: "asyncio.Future[T]", outcome: T) -> None:
     if not done.done():
-        done.set_result(position)
+        done.set_result(outcome)

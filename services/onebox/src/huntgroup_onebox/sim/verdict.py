@@ -1,11 +1,14 @@
 """How a story ended."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from huntgroup_onebox.sim.plan import Plan
 
+Line = tuple[float, str, str, object]
+"""When (seconds of the story), who, what, and the event or words."""
 Mode = Literal["safety", "liveness"]
 
 
@@ -21,5 +24,10 @@ class Verdict:
     """Messages delivered, records appended, faults."""
     digest: str
     """Of every record of the log, in order: equal stories have equal ones, on any machine."""
-    trace: list[str]
+    lines: Sequence[Line]
     counts: Counter[str]
+
+    @property
+    def trace(self) -> list[str]:
+        """Who did what when, as a person reads it."""
+        return [f"{at_s:9.3f}  {who:<16} {what} {detail}" for at_s, who, what, detail in self.lines]

@@ -31,7 +31,7 @@ from huntgroup_onebox.sim.plan import ACME, GLOBEX, QUEUES, Agent, Caller, Plan
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop, node_of_this_task
 from huntgroup_onebox.sim.settling import Settling
 from huntgroup_onebox.sim.sim_log import Broker
-from huntgroup_onebox.sim.verdict import Mode, Verdict
+from huntgroup_onebox.sim.verdict import Line, Mode, Verdict
 from huntgroup_onebox.sim.weather import Weather
 
 RING_MS: Final = 2_500
@@ -40,6 +40,7 @@ SETTLES_WITHIN_S: Final = 120.0
 """After everything is healed, whatever must happen by itself happens within this time."""
 WATCH_EVERY_S: Final = 2.0
 STEPS_MIN: Final = 400
+NEXT_REGULAR_S: Final = 0.3
 HOUR_MS: Final = 3_600_000
 
 
@@ -49,9 +50,10 @@ class World:
     def __init__(self, plan: Plan, mode: Mode) -> None:
         self._plan = plan
         self._mode = mode
-        self._lines: list[tuple[float, str, str, Any]] = []
+        self._lines: list[Line] = []
         self._violation: Exception | None = None
-        self._patient = False
+        self._closing = asyncio.Event()
+        """Set when nobody hangs up any more: whoever waits is served."""
         # The services spread their retries by the interpreter's own chance.
         random.seed(f"services {plan.seed}")
         self.loop = SeededLoop()
@@ -95,10 +97,7 @@ class World:
             violation=_words(self._violation),
             steps=self._steps(),
             digest=self._digest(),
-            trace=[
-                f"{at:9.3f}  {who:<16} {what} {_shown(detail)}"
-                for at, who, what, detail in self._lines
-            ],
+            lines=self._lines,
             counts=self.onlooker.counts + self.storage.injected + self.mischief.struck,
         )
 
@@ -117,14 +116,17 @@ class World:
             self.loop.call_in_world(fault.at_s, self.mischief.strike, fault)
         watching = self.loop.create_task(self._watch())
         await self._wait(self._plan.lasts_s)
+        if self._mode == "liveness":
+            self._heal()
+            await self._settle()
         for caller in self._plan.regulars:
             if self._steps() >= STEPS_MIN:
                 break
             self._callers_left += 1
             self._begin_caller(caller)
-            await self._wait(0.3)
+            await self._wait(NEXT_REGULAR_S)
         if self._mode == "liveness":
-            await self._end_well()
+            await self._settle()
         watching.cancel()
         self._check_bounds()
         for replica in self.cluster.replicas:
@@ -137,16 +139,19 @@ class World:
             await asyncio.sleep(min(0.1, ends_s - self.loop.time() + 1e-6))
             self._stop_if_violated()
 
-    async def _end_well(self) -> None:
-        """Heal everything, serve whoever waits, and see that nobody and nothing is left behind."""
+    def _heal(self) -> None:
+        """Heal everything, and serve whoever waits."""
         self._tell("world", "heals", "")
         self.mischief.heal()
         self.storage.faults = Faults(seed=0)
         for topic in self.storage.topics():
             self.storage.deliver_late(topic, PARTITION)
-        self._patient = True
+        self._closing.set()
         for agent in self.agents.values():
             agent.serves = True
+
+    async def _settle(self) -> None:
+        """See that nobody and nothing is left behind."""
         ends_s = self.loop.time() + SETTLES_WITHIN_S
         while left := self._left_behind():
             if self.loop.time() > ends_s:
@@ -195,7 +200,7 @@ class World:
 
     def _begin_caller(self, caller: Caller) -> None:
         async def calls(client: Client) -> None:
-            await call(client, caller, lambda: self._patient)
+            await call(client, caller, self._closing)
             self._callers_left -= 1
 
         self._person(caller.name, caller.domain, calls)
@@ -329,7 +334,3 @@ def _words(error: BaseException | None) -> str:
     if error is None:
         return ""
     return str(error) if isinstance(error, ViolationError) else f"{type(error).__name__}: {error}"
-
-
-def _shown(detail: Any) -> str:
-    return str(detail)
