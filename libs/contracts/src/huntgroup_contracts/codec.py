@@ -76,7 +76,7 @@ class EventCodec(Generic[EventT]):
             event_type, to_message = self._encoders[type(event)]
         except KeyError:
             raise UnknownEventError(f"no event: {class_name(type(event))}") from None
-        return event_type, to_message(event).SerializeToString(deterministic=True)
+        return event_type, to_message(event).SerializeToString()  # no maps: always the same bytes
 
     def decode(self, event_type: str, payload: bytes) -> EventT:
         """Return the event. Fields that a newer version added are dropped.

@@ -1,7 +1,6 @@
 """The mapping between one protobuf message and one core class, field by field, by name.
 
-Everything is checked and looked up once, when the mapping is built. What is left for each value is one C call that
-reads all fields, a conversion for the few fields that need one, and one constructor.
+Everything is checked and looked up once, when the mapping is built; `compiled.py` writes out what is left to do.
 """
 
 import dataclasses
@@ -10,17 +9,16 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from huntgroup_contracts.compiled import Convert, FieldCode, Fill, fill_code, read_code
 from huntgroup_contracts.enum_mapping import enum_mapping
 from huntgroup_contracts.errors import ContractMismatchError, class_name
-
-Convert = Callable[[Any], Any]
 
 TYPE_OF_SCALAR: dict[int, type] = {
     FieldDescriptor.CPPTYPE_INT32: int,
@@ -41,19 +39,16 @@ class Mapping:
     """Core value to message; raises `ValueError` for a value that the wire cannot carry."""
     from_message: Convert
     """Message to core value; raises `ValueError` for a value that the core does not know."""
+    fill: Fill
+    """As `to_message`, into a message that is there; its complaints do not always help."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Field:
-    """How one field is converted; a direction is None where the value is the same on both sides."""
+class _Item(NamedTuple):
+    """The conversions of one value; None where it is the same on both sides, and what is no message is not filled."""
 
-    name: str
     to_wire: Convert | None = None
     from_wire: Convert | None = None
-    optional: bool = False
-    """None is a value of the core's field; the message lacks the field then."""
-    presence: bool = False
-    """The message tells an absent field from one that holds its default."""
+    fill: Fill | None = None
 
 
 _MADE: dict[tuple[type[Message], type, tuple[str, ...]], Mapping] = {}
@@ -96,9 +91,11 @@ def _build(
         raise ContractMismatchError(f"{pair}: not made from its fields: {error}") from None
     within = (*within, descriptor.full_name)
     fields = [_field(f"{pair}: {name}", wire[name], core[name], within) for name in wire]
+    fill = fill_code(fields)
     return Mapping(
-        to_message=_to_message(message_class, fields),
-        from_message=_from_message(core_class, fields),
+        to_message=_to_message(message_class, fields, fill),
+        from_message=read_code(core_class, fields),
+        fill=fill,
     )
 
 
@@ -123,7 +120,7 @@ def _is_core_class(hint: object) -> bool:
     )
 
 
-def _field(where: str, field: FieldDescriptor, hint: object, within: tuple[str, ...]) -> _Field:
+def _field(where: str, field: FieldDescriptor, hint: object, within: tuple[str, ...]) -> FieldCode:
     """Return the conversion of one field after checking that both sides mean the same kind."""
     oneof = field.containing_oneof
     if oneof is not None and not oneof.name.startswith("_"):  # "_x" stands for `optional x`
@@ -136,28 +133,37 @@ def _field(where: str, field: FieldDescriptor, hint: object, within: tuple[str, 
         raise ContractMismatchError(f"{where} is always there in the message, but may be None")
     if field.has_presence and field.message_type is None and not optional:
         raise ContractMismatchError(f"{where} is optional in the message, but cannot be None")
-    to_wire, from_wire = _item(where, field, hint, within, none_for_zero=optional and single_enum)
-    presence = optional and field.has_presence
-    return _Field(
+    item = _item(where, field, hint, within, none_for_zero=optional and single_enum)
+    return FieldCode(
         name=field.name,
-        to_wire=_unless_none(to_wire) if optional else to_wire,
-        from_wire=_unless_none(from_wire) if presence else from_wire,
+        to_wire=_unless_none(item.to_wire) if optional else item.to_wire,
+        from_wire=item.from_wire,
+        item_to_wire=item.to_wire,
+        fill=item.fill,
+        repeated=False,
         optional=optional,
-        presence=presence,
+        presence=optional and field.has_presence,
     )
 
 
-def _repeated(where: str, field: FieldDescriptor, hint: object, within: tuple[str, ...]) -> _Field:
+def _repeated(
+    where: str, field: FieldDescriptor, hint: object, within: tuple[str, ...]
+) -> FieldCode:
     match get_origin(hint), get_args(hint):
         case (origin, (item, rest)) if origin is tuple and rest is Ellipsis:
             pass
         case _:
             raise ContractMismatchError(f"{where} is repeated, so not {hint} but tuple[…, ...]")
-    to_wire, from_wire = _item(where, field, item, within, none_for_zero=False)
-    return _Field(
+    one = _item(where, field, item, within, none_for_zero=False)
+    return FieldCode(
         name=field.name,
-        to_wire=None if to_wire is None else _each(to_wire),
-        from_wire=tuple if from_wire is None else _each(from_wire),
+        to_wire=None if one.to_wire is None else _each(one.to_wire),
+        from_wire=tuple if one.from_wire is None else _each(one.from_wire),
+        item_to_wire=one.to_wire,
+        fill=one.fill,
+        repeated=True,
+        optional=False,
+        presence=False,
     )
 
 
@@ -168,23 +174,23 @@ def _item(
     within: tuple[str, ...],
     *,
     none_for_zero: bool,
-) -> tuple[Convert | None, Convert | None]:
-    """Return the two conversions of a field that is not repeated, or of one item of a repeated one."""
+) -> _Item:
+    """Return the conversions of a field that is not repeated, or of one item of a repeated one."""
     if field.message_type is not None:
         is_map = field.message_type.GetOptions().map_entry
         if is_map or not (isinstance(hint, type) and _is_core_class(hint)):
             raise ContractMismatchError(f"{where} cannot be mapped to {hint}")
         nested = _build(GetMessageClass(field.message_type), hint, (), within)
-        return nested.to_message, nested.from_message
+        return _Item(nested.to_message, nested.from_message, nested.fill)
     if field.enum_type is not None:
-        return enum_mapping(where, field.enum_type, hint, none_for_zero=none_for_zero)
+        return _Item(*enum_mapping(where, field.enum_type, hint, none_for_zero=none_for_zero))
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
         kind: type = bytes if field.type == FieldDescriptor.TYPE_BYTES else str
     else:
         kind = TYPE_OF_SCALAR.get(field.cpp_type, NoneType)
     if _without_new_type(hint) is not kind:
         raise ContractMismatchError(f"{where} is {kind.__name__} in the message, but {hint}")
-    return None, None
+    return _Item()
 
 
 def _without_none(hint: object) -> tuple[object, bool]:
@@ -219,7 +225,7 @@ def _reader(names: tuple[str, ...]) -> Callable[[Any], Iterable[Any]]:
     return lambda value: [getattr(value, name) for name in names]  # attrgetter gives no tuple here
 
 
-def _to_message(message_class: type[Message], fields: Sequence[_Field]) -> Convert:
+def _to_message(message_class: type[Message], fields: Sequence[FieldCode], fill: Fill) -> Convert:
     names = tuple(field.name for field in fields)
     read = _reader(names)
     converted = [(field.name, field.to_wire) for field in fields if field.to_wire is not None]
@@ -227,6 +233,15 @@ def _to_message(message_class: type[Message], fields: Sequence[_Field]) -> Conve
     full_name = message_class.DESCRIPTOR.full_name
 
     def to_message(value: object) -> Message:
+        message = message_class()
+        try:
+            fill(message, value)
+        except (AttributeError, TypeError, ValueError):
+            return slowly(value)
+        return message
+
+    def slowly(value: object) -> Message:
+        """Find the field that is wrong, and say so."""
         values = dict(zip(names, read(value)))  # noqa: B905 - same names, and strict costs 0.1 µs
         # A message takes None for "absent": the empty value would be read back in its place.
         if None in values.values():
@@ -242,21 +257,3 @@ def _refuse_none(full_name: str, values: dict[str, Any], required: frozenset[str
     for name in required:
         if values[name] is None:
             raise ValueError(f"{full_name}.{name} is None")
-
-
-def _from_message(core_class: type, fields: Sequence[_Field]) -> Convert:
-    names = tuple(field.name for field in fields)
-    read = _reader(names)
-    converted = [(field.name, field.from_wire) for field in fields if field.from_wire is not None]
-    may_be_absent = [field.name for field in fields if field.presence]
-
-    def from_message(message: Message) -> object:
-        values = dict(zip(names, read(message)))  # noqa: B905 - see above
-        for name in may_be_absent:
-            if not message.HasField(name):
-                values[name] = None
-        for name, convert in converted:
-            values[name] = convert(values[name])
-        return core_class(**values)
-
-    return from_message
