@@ -21,6 +21,7 @@ CORE = (
 SUBJECTS = {
     "routing": (
         "agents",
+        "changes",
         "estimates",
         "events",
         "expressions",
@@ -29,9 +30,14 @@ SUBJECTS = {
         "lines",
         "pace",
         "policy",
+        "previews",
         "queueing",
+        "queues",
+        "replanning",
         "selection",
+        "soundness",
         "steps",
+        "versions",
         "written",
     )
 }

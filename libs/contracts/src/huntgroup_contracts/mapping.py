@@ -51,6 +51,8 @@ class _Item(NamedTuple):
     fill: Fill | None = None
 
 
+CONTEXT = "huntgroup.event.v1.CommandContext"
+
 _MADE: dict[tuple[type[Message], type, tuple[str, ...]], Mapping] = {}
 
 
@@ -78,7 +80,11 @@ def _build(
     pair = f"message {descriptor.full_name} and class {class_name(core_class)}"
     if descriptor.full_name in within:
         raise ContractMismatchError(f"{pair}: a message within itself cannot be mapped")
-    wire: dict[str, Any] = {f.name: f for f in descriptor.fields if f.name not in leave_out}
+    wire: dict[str, Any] = {
+        field.name: field
+        for field in descriptor.fields
+        if field.name not in leave_out and not (within and is_context(field))
+    }
     core = _core_fields(core_class, pair)
     only_wire, only_core = sorted(wire.keys() - core.keys()), sorted(core.keys() - wire.keys())
     if only_wire or only_core:
@@ -97,6 +103,11 @@ def _build(
         from_message=read_code(core_class, fields),
         fill=fill,
     )
+
+
+def is_context(field: Any) -> bool:
+    """Return whether a field is the context of a command. A request within another has none: the outer one's holds."""
+    return field.message_type is not None and field.message_type.full_name == CONTEXT
 
 
 def _core_fields(core_class: type, pair: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Some rules hold for every field, written or not: a string has no control character but tab and newline, an enum has a
 known number, a signed integer whose name ends in `_ms` is not negative. A field is reported with the first rule that
-it breaks; when a repeated field has too many items, they are not looked at.
+it breaks; when a repeated field has too many items, they are not looked at. A request within another needs no context
+of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from huntgroup.event.v1.options_pb2 import FieldRules, rules
 from huntgroup_contracts.errors import ContractMismatchError
+from huntgroup_contracts.mapping import is_context
 from huntgroup_contracts.rules import REQUIRED, Broken, broken_by
 
 VALUE_CHARACTERS_MAX = 64
@@ -62,24 +64,25 @@ def _check_of(message_class: type[Message]) -> Check:
 def _message_check(message_class: type[Message]) -> Check:
     """Return the check of all fields of a message that can be wrong."""
     always: list[tuple[str, Check]] = []
-    with_presence: list[tuple[str, Check | None, bool]] = []
+    with_presence: list[tuple[str, Check | None, bool, bool]] = []
     fields: Sequence[Any] = message_class.DESCRIPTOR.fields
     for field in fields:
         field_rules = field.GetOptions().Extensions[rules]
         check = _field_check(field, field_rules)
         if field.has_presence:
-            with_presence.append((field.name, check, field_rules.required))
+            required = field_rules.required
+            with_presence.append((field.name, check, required, is_context(field)))
         elif check is not None:
             always.append((field.name, check))
     read = _reader([name for name, _ in always])
     checks = [check for _, check in always]
 
     def check_message(message: Message, path: str, found: list[Violation]) -> None:
-        for name, check, required in with_presence:
+        for name, check, required, only_outside in with_presence:
             if message.HasField(name):
                 if check is not None:
                     check(getattr(message, name), path, found)
-            elif required:
+            elif required and not (only_outside and path):
                 found.append(Violation(field=path + name, value="", rule=REQUIRED))
         for check, value in zip(checks, read(message)):  # noqa: B905 - both come from `always`
             check(value, path, found)

@@ -81,11 +81,11 @@ class Story:
                 self._agent(event)
             case routing.ContactEnqueued():
                 self._enqueued(event)
-            case routing.ContactStepped():
+            case routing.ContactStepped() | routing.ContactReplanned():
                 self._stepped(event)
             case routing.OfferCreated():
                 self._offered(event)
-            case routing.QueueConfigured():
+            case routing.QueueConfigured() | routing.QueueRetired() | routing.PolicyApplied():
                 pass
             case _:
                 self._ended(event)
@@ -147,7 +147,7 @@ class Story:
         self.steps.append(Step(event.at_ms, "took its place", text, [self._who_can(contact)]))
         self._waits = True
 
-    def _stepped(self, event: routing.ContactStepped) -> None:
+    def _stepped(self, event: routing.ContactStepped | routing.ContactReplanned) -> None:
         contact = self._contacts.get(event.contact_id)
         if contact is None:
             return
@@ -160,7 +160,10 @@ class Story:
             needs += f" and {event.requirement}"
         if self.steps:
             self._tell_passed(self.steps[-1])
-        step = Step(event.at_ms, f"came to step {event.step}", f"it needs {needs}")
+        what = f"came to step {event.step}"
+        if isinstance(event, routing.ContactReplanned):
+            what = f"follows a new plan, step {event.step}" if event.step else "follows a new plan"
+        step = Step(event.at_ms, what, f"it needs {needs}")
         if event.skipped:
             step.details.append(f"{event.skipped} left out that nobody signed on could serve")
         step.details.append(self._who_can(contact))

@@ -114,6 +114,10 @@ class House:
         request = getattr(commands_pb2, f"{rpc}Request")(context=context, **fields)
         return await self._client.call(getattr(self._stub, rpc), request, timeout_ms=5_000)
 
+    async def ask(self, rpc: str, request: Message) -> Any:
+        """Send a query."""
+        return await self._client.call(getattr(self._stub, rpc), request, timeout_ms=5_000)
+
     async def contact(self, contact_id: str) -> commands_pb2.GetContactResponse:
         """Ask for a contact that waits or rings."""
         request = commands_pb2.GetContactRequest(domain=DOMAIN, contact_id=contact_id)

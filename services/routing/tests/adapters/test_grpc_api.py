@@ -109,6 +109,7 @@ async def test_a_queue_and_an_offer_are_shown_as_they_are(house: "House") -> Non
         waiting_max=10_000,
         strategy=SELECTION_STRATEGY_LONGEST_IDLE,
         policy_version=1,
+        domain_version=1,
         waiting=2,
         ringing=1,
         first_waiting=[

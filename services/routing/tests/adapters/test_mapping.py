@@ -11,7 +11,7 @@ from huntgroup.routing.v1.commands_pb2 import WaitEstimate
 from huntgroup_routing.adapters.mapping import STATUSES, estimate_view, event_codec
 from huntgroup_routing.core.messages import ChannelCapacity, Event, Reason
 from huntgroup_routing.core.pace import Estimate
-from huntgroup_routing.core.values import Explanation, RoutingStep, SkillLevel
+from huntgroup_routing.core.values import DeclaredSkill, Explanation, RoutingStep, SkillLevel
 
 codec = cache(event_codec)
 SMALL = st.integers(-(2**31), 2**31 - 1)
@@ -19,6 +19,8 @@ LONG = st.integers(-(2**63), 2**63 - 1)
 SMALL_FIELDS = (
     *("priority", "attempt", "idle_agents", "waiting_max", "slots", "level"),
     *("policy_version", "runner_up_priority", "set_aside", "step", "skipped"),
+    *("domain_version", "version", "rolled_back_to", "queues_configured", "queues_retired"),
+    "highest_level",
 )
 
 
@@ -33,7 +35,7 @@ def said(kind: type) -> st.SearchStrategy[Event]:
     return st.builds(kind, **numbers_of(kind))
 
 
-for part in (ChannelCapacity, SkillLevel, Explanation, RoutingStep):
+for part in (ChannelCapacity, SkillLevel, Explanation, RoutingStep, DeclaredSkill):
     st.register_type_strategy(part, st.builds(part, **numbers_of(part)))
 
 

@@ -10,6 +10,7 @@ from huntgroup_routing.core import RoutingCore
 from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.messages import (
     AcceptOffer,
+    ApplyPolicy,
     ChannelCapacity,
     Command,
     ConfigureQueue,
@@ -32,6 +33,7 @@ from huntgroup_routing.core.messages import (
     PassTime,
     Refused,
     RejectOffer,
+    RollBackPolicy,
 )
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
@@ -109,7 +111,14 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(ObserveAgentStoppedResponding, agent_id=agent_ids),
     st.builds(ObserveAgentSignedOff, agent_id=agent_ids),
     queues,
+    st.builds(
+        ApplyPolicy,
+        queues=st.lists(queues, max_size=3).map(tuple),
+        applies_to_waiting=st.booleans(),
+    ),
+    st.builds(RollBackPolicy, version=st.integers(0, 6), applies_to_waiting=st.booleans()),
 )
+callers = ConfigureQueue | ApplyPolicy | RollBackPolicy | AcceptOffer | RejectOffer
 
 
 @settings(max_examples=300, deadline=None)
@@ -129,7 +138,7 @@ def test_any_story_leaves_the_state_whole(
         decision = core.decide(state, command, at_ms)
         assert core.dump(state) == before
         if isinstance(decision, Refused):
-            assert isinstance(command, ConfigureQueue | AcceptOffer | RejectOffer)
+            assert isinstance(command, callers)
             continue
         for event in decision:
             assert event.at_ms == at_ms

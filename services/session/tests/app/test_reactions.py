@@ -16,6 +16,7 @@ from huntgroup.routing.v1.events_pb2 import (
     OfferRejected,
     OfferRescinded,
     QueueConfigured,
+    QueueRetired,
 )
 from huntgroup_contracts.registry import event_class, service_of
 from huntgroup_eventlog.application import ForeignEvent
@@ -26,6 +27,7 @@ from huntgroup_session.core.messages import (
     ObserveOfferCreated,
     ObserveOfferFailed,
     ObserveQueueConfigured,
+    ObserveQueueRetired,
     ObserveWrapUpFinished,
 )
 from huntgroup_session.core.values import AgentId, ContactId, OfferId, QueueId, ReturnReason
@@ -55,6 +57,7 @@ def foreign(message: Message) -> ForeignEvent:
             QueueConfigured(queue_id="sales", waiting_max=7),
             ObserveQueueConfigured(queue_id=QueueId("sales"), waiting_max=7),
         ),
+        (QueueRetired(queue_id="sales"), ObserveQueueRetired(queue_id=QueueId("sales"))),
         (
             OfferCreated(**OFFER),
             ObserveOfferCreated(contact_id=ADA, offer_id=FIRST, agent_id=GRACE),

@@ -20,6 +20,7 @@ from huntgroup_session.core.messages import (
     ObserveQueueConfigured,
     PassTime,
     QueueContact,
+    QueueForgotten,
     QueueLearned,
     Refused,
     StartContact,
@@ -158,7 +159,7 @@ def rewritten(core: SessionCore, state: State) -> bytes:
 def lives(events: list[Event]) -> dict[ContactId, str]:
     written: dict[ContactId, str] = defaultdict(str)
     for event in events:
-        if not isinstance(event, QueueLearned | ContactConnectionFailed):
+        if not isinstance(event, QueueLearned | QueueForgotten | ContactConnectionFailed):
             written[event.contact_id] += type(event).__name__.removeprefix("Contact") + " "
     return written
 

@@ -15,7 +15,9 @@ from huntgroup_session.core.messages import (
     ObserveOfferCreated,
     ObserveOfferFailed,
     ObserveQueueConfigured,
+    ObserveQueueRetired,
     QueueContact,
+    QueueForgotten,
     QueueLearned,
     Reason,
     Refused,
@@ -167,6 +169,26 @@ def test_a_queue_is_learned_once_and_again_when_its_limit_changes(story: "Story"
     larger = replace(configured, waiting_max=7)
     assert story.given(larger, 30) == (replace(learned, at_ms=30, waiting_max=7),)
     assert (story.state.queues[SALES].waiting_max, story.state.queues[SALES].waiting) == (7, 1)
+
+
+def test_a_retired_queue_takes_nobody_and_keeps_those_who_wait(story: "Story") -> None:
+    story.queued().initiated(BEN)
+    retired = ObserveQueueRetired(queue_id=SALES)
+    assert story.given(retired, 3_000) == (QueueForgotten(at_ms=3_000, queue_id=SALES),)
+    assert story.when(retired, 3_000) == ()
+    refused = story.when(replace(QUEUE, contact_id=BEN), 4_000)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.QUEUE_UNKNOWN
+    story.given(HangUpContact(contact_id=ADA), 5_000)
+    assert SALES not in story.state.queues
+
+
+def test_a_retired_queue_that_is_configured_anew_takes_contacts_again(story: "Story") -> None:
+    story.queued().initiated(BEN)
+    story.given(ObserveQueueRetired(queue_id=SALES), 3_000)
+    story.given(ObserveQueueConfigured(queue_id=SALES, waiting_max=2), 4_000)
+    assert story.given(replace(QUEUE, contact_id=BEN), 5_000)
+    assert story.state.queues[SALES].waiting == 2
 
 
 def test_an_offer_rings_for_a_waiting_contact(story: "Story") -> None:

@@ -59,6 +59,7 @@ class QueueOrder(EventCheck):
         return {
             routing.ContactEnqueued: self._enqueued,
             routing.ContactStepped: self._stepped,
+            routing.ContactReplanned: self._stepped,
             routing.OfferCreated: self._offered,
             routing.ContactRequeued: self._requeued,
             routing.OfferAccepted: self._left,
@@ -96,7 +97,9 @@ class QueueOrder(EventCheck):
         domain.contacts[contact_id] = _Contact(need, turn, event.queue_id)
         heapq.heappush(domain.lines.setdefault(need, []), turn)
 
-    def _stepped(self, entry: Entry, event: routing.ContactStepped) -> None:
+    def _stepped(
+        self, entry: Entry, event: routing.ContactStepped | routing.ContactReplanned
+    ) -> None:
         domain = self._domain(entry)
         contact = domain.contacts.get(event.contact_id)
         if contact is None:

@@ -25,13 +25,14 @@ from huntgroup_onebox.bench.core_work import (
 from huntgroup_onebox.bench.figure import Measured
 from huntgroup_onebox.bench.workbench import Workbench
 from huntgroup_routing.core.messages import (
+    ApplyPolicy,
     Command,
     ObserveAgentSignedOff,
     ObserveAgentWentReady,
     PassTime,
 )
 from huntgroup_routing.core.state import State, initial
-from huntgroup_routing.core.values import AgentId, QueueId, RoutingStep, Skill
+from huntgroup_routing.core.values import POLICY_CHANGES_MAX, AgentId, QueueId, RoutingStep, Skill
 
 CLIENT = "none: decide and evolve in one process, CPU time, explanations on"
 CONTACTS, CONTACTS_QUICK = 20_000, 2_000
@@ -160,12 +161,51 @@ def _heavy(bench: Workbench) -> dict[str, Callable[[], float]]:
         f"an agent is ready for a line of {line:,}": lambda: _took(
             long_line(), ObserveAgentWentReady(agent_id=AgentId("agent")), line
         ),
+        **_policy_changes(line, long_line),
     }
+
+
+def _policy_changes(line: int, long_line: Callable[[], State]) -> dict[str, Callable[[], float]]:
+    sales = QueueId("sales")
+    many = [QueueId(f"q{number}") for number in range(1, POLICY_CHANGES_MAX)]
+    return {
+        f"a policy of {POLICY_CHANGES_MAX} queues": lambda: _took(
+            long_line(), _policy(sales, *many), line
+        ),
+        f"a policy that {line:,} who wait are to follow": lambda: _took(
+            long_line(), _policy(sales), line
+        ),
+        f"the first of {line:,} follow it": lambda: _took_after(
+            long_line(), _policy(sales), PassTime(), line
+        ),
+    }
+
+
+def _policy(*queue_ids: QueueId) -> ApplyPolicy:
+    """Return the command that gives all queues a requirement and steps of their own, for those who wait, too."""
+    steps = (
+        RoutingStep(after_ms=60_000, requirement='skill("web") >= 2'),
+        RoutingStep(after_ms=90_000),
+    )
+    queues = (
+        replace(
+            queue_of(queue_id),
+            requirement=f'skill("{queue_id}") >= 3 and lang == "ar"',
+            steps=steps,
+        )
+        for queue_id in queue_ids
+    )
+    return ApplyPolicy(queues=tuple(queues), applies_to_waiting=True)
 
 
 def _tell(state: State, *commands: Command) -> None:
     for command in commands:
         apply(state, command, 0)
+
+
+def _took_after(state: State, before: Command, command: Command, at_ms: int) -> float:
+    apply(state, before, at_ms)
+    return _took(state, command, at_ms)
 
 
 def _took(state: State, command: Command, at_ms: int) -> float:

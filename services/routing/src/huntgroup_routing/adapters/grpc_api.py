@@ -5,34 +5,60 @@ from typing import Final
 
 from huntgroup.routing.v1 import service_pb2
 from huntgroup.routing.v1.commands_pb2 import (
+    ApplyPolicyRequest,
     ExplainDecisionRequest,
     ExplainDecisionResponse,
     GetContactRequest,
     GetContactResponse,
     GetOfferRequest,
     GetOfferResponse,
+    GetPolicyRequest,
+    GetPolicyResponse,
     GetQueueRequest,
     GetQueueResponse,
+    ListPolicyVersionsRequest,
+    ListPolicyVersionsResponse,
+    PlanPolicyRequest,
+    PlanPolicyResponse,
+    PolicyVersion,
+    RollBackPolicyRequest,
 )
+from huntgroup_contracts.codec import CommandCodec
 from huntgroup_routing.adapters.mapping import (
     STATUSES,
+    change_view,
     contact_view,
     explanation,
     offer_view,
+    policy_view,
     queue_view,
+    version_view,
 )
 from huntgroup_routing.app.queries import (
     find_contact,
     find_offer,
+    find_policy,
     find_queue,
     first_waiting,
     position_of,
     why_text,
 )
+from huntgroup_routing.core.decide import decide
 from huntgroup_routing.core.estimates import estimated_wait, estimated_wait_of_next
-from huntgroup_routing.core.messages import AcceptOffer, ConfigureQueue, Refused, RejectOffer
+from huntgroup_routing.core.messages import (
+    AcceptOffer,
+    ApplyPolicy,
+    ConfigureQueue,
+    PolicyApplied,
+    Reason,
+    Refused,
+    RejectOffer,
+    RollBackPolicy,
+)
+from huntgroup_routing.core.previews import forecasts
+from huntgroup_routing.core.soundness import rules_and_faults
 from huntgroup_routing.core.state import State
-from huntgroup_routing.core.values import ContactId, OfferId, QueueId
+from huntgroup_routing.core.values import ContactId, OfferId, QueueId, Vocabulary
 from huntgroup_runtime.clock import Clock
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc.commands import RpcApi
@@ -43,9 +69,14 @@ SERVICE: Final = service_pb2.DESCRIPTOR.services_by_name["RoutingService"]
 
 COMMANDS: Final[Mapping[str, type]] = {
     "ConfigureQueue": ConfigureQueue,
+    "ApplyPolicy": ApplyPolicy,
+    "RollBackPolicy": RollBackPolicy,
     "AcceptOffer": AcceptOffer,
     "RejectOffer": RejectOffer,
 }
+
+APPLY: Final = CommandCodec(ApplyPolicyRequest, ApplyPolicy)
+ROLL_BACK: Final = CommandCodec(RollBackPolicyRequest, RollBackPolicy)
 
 
 def routing_api(journals: Journals, peers: Peers, telemetry: Telemetry, clock: Clock) -> RpcApi:
@@ -54,6 +85,9 @@ def routing_api(journals: Journals, peers: Peers, telemetry: Telemetry, clock: C
     for rpc, command in COMMANDS.items():
         api.command(rpc, command)
     reads = Reads(clock)
+    api.query("PlanPolicy", reads.plan_policy)
+    api.query("GetPolicy", get_policy)
+    api.query("ListPolicyVersions", list_policy_versions)
     api.query("GetQueue", reads.get_queue)
     api.query("GetOffer", get_offer)
     api.query("GetContact", reads.get_contact)
@@ -82,6 +116,46 @@ class Reads:
             return contact
         estimated = estimated_wait(state, contact, self._clock.now_ms())
         return contact_view(contact, position_of(state, contact), estimated)
+
+    def plan_policy(self, request: PlanPolicyRequest, state: State) -> PlanPolicyResponse:
+        """Say what a change of the policy would do now."""
+        at_ms = self._clock.now_ms()
+        command: ApplyPolicy | RollBackPolicy = (
+            ROLL_BACK.decode(request.roll_back)
+            if request.HasField("roll_back")
+            else APPLY.decode(request.apply)
+        )
+        events = decide(state, command, at_ms)
+        if isinstance(events, Refused):
+            faults = [events.detail]
+            if isinstance(command, ApplyPolicy) and events.reason is Reason.POLICY_INVALID:
+                words = command.vocabulary or Vocabulary()
+                _, faults = rules_and_faults(command.queues, words, at_ms)
+            return PlanPolicyResponse(version=state.versions.version, faults=faults)
+        return PlanPolicyResponse(
+            version=state.versions.version,
+            changes=map(change_view, forecasts(state, events, at_ms)),
+            vocabulary_changes=any(
+                isinstance(one, PolicyApplied) and one.vocabulary != state.versions.vocabulary
+                for one in events
+            ),
+        )
+
+
+def get_policy(request: GetPolicyRequest, state: State) -> GetPolicyResponse | Refused:
+    """Read a version of the policy."""
+    found = find_policy(state, request.version)
+    if isinstance(found, Refused):
+        return found
+    known, rules, vocabulary = found
+    number = request.version or state.versions.version
+    version = PolicyVersion(version=number) if known is None else version_view(known)
+    return policy_view(version, rules, vocabulary)
+
+
+def list_policy_versions(_: ListPolicyVersionsRequest, state: State) -> ListPolicyVersionsResponse:
+    """Read which versions are remembered."""
+    return ListPolicyVersionsResponse(versions=map(version_view, reversed(state.versions.kept)))
 
 
 def get_offer(request: GetOfferRequest, state: State) -> GetOfferResponse | Refused:

@@ -7,28 +7,47 @@ from grpc import StatusCode
 
 from huntgroup.routing.v1 import events_pb2
 from huntgroup.routing.v1.commands_pb2 import (
+    ConfigureQueueRequest,
+    FieldChange,
     GetContactResponse,
+    GetPolicyResponse,
     OfferView,
+    PolicyVersion,
+    QueueChange,
     QueueView,
     WaitEstimate,
     WaitingView,
 )
 from huntgroup.routing.v1.events_pb2 import Channel, DecisionRule, SelectionStrategy
-from huntgroup_contracts.codec import EventCodec
-from huntgroup_routing.core.messages import Event, Reason
+from huntgroup_contracts.codec import CONTEXT_FIELD, EventCodec
+from huntgroup_contracts.mapping import build_mapping
+from huntgroup_routing.app.queries import changed_fields
+from huntgroup_routing.core.messages import ConfigureQueue, Event, QueueConfigured, Reason
 from huntgroup_routing.core.pace import Estimate
+from huntgroup_routing.core.policy import command_of
+from huntgroup_routing.core.previews import Forecast
 from huntgroup_routing.core.state import Contact, Offer, Queue, Why
+from huntgroup_routing.core.values import Vocabulary
+from huntgroup_routing.core.versions import Rules, Version
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.OFFER_ENDED: StatusCode.FAILED_PRECONDITION,
     Reason.OFFER_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.POLICY_CHANGED: StatusCode.ABORTED,
+    Reason.POLICY_INVALID: StatusCode.INVALID_ARGUMENT,
+    Reason.POLICY_TOO_LARGE: StatusCode.INVALID_ARGUMENT,
+    Reason.POLICY_VERSION_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.REQUIREMENT_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.CONTACT_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.STEPS_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.TOO_MANY_QUEUES: StatusCode.RESOURCE_EXHAUSTED,
     Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
 }
+
+CONFIGURE: Final = build_mapping(ConfigureQueueRequest, ConfigureQueue, (CONTEXT_FIELD,))
+VOCABULARY: Final = build_mapping(events_pb2.Vocabulary, Vocabulary)
+QUEUE_IDS_MAX: Final = 100
 
 
 def event_codec() -> EventCodec[Event]:
@@ -61,6 +80,8 @@ def queue_view(
             for step in queue.plan.steps
         ),
         skip_unservable_steps=queue.plan.skip_unservable,
+        domain_version=queue.rules.domain_version,
+        retired=queue.retired,
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=map(waiting_view, first_waiting),
@@ -73,6 +94,52 @@ def estimate_view(estimate: Estimate | None) -> WaitEstimate | None:
     if estimate is None:
         return None
     return WaitEstimate(wait_ms=estimate.wait_ms, low_ms=estimate.low_ms, high_ms=estimate.high_ms)
+
+
+def rules_view(rules: QueueConfigured) -> ConfigureQueueRequest:
+    """Return the request that would make a queue what it is, without a context."""
+    request: ConfigureQueueRequest = CONFIGURE.to_message(command_of(rules))
+    return request
+
+
+def policy_view(version: PolicyVersion, rules: Rules, vocabulary: Vocabulary) -> GetPolicyResponse:
+    """Return a version of the policy."""
+    return GetPolicyResponse(
+        version=version,
+        queues=(rules_view(rules[queue_id]) for queue_id in sorted(rules)),
+        vocabulary=VOCABULARY.to_message(vocabulary),
+    )
+
+
+def version_view(version: Version) -> PolicyVersion:
+    """Return what is remembered of a version, without its rules."""
+    return PolicyVersion(
+        version=version.version,
+        at_ms=version.at_ms,
+        author=version.author,
+        reason=version.reason,
+        rolled_back_to=version.rolled_back_to,
+        queue_ids=sorted(version.before)[:QUEUE_IDS_MAX],
+        queues=len(version.before),
+    )
+
+
+def change_view(change: Forecast) -> QueueChange:
+    """Return what would happen to a queue."""
+    return QueueChange(
+        queue_id=change.queue_id,
+        kind=change.kind,
+        fields=(
+            FieldChange(field=name, before=before, after=after)
+            for name, before, after in changed_fields(change.before, change.after)
+        ),
+        waiting=change.waiting,
+        ringing=change.ringing,
+        change_requirement=change.change_requirement,
+        change_step=change.change_step,
+        become_unservable=change.become_unservable,
+        become_servable=change.become_servable,
+    )
 
 
 def waiting_view(contact: Contact) -> WaitingView:

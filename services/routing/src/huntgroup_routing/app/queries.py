@@ -1,9 +1,14 @@
 """What may be asked about a domain. A query reads, and keeps nothing of the state."""
 
+from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import islice
 
-from huntgroup_routing.core.messages import Reason, Refused
+import msgspec
+
+from huntgroup_routing.core.changes import unknown_version
+from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
 from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
 from huntgroup_routing.core.values import (
     AgentId,
@@ -13,7 +18,9 @@ from huntgroup_routing.core.values import (
     OfferId,
     QueueId,
     Strategy,
+    Vocabulary,
 )
+from huntgroup_routing.core.versions import Rules, Version
 
 FIRST_WAITING_MAX = 100
 
@@ -63,6 +70,31 @@ def find_offer(state: State, offer_id: OfferId) -> Offer | Refused:
         reason=Reason.OFFER_UNKNOWN,
         detail=f"offer_id {offer_id!r} names no offer of this domain, or it was over long ago",
     )
+
+
+def find_policy(state: State, version: int) -> tuple[Version | None, Rules, Vocabulary] | Refused:
+    """Return a version of the policy (0: the present one), and what is remembered of how it came about."""
+    number = version or state.versions.version
+    found = state.versions.at(number, state.policy())
+    if found is None:
+        return unknown_version(state, number)
+    return next((one for one in state.versions.kept if one.version == number), None), *found
+
+
+def changed_fields(
+    before: QueueConfigured | None, after: QueueConfigured | None
+) -> Iterator[tuple[str, str, str]]:
+    """Yield name, value before and value after, as JSON, of each field of a queue that changes."""
+    for one in fields(ConfigureQueue):
+        said = [
+            "" if rules is None else _json(getattr(rules, one.name)) for rules in (before, after)
+        ]
+        if said[0] != said[1] and one.name != "queue_id":
+            yield one.name, said[0], said[1]
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def why_text(why: Why | Explanation, agent_id: AgentId, idle_agents: int, at_ms: int) -> str:

@@ -1,4 +1,4 @@
-"""When time alone will change something: the lease of an offer runs out, a contact comes to a step of its queue."""
+"""When time alone will change something: a lease runs out, a contact comes to a step or is to follow a new plan."""
 
 from itertools import islice, takewhile
 
@@ -7,7 +7,12 @@ from huntgroup_routing.core.values import EXPIRIES_PER_DECISION_MAX, STEPS_PER_D
 
 
 def next_deadline(state: State) -> int | None:
-    """Return when the next pending offer expires or the next contact comes to a step, or None."""
+    """Return when the next pending offer expires or the next contact comes to a step, or None.
+
+    While contacts are about to follow a new plan, it has come already.
+    """
+    if state.outdated:
+        return state.versions.kept[-1].at_ms
     heads = (state.leases.head, state.steps_due.head)
     return min((head[0] for head in heads if head is not None), default=None)
 

@@ -8,6 +8,7 @@ offered at once to the agent who just declined it, only when that slot is free a
 from typing import assert_never
 
 from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.changes import apply_policy, roll_back_policy
 from huntgroup_routing.core.deadlines import due
 from huntgroup_routing.core.messages import (
     AcceptOffer,
@@ -16,6 +17,7 @@ from huntgroup_routing.core.messages import (
     AgentCapacityFreed,
     AgentJoined,
     AgentLeft,
+    ApplyPolicy,
     ChannelCapacity,
     Command,
     ConfigureQueue,
@@ -40,10 +42,12 @@ from huntgroup_routing.core.messages import (
     Reason,
     Refused,
     RejectOffer,
+    RollBackPolicy,
 )
 from huntgroup_routing.core.policy import configure_queue
 from huntgroup_routing.core.queueing import queue_contact, step_contacts
 from huntgroup_routing.core.ranking import Matching, offers_to
+from huntgroup_routing.core.replanning import replan_contacts
 from huntgroup_routing.core.state import Contact, Offer, State
 from huntgroup_routing.core.values import (
     AGENTS_MAX,
@@ -90,6 +94,10 @@ def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
             return _observe_agent_signed_off(state, command, at_ms)
         case ConfigureQueue():
             return configure_queue(state, command, at_ms)
+        case ApplyPolicy():
+            return apply_policy(state, command, at_ms)
+        case RollBackPolicy():
+            return roll_back_policy(state, command, at_ms)
         case _:
             assert_never(command)
 
@@ -194,7 +202,7 @@ def _ended(offer: Offer) -> Refused:
 def _pass_time(state: State, at_ms: int) -> Decision:
     offers = due(state, at_ms)
     if not offers:
-        return step_contacts(state, at_ms)
+        return step_contacts(state, at_ms) or replan_contacts(state, at_ms)
     expired = tuple(
         OfferExpired(
             at_ms=at_ms,

@@ -18,6 +18,7 @@ from huntgroup_routing.core.values import (
     RoutingStep,
     Skill,
     Strategy,
+    Vocabulary,
 )
 
 
@@ -37,6 +38,29 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     requirement: str = ""
     steps: tuple[RoutingStep, ...] = ()
     skip_unservable_steps: bool = False
+    domain_version: int = 0
+    applies_to_waiting: bool = False
+
+
+class QueueRetired(Struct, frozen=True, kw_only=True, gc=False):
+    """A queue is no longer in the policy; those who wait in it are served by its last rules."""
+
+    at_ms: int
+    queue_id: QueueId
+    domain_version: int
+
+
+class PolicyApplied(Struct, frozen=True, kw_only=True, gc=False):
+    """The domain has a new policy; the queues that it changes follow."""
+
+    at_ms: int
+    version: int
+    author: str
+    reason: str
+    rolled_back_to: int
+    vocabulary: Vocabulary | None
+    queues_configured: int
+    queues_retired: int
 
 
 class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
@@ -55,6 +79,18 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
 
 class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):
     """Something else is asked of agents for a contact from now on."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    step: int
+    required_skills: tuple[Skill, ...]
+    requirement: str
+    skipped: int
+
+
+class ContactReplanned(Struct, frozen=True, kw_only=True, gc=False):
+    """A contact that waits follows the present plan of its queue from now on."""
 
     at_ms: int
     contact_id: ContactId

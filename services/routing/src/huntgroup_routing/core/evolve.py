@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.messages import (
     AgentBecameEligible,
     AgentBecameIneligible,
@@ -11,6 +12,7 @@ from huntgroup_routing.core.messages import (
     AgentLeft,
     ContactDequeued,
     ContactEnqueued,
+    ContactReplanned,
     ContactRequeued,
     ContactStepped,
     Event,
@@ -20,9 +22,11 @@ from huntgroup_routing.core.messages import (
     OfferExpired,
     OfferRejected,
     OfferRescinded,
+    PolicyApplied,
     QueueConfigured,
+    QueueRetired,
 )
-from huntgroup_routing.core.selection import MEASURE_OF
+from huntgroup_routing.core.queues import configured, retired
 from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
@@ -33,7 +37,6 @@ from huntgroup_routing.core.values import (
     OfferId,
     OfferState,
     RescindReason,
-    Strategy,
     place_of,
 )
 
@@ -75,51 +78,16 @@ def evolve(state: State, event: Event) -> State:
         case AgentLeft():
             _agent_left(state, event)
         case QueueConfigured():
-            _queue_configured(state, event)
+            configured(state, event)
+        case QueueRetired():
+            retired(state, event)
+        case PolicyApplied():
+            state.versions.begin(event)
+        case ContactReplanned():
+            _contact_replanned(state, event)
         case _:
             assert_never(event)
     return state
-
-
-def _queue_configured(state: State, event: QueueConfigured) -> None:
-    strategy = event.strategy or Strategy.LONGEST_IDLE
-    measure = MEASURE_OF.get(strategy)
-    state.pool.choose_by(measure)
-    plan = Plan(
-        required_skills=event.required_skills,
-        requirement=event.requirement,
-        steps=event.steps,
-        skip_unservable=event.skip_unservable_steps,
-    )
-    requirement = state.pool.use(event.channel, plan.ask(0, ()), measure)
-    queue = state.queues.get(event.queue_id)
-    if queue is not None:
-        state.pool.choose_no_more_by(queue.measure)
-        state.pool.give_back(queue.requirement)
-        queue.channel = event.channel
-        queue.ring_timeout_ms = event.ring_timeout_ms
-        queue.wrap_up_timeout_ms = event.wrap_up_timeout_ms
-        queue.service_level_threshold_ms = event.service_level_threshold_ms
-        queue.waiting_max = event.waiting_max
-        queue.strategy = strategy
-        queue.reoffer_after_ms = event.reoffer_after_ms
-        queue.plan = plan
-        queue.version += 1
-        queue.requirement = requirement
-        return
-    state.queues[event.queue_id] = Queue(
-        queue_id=event.queue_id,
-        channel=event.channel,
-        ring_timeout_ms=event.ring_timeout_ms,
-        wrap_up_timeout_ms=event.wrap_up_timeout_ms,
-        service_level_threshold_ms=event.service_level_threshold_ms,
-        waiting_max=event.waiting_max,
-        strategy=strategy,
-        reoffer_after_ms=event.reoffer_after_ms,
-        plan=plan,
-        version=1,
-        requirement=requirement,
-    )
 
 
 def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
@@ -134,6 +102,7 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
             event.channel, (event.required_skills, event.requirement), queue.measure
         ),
         plan=queue.plan,
+        plan_version=queue.plan_version,
         own_skills=event.own_skills,
     )
     state.contacts[event.contact_id] = contact
@@ -144,18 +113,36 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
 
 
 def _contact_stepped(state: State, event: ContactStepped) -> None:
-    """Let a contact stand in another class; its place in the queue stays what it was."""
     contact = state.contacts[event.contact_id]
+    _stand_elsewhere(state, contact, (event.required_skills, event.requirement))
+    _come_to(state, contact, contact.plan, event.step)
+
+
+def _contact_replanned(state: State, event: ContactReplanned) -> None:
+    contact = state.contacts[event.contact_id]
+    queue = state.queues[contact.queue_id]
+    _stand_elsewhere(state, contact, (event.required_skills, event.requirement))
+    _come_to(state, contact, queue.plan, event.step)
+    if contact.offer_id is None and contact.plan_version < queue.followed_from:
+        state.outdated.remove(contact.place)
+    contact.plan_version = queue.plan_version
+
+
+def _stand_elsewhere(state: State, contact: Contact, ask: Ask) -> None:
+    """Let a contact stand in another class; its place in the queue stays what it was."""
     before, measure = contact.requirement, state.queues[contact.queue_id].measure
-    ask = (event.required_skills, event.requirement)
     contact.requirement = state.pool.use(before.channel, ask, measure)
     if contact.offer_id is None:
         before.waiting.remove(contact.place)
         contact.requirement.waiting.add(contact.place)
     state.pool.give_back(before)
+
+
+def _come_to(state: State, contact: Contact, plan: Plan, step: int) -> None:
+    """Let a contact be at a step of a plan."""
     if contact.step_due is not None:
         state.steps_due.remove(contact.step_due)
-    contact.step = event.step
+    contact.plan, contact.step = plan, step
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
 
@@ -169,12 +156,21 @@ def _contact_requeued(state: State, event: ContactRequeued) -> None:
     queue.ringing -= 1
     contact.requirement.waiting.add(contact.place)
     queue.waiting.come_back(contact.lane, contact.place, event.at_ms)
+    if contact.plan_version < queue.followed_from:
+        state.outdated.add(contact.place)
+
+
+def _step_out(state: State, contact: Contact, queue: Queue) -> None:
+    """Take a contact out of the lines of the domain; that of its queue is told why."""
+    contact.requirement.waiting.remove(contact.place)
+    if contact.plan_version < queue.followed_from:
+        state.outdated.remove(contact.place)
 
 
 def _forget_contact(state: State, contact: Contact, at_ms: int) -> None:
     if contact.offer_id is None:
-        contact.requirement.waiting.remove(contact.place)
         queue = state.queues[contact.queue_id]
+        _step_out(state, contact, queue)
         queue.waiting.give_up(contact.lane, contact.place, at_ms, at_ms - contact.enqueued_at_ms)
     else:
         state.queues[contact.queue_id].ringing -= 1
@@ -190,7 +186,7 @@ def _forget_contact(state: State, contact: Contact, at_ms: int) -> None:
 def _offer_created(state: State, event: OfferCreated) -> None:
     contact = state.contacts[event.contact_id]
     queue = state.queues[contact.queue_id]
-    contact.requirement.waiting.remove(contact.place)
+    _step_out(state, contact, queue)
     waited_ms = event.at_ms - contact.enqueued_at_ms
     queue.waiting.fetch(contact.lane, contact.place, event.at_ms, waited_ms)
     contact.attempts = event.attempt

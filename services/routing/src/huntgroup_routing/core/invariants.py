@@ -13,6 +13,7 @@ from huntgroup_routing.core.values import (
     ENDED_OFFERS_MAX,
     QUEUES_MAX,
     UNUSED_REQUIREMENTS_MAX,
+    VERSIONS_MAX,
     OfferState,
     Place,
     offer_id_of,
@@ -25,6 +26,7 @@ def check(state: State) -> list[str]:
     return [
         *_contacts(state),
         *_steps(state),
+        *_policy(state),
         *_offers(state),
         *_agents(state),
         *_requirements(state),
@@ -52,6 +54,29 @@ def _steps(state: State) -> Iterator[str]:
     dues = (contact.step_due for contact in state.contacts.values())
     if list(state.steps_due.in_order()) != sorted(due for due in dues if due is not None):
         yield "the steps to come are not those of the contacts"
+
+
+def _policy(state: State) -> Iterator[str]:
+    waiting = (one for one in state.contacts.values() if one.offer_id is None)
+    outdated = [
+        one.place for one in waiting if one.plan_version < state.queues[one.queue_id].followed_from
+    ]
+    if list(state.outdated.in_order()) != sorted(outdated):
+        yield "those about to follow a new plan are not those with an old one"
+    for contact in state.contacts.values():
+        queue = state.queues[contact.queue_id]
+        if contact.plan_version == queue.plan_version and contact.plan != queue.plan:
+            yield f"contact {contact.contact_id} has another plan than its queue had in its version"
+    retired = {queue_id for queue_id, queue in state.queues.items() if queue.retired}
+    if state.retired.keys() != retired:
+        yield "the retired queues are not those that left the policy"
+    versions = state.versions
+    if [one.version for one in versions.kept] != [
+        *range(versions.oldest + 1, versions.version + 1)
+    ]:
+        yield "versions of the policy are missing"
+    if versions.queues != sum(len(one.before) for one in versions.kept):
+        yield f"the versions count {versions.queues} changed queues"
 
 
 def _offers(state: State) -> Iterator[str]:
@@ -157,6 +182,7 @@ def _bounds(state: State) -> Iterator[str]:
         ("queues", len(state.queues), QUEUES_MAX),
         ("agents", len(state.agents), AGENTS_MAX),
         ("ended offers", len(state.ended_offers), ENDED_OFFERS_MAX),
+        ("versions of the policy", len(state.versions.kept), VERSIONS_MAX),
         ("ended contacts", len(state.ended_contacts), ENDED_CONTACTS_MAX),
     ):
         if count > most:

@@ -2,7 +2,7 @@
 
 import heapq
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -57,6 +57,14 @@ class Line(Generic[K]):
             self._stale.remove(key)
         else:
             heapq.heappush(self._heap, key)
+
+    def add_all(self, keys: Iterable[K]) -> None:
+        """Let many join at once who are not in line, for O(n)."""
+        if self._stale:
+            self._heap = [kept for kept in self._heap if kept not in self._stale]
+            self._stale.clear()
+        self._heap.extend(keys)
+        heapq.heapify(self._heap)
 
     def remove(self, key: K) -> None:
         """Let one leave who is in line."""

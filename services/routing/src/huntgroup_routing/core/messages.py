@@ -17,6 +17,7 @@ from huntgroup_routing.core.events import (
     AgentLeft,
     ContactDequeued,
     ContactEnqueued,
+    ContactReplanned,
     ContactRequeued,
     ContactStepped,
     OfferAccepted,
@@ -25,7 +26,9 @@ from huntgroup_routing.core.events import (
     OfferExpired,
     OfferRejected,
     OfferRescinded,
+    PolicyApplied,
     QueueConfigured,
+    QueueRetired,
 )
 from huntgroup_routing.core.facts import (
     ChannelCapacity,
@@ -47,6 +50,7 @@ from huntgroup_routing.core.values import (
     RoutingStep,
     Skill,
     Strategy,
+    Vocabulary,
 )
 
 __all__ = [
@@ -58,6 +62,7 @@ __all__ = [
     "ChannelCapacity",
     "ContactDequeued",
     "ContactEnqueued",
+    "ContactReplanned",
     "ContactRequeued",
     "ContactStepped",
     "ObserveAgentReleased",
@@ -75,7 +80,9 @@ __all__ = [
     "OfferExpired",
     "OfferRejected",
     "OfferRescinded",
+    "PolicyApplied",
     "QueueConfigured",
+    "QueueRetired",
 ]
 """Told here too, so that one module names every message."""
 
@@ -91,6 +98,10 @@ class Reason(StrEnum):
     REQUIREMENT_INVALID = "REQUIREMENT_INVALID"
     CONTACT_UNKNOWN = "CONTACT_UNKNOWN"
     STEPS_INVALID = "STEPS_INVALID"
+    POLICY_CHANGED = "POLICY_CHANGED"
+    POLICY_INVALID = "POLICY_INVALID"
+    POLICY_TOO_LARGE = "POLICY_TOO_LARGE"
+    POLICY_VERSION_UNKNOWN = "POLICY_VERSION_UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +136,30 @@ class ConfigureQueue:
     skip_unservable_steps: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyPolicy:
+    """Make the queues of the domain those given, all of them or none; those that are not given retire."""
+
+    queues: tuple[ConfigureQueue, ...]
+    vocabulary: Vocabulary | None = None
+    base_version: int | None = None
+    author: str = ""
+    reason: str = ""
+    applies_to_waiting: bool = False
+    """Those who wait follow the new requirements and steps, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBackPolicy:
+    """Make the policy of the domain what it was, as a new version; 0 is what it was before the first."""
+
+    version: int
+    base_version: int | None = None
+    author: str = ""
+    reason: str = ""
+    applies_to_waiting: bool = False
+
+
 class AcceptOffer(Struct, frozen=True, kw_only=True, gc=False):
     """The agent takes the offered contact."""
 
@@ -146,6 +181,8 @@ class PassTime(Struct, frozen=True, kw_only=True, gc=False):
 
 Command = (
     ConfigureQueue
+    | ApplyPolicy
+    | RollBackPolicy
     | AcceptOffer
     | RejectOffer
     | PassTime
@@ -162,6 +199,9 @@ Command = (
 
 Event = (
     QueueConfigured
+    | QueueRetired
+    | PolicyApplied
+    | ContactReplanned
     | ContactEnqueued
     | ContactStepped
     | ContactDequeued

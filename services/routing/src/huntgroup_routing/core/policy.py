@@ -1,9 +1,13 @@
 """What follows from a change of the rules: checked, put in one form, and told when it changes anything."""
 
-from huntgroup_routing.core.expressions import ExpressionError, parse
+from dataclasses import fields
+
+from msgspec.structs import replace
+
+from huntgroup_routing.core.expressions import ExpressionError, Term, parse
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
-from huntgroup_routing.core.state import Queue, State
-from huntgroup_routing.core.steps import Plan
+from huntgroup_routing.core.queues import droppable
+from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
     QUEUES_MAX,
     WAITING_MAX_DEFAULT,
@@ -12,24 +16,43 @@ from huntgroup_routing.core.values import (
     skill_set,
 )
 
+Terms = dict[str, Term]
+"""What texts mean."""
+
 
 def configure_queue(
     state: State, command: ConfigureQueue, at_ms: int
 ) -> tuple[QueueConfigured, ...] | Refused:
-    """Return the change of a queue; nothing when it is so already."""
+    """Return the change of a queue, a version of the domain's policy; nothing when it is so already."""
     queue = state.queues.get(command.queue_id)
-    if queue is None and len(state.queues) >= QUEUES_MAX:
+    if queue is None and len(state.queues) >= QUEUES_MAX and not droppable(state):
         return Refused(
             reason=Reason.TOO_MANY_QUEUES,
             detail=f"queue_id {command.queue_id!r} would be new, and a domain has at most {QUEUES_MAX} queues",
         )
-    requirement = _one_form(command.requirement, "requirement")
+    rules = rules_of(command, at_ms)
+    if isinstance(rules, Refused):
+        return rules
+    if queue is not None and not queue.retired and is_same(queue.rules, rules):
+        return ()
+    return (replace(rules, domain_version=state.versions.version + 1),)
+
+
+def rules_of(
+    command: ConfigureQueue, at_ms: int, terms: Terms | None = None
+) -> QueueConfigured | Refused:
+    """Return what a queue is to be, in its one form; refused when that cannot be understood or makes no sense.
+
+    `terms` spares understanding a text twice in one decision; what is new is added.
+    """
+    terms = {} if terms is None else terms
+    requirement = _one_form(command.requirement, "requirement", terms)
     if isinstance(requirement, Refused):
         return requirement
-    steps = _steps(command)
+    steps = _steps(command, requirement, terms)
     if isinstance(steps, Refused):
         return steps
-    event = QueueConfigured(
+    return QueueConfigured(
         at_ms=at_ms,
         queue_id=command.queue_id,
         channel=command.channel,
@@ -44,63 +67,56 @@ def configure_queue(
         steps=steps,
         skip_unservable_steps=command.skip_unservable_steps,
     )
-    return () if queue is not None and _is_configured_so(queue, event) else (event,)
 
 
-def _one_form(text: str, where: str) -> str | Refused:
+def command_of(rules: QueueConfigured) -> ConfigureQueue:
+    """Return the command that would make a queue what it is."""
+    return ConfigureQueue(**{one.name: getattr(rules, one.name) for one in fields(ConfigureQueue)})
+
+
+def is_same(rules: QueueConfigured, other: QueueConfigured) -> bool:
+    """Return whether two say the same of a queue, whenever and as part of whatever version they said it."""
+    return rules == replace(
+        other,
+        at_ms=rules.at_ms,
+        domain_version=rules.domain_version,
+        applies_to_waiting=rules.applies_to_waiting,
+    )
+
+
+def _one_form(text: str, where: str, terms: Terms) -> str | Refused:
     if not text.strip():
         return ""
     try:
-        return str(parse(text))
+        term = terms[text] = terms.get(text) or parse(text)
+        return str(term)
     except ExpressionError as error:
         return Refused(reason=Reason.REQUIREMENT_INVALID, detail=f"{where}, {error}")
 
 
-def _steps(command: ConfigureQueue) -> tuple[RoutingStep, ...] | Refused:
+def _steps(
+    command: ConfigureQueue, requirement: str, terms: Terms
+) -> tuple[RoutingStep, ...] | Refused:
     """Return the steps in one form; each is later than the one before and asks for something else."""
     steps: list[RoutingStep] = []
     before_ms = 0
-    asked = (
-        skill_set(command.required_skills),
-        _one_form(command.requirement, "requirement"),
-    )
+    asked = (skill_set(command.required_skills), requirement)
     for number, step in enumerate(command.steps):
         where = f"steps[{number}]"
         if step.after_ms <= before_ms:
             return _wrong_step(
                 f"{where}.after_ms {step.after_ms} is not later than {before_ms}, where the one before begins"
             )
-        requirement = _one_form(step.requirement, f"{where}.requirement")
-        if isinstance(requirement, Refused):
-            return requirement
-        ask = (skill_set(step.required_skills), requirement)
+        later = _one_form(step.requirement, f"{where}.requirement", terms)
+        if isinstance(later, Refused):
+            return later
+        ask = (skill_set(step.required_skills), later)
         if ask == asked:
             return _wrong_step(f"{where} asks for the same as the one before: leave it out")
-        steps.append(
-            RoutingStep(after_ms=step.after_ms, required_skills=ask[0], requirement=requirement)
-        )
+        steps.append(RoutingStep(after_ms=step.after_ms, required_skills=ask[0], requirement=later))
         before_ms, asked = step.after_ms, ask
     return tuple(steps)
 
 
 def _wrong_step(detail: str) -> Refused:
     return Refused(reason=Reason.STEPS_INVALID, detail=detail)
-
-
-def _is_configured_so(queue: Queue, event: QueueConfigured) -> bool:
-    return (
-        queue.channel is event.channel
-        and queue.ring_timeout_ms == event.ring_timeout_ms
-        and queue.wrap_up_timeout_ms == event.wrap_up_timeout_ms
-        and queue.service_level_threshold_ms == event.service_level_threshold_ms
-        and queue.waiting_max == event.waiting_max
-        and queue.strategy is event.strategy
-        and queue.reoffer_after_ms == event.reoffer_after_ms
-        and queue.plan
-        == Plan(
-            required_skills=event.required_skills,
-            requirement=event.requirement,
-            steps=event.steps,
-            skip_unservable=event.skip_unservable_steps,
-        )
-    )

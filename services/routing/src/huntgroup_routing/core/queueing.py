@@ -8,7 +8,7 @@ from huntgroup_routing.core.messages import (
     Event,
     ObserveContactQueued,
 )
-from huntgroup_routing.core.ranking import Matching, offer_on_arrival
+from huntgroup_routing.core.ranking import offer_on_arrival, offers_in_turn
 from huntgroup_routing.core.state import Contact, State
 from huntgroup_routing.core.values import ContactId, QueueId, skill_set
 
@@ -75,9 +75,4 @@ def step_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
         events.append(_stepped(contact.contact_id, contact.queue_id, reached, ask, at_ms))
         if contact.offer_id is None:
             asks.append((contact, ask))
-    matching = Matching(state, at_ms)
-    for contact, ask in sorted(asks, key=lambda each: each[0].place):
-        created = matching.offer(contact, ask)
-        if created is not None:
-            events.append(created)
-    return tuple(events)
+    return (*events, *offers_in_turn(state, asks, at_ms))

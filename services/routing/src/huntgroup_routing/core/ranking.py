@@ -203,6 +203,16 @@ class Matching:
         return gone
 
 
+def offers_in_turn(
+    state: State, asks: Iterable[tuple[Contact, Ask]], at_ms: int
+) -> list[OfferCreated]:
+    """Return the offers of contacts of which something else is asked now, in the order of their places."""
+    matching = Matching(state, at_ms)
+    turns = sorted(asks, key=lambda each: each[0].place)
+    offers = (matching.offer(contact, ask) for contact, ask in turns)
+    return [offer for offer in offers if offer is not None]
+
+
 def offers_to(
     state: State,
     agent: Agent,

@@ -8,6 +8,7 @@ import msgspec
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.eligibility import Pool, Requirement
+from huntgroup_routing.core.events import QueueConfigured
 from huntgroup_routing.core.lanes import LaneKey, Lanes
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.selection import MEASURE_OF, Measure
@@ -26,6 +27,7 @@ from huntgroup_routing.core.values import (
     StepDue,
     Strategy,
 )
+from huntgroup_routing.core.versions import Versions
 
 NOBODY: Final = AgentId("")
 
@@ -35,22 +37,49 @@ class Queue:
     """A queue as configured, and who waits in it."""
 
     queue_id: QueueId
-    channel: Channel
-    ring_timeout_ms: int
-    wrap_up_timeout_ms: int
-    service_level_threshold_ms: int
-    waiting_max: int
-    strategy: Strategy
-    reoffer_after_ms: int
+    rules: QueueConfigured
     plan: Plan
-    version: int
     requirement: Requirement
+    channel: Channel = field(init=False)
+    ring_timeout_ms: int = field(init=False)
+    wrap_up_timeout_ms: int = field(init=False)
+    service_level_threshold_ms: int = field(init=False)
+    waiting_max: int = field(init=False)
+    strategy: Strategy = field(init=False)
+    reoffer_after_ms: int = field(init=False)
+    version: int = 1
+    plan_version: int = 1
+    """The version that the plan came with."""
+    followed_from: int = 1
+    """Whoever waits follows the plan of this version or of a later one, or is about to."""
+    retired: bool = False
+    """No longer in the policy; kept for those who wait, and for those on their way."""
     waiting: Lanes = field(default_factory=Lanes)
     ringing: int = 0
     offers: int = 0
     """Made so far: the chance of the next one."""
     last_agent_id: AgentId = NOBODY
     """Who was given its last contact: where the next round goes on."""
+
+    def __post_init__(self) -> None:
+        """Have the rules at hand."""
+        self.follow(self.rules)
+
+    @property
+    def is_followed_in_part(self) -> bool:
+        """Whether some of those who wait may have an older plan and keep it."""
+        return self.followed_from < self.plan_version
+
+    def follow(self, rules: QueueConfigured) -> None:
+        """Have other rules from now on."""
+        self.rules = rules
+        self.channel = rules.channel
+        self.ring_timeout_ms = rules.ring_timeout_ms
+        self.wrap_up_timeout_ms = rules.wrap_up_timeout_ms
+        self.service_level_threshold_ms = rules.service_level_threshold_ms
+        self.waiting_max = rules.waiting_max
+        self.strategy = rules.strategy or Strategy.LONGEST_IDLE
+        self.reoffer_after_ms = rules.reoffer_after_ms
 
     @property
     def measure(self) -> Measure | None:
@@ -68,6 +97,8 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     enqueued_at_ms: int
     requirement: Requirement
     plan: Plan
+    plan_version: int = 1
+    """Of the queue, when it had this plan."""
     own_skills: tuple[Skill, ...] = ()
     step: int = 0
     attempts: int = 0
@@ -130,6 +161,11 @@ class State:
     """Those pending."""
     leases: Line[Lease] = field(default_factory=Line)
     steps_due: Line[StepDue] = field(default_factory=Line)
+    outdated: Line[Place] = field(default_factory=Line)
+    """Those who wait and are about to follow the present plan of their queue."""
+    versions: Versions = field(default_factory=Versions)
+    retired: OrderedDict[QueueId, None] = field(default_factory=OrderedDict)
+    """Queues that are no longer in the policy, in the order in which they left it."""
     ended_offers: OrderedDict[OfferId, Offer] = field(default_factory=OrderedDict)
     """The last that ended, oldest first."""
     ended_contacts: OrderedDict[ContactId, None] = field(default_factory=OrderedDict)
@@ -139,6 +175,10 @@ class State:
     def find_offer(self, offer_id: OfferId) -> Offer | None:
         """Return an offer that is pending, or among the last to end."""
         return self.offers.get(offer_id) or self.ended_offers.get(offer_id)
+
+    def policy(self) -> dict[QueueId, QueueConfigured]:
+        """Return the present rules of every queue in the policy."""
+        return {key: queue.rules for key, queue in self.queues.items() if not queue.retired}
 
 
 def initial(domain: str) -> State:

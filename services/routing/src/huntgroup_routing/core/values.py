@@ -37,6 +37,16 @@ EXPIRIES_PER_DECISION_MAX = 256
 """One decision must fit into one record of the journal, however many leases ran out in the meantime."""
 STEPS_PER_DECISION_MAX = 256
 """The same, however many contacts come to a step at once."""
+REPLANS_PER_DECISION_MAX = 256
+"""The same, however many contacts wait when their queue's plan is changed for them, too."""
+POLICY_CHANGES_MAX = 500
+"""So many queues change at once, at most: one decision and one record hold them."""
+POLICY_BYTES_MAX = 200 * 1_024
+"""So long their rules are together, at most, as they are reckoned by `core/changes.py`."""
+VERSIONS_MAX = 100
+"""So many changes of a domain's policy can be undone, the last."""
+VERSIONS_QUEUES_MAX = 20_000
+"""So many changed queues are kept for that in all versions together."""
 
 
 class Channel(StrEnum):
@@ -120,6 +130,23 @@ class RoutingStep:
     after_ms: int
     required_skills: tuple[Skill, ...] = ()
     requirement: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredSkill:
+    """A skill that requirements may name, and the highest level that anybody has it at; 0 means 100."""
+
+    skill: Skill
+    highest_level: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """The words that requirements may use; a kind that is not listed at all may be any."""
+
+    skills: tuple[DeclaredSkill, ...] = ()
+    languages: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class OfferState(StrEnum):

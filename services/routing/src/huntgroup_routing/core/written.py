@@ -3,9 +3,12 @@
 It holds the facts; lines, the pool and the order of leases are rebuilt when it is read.
 """
 
+from collections import OrderedDict, deque
+
 import msgspec
 
 from huntgroup_routing.core.agents import Agent, Work
+from huntgroup_routing.core.events import QueueConfigured
 from huntgroup_routing.core.lanes import LaneKey
 from huntgroup_routing.core.pace import Pace
 from huntgroup_routing.core.selection import MEASURE_OF
@@ -20,8 +23,10 @@ from huntgroup_routing.core.values import (
     QueueId,
     Skill,
     Strategy,
+    Vocabulary,
     place_of,
 )
+from huntgroup_routing.core.versions import Version, Versions
 
 DUMP_VERSION = 3
 
@@ -31,16 +36,11 @@ class _Record(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_field
 
 
 class _Queue(_Record, frozen=True):
-    queue_id: QueueId
-    channel: Channel
-    ring_timeout_ms: int
-    wrap_up_timeout_ms: int
-    service_level_threshold_ms: int
-    waiting_max: int
-    strategy: Strategy
-    reoffer_after_ms: int
+    rules: QueueConfigured
     plan: int
     version: int
+    plan_version: int
+    followed_from: int
     offers: int
     last_agent_id: AgentId
     paces: tuple[tuple[LaneKey, Pace], ...]
@@ -57,6 +57,7 @@ class _Contact(_Record, frozen=True):
     offer_id: OfferId | None
     let_go_by: tuple[tuple[AgentId, int], ...]
     plan: int
+    plan_version: int
     own_skills: tuple[Skill, ...]
     step: int
 
@@ -81,10 +82,12 @@ class _Idle(_Record, frozen=True):
 
 
 class _Dump(_Record, frozen=True):
-    version: int
+    dump_version: int
     plans: tuple[Plan, ...]
     """Of queues and contacts, each once."""
     queues: tuple[_Queue, ...]
+    retired: tuple[QueueId, ...]
+    version: tuple[int, Vocabulary, tuple[Version, ...]]
     contacts: tuple[_Contact, ...]
     agents: tuple[_Agent, ...]
     idle: tuple[_Idle, ...]
@@ -95,14 +98,16 @@ class _Dump(_Record, frozen=True):
 
 def dump(state: State) -> bytes:
     """Return the canonical written form: equal states give equal bytes, however they came about."""
-    plans: dict[Plan, int] = {}
+    plans, versions = dict[Plan, int](), state.versions
     queues = tuple(_queue_row(state.queues[key], plans) for key in sorted(state.queues))
     contacts = tuple(_contact_row(state.contacts[key], plans) for key in sorted(state.contacts))
     return msgspec.msgpack.encode(
         _Dump(
-            version=DUMP_VERSION,
+            dump_version=DUMP_VERSION,
             plans=tuple(plans),
             queues=queues,
+            retired=tuple(state.retired),
+            version=(versions.version, versions.vocabulary, tuple(versions.kept)),
             contacts=contacts,
             agents=tuple(_agent_row(state.agents[key]) for key in sorted(state.agents)),
             idle=_idle_rows(state),
@@ -119,9 +124,19 @@ def load(domain: str, dumped: bytes) -> State:
         read = msgspec.msgpack.decode(dumped, type=_Dump)
     except msgspec.MsgspecError as error:
         raise ValueError(f"state of {domain} cannot be read: {error}") from error
-    if read.version != DUMP_VERSION:
-        raise ValueError(f"state of {domain} has version {read.version}, not {DUMP_VERSION}")
-    state = State(domain=domain)
+    if read.dump_version != DUMP_VERSION:
+        raise ValueError(f"state of {domain} has version {read.dump_version}, not {DUMP_VERSION}")
+    version, vocabulary, kept = read.version
+    state = State(
+        domain=domain,
+        versions=Versions(
+            version=version,
+            vocabulary=vocabulary,
+            kept=deque(kept),
+            queues=sum(len(one.before) for one in kept),
+        ),
+        retired=OrderedDict.fromkeys(read.retired),
+    )
     try:
         _load_agents(state, read)
         _load_contacts(state, read)
@@ -134,16 +149,11 @@ def load(domain: str, dumped: bytes) -> State:
 
 def _queue_row(queue: Queue, plans: dict[Plan, int]) -> _Queue:
     return _Queue(
-        queue_id=queue.queue_id,
-        channel=queue.channel,
-        ring_timeout_ms=queue.ring_timeout_ms,
-        wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
-        service_level_threshold_ms=queue.service_level_threshold_ms,
-        waiting_max=queue.waiting_max,
-        strategy=queue.strategy,
-        reoffer_after_ms=queue.reoffer_after_ms,
+        rules=queue.rules,
         plan=plans.setdefault(queue.plan, len(plans)),
         version=queue.version,
+        plan_version=queue.plan_version,
+        followed_from=queue.followed_from,
         offers=queue.offers,
         last_agent_id=queue.last_agent_id,
         paces=tuple(queue.waiting.paces),
@@ -161,6 +171,7 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         offer_id=contact.offer_id,
         let_go_by=contact.let_go_by,
         plan=plans.setdefault(contact.plan, len(plans)),
+        plan_version=contact.plan_version,
         own_skills=contact.own_skills,
         step=contact.step,
     )
@@ -222,25 +233,23 @@ def _load_agents(state: State, read: _Dump) -> None:
 
 def _load_contacts(state: State, read: _Dump) -> None:
     for row in read.queues:
-        measure, plan = MEASURE_OF.get(row.strategy), read.plans[row.plan]
+        rules, plan = row.rules, read.plans[row.plan]
+        measure = MEASURE_OF.get(rules.strategy or Strategy.LONGEST_IDLE)
         state.pool.choose_by(measure)
-        state.queues[row.queue_id] = Queue(
-            queue_id=row.queue_id,
-            channel=row.channel,
-            ring_timeout_ms=row.ring_timeout_ms,
-            wrap_up_timeout_ms=row.wrap_up_timeout_ms,
-            service_level_threshold_ms=row.service_level_threshold_ms,
-            waiting_max=row.waiting_max,
-            strategy=row.strategy,
-            reoffer_after_ms=row.reoffer_after_ms,
+        state.queues[rules.queue_id] = Queue(
+            queue_id=rules.queue_id,
+            rules=rules,
             plan=plan,
+            requirement=state.pool.use(rules.channel, plan.ask(0, ()), measure),
             version=row.version,
-            requirement=state.pool.use(row.channel, plan.ask(0, ()), measure),
+            plan_version=row.plan_version,
+            followed_from=row.followed_from,
+            retired=rules.queue_id in state.retired,
             offers=row.offers,
             last_agent_id=row.last_agent_id,
         )
         for lane, pace in row.paces:
-            state.queues[row.queue_id].waiting.restore(lane, pace)
+            state.queues[rules.queue_id].waiting.restore(lane, pace)
     for contact_row in read.contacts:
         queue, plan = state.queues[contact_row.queue_id], read.plans[contact_row.plan]
         contact = Contact(
@@ -257,6 +266,7 @@ def _load_contacts(state: State, read: _Dump) -> None:
                 queue.measure,
             ),
             plan=plan,
+            plan_version=contact_row.plan_version,
             own_skills=contact_row.own_skills,
             step=contact_row.step,
             attempts=contact_row.attempts,
@@ -269,6 +279,8 @@ def _load_contacts(state: State, read: _Dump) -> None:
         if contact.offer_id is None:
             contact.requirement.waiting.add(contact.place)
             queue.waiting.put_back(contact.lane, contact.place)
+            if contact.plan_version < queue.followed_from:
+                state.outdated.add(contact.place)
         else:
             queue.ringing += 1
     for offer in read.offers:

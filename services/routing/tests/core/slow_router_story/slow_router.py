@@ -1,10 +1,11 @@
 """A router that is plain to see right: it knows no index, no heap and no cache, and looks at everybody, each time."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from huntgroup_routing.core.messages import (
     AcceptOffer,
+    ApplyPolicy,
     Command,
     ConfigureQueue,
     ObserveAgentReleased,
@@ -18,9 +19,11 @@ from huntgroup_routing.core.messages import (
     ObserveOfferTurnedAway,
     PassTime,
     RejectOffer,
+    RollBackPolicy,
 )
 from huntgroup_routing.core.selection import draw
 from huntgroup_routing.core.values import (
+    REPLANS_PER_DECISION_MAX,
     AgentTraits,
     Channel,
     QueueId,
@@ -47,6 +50,14 @@ class SlowContact:
     steps: tuple[RoutingStep, ...] = ()
     skip: bool = False
     step: int = 0
+    plan: int = 0
+    """Which of the plans that its queue has had it follows."""
+
+    def follow(self, queue: "SlowQueue") -> None:
+        """Follow the present plan of the queue, from its beginning."""
+        self.skills = queue.skills | self.own_skills
+        self.requirement, self.steps, self.skip = queue.requirement, queue.steps, queue.skip
+        self.step, self.plan = 0, queue.plan
 
     def go_on(self, at_ms: int, agents: list["SlowAgent"]) -> bool:
         """Go to the step of that time; return whether it is another one."""
@@ -79,6 +90,10 @@ class SlowQueue:
     requirement: str
     steps: tuple[RoutingStep, ...]
     skip: bool
+    plan: int = 0
+    """How many other plans it had before."""
+    followed_from: int = 0
+    """Whoever waits with a plan before this is about to follow the present one."""
     offers: int = 0
     last_agent_id: str = ""
 
@@ -120,8 +135,14 @@ class SlowOffer:
     handled_since_ms: int | None = None
 
 
+def said(command: ConfigureQueue) -> ConfigureQueue:
+    """Return the command with what it leaves to be understood."""
+    return replace(command, strategy=command.strategy or Strategy.LONGEST_IDLE)
+
+
 @dataclass
 class SlowRouter:
+    policies: list[dict[str, ConfigureQueue]] = field(default_factory=lambda: [{}])
     queues: dict[str, SlowQueue] = field(default_factory=dict)
     contacts: list[SlowContact] = field(default_factory=list)
     agents: list[SlowAgent] = field(default_factory=list)
@@ -135,7 +156,12 @@ class SlowRouter:
         self.at_ms, self.made = at_ms, []
         match command:
             case ConfigureQueue():
-                self.configured(command)
+                self.applied({**self.policy, command.queue_id: said(command)}, waiting=False)
+            case ApplyPolicy():
+                policy = {str(one.queue_id): said(one) for one in command.queues}
+                self.applied(policy, waiting=command.applies_to_waiting)
+            case RollBackPolicy(version=version):
+                self.applied(self.policies[version], waiting=command.applies_to_waiting)
             case ObserveContactQueued():
                 self.queued(command)
             case ObserveContactAbandoned(contact_id=contact_id):
@@ -150,9 +176,25 @@ class SlowRouter:
                 self.agent_fact(command)
         return self.made
 
-    def configured(self, command: ConfigureQueue) -> None:
+    @property
+    def policy(self) -> dict[str, ConfigureQueue]:
+        return self.policies[-1]
+
+    def applied(self, policy: dict[str, ConfigureQueue], *, waiting: bool) -> None:
+        changed = [
+            command
+            for queue_id, command in policy.items()
+            if self.policy.get(queue_id) != command
+            or (waiting and self.queues[queue_id].followed_from < self.queues[queue_id].plan)
+        ]
+        if changed or self.policy.keys() - policy.keys():
+            self.policies.append(policy)
+        for command in changed:
+            self.configured(command, waiting=waiting)
+
+    def configured(self, command: ConfigureQueue, *, waiting: bool) -> None:
         was = self.queues.get(command.queue_id)
-        self.queues[command.queue_id] = SlowQueue(
+        queue = self.queues[command.queue_id] = SlowQueue(
             skills=frozenset(command.required_skills),
             ring_ms=command.ring_timeout_ms,
             strategy=command.strategy or Strategy.LONGEST_IDLE,
@@ -163,6 +205,10 @@ class SlowRouter:
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
+        if was:
+            of_both = [(one.skills, one.requirement, one.steps, one.skip) for one in (was, queue)]
+            queue.plan = was.plan + (of_both[0] != of_both[1])
+            queue.followed_from = queue.plan if waiting else was.followed_from
 
     def agent_fact(self, command: Command) -> None:
         match command:
@@ -198,13 +244,11 @@ class SlowRouter:
             contact_id=command.contact_id,
             queue_id=command.queue_id,
             channel=command.channel,
-            skills=self.queues[command.queue_id].skills | set(command.required_skills),
+            skills=frozenset(),
             place=(-command.priority, command.enqueued_at_ms, command.contact_id),
-            requirement=self.queues[command.queue_id].requirement,
             own_skills=frozenset(command.required_skills),
-            steps=self.queues[command.queue_id].steps,
-            skip=self.queues[command.queue_id].skip,
         )
+        contact.follow(self.queues[command.queue_id])
         contact.go_on(self.at_ms, self.agents)
         self.contacts.append(contact)
         self.find_agents([contact], [])
@@ -236,6 +280,11 @@ class SlowRouter:
             offer.agent.stop(self.at_ms)
         if not over:
             due = [one for one in self.contacts if self.is_due(one)]
+            if not due:
+                outdated = [one for one in self.contacts if self.is_outdated(one)]
+                due = sorted(outdated, key=lambda one: one.place)[:REPLANS_PER_DECISION_MAX]
+                for contact in due:
+                    contact.follow(self.queues[contact.queue_id])
             for contact in due:
                 contact.go_on(self.at_ms, self.agents)
             self.find_agents([one for one in due if not one.ringing], [])
@@ -243,6 +292,9 @@ class SlowRouter:
 
     def is_due(self, contact: SlowContact) -> bool:
         return contact.step < max([0, *contact.reached(self.at_ms - contact.place[1])])
+
+    def is_outdated(self, contact: SlowContact) -> bool:
+        return not contact.ringing and contact.plan < self.queues[contact.queue_id].followed_from
 
     def signed_on(self, command: ObserveAgentSignedOn) -> None:
         agent = self.agent(command.agent_id)

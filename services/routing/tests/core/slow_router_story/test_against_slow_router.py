@@ -13,6 +13,7 @@ from huntgroup_routing.core import RoutingCore
 from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.messages import (
     AcceptOffer,
+    ApplyPolicy,
     ChannelCapacity,
     Command,
     ConfigureQueue,
@@ -30,6 +31,7 @@ from huntgroup_routing.core.messages import (
     PassTime,
     Refused,
     RejectOffer,
+    RollBackPolicy,
 )
 from huntgroup_routing.core.values import (
     AgentId,
@@ -60,6 +62,8 @@ class Traffic:
     strategies: Sequence[Strategy] = (Strategy.LONGEST_IDLE,)
     requirements: Sequence[str] = ("",)
     steps: bool = False
+    policies: bool = False
+    versions: int = 0
     sign_ons: int = 8
     """How often agents sign on anew, which makes them forget their work."""
     at_ms: int = 0
@@ -70,8 +74,8 @@ class Traffic:
     def next(self) -> Command:
         self.at_ms += self.chance.choice((0, 0, 1, 50, 400))
         agent_id = self.chance.choice(AGENTS)
-        weights = (22, 3, 12, 6, 14, 4, self.sign_ons, 4, 1, 16, 1, 2)
-        match self.chance.choices(range(12), weights)[0]:
+        weights = (22, 3, 12, 6, 14, 4, self.sign_ons, 4, 1, 16, 1, 2, 2 * self.policies)
+        match self.chance.choices(range(13), weights)[0]:
             case 0 | 1 as kind:
                 return (
                     self.arrival() if kind == 0 else ObserveContactAbandoned(contact_id=self.old())
@@ -96,6 +100,8 @@ class Traffic:
                 return ObserveAgentWentReady(agent_id=agent_id)
             case 10:
                 return self.configure(self.chance.choice(QUEUES))
+            case 12:
+                return self.change_policy()
             case _:
                 return self.chance.choice(
                     (PassTime(), ObserveAgentStoppedResponding(agent_id=agent_id))
@@ -161,6 +167,14 @@ class Traffic:
             skip_unservable_steps=self.chance.random() < 0.5,
         )
 
+    def change_policy(self) -> Command:
+        waiting = self.chance.random() < 0.6
+        if self.versions and self.chance.random() < 0.4:
+            version = self.chance.randint(max(0, self.versions - 90), self.versions)
+            return RollBackPolicy(version=version, applies_to_waiting=waiting)
+        queues = [one for one in QUEUES if self.chance.random() < 0.9]
+        return ApplyPolicy(queues=tuple(map(self.configure, queues)), applies_to_waiting=waiting)
+
     def some_steps(self) -> tuple[RoutingStep, ...]:
         at = sorted(self.chance.sample((1, 300, 800, 2_500, 6_000), self.chance.randrange(4)))
         return tuple(
@@ -210,6 +224,13 @@ def test_requirements_admit_whom_plain_python_admits(seed: int) -> None:
 
 
 @pytest.mark.sim
+@pytest.mark.parametrize("seed", range(500, 508))
+def test_policies_come_and_go_and_are_followed_as_a_slow_router_does(seed: int) -> None:
+    strategies = (Strategy.LONGEST_IDLE, Strategy.BEST_SKILL)
+    play(seed, strategies, requirements=tuple(REQUIREMENTS), steps=True, policies=True)
+
+
+@pytest.mark.sim
 @pytest.mark.parametrize("seed", range(400, 408))
 def test_contacts_come_to_their_steps_as_a_slow_router_takes_them(seed: int) -> None:
     strategies = (Strategy.LONGEST_IDLE, Strategy.ROUND_ROBIN)
@@ -230,9 +251,10 @@ def play(
     requirements: Sequence[str] = ("",),
     *,
     steps: bool = False,
+    policies: bool = False,
 ) -> None:
     chance, core = random.Random(seed), RoutingCore()
-    traffic = Traffic(chance, strategies, requirements, steps, sign_ons)
+    traffic = Traffic(chance, strategies, requirements, steps, policies, sign_ons=sign_ons)
     slow, state = SlowRouter(), core.initial("acme/emea")
     commands: list[Command] = [traffic.configure(queue_id) for queue_id in QUEUES]
     commands += [traffic.sign_on(agent_id) for agent_id in AGENTS]
@@ -244,13 +266,14 @@ def play(
             command = PassTime()
         events = core.decide(state, command, traffic.at_ms)
         if isinstance(events, Refused):
-            if isinstance(command, ConfigureQueue):
+            if isinstance(command, ConfigureQueue | ApplyPolicy):
                 continue  # steps that chance made, and that ask for the same
             events = ()
         for event in events:
             state = core.evolve(state, event)
         history += events
         traffic.saw(events)
+        traffic.versions = state.versions.version
         made = [outcome(one) for one in events if isinstance(one, OfferCreated)]
         assert made == slow.tell(command, traffic.at_ms), (step, command)
         offers += len(made)

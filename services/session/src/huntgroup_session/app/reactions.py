@@ -13,6 +13,7 @@ from huntgroup.routing.v1.events_pb2 import (
     OfferRejected,
     OfferRescinded,
     QueueConfigured,
+    QueueRetired,
 )
 from huntgroup_contracts.registry import event_class
 from huntgroup_eventlog.application import ForeignEvent
@@ -22,6 +23,7 @@ from huntgroup_session.core.messages import (
     ObserveOfferCreated,
     ObserveOfferFailed,
     ObserveQueueConfigured,
+    ObserveQueueRetired,
     ObserveWrapUpFinished,
 )
 from huntgroup_session.core.values import AgentId, ContactId, OfferId, QueueId, ReturnReason
@@ -52,6 +54,11 @@ class SessionReactions:
 def on_queue_configured(fact: QueueConfigured) -> Command:
     """Contacts may be sent there."""
     return ObserveQueueConfigured(queue_id=QueueId(fact.queue_id), waiting_max=fact.waiting_max)
+
+
+def on_queue_retired(fact: QueueRetired) -> Command:
+    """Contacts may not be sent there any more."""
+    return ObserveQueueRetired(queue_id=QueueId(fact.queue_id))
 
 
 def on_offer_created(fact: OfferCreated) -> Command:
@@ -105,6 +112,7 @@ def on_agent_finished_wrap_up(fact: AgentFinishedWrapUp) -> Command:
 
 OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command]]] = {
     "huntgroup.routing.queue.configured.v1": on_queue_configured,
+    "huntgroup.routing.queue.retired.v1": on_queue_retired,
     "huntgroup.routing.offer.created.v1": on_offer_created,
     "huntgroup.routing.offer.accepted.v1": on_offer_accepted,
     "huntgroup.routing.offer.rejected.v1": on_offer_rejected,

@@ -35,9 +35,11 @@ from huntgroup_session.core.messages import (
     ObserveOfferCreated,
     ObserveOfferFailed,
     ObserveQueueConfigured,
+    ObserveQueueRetired,
     ObserveWrapUpFinished,
     PassTime,
     QueueContact,
+    QueueForgotten,
     QueueLearned,
     Refused,
     RetrieveContact,
@@ -87,6 +89,8 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
             return complete_contact(state, command, at_ms)
         case ObserveQueueConfigured():
             return observe_queue_configured(state, command, at_ms)
+        case ObserveQueueRetired():
+            return observe_queue_retired(state, command, at_ms)
         case ObserveOfferCreated():
             return observe_offer_created(state, command, at_ms)
         case ObserveOfferAccepted():
@@ -220,10 +224,18 @@ def complete_contact(state: State, command: CompleteContact, at_ms: int) -> Deci
 def observe_queue_configured(state: State, command: ObserveQueueConfigured, at_ms: int) -> Decision:
     """Learn of a queue, or of its new limit."""
     queue = state.queues.get(command.queue_id)
-    if queue is not None and queue.waiting_max == command.waiting_max:
+    if queue is not None and queue.open and queue.waiting_max == command.waiting_max:
         return ()
     learned = QueueLearned(at_ms=at_ms, queue_id=command.queue_id, waiting_max=command.waiting_max)
     return (learned,)
+
+
+def observe_queue_retired(state: State, command: ObserveQueueRetired, at_ms: int) -> Decision:
+    """Send nobody there any more."""
+    queue = state.queues.get(command.queue_id)
+    if queue is None or not queue.open:
+        return ()
+    return (QueueForgotten(at_ms=at_ms, queue_id=command.queue_id),)
 
 
 def observe_offer_created(state: State, command: ObserveOfferCreated, at_ms: int) -> Decision:

@@ -38,7 +38,7 @@ def refuse_start(state: State, command: StartContact) -> Refused | None:
 def refuse_queue(state: State, queue_id: QueueId) -> Refused | None:
     """Return why no contact can be queued there now; None when one can."""
     queue = state.queues.get(queue_id)
-    if queue is None:
+    if queue is None or not queue.open:
         detail = f"queue_id {queue_id!r} is not known: it must be configured in routing"
         return Refused(Reason.QUEUE_UNKNOWN, detail)
     if queue.waiting >= queue.waiting_max:

@@ -15,6 +15,7 @@ from huntgroup_session.core.messages import (
     ContactRetrieved,
     ContactReturnedToQueue,
     Event,
+    QueueForgotten,
     QueueLearned,
 )
 from huntgroup_session.core.state import (
@@ -32,6 +33,7 @@ from huntgroup_session.core.state import (
     State,
     Wrapping,
 )
+from huntgroup_session.core.values import QueueId
 
 
 def evolve(state: State, event: Event) -> State:
@@ -59,6 +61,8 @@ def evolve(state: State, event: Event) -> State:
             disconnect(state, event)
         case ContactCompleted():
             complete(state, event)
+        case QueueForgotten():
+            forget_queue(state, event)
         case QueueLearned():
             learn_queue(state, event)
         case _:
@@ -108,7 +112,7 @@ def connect(state: State, event: ContactConnected) -> None:
     contact = state.live[event.contact_id]
     contact.phase = Connected(connected_at_ms=event.at_ms, hold_ms=0)
     contact.offer = Offer(offer_id=event.offer_id, agent_id=event.agent_id)
-    state.queues[event.queue_id].waiting -= 1
+    leave_queue(state, event.queue_id)
 
 
 def hold(state: State, event: ContactHeld) -> None:
@@ -136,7 +140,7 @@ def abandon(state: State, event: ContactAbandoned) -> None:
     """It ends; whoever waited gives up the place."""
     contact = state.live[event.contact_id]
     if isinstance(contact.phase, Queued | Offering):
-        state.queues[contact.place.queue_id].waiting -= 1
+        leave_queue(state, contact.place.queue_id)
     contact.phase = Abandoned()
     remember(state, contact)
 
@@ -166,4 +170,19 @@ def remember(state: State, contact: Contact) -> None:
 def learn_queue(state: State, event: QueueLearned) -> None:
     """A queue is new, or has another limit; those who wait stay."""
     known = state.queues.setdefault(event.queue_id, Queue(waiting_max=event.waiting_max))
-    known.waiting_max = event.waiting_max
+    known.waiting_max, known.open = event.waiting_max, True
+
+
+def forget_queue(state: State, event: QueueForgotten) -> None:
+    """A queue takes nobody any more; it is kept for those who wait."""
+    state.queues[event.queue_id].open = False
+    if state.queues[event.queue_id].waiting == 0:
+        del state.queues[event.queue_id]
+
+
+def leave_queue(state: State, queue_id: QueueId) -> None:
+    """A contact waits no longer; the last one of a retired queue shuts the door."""
+    queue = state.queues[queue_id]
+    queue.waiting -= 1
+    if queue.waiting == 0 and not queue.open:
+        del state.queues[queue_id]

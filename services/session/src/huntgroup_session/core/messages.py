@@ -98,6 +98,13 @@ class ObserveQueueConfigured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveQueueRetired:
+    """A queue is no longer in routing's policy."""
+
+    queue_id: QueueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveOfferCreated:
     """Routing lets an agent ring for the contact."""
 
@@ -277,6 +284,14 @@ class QueueLearned:
     waiting_max: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueForgotten:
+    """Contacts may not be sent to this queue any more; those that wait stay."""
+
+    at_ms: int
+    queue_id: QueueId
+
+
 # Refusals.
 
 
@@ -310,6 +325,7 @@ Command = (
     | RetrieveContact
     | CompleteContact
     | ObserveQueueConfigured
+    | ObserveQueueRetired
     | ObserveOfferCreated
     | ObserveOfferAccepted
     | ObserveOfferFailed
@@ -330,4 +346,5 @@ Event = (
     | ContactDisconnected
     | ContactCompleted
     | QueueLearned
+    | QueueForgotten
 )

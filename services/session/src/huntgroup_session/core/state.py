@@ -119,6 +119,8 @@ class Queue:
     waiting_max: int
     waiting: int = 0
     """Its contacts QUEUED or OFFERING: one that rings may come back, so its place is still taken."""
+    open: bool = True
+    """False: routing has retired it, and it is kept until the last of them has left."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,7 +143,7 @@ class State:
 class _Dump(msgspec.Struct, array_like=True):
     """What is stored of a state: no index, and no order but those that mean something."""
 
-    queues: list[tuple[QueueId, int]]
+    queues: list[tuple[QueueId, int, bool]]
     live: list[Contact]
     wrapping: list[tuple[ContactId, int]]
     ended: list[Contact]
@@ -150,7 +152,7 @@ class _Dump(msgspec.Struct, array_like=True):
 def dump(state: State) -> bytes:
     """Return the state in canonical form: equal states give equal bytes."""
     stored = _Dump(
-        queues=sorted((queue_id, queue.waiting_max) for queue_id, queue in state.queues.items()),
+        queues=sorted((key, one.waiting_max, one.open) for key, one in state.queues.items()),
         live=[state.live[contact_id] for contact_id in sorted(state.live)],
         wrapping=list(state.wrapping.items()),
         ended=list(state.ended.values()),
@@ -163,7 +165,7 @@ def load(domain: str, dumped: bytes) -> State:
     stored = msgspec.msgpack.decode(dumped, type=_Dump)
     state = State(
         domain=domain,
-        queues={queue_id: Queue(waiting_max=most) for queue_id, most in stored.queues},
+        queues={key: Queue(waiting_max=most, open=open_) for key, most, open_ in stored.queues},
         live={contact.contact_id: contact for contact in stored.live},
         wrapping=OrderedDict(stored.wrapping),
         ended=OrderedDict((contact.contact_id, contact) for contact in stored.ended),

@@ -106,6 +106,414 @@ class ConfigureQueueResponse(_message.Message):
 Global___ConfigureQueueResponse: _TypeAlias = ConfigureQueueResponse  # noqa: Y015
 
 @_typing.final
+class ApplyPolicyRequest(_message.Message):
+    """Makes the queues of the domain those given, all of them or none. Queues that are not given retire."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    QUEUES_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
+    BASE_VERSION_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
+    base_version: _builtins.int
+    """Refused when the domain's policy has another version by now; absent: whatever it is."""
+    author: _builtins.str
+    reason: _builtins.str
+    applies_to_waiting: _builtins.bool
+    """Contacts that wait already follow the new requirements and steps, too. Otherwise they keep theirs."""
+    @_builtins.property
+    def context(self) -> _envelope_pb2.CommandContext: ...
+    @_builtins.property
+    def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfigureQueueRequest]:
+        """Each as in ConfigureQueue, without its context."""
+
+    @_builtins.property
+    def vocabulary(self) -> _events_pb2.Vocabulary: ...
+    def __init__(
+        self,
+        *,
+        context: _envelope_pb2.CommandContext | None = ...,
+        queues: _abc.Iterable[Global___ConfigureQueueRequest] | None = ...,
+        vocabulary: _events_pb2.Vocabulary | None = ...,
+        base_version: _builtins.int | None = ...,
+        author: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        applies_to_waiting: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base_version", b"_base_version", "base_version", b"base_version", "context", b"context", "vocabulary", b"vocabulary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base_version", b"_base_version", "applies_to_waiting", b"applies_to_waiting", "author", b"author", "base_version", b"base_version", "context", b"context", "queues", b"queues", "reason", b"reason", "vocabulary", b"vocabulary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__base_version: _TypeAlias = _typing.Literal["base_version"]  # noqa: Y015
+    _WhichOneofArgType__base_version: _TypeAlias = _typing.Literal["_base_version", b"_base_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__base_version) -> _WhichOneofReturnType__base_version | None: ...
+
+Global___ApplyPolicyRequest: _TypeAlias = ApplyPolicyRequest  # noqa: Y015
+
+@_typing.final
+class ApplyPolicyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _envelope_pb2.Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _envelope_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplyPolicyResponse: _TypeAlias = ApplyPolicyResponse  # noqa: Y015
+
+@_typing.final
+class RollBackPolicyRequest(_message.Message):
+    """Makes the policy of the domain what it was, as a new version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    BASE_VERSION_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """0: before the first."""
+    base_version: _builtins.int
+    """As in ApplyPolicy."""
+    author: _builtins.str
+    reason: _builtins.str
+    applies_to_waiting: _builtins.bool
+    @_builtins.property
+    def context(self) -> _envelope_pb2.CommandContext: ...
+    def __init__(
+        self,
+        *,
+        context: _envelope_pb2.CommandContext | None = ...,
+        version: _builtins.int = ...,
+        base_version: _builtins.int | None = ...,
+        author: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        applies_to_waiting: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base_version", b"_base_version", "base_version", b"base_version", "context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base_version", b"_base_version", "applies_to_waiting", b"applies_to_waiting", "author", b"author", "base_version", b"base_version", "context", b"context", "reason", b"reason", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__base_version: _TypeAlias = _typing.Literal["base_version"]  # noqa: Y015
+    _WhichOneofArgType__base_version: _TypeAlias = _typing.Literal["_base_version", b"_base_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__base_version) -> _WhichOneofReturnType__base_version | None: ...
+
+Global___RollBackPolicyRequest: _TypeAlias = RollBackPolicyRequest  # noqa: Y015
+
+@_typing.final
+class RollBackPolicyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _envelope_pb2.Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _envelope_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollBackPolicyResponse: _TypeAlias = RollBackPolicyResponse  # noqa: Y015
+
+@_typing.final
+class PlanPolicyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    APPLY_FIELD_NUMBER: _builtins.int
+    ROLL_BACK_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    @_builtins.property
+    def apply(self) -> Global___ApplyPolicyRequest:
+        """What would be sent; absent: look at `roll_back`."""
+
+    @_builtins.property
+    def roll_back(self) -> Global___RollBackPolicyRequest: ...
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        apply: Global___ApplyPolicyRequest | None = ...,
+        roll_back: Global___RollBackPolicyRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["apply", b"apply", "roll_back", b"roll_back"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apply", b"apply", "domain", b"domain", "roll_back", b"roll_back"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanPolicyRequest: _TypeAlias = PlanPolicyRequest  # noqa: Y015
+
+@_typing.final
+class PlanPolicyResponse(_message.Message):
+    """What would follow, had it been sent now. Nothing is changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    VOCABULARY_CHANGES_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """The present version of the policy."""
+    vocabulary_changes: _builtins.bool
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why it would be refused, each on its own; empty: it would not."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueChange]: ...
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        faults: _abc.Iterable[_builtins.str] | None = ...,
+        changes: _abc.Iterable[Global___QueueChange] | None = ...,
+        vocabulary_changes: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "faults", b"faults", "version", b"version", "vocabulary_changes", b"vocabulary_changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanPolicyResponse: _TypeAlias = PlanPolicyResponse  # noqa: Y015
+
+@_typing.final
+class QueueChange(_message.Message):
+    """What happens to one queue, and to those who wait in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    RINGING_FIELD_NUMBER: _builtins.int
+    CHANGE_REQUIREMENT_FIELD_NUMBER: _builtins.int
+    CHANGE_STEP_FIELD_NUMBER: _builtins.int
+    BECOME_UNSERVABLE_FIELD_NUMBER: _builtins.int
+    BECOME_SERVABLE_FIELD_NUMBER: _builtins.int
+    queue_id: _builtins.str
+    kind: _builtins.str
+    """MADE, CHANGED, BROUGHT_BACK or RETIRED."""
+    waiting: _builtins.int
+    """Contacts that wait in it now, and those that ring."""
+    ringing: _builtins.int
+    change_requirement: _builtins.int
+    """Of those that wait, how many something else will be asked of agents for."""
+    change_step: _builtins.int
+    """How many of them come to another step thereby."""
+    become_unservable: _builtins.int
+    """How many nobody signed on could serve then, busy or not, though somebody could now."""
+    become_servable: _builtins.int
+    """The other way round."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]: ...
+    def __init__(
+        self,
+        *,
+        queue_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        fields: _abc.Iterable[Global___FieldChange] | None = ...,
+        waiting: _builtins.int = ...,
+        ringing: _builtins.int = ...,
+        change_requirement: _builtins.int = ...,
+        change_step: _builtins.int = ...,
+        become_unservable: _builtins.int = ...,
+        become_servable: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["become_servable", b"become_servable", "become_unservable", b"become_unservable", "change_requirement", b"change_requirement", "change_step", b"change_step", "fields", b"fields", "kind", b"kind", "queue_id", b"queue_id", "ringing", b"ringing", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueChange: _TypeAlias = QueueChange  # noqa: Y015
+
+@_typing.final
+class FieldChange(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    before: _builtins.str
+    """As JSON; empty where there was or will be nothing."""
+    after: _builtins.str
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
+
+@_typing.final
+class GetPolicyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    version: _builtins.int
+    """0: the present one."""
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPolicyRequest: _TypeAlias = GetPolicyRequest  # noqa: Y015
+
+@_typing.final
+class GetPolicyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    QUEUES_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def version(self) -> Global___PolicyVersion: ...
+    @_builtins.property
+    def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfigureQueueRequest]:
+        """In the order of their ids, without context."""
+
+    @_builtins.property
+    def vocabulary(self) -> _events_pb2.Vocabulary: ...
+    def __init__(
+        self,
+        *,
+        version: Global___PolicyVersion | None = ...,
+        queues: _abc.Iterable[Global___ConfigureQueueRequest] | None = ...,
+        vocabulary: _events_pb2.Vocabulary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["version", b"version", "vocabulary", b"vocabulary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["queues", b"queues", "version", b"version", "vocabulary", b"vocabulary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPolicyResponse: _TypeAlias = GetPolicyResponse  # noqa: Y015
+
+@_typing.final
+class ListPolicyVersionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPolicyVersionsRequest: _TypeAlias = ListPolicyVersionsRequest  # noqa: Y015
+
+@_typing.final
+class ListPolicyVersionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyVersion]:
+        """The newest first; older ones than the last are forgotten."""
+
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[Global___PolicyVersion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPolicyVersionsResponse: _TypeAlias = ListPolicyVersionsResponse  # noqa: Y015
+
+@_typing.final
+class PolicyVersion(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ROLLED_BACK_TO_FIELD_NUMBER: _builtins.int
+    QUEUE_IDS_FIELD_NUMBER: _builtins.int
+    QUEUES_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    at_ms: _builtins.int
+    author: _builtins.str
+    """Both empty where ConfigureQueue made it."""
+    reason: _builtins.str
+    rolled_back_to: _builtins.int
+    """The version it brought back; 0: none."""
+    queues: _builtins.int
+    """How many it changed."""
+    @_builtins.property
+    def queue_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The queues it changed, in the order of their ids, the first 100."""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        at_ms: _builtins.int = ...,
+        author: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        rolled_back_to: _builtins.int = ...,
+        queue_ids: _abc.Iterable[_builtins.str] | None = ...,
+        queues: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "author", b"author", "queue_ids", b"queue_ids", "queues", b"queues", "reason", b"reason", "rolled_back_to", b"rolled_back_to", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyVersion: _TypeAlias = PolicyVersion  # noqa: Y015
+
+@_typing.final
 class AcceptOfferRequest(_message.Message):
     """The agent takes the offered contact."""
 
@@ -246,6 +654,8 @@ class QueueView(_message.Message):
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
+    DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
+    RETIRED_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
@@ -262,6 +672,10 @@ class QueueView(_message.Message):
     requirement: _builtins.str
     """In its one form."""
     skip_unservable_steps: _builtins.bool
+    domain_version: _builtins.int
+    """The version of the domain's policy that changed it last."""
+    retired: _builtins.bool
+    """No longer in the policy: it takes no new contacts."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -293,11 +707,13 @@ class QueueView(_message.Message):
         requirement: _builtins.str = ...,
         steps: _abc.Iterable[_events_pb2.RoutingStep] | None = ...,
         skip_unservable_steps: _builtins.bool = ...,
+        domain_version: _builtins.int = ...,
+        retired: _builtins.bool = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

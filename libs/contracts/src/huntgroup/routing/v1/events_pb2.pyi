@@ -372,6 +372,59 @@ class RoutingStep(_message.Message):
 Global___RoutingStep: _TypeAlias = RoutingStep  # noqa: Y015
 
 @_typing.final
+class DeclaredSkill(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKILL_FIELD_NUMBER: _builtins.int
+    HIGHEST_LEVEL_FIELD_NUMBER: _builtins.int
+    skill: _builtins.str
+    highest_level: _builtins.int
+    """That anybody has it at; 0 means 100."""
+    def __init__(
+        self,
+        *,
+        skill: _builtins.str = ...,
+        highest_level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["highest_level", b"highest_level", "skill", b"skill"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclaredSkill: _TypeAlias = DeclaredSkill  # noqa: Y015
+
+@_typing.final
+class Vocabulary(_message.Message):
+    """The words that the requirements of a policy may use. A kind that is not listed at all may be any."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKILLS_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def skills(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeclaredSkill]: ...
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        skills: _abc.Iterable[Global___DeclaredSkill] | None = ...,
+        languages: _abc.Iterable[_builtins.str] | None = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "languages", b"languages", "skills", b"skills"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Vocabulary: _TypeAlias = Vocabulary  # noqa: Y015
+
+@_typing.final
 class QueueConfigured(_message.Message):
     """A queue was made or changed."""
 
@@ -390,6 +443,8 @@ class QueueConfigured(_message.Message):
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
+    DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
+    APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -404,6 +459,10 @@ class QueueConfigured(_message.Message):
     requirement: _builtins.str
     """What an agent must be beside, in its one form; empty: nothing."""
     skip_unservable_steps: _builtins.bool
+    domain_version: _builtins.int
+    """The version of the domain's policy that this belongs to; 0 in journals that are older than such versions."""
+    applies_to_waiting: _builtins.bool
+    """Contacts that wait already follow the new requirement and steps, too: `ContactReplanned` tells of each."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -424,14 +483,135 @@ class QueueConfigured(_message.Message):
         requirement: _builtins.str = ...,
         steps: _abc.Iterable[Global___RoutingStep] | None = ...,
         skip_unservable_steps: _builtins.bool = ...,
+        domain_version: _builtins.int = ...,
+        applies_to_waiting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "channel", b"channel", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "domain_version", b"domain_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueueConfigured: _TypeAlias = QueueConfigured  # noqa: Y015
+
+@_typing.final
+class QueueRetired(_message.Message):
+    """A queue is no longer in the domain's policy: it takes no new contacts, and those that wait are served by its last
+    rules.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    queue_id: _builtins.str
+    domain_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        queue_id: _builtins.str = ...,
+        domain_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "domain_version", b"domain_version", "queue_id", b"queue_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueRetired: _TypeAlias = QueueRetired  # noqa: Y015
+
+@_typing.final
+class PolicyApplied(_message.Message):
+    """The domain has a new policy. The queues it changes follow, each with its `QueueConfigured` or `QueueRetired`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ROLLED_BACK_TO_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
+    QUEUES_CONFIGURED_FIELD_NUMBER: _builtins.int
+    QUEUES_RETIRED_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    version: _builtins.int
+    """1 for the first of the domain, one more with every change."""
+    author: _builtins.str
+    reason: _builtins.str
+    rolled_back_to: _builtins.int
+    """The version that this brings back; 0: none."""
+    queues_configured: _builtins.int
+    queues_retired: _builtins.int
+    @_builtins.property
+    def vocabulary(self) -> Global___Vocabulary: ...
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        version: _builtins.int = ...,
+        author: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        rolled_back_to: _builtins.int = ...,
+        vocabulary: Global___Vocabulary | None = ...,
+        queues_configured: _builtins.int = ...,
+        queues_retired: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["vocabulary", b"vocabulary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "author", b"author", "queues_configured", b"queues_configured", "queues_retired", b"queues_retired", "reason", b"reason", "rolled_back_to", b"rolled_back_to", "version", b"version", "vocabulary", b"vocabulary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyApplied: _TypeAlias = PolicyApplied  # noqa: Y015
+
+@_typing.final
+class ContactReplanned(_message.Message):
+    """A contact that waits follows the present requirement and steps of its queue from now on, at its old place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
+    REQUIREMENT_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    step: _builtins.int
+    """Of the new steps, how far it has come."""
+    requirement: _builtins.str
+    skipped: _builtins.int
+    """As in `ContactStepped`."""
+    @_builtins.property
+    def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        step: _builtins.int = ...,
+        required_skills: _abc.Iterable[_builtins.str] | None = ...,
+        requirement: _builtins.str = ...,
+        skipped: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactReplanned: _TypeAlias = ContactReplanned  # noqa: Y015
 
 @_typing.final
 class ContactEnqueued(_message.Message):

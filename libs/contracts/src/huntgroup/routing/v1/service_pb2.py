@@ -26,7 +26,7 @@ from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_opt
 from huntgroup.routing.v1 import commands_pb2 as huntgroup_dot_routing_dot_v1_dot_commands__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/routing/v1/service.proto\x12\x14huntgroup.routing.v1\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/routing/v1/commands.proto2\xf6\x05\n\x0eRoutingService\x12q\n\x0e\x43onfigureQueue\x12+.huntgroup.routing.v1.ConfigureQueueRequest\x1a,.huntgroup.routing.v1.ConfigureQueueResponse\"\x04\x98\xb2\x19\x01\x12h\n\x0b\x41\x63\x63\x65ptOffer\x12(.huntgroup.routing.v1.AcceptOfferRequest\x1a).huntgroup.routing.v1.AcceptOfferResponse\"\x04\x98\xb2\x19\x03\x12h\n\x0bRejectOffer\x12(.huntgroup.routing.v1.RejectOfferRequest\x1a).huntgroup.routing.v1.RejectOfferResponse\"\x04\x98\xb2\x19\x03\x12_\n\x08GetQueue\x12%.huntgroup.routing.v1.GetQueueRequest\x1a&.huntgroup.routing.v1.GetQueueResponse\"\x04\x98\xb2\x19\x02\x12_\n\x08GetOffer\x12%.huntgroup.routing.v1.GetOfferRequest\x1a&.huntgroup.routing.v1.GetOfferResponse\"\x04\x98\xb2\x19\x02\x12\x65\n\nGetContact\x12\'.huntgroup.routing.v1.GetContactRequest\x1a(.huntgroup.routing.v1.GetContactResponse\"\x04\x98\xb2\x19\x02\x12t\n\x0f\x45xplainDecision\x12,.huntgroup.routing.v1.ExplainDecisionRequest\x1a-.huntgroup.routing.v1.ExplainDecisionResponse\"\x04\x98\xb2\x19\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/routing/v1/service.proto\x12\x14huntgroup.routing.v1\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/routing/v1/commands.proto2\x9d\n\n\x0eRoutingService\x12q\n\x0e\x43onfigureQueue\x12+.huntgroup.routing.v1.ConfigureQueueRequest\x1a,.huntgroup.routing.v1.ConfigureQueueResponse\"\x04\x98\xb2\x19\x01\x12h\n\x0b\x41pplyPolicy\x12(.huntgroup.routing.v1.ApplyPolicyRequest\x1a).huntgroup.routing.v1.ApplyPolicyResponse\"\x04\x98\xb2\x19\x01\x12q\n\x0eRollBackPolicy\x12+.huntgroup.routing.v1.RollBackPolicyRequest\x1a,.huntgroup.routing.v1.RollBackPolicyResponse\"\x04\x98\xb2\x19\x01\x12\x65\n\nPlanPolicy\x12\'.huntgroup.routing.v1.PlanPolicyRequest\x1a(.huntgroup.routing.v1.PlanPolicyResponse\"\x04\x98\xb2\x19\x02\x12\x62\n\tGetPolicy\x12&.huntgroup.routing.v1.GetPolicyRequest\x1a\'.huntgroup.routing.v1.GetPolicyResponse\"\x04\x98\xb2\x19\x02\x12}\n\x12ListPolicyVersions\x12/.huntgroup.routing.v1.ListPolicyVersionsRequest\x1a\x30.huntgroup.routing.v1.ListPolicyVersionsResponse\"\x04\x98\xb2\x19\x02\x12h\n\x0b\x41\x63\x63\x65ptOffer\x12(.huntgroup.routing.v1.AcceptOfferRequest\x1a).huntgroup.routing.v1.AcceptOfferResponse\"\x04\x98\xb2\x19\x03\x12h\n\x0bRejectOffer\x12(.huntgroup.routing.v1.RejectOfferRequest\x1a).huntgroup.routing.v1.RejectOfferResponse\"\x04\x98\xb2\x19\x03\x12_\n\x08GetQueue\x12%.huntgroup.routing.v1.GetQueueRequest\x1a&.huntgroup.routing.v1.GetQueueResponse\"\x04\x98\xb2\x19\x02\x12_\n\x08GetOffer\x12%.huntgroup.routing.v1.GetOfferRequest\x1a&.huntgroup.routing.v1.GetOfferResponse\"\x04\x98\xb2\x19\x02\x12\x65\n\nGetContact\x12\'.huntgroup.routing.v1.GetContactRequest\x1a(.huntgroup.routing.v1.GetContactResponse\"\x04\x98\xb2\x19\x02\x12t\n\x0f\x45xplainDecision\x12,.huntgroup.routing.v1.ExplainDecisionRequest\x1a-.huntgroup.routing.v1.ExplainDecisionResponse\"\x04\x98\xb2\x19\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,6 +35,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ROUTINGSERVICE'].methods_by_name['ConfigureQueue']._loaded_options = None
   _globals['_ROUTINGSERVICE'].methods_by_name['ConfigureQueue']._serialized_options = b'\230\262\031\001'
+  _globals['_ROUTINGSERVICE'].methods_by_name['ApplyPolicy']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['ApplyPolicy']._serialized_options = b'\230\262\031\001'
+  _globals['_ROUTINGSERVICE'].methods_by_name['RollBackPolicy']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['RollBackPolicy']._serialized_options = b'\230\262\031\001'
+  _globals['_ROUTINGSERVICE'].methods_by_name['PlanPolicy']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['PlanPolicy']._serialized_options = b'\230\262\031\002'
+  _globals['_ROUTINGSERVICE'].methods_by_name['GetPolicy']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['GetPolicy']._serialized_options = b'\230\262\031\002'
+  _globals['_ROUTINGSERVICE'].methods_by_name['ListPolicyVersions']._loaded_options = None
+  _globals['_ROUTINGSERVICE'].methods_by_name['ListPolicyVersions']._serialized_options = b'\230\262\031\002'
   _globals['_ROUTINGSERVICE'].methods_by_name['AcceptOffer']._loaded_options = None
   _globals['_ROUTINGSERVICE'].methods_by_name['AcceptOffer']._serialized_options = b'\230\262\031\003'
   _globals['_ROUTINGSERVICE'].methods_by_name['RejectOffer']._loaded_options = None
@@ -48,5 +58,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTINGSERVICE'].methods_by_name['ExplainDecision']._loaded_options = None
   _globals['_ROUTINGSERVICE'].methods_by_name['ExplainDecision']._serialized_options = b'\230\262\031\002'
   _globals['_ROUTINGSERVICE']._serialized_start=132
-  _globals['_ROUTINGSERVICE']._serialized_end=890
+  _globals['_ROUTINGSERVICE']._serialized_end=1441
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,31 @@ class RoutingServiceStub:
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ConfigureQueueRequest.SerializeToString,
                 response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ConfigureQueueResponse.FromString,
                 _registered_method=True)
+        self.ApplyPolicy = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/ApplyPolicy',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ApplyPolicyRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ApplyPolicyResponse.FromString,
+                _registered_method=True)
+        self.RollBackPolicy = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/RollBackPolicy',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.RollBackPolicyRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.RollBackPolicyResponse.FromString,
+                _registered_method=True)
+        self.PlanPolicy = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/PlanPolicy',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.PlanPolicyRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.PlanPolicyResponse.FromString,
+                _registered_method=True)
+        self.GetPolicy = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/GetPolicy',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetPolicyRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetPolicyResponse.FromString,
+                _registered_method=True)
+        self.ListPolicyVersions = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/ListPolicyVersions',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsResponse.FromString,
+                _registered_method=True)
         self.AcceptOffer = channel.unary_unary(
                 '/huntgroup.routing.v1.RoutingService/AcceptOffer',
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.AcceptOfferRequest.SerializeToString,
@@ -78,6 +103,41 @@ class RoutingServiceServicer:
 
     def ConfigureQueue(self, request, context):
         """Makes or changes a queue.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyPolicy(self, request, context):
+        """Makes the queues of the domain those given, all of them or none, as a new version of its policy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollBackPolicy(self, request, context):
+        """Makes the policy of the domain what it was, as a new version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanPolicy(self, request, context):
+        """Says what ApplyPolicy or RollBackPolicy would change now, for queues and for those who wait.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPolicy(self, request, context):
+        """Reads a version of the policy of the domain.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPolicyVersions(self, request, context):
+        """Reads which versions of the policy are remembered: the last 100.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,6 +192,31 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ConfigureQueue,
                     request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ConfigureQueueRequest.FromString,
                     response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ConfigureQueueResponse.SerializeToString,
+            ),
+            'ApplyPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyPolicy,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ApplyPolicyRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ApplyPolicyResponse.SerializeToString,
+            ),
+            'RollBackPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackPolicy,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.RollBackPolicyRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.RollBackPolicyResponse.SerializeToString,
+            ),
+            'PlanPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanPolicy,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.PlanPolicyRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.PlanPolicyResponse.SerializeToString,
+            ),
+            'GetPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPolicy,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetPolicyRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetPolicyResponse.SerializeToString,
+            ),
+            'ListPolicyVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPolicyVersions,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsResponse.SerializeToString,
             ),
             'AcceptOffer': grpc.unary_unary_rpc_method_handler(
                     servicer.AcceptOffer,
@@ -192,6 +277,141 @@ class RoutingService:
             '/huntgroup.routing.v1.RoutingService/ConfigureQueue',
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.ConfigureQueueRequest.SerializeToString,
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.ConfigureQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/ApplyPolicy',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.ApplyPolicyRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.ApplyPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/RollBackPolicy',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.RollBackPolicyRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.RollBackPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/PlanPolicy',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.PlanPolicyRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.PlanPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/GetPolicy',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetPolicyRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPolicyVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/ListPolicyVersions',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

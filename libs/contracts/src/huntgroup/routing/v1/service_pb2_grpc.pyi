@@ -18,6 +18,16 @@ class RoutingServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     ConfigureQueue: _aio.UnaryUnaryMultiCallable[_commands_pb2.ConfigureQueueRequest, _commands_pb2.ConfigureQueueResponse]
     """Makes or changes a queue."""
+    ApplyPolicy: _aio.UnaryUnaryMultiCallable[_commands_pb2.ApplyPolicyRequest, _commands_pb2.ApplyPolicyResponse]
+    """Makes the queues of the domain those given, all of them or none, as a new version of its policy."""
+    RollBackPolicy: _aio.UnaryUnaryMultiCallable[_commands_pb2.RollBackPolicyRequest, _commands_pb2.RollBackPolicyResponse]
+    """Makes the policy of the domain what it was, as a new version."""
+    PlanPolicy: _aio.UnaryUnaryMultiCallable[_commands_pb2.PlanPolicyRequest, _commands_pb2.PlanPolicyResponse]
+    """Says what ApplyPolicy or RollBackPolicy would change now, for queues and for those who wait."""
+    GetPolicy: _aio.UnaryUnaryMultiCallable[_commands_pb2.GetPolicyRequest, _commands_pb2.GetPolicyResponse]
+    """Reads a version of the policy of the domain."""
+    ListPolicyVersions: _aio.UnaryUnaryMultiCallable[_commands_pb2.ListPolicyVersionsRequest, _commands_pb2.ListPolicyVersionsResponse]
+    """Reads which versions of the policy are remembered: the last 100."""
     AcceptOffer: _aio.UnaryUnaryMultiCallable[_commands_pb2.AcceptOfferRequest, _commands_pb2.AcceptOfferResponse]
     """The agent takes the offered contact."""
     RejectOffer: _aio.UnaryUnaryMultiCallable[_commands_pb2.RejectOfferRequest, _commands_pb2.RejectOfferResponse]
@@ -41,6 +51,46 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_commands_pb2.ConfigureQueueRequest, _abc.Awaitable[_commands_pb2.ConfigureQueueResponse]],
     ) -> _abc.Awaitable[_commands_pb2.ConfigureQueueResponse]:
         """Makes or changes a queue."""
+
+    @_abc_1.abstractmethod
+    def ApplyPolicy(
+        self,
+        request: _commands_pb2.ApplyPolicyRequest,
+        context: _aio.ServicerContext[_commands_pb2.ApplyPolicyRequest, _abc.Awaitable[_commands_pb2.ApplyPolicyResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.ApplyPolicyResponse]:
+        """Makes the queues of the domain those given, all of them or none, as a new version of its policy."""
+
+    @_abc_1.abstractmethod
+    def RollBackPolicy(
+        self,
+        request: _commands_pb2.RollBackPolicyRequest,
+        context: _aio.ServicerContext[_commands_pb2.RollBackPolicyRequest, _abc.Awaitable[_commands_pb2.RollBackPolicyResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.RollBackPolicyResponse]:
+        """Makes the policy of the domain what it was, as a new version."""
+
+    @_abc_1.abstractmethod
+    def PlanPolicy(
+        self,
+        request: _commands_pb2.PlanPolicyRequest,
+        context: _aio.ServicerContext[_commands_pb2.PlanPolicyRequest, _abc.Awaitable[_commands_pb2.PlanPolicyResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.PlanPolicyResponse]:
+        """Says what ApplyPolicy or RollBackPolicy would change now, for queues and for those who wait."""
+
+    @_abc_1.abstractmethod
+    def GetPolicy(
+        self,
+        request: _commands_pb2.GetPolicyRequest,
+        context: _aio.ServicerContext[_commands_pb2.GetPolicyRequest, _abc.Awaitable[_commands_pb2.GetPolicyResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.GetPolicyResponse]:
+        """Reads a version of the policy of the domain."""
+
+    @_abc_1.abstractmethod
+    def ListPolicyVersions(
+        self,
+        request: _commands_pb2.ListPolicyVersionsRequest,
+        context: _aio.ServicerContext[_commands_pb2.ListPolicyVersionsRequest, _abc.Awaitable[_commands_pb2.ListPolicyVersionsResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.ListPolicyVersionsResponse]:
+        """Reads which versions of the policy are remembered: the last 100."""
 
     @_abc_1.abstractmethod
     def AcceptOffer(

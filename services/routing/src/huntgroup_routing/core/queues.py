@@ -1,0 +1,82 @@
+"""What becomes of a queue when its rules change, or when it leaves the policy. The state is changed in place."""
+
+from msgspec.structs import replace
+
+from huntgroup_routing.core.events import QueueConfigured, QueueRetired
+from huntgroup_routing.core.selection import MEASURE_OF
+from huntgroup_routing.core.state import Queue, State
+from huntgroup_routing.core.steps import Plan
+from huntgroup_routing.core.values import QUEUES_MAX, QueueId, Strategy
+
+
+def configured(state: State, event: QueueConfigured) -> None:
+    """Make the queue, or give it other rules; nobody loses their place."""
+    rules = event if event.strategy else replace(event, strategy=Strategy.LONGEST_IDLE)
+    queue = state.queues.get(event.queue_id)
+    before = None if queue is None or queue.retired else queue.rules
+    state.versions.note(event.queue_id, before, event.domain_version, event.at_ms)
+    measure = MEASURE_OF.get(rules.strategy or Strategy.LONGEST_IDLE)
+    state.pool.choose_by(measure)
+    plan = plan_of(rules)
+    requirement = state.pool.use(rules.channel, plan.ask(0, ()), measure)
+    if queue is None:
+        if len(state.queues) >= QUEUES_MAX:
+            _forget(state, next(iter(droppable(state))))
+        state.queues[event.queue_id] = Queue(
+            queue_id=event.queue_id, rules=rules, plan=plan, requirement=requirement
+        )
+        return
+    state.pool.choose_no_more_by(queue.measure)
+    state.pool.give_back(queue.requirement)
+    queue.requirement = requirement
+    queue.follow(rules)
+    queue.version += 1
+    if plan != queue.plan:
+        queue.plan, queue.plan_version = plan, queue.version
+    if event.applies_to_waiting:
+        _let_those_who_wait_follow(state, queue)
+    queue.retired = False
+    state.retired.pop(event.queue_id, None)
+
+
+def retired(state: State, event: QueueRetired) -> None:
+    """Keep the queue for those who wait in it and those on their way, but not in the policy."""
+    queue = state.queues[event.queue_id]
+    state.versions.note(event.queue_id, queue.rules, event.domain_version, event.at_ms)
+    queue.retired = True
+    state.retired[event.queue_id] = None
+
+
+def plan_of(rules: QueueConfigured) -> Plan:
+    """Return what a queue asks of agents, at first and then."""
+    return Plan(
+        required_skills=rules.required_skills,
+        requirement=rules.requirement,
+        steps=rules.steps,
+        skip_unservable=rules.skip_unservable_steps,
+    )
+
+
+def droppable(state: State) -> list[QueueId]:
+    """Return the retired queues that nobody waits in, those that retired first at the front."""
+    queues = (state.queues[queue_id] for queue_id in state.retired)
+    return [one.queue_id for one in queues if not one.waiting and not one.ringing]
+
+
+def _forget(state: State, queue_id: QueueId) -> None:
+    queue = state.queues.pop(queue_id)
+    del state.retired[queue_id]
+    state.pool.choose_no_more_by(queue.measure)
+    state.pool.give_back(queue.requirement)
+
+
+def _let_those_who_wait_follow(state: State, queue: Queue) -> None:
+    """Line up whoever waits with an older plan; those already in that line stay in it."""
+    if not queue.is_followed_in_part:
+        return
+    already, queue.followed_from = queue.followed_from, queue.plan_version
+    state.outdated.add_all(
+        place
+        for place in queue.waiting.in_order()
+        if already <= state.contacts[place[2]].plan_version < queue.plan_version
+    )

@@ -1,0 +1,33 @@
+"""How those who wait come to follow a plan that is newer than they are: in the order of their places, in portions."""
+
+from itertools import islice
+
+from huntgroup_routing.core.eligibility import Ask
+from huntgroup_routing.core.messages import ContactReplanned, Event
+from huntgroup_routing.core.ranking import offers_in_turn
+from huntgroup_routing.core.state import Contact, State
+from huntgroup_routing.core.values import REPLANS_PER_DECISION_MAX
+
+
+def replan_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
+    """Let the first of them follow the present plan of their queue, and offer them; more than 256 come in turn."""
+    events: list[Event] = []
+    asks: list[tuple[Contact, Ask]] = []
+    for _, _, contact_id in islice(state.outdated.in_order(), REPLANS_PER_DECISION_MAX):
+        contact = state.contacts[contact_id]
+        plan, channel = state.queues[contact.queue_id].plan, contact.requirement.channel
+        waited_ms = at_ms - contact.enqueued_at_ms
+        step, skipped = plan.reached(state.pool, channel, contact.own_skills, 0, waited_ms)
+        ask = plan.ask(step, contact.own_skills)
+        replanned = ContactReplanned(
+            at_ms=at_ms,
+            contact_id=contact_id,
+            queue_id=contact.queue_id,
+            step=step,
+            required_skills=ask[0],
+            requirement=ask[1],
+            skipped=skipped,
+        )
+        events.append(replanned)
+        asks.append((contact, ask))
+    return (*events, *offers_in_turn(state, asks, at_ms))

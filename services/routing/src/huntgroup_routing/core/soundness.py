@@ -1,0 +1,116 @@
+"""Whether a policy makes sense as a whole: every fault of it, each with the way to the field that is wrong."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from huntgroup_routing.core.expressions import (
+    LEVEL_MAX,
+    AllOf,
+    AnyOf,
+    ExpressionError,
+    Has,
+    Not,
+    Skilled,
+    Term,
+    leaves,
+    parse,
+)
+from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Refused
+from huntgroup_routing.core.policy import Terms, rules_of
+from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Vocabulary
+
+Ask = ConfigureQueue | RoutingStep
+"""What says in `required_skills` and `requirement` what is asked of agents."""
+
+
+def rules_and_faults(
+    queues: Sequence[ConfigureQueue], vocabulary: Vocabulary, at_ms: int
+) -> tuple[dict[QueueId, QueueConfigured], list[str]]:
+    """Return the rules of every queue, and a sentence for each fault that begins with its field: `queues[3].steps[0]…`.
+
+    The rules are complete only when there is no fault.
+    """
+    rules: dict[QueueId, QueueConfigured] = {}
+    terms: Terms = {}
+    faults = list(_twice(queues))
+    for index, queue in enumerate(queues):
+        made = rules_of(queue, at_ms, terms)
+        if isinstance(made, Refused):
+            faults.append(f"queues[{index}].{made.detail}")
+            continue
+        rules[queue.queue_id] = made
+        faults += (f"queues[{index}].{fault}" for fault in _faults(queue, vocabulary, terms))
+    return rules, faults
+
+
+def _twice(queues: Sequence[ConfigureQueue]) -> Iterator[str]:
+    seen = Counter[QueueId]()
+    for index, queue in enumerate(queues):
+        seen[queue.queue_id] += 1
+        if seen[queue.queue_id] > 1:
+            yield f"queues[{index}].queue_id {queue.queue_id!r} is there twice"
+
+
+def _faults(queue: ConfigureQueue, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
+    yield from _ask_faults(queue, "", vocabulary, terms)
+    for number, step in enumerate(queue.steps):
+        yield from _ask_faults(step, f"steps[{number}].", vocabulary, terms)
+
+
+def _ask_faults(ask: Ask, where: str, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
+    """Tell of words that are not declared, and of what nobody can ever meet."""
+    highest = {one.skill: one.highest_level or LEVEL_MAX for one in vocabulary.skills}
+    for index, skill in enumerate(ask.required_skills):
+        if highest and skill not in highest:
+            yield f"{where}required_skills[{index}] {skill!r} is not among the declared skills"
+    if not ask.requirement.strip():
+        return
+    term = terms[ask.requirement]
+    unknown = [*_unknown(term, vocabulary, highest)]
+    yield from (f"{where}requirement, {told}" for told in unknown)
+    if not unknown and not _possible(term, highest):
+        yield f"{where}requirement, nobody can ever meet this: it asks for more than the highest level declared"
+    elif (why := _against(ask.required_skills, ask.requirement)) is not None:
+        yield f"{where}requirement, {why} together with required_skills"
+
+
+def _unknown(term: Term, vocabulary: Vocabulary, highest: dict[Skill, int]) -> Iterator[str]:
+    for leaf in leaves(term):
+        match leaf:
+            case Skilled(skill, _) if highest and skill not in highest:
+                yield f"skill {skill!r} is not among the declared skills"
+            case Has("lang", values) if vocabulary.languages:
+                for value in values:
+                    if value not in vocabulary.languages:
+                        yield f"language {value!r} is not among the declared languages"
+            case Has("group", values) if vocabulary.groups:
+                for value in values:
+                    if value not in vocabulary.groups:
+                        yield f"group {value!r} is not among the declared groups"
+            case _:
+                pass
+
+
+def _possible(term: Term, highest: dict[Skill, int]) -> bool:
+    """Return False when no agent can satisfy it, given the highest levels; who has less than those may exist."""
+    match term:
+        case Skilled(skill, level):
+            return level <= highest.get(Skill(skill), LEVEL_MAX)
+        case AllOf(terms):
+            return all(_possible(one, highest) for one in terms)
+        case AnyOf(terms):
+            return any(_possible(one, highest) for one in terms)
+        case Not() | Has():
+            return True
+
+
+def _against(skills: Sequence[Skill], requirement: str) -> str | None:
+    """Return why nobody who has the skills can meet the requirement, if that is plain to see."""
+    having = " and ".join(f'skill("{skill}")' for skill in skills)
+    if not having:
+        return None
+    try:
+        parse(f"{having} and ({requirement})")
+    except ExpressionError as error:
+        return None if error.why.startswith("longer") else error.why
+    return None
