@@ -35,11 +35,15 @@ QUEUES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "sales": ("VOICE", ()),
     "german": ("VOICE", ("german",)),
     "chat": ("CHAT", ()),
+    "all": ("VOICE", ()),
+    "some": ("CHAT", ()),
 }
 STRATEGIES: Mapping[str, Strategy] = {
     "sales": Strategy.LONGEST_IDLE,
     "german": Strategy.ROUND_ROBIN,
     "chat": Strategy.FEWEST_CONTACTS,
+    "all": Strategy.RING_ALL,
+    "some": Strategy.RING_PROGRESSIVELY,
 }
 AGENTS = tuple(AgentId(f"a{number}") for number in range(4))
 WRAP_UP_MAX_MS, RING_MS = 200, 300
@@ -381,5 +385,7 @@ class World:
             strategy=STRATEGIES[queue_id],
             reoffer_after_ms=RING_MS,
             steps=(RoutingStep(after_ms=RING_MS),) if skills else (),
+            ring_max=self.chance.choice((2, 3)),
+            ring_every_ms=RING_MS // 3,
         )
         self.tell("routing", configure)

@@ -107,6 +107,8 @@ class Floor:
         requirement: str = "",
         steps: tuple[RoutingStep, ...] = (),
         skip_unservable_steps: bool = False,
+        ring_max: int = 0,
+        ring_every_ms: int = 0,
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -122,6 +124,8 @@ class Floor:
             requirement=requirement,
             steps=steps,
             skip_unservable_steps=skip_unservable_steps,
+            ring_max=ring_max,
+            ring_every_ms=ring_every_ms,
         )
 
     def queue(

@@ -52,6 +52,10 @@ FACTS: list[tuple[Message, Command]] = [
     (routing.OfferCanceled(**IDS), ObserveOfferCanceled(offer_id=OFFER)),
     (routing.OfferRescinded(**IDS), ObserveOfferRescinded(offer_id=OFFER)),
     (
+        routing.OfferRescinded(**IDS, reason=routing.RESCIND_REASON_TAKEN_BY_ANOTHER),
+        ObserveOfferRescinded(offer_id=OFFER, taken_by_another=True),
+    ),
+    (
         session.ContactConnected(**IDS, queue_id=SALES, channel=session.CHANNEL_VOICE),
         ObserveContactConnected(
             offer_id=OFFER,

@@ -267,9 +267,13 @@ class Story:
             case routing.OfferRescinded():
                 what = f"taken back from {event.agent_id}"
                 text = f"after {_s(event.ring_ms)}: {event.reason}"
+                if event.reason is RescindReason.TAKEN_BY_ANOTHER:
+                    text = f"after {_s(event.ring_ms)}: another agent took it; nobody's miss"
             case routing.ContactRequeued():
                 what, text = "waits on", "at its old place, with its age"
                 self._waits = True
+            case routing.RingWidened():
+                what, text = "may ring at more", f"up to {event.ring_target:,} agents at once"
             case _:
                 if self.steps:
                     self._tell_passed(self.steps[-1])

@@ -1,5 +1,7 @@
 """Invariant 1: one end, one queue at a time, and the right turn."""
 
+import pytest
+
 from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.session.v1 import events_pb2 as session
 
@@ -164,6 +166,65 @@ async def test_an_offer_of_a_contact_that_does_not_wait_is_found() -> None:
     log.tell("routing", offered("ada", "grace", 3, since=1))
     log.tell("routing", offered("ada", "alan", 3, since=1, attempt=2))
     assert "was offered while it rings with ada.1" in (await log.the_violation(1)).why
+
+
+def ringing(agent_id: str, attempt: int, most: int) -> routing.OfferCreated:
+    """Return an offer of `ada`, who may ring at so many."""
+    created = offered("ada", agent_id, 3, since=1, attempt=attempt)
+    created.ring_target = most
+    return created
+
+
+def taken_back(agent_id: str, attempt: int) -> routing.OfferRescinded:
+    return routing.OfferRescinded(
+        at_ms=at(4),
+        offer_id=f"ada.{attempt}",
+        contact_id="ada",
+        agent_id=agent_id,
+        queue_id="sales",
+        reason=routing.RESCIND_REASON_TAKEN_BY_ANOTHER,
+    )
+
+
+async def test_a_contact_may_ring_at_several_where_its_offers_say_so_and_one_gets_it() -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(log, enqueued("ada", 1))
+    log.tell("routing", ringing("grace", 1, 2), ringing("alan", 2, 2))
+    log.tell("routing", accepted("ada", "grace", 4, 1_000), taken_back("alan", 2))
+    assert (await log.report()).clean
+    twice = accepted("ada", "alan", 5, 1_000)
+    twice.offer_id = "ada.2"
+    log.tell("routing", twice)
+    whys = " ".join(one.why for one in (await log.report()).violations)
+    assert "ada has a OfferAccepted without a place" in whys
+    assert "offer ada.2 was accepted, but had found its outcome before" in whys
+
+
+@pytest.mark.parametrize(
+    ("second", "why"),
+    [
+        (ringing("grace", 2, 2), "was offered while it rings at grace already"),
+        (ringing("alan", 2, 1), "was offered while it rings with ada.1"),
+    ],
+)
+async def test_a_contact_that_rings_twice_at_one_agent_or_at_too_many_is_found(
+    second: routing.OfferCreated, why: str
+) -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(log, enqueued("ada", 1))
+    log.tell("routing", ringing("grace", 1, 2), second)
+    assert any(why in one.why for one in (await log.report()).violations)
+
+
+async def test_a_contact_that_goes_back_while_it_rings_elsewhere_is_found() -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(log, enqueued("ada", 1))
+    log.tell("routing", ringing("grace", 1, 2), ringing("alan", 2, 2))
+    back = routing.ContactRequeued(
+        at_ms=at(4), contact_id="ada", queue_id="sales", offer_id="ada.1"
+    )
+    log.tell("routing", taken_back("grace", 1), back)
+    assert any("but rings at alan" in one.why for one in (await log.report()).violations)
 
 
 async def test_an_abandoned_contact_is_over() -> None:

@@ -19,6 +19,7 @@ LONG = st.integers(-(2**63), 2**63 - 1)
 SMALL_FIELDS = (
     *("priority", "attempt", "idle_agents", "waiting_max", "slots", "level"),
     *("policy_version", "runner_up_priority", "set_aside", "step", "skipped"),
+    *("ring_max", "ring_target", "others_ringing"),
     *("domain_version", "version", "rolled_back_to", "queues_configured", "queues_retired"),
     "highest_level",
 )

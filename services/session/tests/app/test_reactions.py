@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp, AgentReleased
 from huntgroup.event.v1.options_pb2 import event_type
 from huntgroup.routing.v1.events_pb2 import (
+    RESCIND_REASON_TAKEN_BY_ANOTHER,
     OfferAccepted,
     OfferCanceled,
     OfferCreated,
@@ -88,6 +89,19 @@ def test_a_fact_that_concerns_a_contact_is_told_to_the_core(
     fact: Message, command: Command
 ) -> None:
     assert SessionReactions().react(foreign(fact)) == command
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        OfferRejected(**OFFER, others_ringing=2),
+        OfferExpired(**OFFER, others_ringing=1),
+        OfferRescinded(**OFFER, others_ringing=1),
+        OfferRescinded(**OFFER, reason=RESCIND_REASON_TAKEN_BY_ANOTHER),
+    ],
+)
+def test_a_contact_that_rings_on_at_others_or_was_taken_does_not_go_back(fact: Message) -> None:
+    assert SessionReactions().react(foreign(fact)) is None
 
 
 @pytest.mark.parametrize("fact", [OfferCanceled(**OFFER), AgentReleased(**OFFER)])

@@ -84,7 +84,7 @@ OF_OTHER_SERVICES = """
 unknown     -        ConnectionFailed  -                -           -              ConnectionFailed  -
 initiated   -        ConnectionFailed  -                -           -              ConnectionFailed  -
 queued      Offered  Connected         -                -           Offered        Connected         -
-offering    -        Connected         ReturnedToQueue  -           Offered        ConnectionFailed  -
+offering    -        Connected         ReturnedToQueue  -           Offered        Connected         ReturnedToQueue
 connected   -        -                 -                -           -              ConnectionFailed  -
 on_hold     -        -                 -                -           -              ConnectionFailed  -
 wrapping    -        -                 -                Completed   -              ConnectionFailed  -

@@ -72,7 +72,10 @@ def _offer_canceled(event: routing.OfferCanceled) -> Command:
 
 
 def _offer_rescinded(event: routing.OfferRescinded) -> Command:
-    return ObserveOfferRescinded(offer_id=OfferId(event.offer_id))
+    return ObserveOfferRescinded(
+        offer_id=OfferId(event.offer_id),
+        taken_by_another=event.reason == routing.RESCIND_REASON_TAKEN_BY_ANOTHER,
+    )
 
 
 def _contact_connected(event: session.ContactConnected) -> Command:

@@ -81,7 +81,12 @@ def decide(state: State, command: Command, at_ms: int) -> Events | Refused:
         case ObserveOfferCanceled():
             return _ringing_over(state, command.offer_id, ReleaseReason.CUSTOMER_LEFT, at_ms)
         case ObserveOfferRescinded():
-            return _ringing_over(state, command.offer_id, ReleaseReason.AGENT_LEFT, at_ms)
+            reason = (
+                ReleaseReason.TAKEN_BY_ANOTHER
+                if command.taken_by_another
+                else ReleaseReason.AGENT_LEFT
+            )
+            return _ringing_over(state, command.offer_id, reason, at_ms)
         case ObserveContactConnectionFailed():
             return _connection_failed(state, command, at_ms)
         case SignOn():

@@ -130,9 +130,10 @@ class ObserveOfferCanceled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveOfferRescinded:
-    """Routing took the offer back."""
+    """Routing took the offer back: the agent could not take it, or another one did."""
 
     offer_id: OfferId
+    taken_by_another: bool = False
 
 
 # Facts of the session.

@@ -72,6 +72,7 @@ class ReleaseReason(StrEnum):
     CUSTOMER_LEFT = "CUSTOMER_LEFT"
     CONNECTION_FAILED = "CONNECTION_FAILED"
     AGENT_LEFT = "AGENT_LEFT"
+    TAKEN_BY_ANOTHER = "TAKEN_BY_ANOTHER"
 
 
 class TurnAwayReason(StrEnum):

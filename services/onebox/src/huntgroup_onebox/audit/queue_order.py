@@ -3,10 +3,11 @@
 Contacts that need the same form one line, ordered by priority (higher first), then age, then id; who comes to a step of
 its queue changes lines and keeps its turn. A contact that comes back after an offer finds its old place. The one
 recorded exception: an agent who just declined a contact, and whose slot of that offer is not free yet, is offered the
-next one in line.
+next one in line. A contact may ring at several agents where every offer of it says so, and never twice at one of them.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -33,9 +34,11 @@ class _Contact:
     need: Need
     turn: Turn
     queue_id: str
-    offer_id: str = ""
-    """The last offer of it."""
     waits: bool = True
+    rings: dict[str, str] = field(default_factory=dict)
+    """While it rings: by open offer, the agent."""
+    together: bool = False
+    """Whether its last offer said that it may ring at others, too."""
 
 
 @dataclass(slots=True)
@@ -43,8 +46,10 @@ class _Domain:
     contacts: dict[str, _Contact] = field(default_factory=dict)
     lines: dict[Need, list[Turn]] = field(default_factory=dict)
     """Heaps; whoever does not wait any more is dropped when they come up."""
-    held: dict[str, str] = field(default_factory=dict)
-    """By offer, the agent whose slot it still takes."""
+    held: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By offer, the agent whose slot it still takes, and the contact."""
+    declined: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many slots of an agent offers of a contact still take."""
     gone: CompactMap = field(default_factory=CompactMap)
 
 
@@ -66,6 +71,9 @@ class QueueOrder(EventCheck):
             routing.ContactDequeued: self._left,
             routing.AgentCapacityFreed: self._freed,
             routing.OfferRescinded: self._rescinded,
+            routing.OfferRejected: self._rings_no_more,
+            routing.OfferExpired: self._rings_no_more,
+            routing.OfferCanceled: self._rings_no_more,
         }
 
     def forget(self) -> None:
@@ -118,6 +126,10 @@ class QueueOrder(EventCheck):
             self._violation(entry, event.contact_id, f"went back to its place, but {state}")
             return
         contact.waits = True
+        if contact.rings:
+            at = ", ".join(contact.rings.values())
+            self._violation(entry, event.contact_id, f"went back to its place, but rings at {at}")
+            contact.rings.clear()
         heapq.heappush(domain.lines[contact.need], contact.turn)
 
     def _left(self, entry: Entry, event: Any) -> None:
@@ -131,8 +143,8 @@ class QueueOrder(EventCheck):
     def _offered(self, entry: Entry, event: routing.OfferCreated) -> None:
         domain = self._domain(entry)
         contact = domain.contacts.get(event.contact_id)
-        if contact is None or not contact.waits:
-            state = "does not wait" if contact is None else f"rings with {contact.offer_id}"
+        if contact is None or (problem := _not_to_be_offered(contact, event)):
+            state = "does not wait" if contact is None else problem
             self._violation(entry, event.contact_id, f"was offered while it {state}")
             return
         if event.enqueued_at_ms != contact.turn[1]:
@@ -143,8 +155,10 @@ class QueueOrder(EventCheck):
             why = f"was offered to {event.agent_id} out of turn: contact {before} stands before it"
             self._violation(entry, event.contact_id, why)
         self._findings.count(INVARIANT, "offers in turn", before is None)
-        contact.waits, contact.offer_id = False, event.offer_id
-        domain.held[event.offer_id] = event.agent_id
+        contact.waits, contact.together = False, event.ring_target > 0
+        contact.rings[event.offer_id] = event.agent_id
+        domain.held[event.offer_id] = (event.agent_id, event.contact_id)
+        domain.declined[event.agent_id, event.contact_id] += 1
 
     def _first_passed_over(self, domain: _Domain, contact: _Contact, agent_id: str) -> str | None:
         """Return who stands before the contact and was not declined by the agent just now."""
@@ -157,7 +171,7 @@ class QueueOrder(EventCheck):
             if other is None or gone or other.turn != line[0]:
                 heapq.heappop(line)
                 continue
-            if domain.held.get(other.offer_id) != agent_id:
+            if not domain.declined[agent_id, line[0][2]]:
                 before = line[0][2]
                 break
             declined.append(heapq.heappop(line))
@@ -166,13 +180,35 @@ class QueueOrder(EventCheck):
         return before
 
     def _freed(self, entry: Entry, event: routing.AgentCapacityFreed) -> None:
-        self._domain(entry).held.pop(event.offer_id, None)
+        self._give_back(self._domain(entry), event.offer_id)
 
     def _rescinded(self, entry: Entry, event: routing.OfferRescinded) -> None:
+        self._rings_no_more(entry, event)
         if event.reason == routing.RESCIND_REASON_AGENT_TURNED_AWAY:
-            self._domain(entry).held.pop(event.offer_id, None)
+            self._give_back(self._domain(entry), event.offer_id)
+
+    def _rings_no_more(self, entry: Entry, event: Any) -> None:
+        contact = self._domain(entry).contacts.get(event.contact_id)
+        if contact is not None:
+            contact.rings.pop(event.offer_id, None)
+
+    def _give_back(self, domain: _Domain, offer_id: str) -> None:
+        held = domain.held.pop(offer_id, None)
+        if held is not None:
+            domain.declined[held] -= 1
+            if not domain.declined[held]:
+                del domain.declined[held]
 
     def _violation(self, entry: Entry, contact_id: str, why: str) -> None:
         self._findings.violation(
             INVARIANT, entry.place, entry.batch.domain, f"contact {contact_id} {why}"
         )
+
+
+def _not_to_be_offered(contact: _Contact, event: routing.OfferCreated) -> str:
+    """Return why a contact may not be offered; empty when it may."""
+    if event.agent_id in contact.rings.values():
+        return f"rings at {event.agent_id} already"
+    if contact.rings and not (contact.together and event.ring_target > len(contact.rings)):
+        return f"rings with {', '.join(contact.rings)}"
+    return ""

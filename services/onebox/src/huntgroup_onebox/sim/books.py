@@ -40,6 +40,9 @@ class Books:
         self.sealed: list[recording.RecordingSealed] = []
         self.capacity = capacity
         self._turned_away: set[str] = set()
+        self._rings: dict[str, dict[str, str]] = {}
+        """By contact, its open offers and their agents."""
+        self._taken_by: dict[str, str] = {}
         self._seats: dict[str, Seat] = {}
         self._talks: dict[str, Seat] = {}
         self._taken: dict[str, Seat] = {}
@@ -111,6 +114,12 @@ class Books:
     def _offered(self, offer: routing.OfferCreated) -> None:
         self.outcomes[offer.offer_id] = None
         self._leases[offer.offer_id] = offer.expires_at_ms
+        rings = self._rings.setdefault(offer.contact_id, {})
+        if offer.agent_id in rings.values():
+            raise ViolationError(f"1: {offer.contact_id} rings twice at {offer.agent_id}")
+        if rings and not offer.ring_target > len(rings):
+            raise ViolationError(f"1: {offer.offer_id} is made while {rings} ring")
+        rings[offer.offer_id] = offer.agent_id
         seat = self._seats[offer.offer_id] = (offer.agent_id, offer.channel)
         self._taken[offer.offer_id] = seat
         self._check_capacity("was offered or holds", seat, self._taken)
@@ -120,8 +129,12 @@ class Books:
         if before is not None:
             raise ViolationError(f"{event.offer_id} has two outcomes: {before}, then {event}")
         self.outcomes[event.offer_id] = type(event).__name__
+        self._rings[event.contact_id].pop(event.offer_id)
         self._leases.pop(event.offer_id, None)
         if isinstance(event, routing.OfferAccepted):
+            if event.contact_id in self._taken_by:
+                raise ViolationError(f"1: {event.contact_id} was taken twice: {event}")
+            self._taken_by[event.contact_id] = event.agent_id
             del self.waiting[event.contact_id]
             self._allow_crossing(event.offer_id)
 

@@ -8,12 +8,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from huntgroup.routing.v1.events_pb2 import (
+    SELECTION_STRATEGY_RING_ALL,
+    SELECTION_STRATEGY_RING_PROGRESSIVELY,
+)
+
 SERVICES: Final = ("session", "agent-state", "routing", "recording", "reporting")
 ACME: Final = "acme/emea"
 GLOBEX: Final = "globex/emea"
 """A second tenant, in the same partition."""
-QUEUES: Final = {"sales": (), "german": ("german",)}
+QUEUES: Final = {"sales": (), "german": ("german",), "everyone": (), "one-more": ()}
 """Queues and what they require; `sales` is recorded."""
+STRATEGIES: Final = {
+    "everyone": SELECTION_STRATEGY_RING_ALL,
+    "one-more": SELECTION_STRATEGY_RING_PROGRESSIVELY,
+}
+"""Of the queues that choose otherwise than by who is longest idle."""
 REGULARS: Final = 60
 GLOBEX_EVERY: Final = 6
 """Every so manyth caller is the second tenant's."""

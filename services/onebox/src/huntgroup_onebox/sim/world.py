@@ -8,7 +8,7 @@ from typing import Any, Final
 from huntgroup.recording.v1 import commands_pb2 as recording_pb
 from huntgroup.recording.v1.events_pb2 import RECORDING_MODE_ALL
 from huntgroup.routing.v1 import commands_pb2 as routing_pb
-from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE
+from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE, SELECTION_STRATEGY_LONGEST_IDLE
 from huntgroup_eventlog.adapters.memory import Faults, MemoryLog, MemoryPartitions
 from huntgroup_eventlog.journal.decider import Submission
 from huntgroup_eventlog.journal.replica import Role
@@ -27,7 +27,7 @@ from huntgroup_onebox.sim.cluster import Cluster
 from huntgroup_onebox.sim.codes import INTERVAL_MS, todays, upgraded
 from huntgroup_onebox.sim.faults import Mischief
 from huntgroup_onebox.sim.onlooker import PARTITION, Onlooker
-from huntgroup_onebox.sim.plan import ACME, GLOBEX, QUEUES, Agent, Caller, Plan
+from huntgroup_onebox.sim.plan import ACME, GLOBEX, QUEUES, STRATEGIES, Agent, Caller, Plan
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop, node_of_this_task
 from huntgroup_onebox.sim.settling import Settling
 from huntgroup_onebox.sim.sim_log import Broker
@@ -233,6 +233,8 @@ class World:
                 ring_timeout_ms=RING_MS,
                 wrap_up_timeout_ms=WRAP_UP_MS,
                 service_level_threshold_ms=2_000,
+                strategy=STRATEGIES.get(queue_id, SELECTION_STRATEGY_LONGEST_IDLE),
+                ring_every_ms=RING_MS // 4,
             )
             await client.command(
                 "routing", f"{ROUTING}ConfigureQueue", queue, routing_pb.ConfigureQueueResponse

@@ -29,6 +29,7 @@ from huntgroup_routing.core.messages import (
     OfferCanceled,
     OfferCreated,
     OfferExpired,
+    OfferRescinded,
     PassTime,
     Refused,
 )
@@ -238,13 +239,15 @@ class Centre:
         for event in events:
             if isinstance(event, OfferCreated):
                 self._ring(now_ms, event)
-            elif isinstance(event, OfferCanceled | OfferExpired):
+            elif isinstance(event, OfferCanceled | OfferExpired | OfferRescinded):
                 self._measures.stopped_ringing(event.agent_id, now_ms)
                 released = ObserveAgentReleased(agent_id=event.agent_id, offer_id=event.offer_id)
                 self._tell(released, now_ms)
 
     def _ring(self, now_ms: float, offer: OfferCreated) -> None:
         worker = self._workers[offer.agent_id]
+        if offer.offer_id not in self._state.offers:
+            return  # another agent has taken it meanwhile
         if worker.answer_after is None:
             self._accept(now_ms, offer.agent_id, offer.offer_id, offer.contact_id)
         else:

@@ -80,6 +80,8 @@ def queue_view(
             for step in queue.plan.steps
         ),
         skip_unservable_steps=queue.plan.skip_unservable,
+        ring_max=queue.ring_max,
+        ring_every_ms=queue.rules.ring_every_ms,
         domain_version=queue.rules.domain_version,
         retired=queue.retired,
         waiting=len(queue.waiting),
@@ -166,6 +168,7 @@ def contact_view(contact: Contact, position: int, estimated: Estimate | None) ->
         requirement=requirement,
         able_agents=contact.requirement.able,
         estimated_wait=estimate_view(estimated),
+        ringing_at=len(contact.open_offers),
     )
 
 

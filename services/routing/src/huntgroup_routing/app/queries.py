@@ -106,6 +106,8 @@ def why_text(why: Why | Explanation, agent_id: AgentId, idle_agents: int, at_ms:
             behind = _in_line(why.runner_up_priority, why.runner_up_value)
             text += f"; next was contact {why.runner_up_id}: {behind}"
         return text
+    if why.rule is DecisionRule.RINGS_ALONG:
+        return f"{agent_id} became idle and rings along, as agent number {why.value:,} at once"
     agents = "the only idle agent" if idle_agents == 1 else f"one of {idle_agents:,} idle agents"
     text = f"{why.strategy} chose {agent_id}, {agents}: {_figure(why.strategy, why.value, at_ms)}"
     if why.runner_up_id:
@@ -125,7 +127,7 @@ def _in_line(priority: int, since_ms: int) -> str:
 
 def _figure(strategy: Strategy, value: int, at_ms: int) -> str:
     match strategy:
-        case Strategy.LONGEST_IDLE:
+        case Strategy.LONGEST_IDLE | Strategy.RING_ALL | Strategy.RING_PROGRESSIVELY:
             return f"idle since {time_text(value)}"
         case Strategy.MOST_IDLE:
             return f"idle for {(at_ms - value) / 1_000:,.3f} s in all"

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 MILLION = 1_000_000
 
+Parked = tuple[int, int, int]
+"""Rank in the order of becoming idle, since when (ms), and how long the agent had been idle before that (ms)."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Work:
@@ -51,6 +54,8 @@ class Agent:
     """Per channel with a free slot, while available: rank in the order of becoming idle, and since when (ms)."""
     accepted: dict[OfferId, int] = field(default_factory=dict)
     """Of the offers held, those accepted, and since when they count as handled (ms)."""
+    parked: dict[OfferId, Parked] = field(default_factory=dict)
+    """Of offers that ring at others, too: the idleness that goes on when another agent takes the contact."""
     work: dict[Channel, Work] = field(default_factory=dict)
     """Of every channel with slots, since sign-on."""
 
@@ -98,9 +103,15 @@ class Agent:
         if work is not None:
             work.contacts += 1
 
+    def forget_parked(self, channel: Channel) -> None:
+        """Whoever takes a contact of a channel will be idle anew."""
+        for offer_id in [key for key in self.parked if self.held[key] is channel]:
+            del self.parked[offer_id]
+
     def let_go(self, offer_id: OfferId, at_ms: int) -> Channel | None:
         """Free the slot of an offer, count how long it was handled, and return its channel; None when none was held."""
         channel = self.held.pop(offer_id, None)
+        self.parked.pop(offer_id, None)
         since_ms = self.accepted.pop(offer_id, None)
         if channel is not None and since_ms is not None and channel in self.work:
             self.work[channel].handle_ms += at_ms - since_ms

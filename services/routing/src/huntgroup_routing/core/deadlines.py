@@ -1,19 +1,23 @@
-"""When time alone will change something: a lease runs out, a contact comes to a step or is to follow a new plan."""
+"""When time alone will change something: a lease runs out, a contact comes to a step or a new plan, a ring widens."""
 
 from itertools import islice, takewhile
 
 from huntgroup_routing.core.state import Contact, Offer, State
-from huntgroup_routing.core.values import EXPIRIES_PER_DECISION_MAX, STEPS_PER_DECISION_MAX
+from huntgroup_routing.core.values import (
+    EXPIRIES_PER_DECISION_MAX,
+    RINGS_WIDENED_PER_DECISION_MAX,
+    STEPS_PER_DECISION_MAX,
+)
 
 
 def next_deadline(state: State) -> int | None:
-    """Return when the next pending offer expires or the next contact comes to a step, or None.
+    """Return when the next offer expires, contact comes to a step, or ring widens; None: time alone changes nothing.
 
     While contacts are about to follow a new plan, it has come already.
     """
     if state.outdated:
         return state.versions.kept[-1].at_ms
-    heads = (state.leases.head, state.steps_due.head)
+    heads = (state.leases.head, state.steps_due.head, state.rings_due.head)
     return min((head[0] for head in heads if head is not None), default=None)
 
 
@@ -27,3 +31,11 @@ def steps_due(state: State, at_ms: int) -> list[Contact]:
     """Return the contacts that have come to a step, the earliest first; not more than one decision may hold."""
     dues = takewhile(lambda due: due[0] <= at_ms, state.steps_due.in_order())
     return [state.contacts[contact_id] for _, contact_id in islice(dues, STEPS_PER_DECISION_MAX)]
+
+
+def rings_due(state: State, at_ms: int) -> list[Contact]:
+    """Return the contacts that may ring at more agents, the earliest first; not more than one decision may hold."""
+    dues = takewhile(lambda due: due[0] <= at_ms, state.rings_due.in_order())
+    return [
+        state.contacts[contact_id] for _, contact_id in islice(dues, RINGS_WIDENED_PER_DECISION_MAX)
+    ]

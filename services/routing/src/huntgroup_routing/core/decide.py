@@ -5,11 +5,12 @@ possible. So between decisions nobody waits while somebody idle could serve them
 offered at once to the agent who just declined it, only when that slot is free again.
 """
 
+from collections import defaultdict
 from typing import assert_never
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.changes import apply_policy, roll_back_policy
-from huntgroup_routing.core.deadlines import due
+from huntgroup_routing.core.deadlines import due, rings_due
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     AgentBecameEligible,
@@ -48,11 +49,13 @@ from huntgroup_routing.core.policy import configure_queue
 from huntgroup_routing.core.queueing import queue_contact, step_contacts
 from huntgroup_routing.core.ranking import Matching, offers_to
 from huntgroup_routing.core.replanning import replan_contacts
+from huntgroup_routing.core.ringing import others_ringing, taken_by_another
 from huntgroup_routing.core.state import Contact, Offer, State
 from huntgroup_routing.core.values import (
     AGENTS_MAX,
     AgentId,
     CancelReason,
+    ContactId,
     DequeueReason,
     IneligibleReason,
     OfferId,
@@ -116,17 +119,19 @@ def _observe_contact_abandoned(
     )
     if contact.offer_id is None:
         return (dequeued,)
-    offer = state.offers[contact.offer_id]
-    canceled = OfferCanceled(
-        at_ms=at_ms,
-        offer_id=offer.offer_id,
-        contact_id=offer.contact_id,
-        agent_id=offer.agent_id,
-        queue_id=offer.queue_id,
-        reason=CancelReason.CUSTOMER_LEFT,
-        ring_ms=at_ms - offer.created_at_ms,
+    canceled = (
+        OfferCanceled(
+            at_ms=at_ms,
+            offer_id=offer.offer_id,
+            contact_id=offer.contact_id,
+            agent_id=offer.agent_id,
+            queue_id=offer.queue_id,
+            reason=CancelReason.CUSTOMER_LEFT,
+            ring_ms=at_ms - offer.created_at_ms,
+        )
+        for offer in map(state.offers.__getitem__, contact.open_offers)
     )
-    return (canceled, dequeued)
+    return (*canceled, dequeued)
 
 
 def _accept_offer(state: State, command: AcceptOffer, at_ms: int) -> Decision | Refused:
@@ -137,16 +142,18 @@ def _accept_offer(state: State, command: AcceptOffer, at_ms: int) -> Decision | 
         return ()
     if found.state is not OfferState.PENDING:
         return _ended(found)
-    return (
-        OfferAccepted(
-            at_ms=at_ms,
-            offer_id=found.offer_id,
-            contact_id=found.contact_id,
-            agent_id=found.agent_id,
-            queue_id=found.queue_id,
-            ring_ms=at_ms - found.created_at_ms,
-        ),
+    accepted = OfferAccepted(
+        at_ms=at_ms,
+        offer_id=found.offer_id,
+        contact_id=found.contact_id,
+        agent_id=found.agent_id,
+        queue_id=found.queue_id,
+        ring_ms=at_ms - found.created_at_ms,
     )
+    contact = state.contacts[found.contact_id]
+    if contact.ring is None:
+        return (accepted,)
+    return (accepted, *taken_by_another(state, contact, found.offer_id, at_ms))
 
 
 def _reject_offer(state: State, command: RejectOffer, at_ms: int) -> Decision | Refused:
@@ -165,6 +172,7 @@ def _reject_offer(state: State, command: RejectOffer, at_ms: int) -> Decision | 
         queue_id=found.queue_id,
         reason=command.reason,
         ring_ms=at_ms - found.created_at_ms,
+        others_ringing=others_ringing(state, [found])[0],
     )
     return (rejected, *_requeue(state, [found], at_ms))
 
@@ -202,7 +210,8 @@ def _ended(offer: Offer) -> Refused:
 def _pass_time(state: State, at_ms: int) -> Decision:
     offers = due(state, at_ms)
     if not offers:
-        return step_contacts(state, at_ms) or replan_contacts(state, at_ms)
+        stepped = step_contacts(state, at_ms) or _widen_rings(state, at_ms)
+        return stepped or replan_contacts(state, at_ms)
     expired = tuple(
         OfferExpired(
             at_ms=at_ms,
@@ -211,10 +220,17 @@ def _pass_time(state: State, at_ms: int) -> Decision:
             agent_id=offer.agent_id,
             queue_id=offer.queue_id,
             ring_ms=at_ms - offer.created_at_ms,
+            others_ringing=others,
         )
-        for offer in offers
+        for offer, others in zip(offers, others_ringing(state, offers), strict=True)
     )
     return (*expired, *_requeue(state, offers, at_ms))
+
+
+def _widen_rings(state: State, at_ms: int) -> Decision:
+    contacts = sorted(rings_due(state, at_ms), key=_place)
+    matching = Matching(state, at_ms, said=len(contacts))
+    return tuple(event for contact in contacts for event in matching.widen(contact))
 
 
 def _observe_agent_signed_on(state: State, command: ObserveAgentSignedOn, at_ms: int) -> Decision:
@@ -249,7 +265,7 @@ def _observe_agent_signed_off(state: State, command: ObserveAgentSignedOff, at_m
     if agent is None or not agent.joined:
         return ()
     ringing = [state.offers[offer_id] for offer_id in agent.held if offer_id in state.offers]
-    rescinded = (_rescinded(offer, RescindReason.AGENT_SIGNED_OFF, at_ms) for offer in ringing)
+    rescinded = _rescinded(state, ringing, RescindReason.AGENT_SIGNED_OFF, at_ms)
     left = AgentLeft(at_ms=at_ms, agent_id=agent.agent_id)
     return (*rescinded, left, *_requeue(state, ringing, at_ms))
 
@@ -280,10 +296,10 @@ def _observe_agent_released(state: State, command: ObserveAgentReleased, at_ms: 
     offer = state.offers.get(offer_id)
     if offer is None:
         return _free(state, agent, offer_id, at_ms)
-    rescinded = _rescinded(offer, RescindReason.AGENT_TURNED_AWAY, at_ms)
+    rescinded = _rescinded(state, [offer], RescindReason.AGENT_TURNED_AWAY, at_ms)
     requeue = _requeue(state, [offer], at_ms)
-    returned = state.contacts[offer.contact_id] if len(requeue) == 1 else None
-    return (rescinded, *requeue, *_free(state, agent, offer_id, at_ms, returned))
+    told = (*rescinded, *requeue)
+    return (*told, *_free(state, agent, offer_id, at_ms, told))
 
 
 def _observe_offer_turned_away(
@@ -295,40 +311,61 @@ def _observe_offer_turned_away(
     offer = state.offers.get(command.offer_id)
     if offer is None:
         return _free(state, agent, command.offer_id, at_ms)
-    rescinded = _rescinded(offer, RescindReason.AGENT_TURNED_AWAY, at_ms)
-    return (rescinded, *_requeue(state, [offer], at_ms))
+    rescinded = _rescinded(state, [offer], RescindReason.AGENT_TURNED_AWAY, at_ms)
+    return (*rescinded, *_requeue(state, [offer], at_ms))
 
 
-def _rescinded(offer: Offer, reason: RescindReason, at_ms: int) -> OfferRescinded:
-    return OfferRescinded(
-        at_ms=at_ms,
-        offer_id=offer.offer_id,
-        contact_id=offer.contact_id,
-        agent_id=offer.agent_id,
-        queue_id=offer.queue_id,
-        reason=reason,
-        ring_ms=at_ms - offer.created_at_ms,
-    )
+def _rescinded(
+    state: State, offers: list[Offer], reason: RescindReason, at_ms: int
+) -> list[OfferRescinded]:
+    return [
+        OfferRescinded(
+            at_ms=at_ms,
+            offer_id=offer.offer_id,
+            contact_id=offer.contact_id,
+            agent_id=offer.agent_id,
+            queue_id=offer.queue_id,
+            reason=reason,
+            ring_ms=at_ms - offer.created_at_ms,
+            others_ringing=others,
+        )
+        for offer, others in zip(offers, others_ringing(state, offers), strict=True)
+    ]
 
 
 def _requeue(state: State, offers: list[Offer], at_ms: int) -> Decision:
-    """Put the contacts of failed offers back and offer them, in the order of their places, to other idle agents."""
-    requeued: list[Event] = [
+    """Put the contacts of failed offers back and offer them, in the order of their places, to other idle agents.
+
+    A contact that rings on at others stays; it may ring at somebody else instead.
+    """
+    over: defaultdict[ContactId, list[OfferId]] = defaultdict(list)
+    for offer in offers:
+        over[offer.contact_id].append(offer.offer_id)
+    last = {offer.contact_id: offer for offer in offers}
+    contacts = sorted((state.contacts[contact_id] for contact_id in over), key=_place)
+    rings_on = {
+        contact.contact_id
+        for contact in contacts
+        if contact.ring is not None and len(contact.ring.offers) > len(over[contact.contact_id])
+    }
+    events: list[Event] = [
         ContactRequeued(
             at_ms=at_ms,
             contact_id=offer.contact_id,
             queue_id=offer.queue_id,
             offer_id=offer.offer_id,
         )
-        for offer in offers
+        for offer in last.values()
+        if offer.contact_id not in rings_on
     ]
-    matching = Matching(state, at_ms, without=[offer.agent_id for offer in offers])
-    contacts = sorted((state.contacts[offer.contact_id] for offer in offers), key=_place)
+    without = [offer.agent_id for offer in offers]
+    matching = Matching(state, at_ms, without, said=len(offers) + len(events))
     for contact in contacts:
-        created = matching.offer(contact)
-        if created is not None:
-            requeued.append(created)
-    return tuple(requeued)
+        if contact.contact_id in rings_on:
+            events += matching.ring_on(contact, over[contact.contact_id])
+        else:
+            events += matching.offer(contact)
+    return tuple(events)
 
 
 def _place(contact: Contact) -> Place:
@@ -336,10 +373,14 @@ def _place(contact: Contact) -> Place:
 
 
 def _free(
-    state: State, agent: Agent, offer_id: OfferId, at_ms: int, returned: Contact | None = None
+    state: State,
+    agent: Agent,
+    offer_id: OfferId,
+    at_ms: int,
+    told: Decision = (),
 ) -> Decision:
     """Free the slot, end any doubt about the agent, and give them what they are now idle for."""
     freed = AgentCapacityFreed(at_ms=at_ms, agent_id=agent.agent_id, offer_id=offer_id)
     if not (agent.joined and agent.eligible):
         return (freed,)
-    return (freed, *offers_to(state, agent, at_ms, freed=offer_id, returned=returned))
+    return (freed, *offers_to(state, agent, at_ms, freed=offer_id, told=told))

@@ -12,7 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.agents import Agent, Parked
 from huntgroup_routing.core.expressions import Has, Skilled, Term, Who, leaves, meets, parse
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.selection import Measure, Roster
@@ -42,7 +42,10 @@ class Requirement:
     term: Term | None
     """The expression."""
     waiting: Line[Place] = field(default_factory=Line)
+    roomy: Line[Place] = field(default_factory=Line)
+    """Contacts that ring, and may ring at one agent more."""
     idle: OrderedDict[AgentId, Agent] = field(default_factory=OrderedDict)
+    """In the order of becoming idle, unless there is a roster by IDLE_SINCE."""
     rosters: dict[Measure, Roster] = field(default_factory=dict)
     """The idle again, sorted by the measures that queues of its contacts ask for."""
     able: int = 0
@@ -69,9 +72,13 @@ class Requirement:
         roster = self.rosters.get(measure)
         if roster is None:
             roster = Roster(measure, self.channel, self.skills)
-            for agent in self.idle.values():
-                roster.put(agent)
+            roster.fill(self.idle.values())
         return roster
+
+    def in_order(self) -> Iterator[AgentId]:
+        """Yield the idle, longest idle first."""
+        roster = self.rosters.get(Measure.IDLE_SINCE)
+        return iter(self.idle) if roster is None else roster.in_order()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -160,12 +167,18 @@ class Pool:
         requirement.users += 1
         if measure is not None and measure not in requirement.rosters:
             requirement.rosters[measure] = requirement.roster(measure)
+        if self.keeps_places and Measure.IDLE_SINCE not in requirement.rosters:
+            requirement.rosters[Measure.IDLE_SINCE] = requirement.roster(Measure.IDLE_SINCE)
         return requirement
 
     def choose_by(self, measure: Measure | None) -> None:
         """Count a queue that chooses by a measure."""
-        if measure is not None:
-            self._measures[measure] += 1
+        if measure is None:
+            return
+        self._measures[measure] += 1
+        if measure is Measure.IDLE_SINCE and self._measures[measure] == 1:
+            for requirement in self._requirements.values():
+                requirement.rosters[measure] = requirement.roster(measure)
 
     def choose_no_more_by(self, measure: Measure | None) -> None:
         """Take a queue off; what no queue chooses by is not kept sorted any more."""
@@ -174,6 +187,9 @@ class Pool:
         self._measures[measure] -= 1
         if self._measures[measure] == 0:
             for requirement in self._requirements.values():
+                if measure is Measure.IDLE_SINCE:
+                    for agent_id in requirement.in_order():
+                        requirement.idle.move_to_end(agent_id)
                 requirement.rosters.pop(measure, None)
 
     def give_back(self, requirement: Requirement) -> None:
@@ -225,6 +241,31 @@ class Pool:
                 requirement.idle.move_to_end(agent_id)
             else:
                 requirement.idle[agent_id] = agent
+            for roster in requirement.rosters.values():
+                roster.put(agent)
+
+    @property
+    def keeps_places(self) -> bool:
+        """Whether agents may come back to earlier places in the idle order: some queue lets several ring."""
+        return self._measures[Measure.IDLE_SINCE] > 0
+
+    def next_rank(self) -> int:
+        """Return the end of the idle order; it is given once."""
+        self._rank += 1
+        return self._rank
+
+    def make_idle_as_before(self, agent: Agent, channel: Channel, parked: Parked) -> None:
+        """Put an available agent who is not idle back at a place they had; only while places are kept."""
+        rank, since_ms, agent.work[channel].idle_ms = parked
+        agent.idle[channel] = (rank, since_ms)
+        self._enter(agent, channel)
+
+    def _enter(self, agent: Agent, channel: Channel) -> None:
+        profile = agent.profile
+        assert profile is not None
+        profile.idle[channel][agent.agent_id] = agent
+        for requirement in profile.satisfies[channel].values():
+            requirement.idle[agent.agent_id] = agent
             for roster in requirement.rosters.values():
                 roster.put(agent)
 

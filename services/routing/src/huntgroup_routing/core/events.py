@@ -38,6 +38,8 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     requirement: str = ""
     steps: tuple[RoutingStep, ...] = ()
     skip_unservable_steps: bool = False
+    ring_max: int = 0
+    ring_every_ms: int = 0
     domain_version: int = 0
     applies_to_waiting: bool = False
 
@@ -119,6 +121,16 @@ class ContactRequeued(Struct, frozen=True, kw_only=True, gc=False):
     offer_id: OfferId
 
 
+class RingWidened(Struct, frozen=True, kw_only=True, gc=False):
+    """A contact that rings may ring at more agents."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    ring_target: int
+    widens_at_ms: int
+
+
 class AgentJoined(Struct, frozen=True, kw_only=True, gc=False):
     """An agent can be reckoned with, once eligible."""
 
@@ -175,6 +187,8 @@ class OfferCreated(Struct, frozen=True, kw_only=True, gc=False):
     idle_since_ms: int
     idle_agents: int
     explanation: Explanation | None = None
+    ring_target: int = 0
+    widens_at_ms: int = 0
 
 
 class OfferAccepted(Struct, frozen=True, kw_only=True, gc=False):
@@ -198,6 +212,7 @@ class OfferRejected(Struct, frozen=True, kw_only=True, gc=False):
     queue_id: QueueId
     reason: str
     ring_ms: int
+    others_ringing: int = 0
 
 
 class OfferExpired(Struct, frozen=True, kw_only=True, gc=False):
@@ -209,6 +224,7 @@ class OfferExpired(Struct, frozen=True, kw_only=True, gc=False):
     agent_id: AgentId
     queue_id: QueueId
     ring_ms: int
+    others_ringing: int = 0
 
 
 class OfferCanceled(Struct, frozen=True, kw_only=True, gc=False):
@@ -224,7 +240,7 @@ class OfferCanceled(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class OfferRescinded(Struct, frozen=True, kw_only=True, gc=False):
-    """The offer was taken back because the agent could not take it."""
+    """The offer was taken back: the agent could not take it, or another one did."""
 
     at_ms: int
     offer_id: OfferId
@@ -233,3 +249,4 @@ class OfferRescinded(Struct, frozen=True, kw_only=True, gc=False):
     queue_id: QueueId
     reason: RescindReason
     ring_ms: int
+    others_ringing: int = 0

@@ -25,14 +25,24 @@ from huntgroup_routing.core.messages import (
     PolicyApplied,
     QueueConfigured,
     QueueRetired,
+    RingWidened,
 )
 from huntgroup_routing.core.queues import configured, retired
+from huntgroup_routing.core.ringing import (
+    end_ring,
+    idle_as_before,
+    move_room,
+    offer_rings,
+    stop_ringing_at,
+    widened,
+)
 from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
     LET_GO_MAX,
+    AgentId,
     Explanation,
     OfferId,
     OfferState,
@@ -65,10 +75,15 @@ def evolve(state: State, event: Event) -> State:
         case ContactRequeued():
             _contact_requeued(state, event)
         case OfferRejected():
+            _let_ring_on(state, event)
             _end_offer(state, event.offer_id, OfferState.REJECTED)
+            state.agents[event.agent_id].parked.pop(event.offer_id, None)
         case OfferExpired():
-            offer = _end_offer(state, event.offer_id, OfferState.EXPIRED)
-            _doubt(state, state.agents[offer.agent_id], event.at_ms)
+            _let_ring_on(state, event)
+            _end_offer(state, event.offer_id, OfferState.EXPIRED)
+            _doubt(state, state.agents[event.agent_id], event.at_ms)
+        case RingWidened():
+            widened(state, event)
         case OfferCanceled():
             _end_offer(state, event.offer_id, OfferState.CANCELED)
         case OfferRescinded():
@@ -135,6 +150,7 @@ def _stand_elsewhere(state: State, contact: Contact, ask: Ask) -> None:
     if contact.offer_id is None:
         before.waiting.remove(contact.place)
         contact.requirement.waiting.add(contact.place)
+    move_room(contact, before)
     state.pool.give_back(before)
 
 
@@ -150,8 +166,8 @@ def _come_to(state: State, contact: Contact, plan: Plan, step: int) -> None:
 def _contact_requeued(state: State, event: ContactRequeued) -> None:
     contact = state.contacts[event.contact_id]
     contact.offer_id = None
-    offer = state.ended_offers[event.offer_id]
-    contact.let_go_by = (*contact.let_go_by[1 - LET_GO_MAX :], (offer.agent_id, event.at_ms))
+    end_ring(state, contact)
+    _let_go(contact, state.ended_offers[event.offer_id].agent_id, event.at_ms)
     queue = state.queues[contact.queue_id]
     queue.ringing -= 1
     contact.requirement.waiting.add(contact.place)
@@ -167,6 +183,10 @@ def _step_out(state: State, contact: Contact, queue: Queue) -> None:
         state.outdated.remove(contact.place)
 
 
+def _let_go(contact: Contact, agent_id: AgentId, at_ms: int) -> None:
+    contact.let_go_by = (*contact.let_go_by[1 - LET_GO_MAX :], (agent_id, at_ms))
+
+
 def _forget_contact(state: State, contact: Contact, at_ms: int) -> None:
     if contact.offer_id is None:
         queue = state.queues[contact.queue_id]
@@ -174,6 +194,7 @@ def _forget_contact(state: State, contact: Contact, at_ms: int) -> None:
         queue.waiting.give_up(contact.lane, contact.place, at_ms, at_ms - contact.enqueued_at_ms)
     else:
         state.queues[contact.queue_id].ringing -= 1
+    end_ring(state, contact)
     state.pool.give_back(contact.requirement)
     if contact.step_due is not None:
         state.steps_due.remove(contact.step_due)
@@ -186,12 +207,15 @@ def _forget_contact(state: State, contact: Contact, at_ms: int) -> None:
 def _offer_created(state: State, event: OfferCreated) -> None:
     contact = state.contacts[event.contact_id]
     queue = state.queues[contact.queue_id]
-    _step_out(state, contact, queue)
-    waited_ms = event.at_ms - contact.enqueued_at_ms
-    queue.waiting.fetch(contact.lane, contact.place, event.at_ms, waited_ms)
+    if contact.offer_id is None:
+        _step_out(state, contact, queue)
+        waited_ms = event.at_ms - contact.enqueued_at_ms
+        queue.waiting.fetch(contact.lane, contact.place, event.at_ms, waited_ms)
+        contact.offer_id = event.offer_id
+        queue.ringing += 1
+    if event.ring_target:
+        offer_rings(state, contact, event)
     contact.attempts = event.attempt
-    contact.offer_id = event.offer_id
-    queue.ringing += 1
     queue.offers += 1
     queue.last_agent_id = event.agent_id
     state.offers[event.offer_id] = Offer(
@@ -208,6 +232,9 @@ def _offer_created(state: State, event: OfferCreated) -> None:
     )
     state.leases.add((event.expires_at_ms, event.offer_id))
     agent = state.agents[event.agent_id]
+    if event.ring_target:
+        work = agent.work[event.channel]
+        agent.parked[event.offer_id] = (*agent.idle[event.channel], work.idle_ms)
     agent.held[event.offer_id] = event.channel
     if agent.free(event.channel) > 0:
         state.pool.make_idle(agent, event.channel, event.at_ms)
@@ -233,6 +260,7 @@ def _offer_accepted(state: State, event: OfferAccepted) -> None:
     offer = _end_offer(state, event.offer_id, OfferState.ACCEPTED)
     agent = state.agents[offer.agent_id]
     agent.accept(offer.offer_id, event.at_ms)
+    agent.forget_parked(offer.channel)
     state.pool.count_anew(agent, offer.channel)
     _forget_contact(state, state.contacts[offer.contact_id], event.at_ms)
 
@@ -242,13 +270,23 @@ def _end_offer(state: State, offer_id: OfferId, outcome: OfferState) -> Offer:
     offer = state.offers.pop(offer_id)
     offer.state = outcome
     state.leases.remove((offer.expires_at_ms, offer_id))
+    contact = state.contacts.get(offer.contact_id)
+    if contact is not None:
+        stop_ringing_at(contact, offer_id)
     state.ended_offers[offer_id] = offer
     if len(state.ended_offers) > ENDED_OFFERS_MAX:
         state.ended_offers.popitem(last=False)
     return offer
 
 
+def _let_ring_on(state: State, event: OfferRejected | OfferExpired | OfferRescinded) -> None:
+    """Remember who let a contact go that rings on at others; of one that goes back, that event says it."""
+    if event.others_ringing:
+        _let_go(state.contacts[event.contact_id], event.agent_id, event.at_ms)
+
+
 def _offer_rescinded(state: State, event: OfferRescinded) -> None:
+    _let_ring_on(state, event)
     _end_offer(state, event.offer_id, OfferState.RESCINDED)
     if event.reason is RescindReason.AGENT_TURNED_AWAY:
         agent = state.agents[event.agent_id]
@@ -286,9 +324,12 @@ def _agent_became_eligible(state: State, event: AgentBecameEligible) -> None:
 def _agent_capacity_freed(state: State, event: AgentCapacityFreed) -> None:
     agent = state.agents[event.agent_id]
     agent.in_doubt = False
+    as_before = idle_as_before(state, agent, event.offer_id)
     channel = agent.let_go(event.offer_id, event.at_ms)
     if channel is not None:
         state.pool.make_busy(agent, channel, event.at_ms)
+        if as_before is not None and agent.free(channel) > 0:
+            state.pool.make_idle_as_before(agent, channel, as_before)
     if agent.available:
         _make_idle(state, agent, event.at_ms)
     _forget_agent_who_left(state, agent)
@@ -307,6 +348,7 @@ def _doubt(state: State, agent: Agent, at_ms: int) -> None:
 
 
 def _stop(state: State, agent: Agent, at_ms: int) -> None:
+    agent.parked.clear()
     for channel in tuple(agent.idle):
         state.pool.make_busy(agent, channel, at_ms)
 

@@ -16,7 +16,7 @@ from huntgroup_routing.core.values import (
     VERSIONS_MAX,
     OfferState,
     Place,
-    offer_id_of,
+    contact_of,
     place_of,
 )
 
@@ -46,14 +46,33 @@ def _contacts(state: State) -> Iterator[str]:
             yield f"contact {contact_id} has left and is here"
         if contact.queue_id not in state.queues:
             yield f"contact {contact_id} is in no queue"
-        if contact.offer_id is not None and contact.offer_id not in state.offers:
-            yield f"contact {contact_id} rings without an offer"
+        for offer_id in contact.open_offers:
+            if offer_id not in state.offers:
+                yield f"contact {contact_id} rings with {offer_id}, which is not open"
+        yield from _ring(state, contact)
+
+
+def _ring(state: State, contact: Contact) -> Iterator[str]:
+    ring, contact_id = contact.ring, contact.contact_id
+    if ring is None:
+        return
+    if contact.offer_id not in ring.offers:
+        yield f"contact {contact_id} rings with {contact.offer_id} and with {[*ring.offers]}"
+    at = [state.offers[offer_id].agent_id for offer_id in ring.offers if offer_id in state.offers]
+    if at != [*ring.offers.values()] or len(set(at)) < len(at) or not ring.asked.issuperset(at):
+        yield f"contact {contact_id} rings twice at an agent, or at nobody it knows of: {at}"
+    if len(ring.offers) > ring.target:
+        yield f"contact {contact_id} rings at {len(at)} agents, it may at {ring.target}"
 
 
 def _steps(state: State) -> Iterator[str]:
     dues = (contact.step_due for contact in state.contacts.values())
     if list(state.steps_due.in_order()) != sorted(due for due in dues if due is not None):
         yield "the steps to come are not those of the contacts"
+    rings = {one.contact_id: one.ring for one in state.contacts.values() if one.ring is not None}
+    widening = sorted((one.widens_at_ms, key) for key, one in rings.items() if one.widens_at_ms)
+    if list(state.rings_due.in_order()) != widening:
+        yield "the rings to widen are not those of the contacts"
 
 
 def _policy(state: State) -> Iterator[str]:
@@ -85,7 +104,7 @@ def _offers(state: State) -> Iterator[str]:
         agent = state.agents.get(offer.agent_id)
         if offer.state is not OfferState.PENDING:
             yield f"offer {offer_id} is {offer.state} among the pending"
-        if contact is None or contact.offer_id != offer_id:
+        if contact is None or offer_id not in contact.open_offers:
             yield f"offer {offer_id} has no contact that rings with it"
         if agent is None or agent.held.get(offer_id) is not offer.channel:
             yield f"offer {offer_id} takes no slot of agent {offer.agent_id}"
@@ -108,6 +127,8 @@ def _agents(state: State) -> Iterator[str]:
                 yield f"agent {agent_id} is wrongly idle or busy for {channel}"
         if not agent.held.keys() >= agent.accepted.keys():
             yield f"agent {agent_id} handles what they do not hold"
+        if not agent.held.keys() >= agent.parked.keys():
+            yield f"agent {agent_id} would go on being idle after what they do not hold"
         if agent.work.keys() != agent.slots.keys():
             yield f"agent {agent_id} has worked on other channels than they have slots"
         if not agent.slots.keys() >= agent.idle.keys():
@@ -117,12 +138,15 @@ def _agents(state: State) -> Iterator[str]:
 def _requirements(state: State) -> Iterator[str]:
     users: dict[Requirement, int] = dict.fromkeys(state.pool.requirements, 0)
     waiting: dict[Requirement, list[Place]] = {requirement: [] for requirement in users}
+    roomy: dict[Requirement, list[Place]] = {requirement: [] for requirement in users}
     for queue in state.queues.values():
         users[queue.requirement] += 1
     for contact in state.contacts.values():
         users[contact.requirement] += 1
         if contact.offer_id is None:
             waiting[contact.requirement].append(contact.place)
+        elif contact.ring is not None and 0 < len(contact.ring.offers) < contact.ring.target:
+            roomy[contact.requirement].append(contact.place)
     for requirement, count in users.items():
         name = f"requirement {requirement.channel} {requirement.ask}"
         if requirement.users != count:
@@ -135,8 +159,11 @@ def _requirements(state: State) -> Iterator[str]:
         )
         if requirement.able != able:
             yield f"{name} counts {requirement.able} able agents of {able}"
-        if list(requirement.idle.values()) != _idle_for(state, requirement):
+        in_order = [requirement.idle[agent_id] for agent_id in requirement.in_order()]
+        if in_order != _idle_for(state, requirement) or len(in_order) != len(requirement.idle):
             yield f"{name} has the wrong idle agents"
+        if list(requirement.roomy.in_order()) != sorted(roomy[requirement]):
+            yield f"{name} has the wrong contacts that may ring at one more"
         for measure, roster in requirement.rosters.items():
             anew = Roster(measure, requirement.channel, requirement.skills)
             for agent in requirement.idle.values():
@@ -199,5 +226,5 @@ def _work_left_undone(state: State) -> Iterator[str]:
 
 
 def _declined_just_now(contact: Contact, agent: Agent) -> bool:
-    """The slot of the last offer is still taken: agent-state has not heard of the refusal yet."""
-    return offer_id_of(contact.contact_id, contact.attempts) in agent.held
+    """The slot of an offer is still taken: agent-state has not heard of the refusal yet."""
+    return any(contact_of(offer_id) == contact.contact_id for offer_id in agent.held)

@@ -115,6 +115,12 @@ class SortedKeys(Generic[S]):
         """The first, or None."""
         return self._blocks[0][0] if self._blocks else None
 
+    def fill(self, keys: Iterable[S]) -> None:
+        """Put in all keys at once; none is there yet."""
+        every, half = sorted(keys), BLOCK_MAX // 2
+        self._blocks = [every[start : start + half] for start in range(0, len(every), half)]
+        self._lasts = [block[-1] for block in self._blocks]
+
     def add(self, key: S) -> None:
         """Put in a key that is not there."""
         if not self._blocks:

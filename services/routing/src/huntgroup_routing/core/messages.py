@@ -29,6 +29,7 @@ from huntgroup_routing.core.events import (
     PolicyApplied,
     QueueConfigured,
     QueueRetired,
+    RingWidened,
 )
 from huntgroup_routing.core.facts import (
     ChannelCapacity,
@@ -83,6 +84,7 @@ __all__ = [
     "PolicyApplied",
     "QueueConfigured",
     "QueueRetired",
+    "RingWidened",
 ]
 """Told here too, so that one module names every message."""
 
@@ -134,6 +136,8 @@ class ConfigureQueue:
     requirement: str = ""
     steps: tuple[RoutingStep, ...] = ()
     skip_unservable_steps: bool = False
+    ring_max: int = 0
+    ring_every_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,4 +221,5 @@ Event = (
     | OfferExpired
     | OfferCanceled
     | OfferRescinded
+    | RingWidened
 )

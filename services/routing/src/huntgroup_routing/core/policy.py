@@ -10,6 +10,8 @@ from huntgroup_routing.core.queues import droppable
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
     QUEUES_MAX,
+    RING_EVERY_MS_DEFAULT,
+    RING_MAX_DEFAULT,
     WAITING_MAX_DEFAULT,
     RoutingStep,
     Strategy,
@@ -52,6 +54,7 @@ def rules_of(
     steps = _steps(command, requirement, terms)
     if isinstance(steps, Refused):
         return steps
+    rings = command.strategy in (Strategy.RING_ALL, Strategy.RING_PROGRESSIVELY)
     return QueueConfigured(
         at_ms=at_ms,
         queue_id=command.queue_id,
@@ -66,6 +69,8 @@ def rules_of(
         requirement=requirement,
         steps=steps,
         skip_unservable_steps=command.skip_unservable_steps,
+        ring_max=(command.ring_max or RING_MAX_DEFAULT) if rings else 0,
+        ring_every_ms=(command.ring_every_ms or RING_EVERY_MS_DEFAULT) if rings else 0,
     )
 
 

@@ -8,7 +8,7 @@ from huntgroup_routing.core.messages import (
     Event,
     ObserveContactQueued,
 )
-from huntgroup_routing.core.ranking import offer_on_arrival, offers_in_turn
+from huntgroup_routing.core.ranking import offers_in_turn, offers_on_arrival
 from huntgroup_routing.core.state import Contact, State
 from huntgroup_routing.core.values import ContactId, QueueId, skill_set
 
@@ -36,17 +36,14 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         own_skills=own_skills,
     )
     if not plan.steps:
-        offer = offer_on_arrival(state, enqueued)
-        return (enqueued,) if offer is None else (enqueued, offer)
+        return (enqueued, *offers_on_arrival(state, enqueued))
     waited_ms = at_ms - command.enqueued_at_ms
     reached = plan.reached(state.pool, command.channel, own_skills, 0, waited_ms)
     if reached[0] == 0:
-        offer = offer_on_arrival(state, enqueued)
-        return (enqueued,) if offer is None else (enqueued, offer)
+        return (enqueued, *offers_on_arrival(state, enqueued))
     ask = plan.ask(reached[0], own_skills)
     stepped = _stepped(contact_id, queue.queue_id, reached, ask, at_ms)
-    offer = offer_on_arrival(state, enqueued, ask)
-    return (enqueued, stepped) if offer is None else (enqueued, stepped, offer)
+    return (enqueued, stepped, *offers_on_arrival(state, enqueued, ask))
 
 
 def _stepped(

@@ -5,37 +5,57 @@ idleness even where another slot is free, so between equals several slots are fi
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, zip_longest
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.eligibility import Ask, Requirement
-from huntgroup_routing.core.messages import ContactEnqueued, OfferCreated
+from huntgroup_routing.core.messages import (
+    ContactEnqueued,
+    ContactRequeued,
+    Event,
+    OfferCreated,
+    RingWidened,
+)
+from huntgroup_routing.core.offering import (
+    Given,
+    Ranked,
+    by_line,
+    by_strategy,
+    offer_created,
+    offer_waiting,
+)
+from huntgroup_routing.core.ringing import (
+    NOBODY,
+    Rung,
+    idle_as_before,
+    let_go_lately,
+    offer_along,
+    ring_first,
+    ring_on,
+    ringing_for,
+    rung,
+    rung_on_arrival,
+    widen,
+)
 from huntgroup_routing.core.selection import BY_CHANCE, Measure, Roster, draw
 from huntgroup_routing.core.state import Contact, Queue, State
 from huntgroup_routing.core.values import (
+    RINGS_PER_DECISION_MAX,
     AgentId,
     Channel,
-    ContactId,
     DecisionRule,
-    Explanation,
     OfferId,
     Place,
-    QueueId,
     Strategy,
-    offer_id_of,
 )
 
-Ranked = tuple[AgentId, int]
-"""An agent, and the value by which the strategy ranks them."""
 
-NOBODY: frozenset[AgentId] = frozenset()
-
-
-def offer_on_arrival(
+def offers_on_arrival(
     state: State, enqueued: ContactEnqueued, ask: Ask | None = None
-) -> OfferCreated | None:
-    """Return the offer of a contact that arrives to the agent who is next, or None when nobody is idle for it.
+) -> tuple[OfferCreated, ...]:
+    """Return the offers of a contact that arrives to whom its queue's strategy names; none when nobody is idle for it.
 
     `ask` is what is asked of agents when the contact comes to a step at once.
     """
@@ -46,87 +66,97 @@ def offer_on_arrival(
     else:
         requirement = queue.requirement
     if not requirement.idle:
-        return None
+        return ()
+    if queue.ring_target:
+        return tuple(
+            Matching(state, enqueued.at_ms).ring(rung_on_arrival(queue, enqueued), requirement)
+        )
     if queue.strategy is Strategy.LONGEST_IDLE:
-        first = islice(requirement.idle.values(), 2)
-        ranked = [(agent.agent_id, agent.idle[channel][1]) for agent in first]
+        ranked = [
+            (agent_id, requirement.idle[agent_id].idle[channel][1])
+            for agent_id in islice(requirement.in_order(), 2)
+        ]
     else:
         ranked = Matching(state, enqueued.at_ms).rank(queue, requirement, NOBODY)
     agent_id = ranked[0][0]
-    return _offer_created(
-        queue,
-        contact_id=enqueued.contact_id,
-        channel=channel,
-        attempt=1,
-        enqueued_at_ms=enqueued.enqueued_at_ms,
-        agent_id=agent_id,
-        at_ms=enqueued.at_ms,
-        idle_since_ms=requirement.idle[agent_id].idle[channel][1],
-        idle_agents=len(requirement.idle),
-        explanation=_by_strategy(queue, ranked),
+    return (
+        offer_created(
+            queue,
+            contact_id=enqueued.contact_id,
+            channel=channel,
+            attempt=1,
+            enqueued_at_ms=enqueued.enqueued_at_ms,
+            agent_id=agent_id,
+            at_ms=enqueued.at_ms,
+            idle_since_ms=requirement.idle[agent_id].idle[channel][1],
+            idle_agents=len(requirement.idle),
+            explanation=by_strategy(queue, ranked),
+        ),
     )
 
 
 class Matching:
     """Offers contacts to idle agents, one after another within one decision; each offer sees those before it."""
 
-    __slots__ = ("_at_ms", "_last", "_left", "_previews", "_state", "_turn", "_without")
+    __slots__ = ("_at_ms", "_given", "_previews", "_state")
 
-    def __init__(self, state: State, at_ms: int, without: Iterable[AgentId] = ()) -> None:
+    def __init__(
+        self, state: State, at_ms: int, without: Iterable[AgentId] = (), said: int = 0
+    ) -> None:
+        """`without` are not asked; so many events are `said` in the same decision already."""
         self._state = state
         self._at_ms = at_ms
-        self._without = dict.fromkeys(without)
         self._previews: dict[tuple[Channel, Ask], Requirement] = {}
-        self._left: dict[tuple[AgentId, Channel], int] = {}
-        """Free slots of the agents who were given an offer in this decision."""
-        self._turn: dict[Channel, dict[AgentId, Agent]] = {}
-        """Those of them with a slot left, at the end of the idle order again."""
-        self._last: dict[QueueId, tuple[int, AgentId]] = {}
-        """How many offers a queue made in this decision, and the agent of the last."""
+        self._given = Given(without, RINGS_PER_DECISION_MAX - said)
 
-    def offer(self, contact: Contact, ask: Ask | None = None) -> OfferCreated | None:
-        """Return the offer to the agent who is next, or None when nobody is idle for the contact.
+    def offer(self, contact: Contact, ask: Ask | None = None) -> list[OfferCreated]:
+        """Return the offers to whom its queue's strategy names; none when nobody is idle for the contact.
 
         `ask` is what is asked of agents from this decision on, when that is something else.
         """
         requirement, queue = contact.requirement, self._state.queues[contact.queue_id]
         if ask is not None:
             requirement = self._requirement(requirement.channel, ask)
-        channel, idle = requirement.channel, requirement.idle
-        let_go_by = {
-            agent_id
-            for agent_id, at_ms in contact.let_go_by
-            if self._at_ms < at_ms + queue.reoffer_after_ms
-        }
+        let_go_by = let_go_lately(contact, queue, self._at_ms)
+        if queue.ring_target:
+            return self.ring(rung(queue, contact), requirement, let_go_by)
         ranked, rule = self.rank(queue, requirement, let_go_by), DecisionRule.STRATEGY
         if not ranked and let_go_by:
             ranked, rule = self.rank(queue, requirement, NOBODY), DecisionRule.NOBODY_ELSE
         if not ranked:
-            return None
-        agent_id = ranked[0][0]
-        agent = idle[agent_id]
-        key = (agent_id, channel)
-        again = key in self._left
-        created = _offer_waiting(
+            return []
+        channel, idle, agent_id = requirement.channel, requirement.idle, ranked[0][0]
+        agent, again = idle[agent_id], (agent_id, channel) in self._given.left
+        created = offer_waiting(
             self._state,
             contact,
             agent_id=agent_id,
             at_ms=self._at_ms,
             idle_since_ms=self._at_ms if again else agent.idle[channel][1],
-            idle_agents=len(idle) - self._gone(channel, idle),
-            explanation=_by_strategy(
+            idle_agents=len(idle) - self._given.gone(channel, idle),
+            explanation=by_strategy(
                 queue, ranked, rule, sum(one in idle for one in let_go_by if one != agent_id)
             ),
         )
-        left = self._left[key] if again else agent.free(channel)
-        self._left[key] = left - 1
-        turn = self._turn.setdefault(channel, {})
-        turn.pop(agent_id, None)
-        if left > 1:
-            turn[agent_id] = agent
-        made, _ = self._last.get(queue.queue_id, (0, agent_id))
-        self._last[queue.queue_id] = (made + 1, agent_id)
-        return created
+        self._given.give(queue.queue_id, agent, channel)
+        return [created]
+
+    def ring(
+        self, rung: Rung, requirement: Requirement, let_go_by: Collection[AgentId] = NOBODY
+    ) -> list[OfferCreated]:
+        """Return the offers of a contact that waits to all at whom it may ring, the longest idle first."""
+        return ring_first(self._given, rung, requirement, let_go_by, self._at_ms)
+
+    def ring_on(self, contact: Contact, over: Collection[OfferId]) -> list[OfferCreated]:
+        """Return offers to further agents of a contact that rings, some of whose open offers are over now."""
+        queue, ring = self._state.queues[contact.queue_id], contact.ring
+        assert ring is not None
+        left = {key: agent_id for key, agent_id in ring.offers.items() if key not in over}
+        return ring_on(self._given, contact, queue, replace(ring, offers=left), self._at_ms)
+
+    def widen(self, contact: Contact) -> Iterator[RingWidened | OfferCreated]:
+        """Yield that a contact that rings may ring at more agents, and its offers to them."""
+        return widen(self._given, contact, self._state.queues[contact.queue_id], self._at_ms)
 
     def _requirement(self, channel: Channel, ask: Ask) -> Requirement:
         found = self._state.pool.find(channel, ask) or self._previews.get((channel, ask))
@@ -144,9 +174,9 @@ class Matching:
         by_name = queue.measure is Measure.NAME
         ranked: list[Ranked] = []
         for agent_id in self._in_order(queue, requirement, roster):
-            if agent_id in self._without or agent_id in but:
+            if agent_id in self._given.without or agent_id in but:
                 continue
-            left = self._left.get((agent_id, requirement.channel))
+            left = self._given.left.get((agent_id, requirement.channel))
             if left is None or (by_name and left):
                 agent = requirement.idle[agent_id]
                 if roster is None:
@@ -164,10 +194,10 @@ class Matching:
         self, queue: Queue, requirement: Requirement, roster: Roster | None
     ) -> Iterator[AgentId]:
         if roster is None:
-            return iter(requirement.idle)
+            return requirement.in_order()
         if queue.strategy is not Strategy.ROUND_ROBIN:
             return roster.in_order()
-        _, last_agent_id = self._last.get(queue.queue_id, (0, queue.last_agent_id))
+        _, last_agent_id = self._given.last.get(queue.queue_id, (0, queue.last_agent_id))
         return roster.after(last_agent_id)
 
     def _drawn(
@@ -176,41 +206,33 @@ class Matching:
         measure, channel = queue.measure, requirement.channel
         assert measure is not None
         roster = requirement.roster(measure)
-        made, _ = self._last.get(queue.queue_id, (0, None))
+        made, _ = self._given.last.get(queue.queue_id, (0, None))
         number = draw(self._state.domain, queue.queue_id, queue.offers + made)
         full = (
             agent_id
-            for (agent_id, of_channel), left in self._left.items()
+            for (agent_id, of_channel), left in self._given.left.items()
             if of_channel is channel and left == 0
         )
-        drawn = roster.drawn(number, {*self._without, *but, *full})
+        drawn = roster.drawn(number, {*self._given.without, *but, *full})
         return [] if drawn is None else [(drawn, roster.value_of(requirement.idle[drawn]))]
 
     def _again(
         self, requirement: Requirement, roster: Roster | None, but: Collection[AgentId]
     ) -> Iterator[Ranked]:
         """Yield who was given an offer in this decision and has a slot left: after their equals, in turn."""
-        for agent_id, agent in self._turn.get(requirement.channel, {}).items():
+        for agent_id, agent in self._given.turn.get(requirement.channel, {}).items():
             if agent_id in requirement.idle and agent_id not in but:
                 value = self._at_ms if roster is None else roster.value_of(agent, self._at_ms)
                 yield agent_id, value
 
-    def _gone(self, channel: Channel, idle: Mapping[AgentId, Agent]) -> int:
-        """Return how many of those who were idle are so no longer, or are not to be asked."""
-        gone = sum(agent_id in idle for agent_id in self._without)
-        for (agent_id, of_channel), left in self._left.items():
-            gone += of_channel is channel and left == 0 and agent_id in idle
-        return gone
-
 
 def offers_in_turn(
-    state: State, asks: Iterable[tuple[Contact, Ask]], at_ms: int
+    state: State, asks: Sequence[tuple[Contact, Ask]], at_ms: int
 ) -> list[OfferCreated]:
     """Return the offers of contacts of which something else is asked now, in the order of their places."""
-    matching = Matching(state, at_ms)
+    matching = Matching(state, at_ms, said=len(asks))
     turns = sorted(asks, key=lambda each: each[0].place)
-    offers = (matching.offer(contact, ask) for contact, ask in turns)
-    return [offer for offer in offers if offer is not None]
+    return [offer for contact, ask in turns for offer in matching.offer(contact, ask)]
 
 
 def offers_to(
@@ -219,41 +241,80 @@ def offers_to(
     at_ms: int,
     *,
     freed: OfferId | None = None,
-    returned: Contact | None = None,
+    told: Sequence[Event] = (),
 ) -> list[OfferCreated]:
     """Return the offers to an agent who becomes idle, first contacts first, until slots or contacts run out.
 
-    `freed` is the offer whose slot becomes free now; `returned` its contact when that still rang, and so put the agent
-    in doubt: nobody in doubt is idle, so they are idle anew on every channel.
+    `freed` is the offer whose slot becomes free now; `told` is what followed from its end when it still rang. That put
+    the agent in doubt, and nobody in doubt is idle, so they are idle anew on every channel.
     """
+    returned = _waits_again(state, told)
     places: list[tuple[Place, Place | None]] = []
+    along: list[Contact] = []
     for channel in agent.slots:
         free = agent.free(channel, after=freed)
         if free > 0:
             first = _first_places(state, agent, channel, free + 1, returned)
             places += zip_longest(first[:free], first[1:])
+            if len(first) < free and state.pool.keeps_places:
+                along += ringing_for(state, agent, channel, free - len(first), at_ms)
     places.sort(key=_first)
-    since: dict[Channel, int] = {}
-    if returned is None:
-        since.update((channel, since_ms) for channel, (_, since_ms) in agent.idle.items())
-        if freed in agent.held:
-            since.pop(agent.held[freed], None)
+    since = {} if told else _idle_since(state, agent, freed)
     offers = []
     for place, following in places:
         contact = state.contacts[place[2]]
-        idle = contact.requirement.idle
         offers.append(
-            _offer_waiting(
+            offer_waiting(
                 state,
                 contact,
                 agent_id=agent.agent_id,
                 at_ms=at_ms,
                 idle_since_ms=since.pop(contact.requirement.channel, at_ms),
-                idle_agents=len(idle) + (agent.agent_id not in idle),
-                explanation=_by_line(state.queues[contact.queue_id], place, following),
+                idle_agents=_idle_agents(contact, agent, told),
+                explanation=by_line(state.queues[contact.queue_id], place, following),
             )
         )
+    for contact in along:
+        since_ms = since.pop(contact.requirement.channel, at_ms)
+        idle = (since_ms, _idle_agents(contact, agent, told))
+        offers.append(offer_along(state, contact, agent, at_ms, idle))
     return offers
+
+
+def _waits_again(state: State, told: Sequence[Event]) -> Contact | None:
+    """Return the contact that went back to its place and got no other offer in the same decision."""
+    match told:
+        case (_, ContactRequeued(contact_id=contact_id)):
+            return state.contacts[contact_id]
+        case _:
+            return None
+
+
+def _idle_agents(contact: Contact, agent: Agent, told: Sequence[Event]) -> int:
+    """Return how many are idle for a contact with this agent, but for who was given another one just before."""
+    channel, idle = contact.requirement.channel, contact.requirement.idle
+    return (
+        len(idle)
+        + (agent.agent_id not in idle)
+        - sum(
+            isinstance(one, OfferCreated)
+            and one.channel is channel
+            and one.agent_id in idle
+            and idle[one.agent_id].free(channel) == 1
+            for one in told
+        )
+    )
+
+
+def _idle_since(state: State, agent: Agent, freed: OfferId | None) -> dict[Channel, int]:
+    """Return since when an agent is idle, by channel, once the slot of an offer is free."""
+    since = {channel: since_ms for channel, (_, since_ms) in agent.idle.items()}
+    if freed is not None and freed in agent.held:
+        as_before = idle_as_before(state, agent, freed)
+        since.pop(agent.held[freed], None)
+        if as_before is not None:
+            since[agent.held[freed]] = as_before[1]
+    return since
 
 
 def _first_places(
@@ -294,91 +355,3 @@ def _first(places: tuple[Place, Place | None]) -> Place:
 
 def _value(ranked: Ranked) -> int:
     return ranked[1]
-
-
-def _by_strategy(
-    queue: Queue,
-    ranked: list[Ranked],
-    rule: DecisionRule = DecisionRule.STRATEGY,
-    set_aside: int = 0,
-) -> Explanation:
-    runner_up_id, runner_up_value = ranked[1] if len(ranked) > 1 else ("", 0)
-    return Explanation(
-        rule=rule,
-        strategy=queue.strategy,
-        policy_version=queue.version,
-        value=ranked[0][1],
-        runner_up_id=runner_up_id,
-        runner_up_value=runner_up_value,
-        priority=0,
-        runner_up_priority=0,
-        set_aside=set_aside,
-    )
-
-
-def _by_line(queue: Queue, place: Place, following: Place | None) -> Explanation:
-    return Explanation(
-        rule=DecisionRule.FIRST_IN_LINE,
-        strategy=None,
-        policy_version=queue.version,
-        value=place[1],
-        runner_up_id="" if following is None else following[2],
-        runner_up_value=0 if following is None else following[1],
-        priority=-place[0],
-        runner_up_priority=0 if following is None else -following[0],
-        set_aside=0,
-    )
-
-
-def _offer_waiting(
-    state: State,
-    contact: Contact,
-    *,
-    agent_id: AgentId,
-    at_ms: int,
-    idle_since_ms: int,
-    idle_agents: int,
-    explanation: Explanation,
-) -> OfferCreated:
-    return _offer_created(
-        state.queues[contact.queue_id],
-        contact_id=contact.contact_id,
-        channel=contact.requirement.channel,
-        attempt=contact.attempts + 1,
-        enqueued_at_ms=contact.enqueued_at_ms,
-        agent_id=agent_id,
-        at_ms=at_ms,
-        idle_since_ms=idle_since_ms,
-        idle_agents=idle_agents,
-        explanation=explanation,
-    )
-
-
-def _offer_created(
-    queue: Queue,
-    *,
-    contact_id: ContactId,
-    channel: Channel,
-    attempt: int,
-    enqueued_at_ms: int,
-    agent_id: AgentId,
-    at_ms: int,
-    idle_since_ms: int,
-    idle_agents: int,
-    explanation: Explanation,
-) -> OfferCreated:
-    return OfferCreated(
-        at_ms=at_ms,
-        offer_id=offer_id_of(contact_id, attempt),
-        contact_id=contact_id,
-        agent_id=agent_id,
-        queue_id=queue.queue_id,
-        channel=channel,
-        attempt=attempt,
-        expires_at_ms=at_ms + queue.ring_timeout_ms,
-        wrap_up_timeout_ms=queue.wrap_up_timeout_ms,
-        enqueued_at_ms=enqueued_at_ms,
-        idle_since_ms=idle_since_ms,
-        idle_agents=idle_agents,
-        explanation=explanation,
-    )

@@ -29,6 +29,8 @@ class Measure(StrEnum):
     """Between equals decides the id."""
     NAME = "NAME"
     """All are equal, so the id alone decides."""
+    IDLE_SINCE = "IDLE_SINCE"
+    """Longest idle, where agents may come back to a place in the middle: their contact was taken by another one."""
 
 
 MEASURE_OF: Final[Mapping[Strategy, Measure]] = {
@@ -41,6 +43,8 @@ MEASURE_OF: Final[Mapping[Strategy, Measure]] = {
     Strategy.RANDOM: Measure.NAME,
     Strategy.ROUND_ROBIN: Measure.NAME,
     Strategy.LINEAR: Measure.NAME,
+    Strategy.RING_ALL: Measure.IDLE_SINCE,
+    Strategy.RING_PROGRESSIVELY: Measure.IDLE_SINCE,
 }
 """LONGEST_IDLE needs no measure: the order of becoming idle is kept as it comes."""
 
@@ -69,6 +73,13 @@ class Roster:
         self._sorted.add(key)
         if self.measure in BY_NAME:
             self._weights[key[0]] += 1
+
+    def fill(self, agents: Iterable[Agent]) -> None:
+        """Put in all at once; nobody is in yet."""
+        self._keys = {agent.agent_id: self._key(agent) for agent in agents}
+        self._sorted.fill(self._keys.values())
+        if self.measure in BY_NAME:
+            self._weights.update(weight for weight, _, _ in self._keys.values())
 
     def drop(self, agent_id: AgentId) -> None:
         """Take out an agent, if they are in."""
@@ -132,6 +143,8 @@ class Roster:
                 return max(1, self._levels(agent))
             case Measure.NAME:
                 return 1
+            case Measure.IDLE_SINCE:
+                return since_ms
 
     def _key(self, agent: Agent) -> Key:
         rank = 0 if self.measure in BY_NAME else agent.idle[self._channel][0]

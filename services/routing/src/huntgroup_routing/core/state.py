@@ -47,6 +47,8 @@ class Queue:
     waiting_max: int = field(init=False)
     strategy: Strategy = field(init=False)
     reoffer_after_ms: int = field(init=False)
+    ring_max: int = field(init=False)
+    """At so many agents its contacts ring; 0: each at one."""
     version: int = 1
     plan_version: int = 1
     """The version that the plan came with."""
@@ -80,11 +82,40 @@ class Queue:
         self.waiting_max = rules.waiting_max
         self.strategy = rules.strategy or Strategy.LONGEST_IDLE
         self.reoffer_after_ms = rules.reoffer_after_ms
+        self.ring_max = rules.ring_max
 
     @property
     def measure(self) -> Measure | None:
         """By what its agents are sorted; None: as they became idle."""
         return MEASURE_OF.get(self.strategy)
+
+    @property
+    def ring_target(self) -> int:
+        """At how many agents a contact begins to ring; 0: at one, without others."""
+        if not self.ring_max:
+            return 0
+        return self.ring_max if self.strategy is Strategy.RING_ALL else 1
+
+    def widens_at_ms(self, target: int, at_ms: int) -> int:
+        """Return when a contact that may ring at so many agents from now on may ring at more; 0: not by itself."""
+        grows = self.strategy is Strategy.RING_PROGRESSIVELY and target < self.ring_max
+        return at_ms + self.rules.ring_every_ms if grows else 0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Ring:
+    """The agents at whom a contact rings together, since it last waited."""
+
+    offers: dict[OfferId, AgentId]
+    """Those open, oldest first."""
+    asked: set[AgentId]
+    """Nobody is asked twice."""
+    target: int
+    """At so many it may ring."""
+    widens_at_ms: int = 0
+    """When it may ring at more; 0: not by itself."""
+    roomy: bool = False
+    """Whether it stands among those that could ring at one more."""
 
 
 class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
@@ -105,6 +136,8 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     offer_id: OfferId | None = None
     let_go_by: tuple[tuple[AgentId, int], ...] = ()
     """Who of late let it go, and when (ms), oldest first."""
+    ring: Ring | None = None
+    """While it rings where several may ring; `offer_id` is one of them then."""
 
     @property
     def lane(self) -> LaneKey:
@@ -118,6 +151,13 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
             return None
         at_ms = self.plan.next_at_ms(self.step, self.enqueued_at_ms)
         return None if at_ms is None else (at_ms, self.contact_id)
+
+    @property
+    def open_offers(self) -> tuple[OfferId, ...]:
+        """The offers it rings with, oldest first."""
+        if self.offer_id is None:
+            return ()
+        return (self.offer_id,) if self.ring is None else tuple(self.ring.offers)
 
 
 class Why(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -161,6 +201,8 @@ class State:
     """Those pending."""
     leases: Line[Lease] = field(default_factory=Line)
     steps_due: Line[StepDue] = field(default_factory=Line)
+    rings_due: Line[StepDue] = field(default_factory=Line)
+    """When contacts that ring may ring at more agents."""
     outdated: Line[Place] = field(default_factory=Line)
     """Those who wait and are about to follow the present plan of their queue."""
     versions: Versions = field(default_factory=Versions)

@@ -37,6 +37,13 @@ EXPIRIES_PER_DECISION_MAX = 256
 """One decision must fit into one record of the journal, however many leases ran out in the meantime."""
 STEPS_PER_DECISION_MAX = 256
 """The same, however many contacts come to a step at once."""
+RINGS_PER_DECISION_MAX = 1_000
+"""The same, however many agents ring at once; what a contact may have beyond them follows in the next decision."""
+RINGS_WIDENED_PER_DECISION_MAX = 256
+RING_MAX_DEFAULT = 10
+RING_EVERY_MS_DEFAULT = 5_000
+RINGS_LOOKED_AT_MAX = 16
+"""So many contacts that ring and may ring at one more are looked at for an agent who becomes idle."""
 REPLANS_PER_DECISION_MAX = 256
 """The same, however many contacts wait when their queue's plan is changed for them, too."""
 POLICY_CHANGES_MAX = 500
@@ -71,6 +78,8 @@ class Strategy(StrEnum):
     RANDOM = "RANDOM"
     WEIGHTED_RANDOM = "WEIGHTED_RANDOM"
     BEST_SKILL = "BEST_SKILL"
+    RING_ALL = "RING_ALL"
+    RING_PROGRESSIVELY = "RING_PROGRESSIVELY"
 
 
 class DecisionRule(StrEnum):
@@ -79,6 +88,7 @@ class DecisionRule(StrEnum):
     STRATEGY = "STRATEGY"
     NOBODY_ELSE = "NOBODY_ELSE"
     FIRST_IN_LINE = "FIRST_IN_LINE"
+    RINGS_ALONG = "RINGS_ALONG"
 
 
 class Explanation(Struct, frozen=True, kw_only=True, gc=False):
@@ -177,6 +187,7 @@ class RescindReason(StrEnum):
 
     AGENT_SIGNED_OFF = "AGENT_SIGNED_OFF"
     AGENT_TURNED_AWAY = "AGENT_TURNED_AWAY"
+    TAKEN_BY_ANOTHER = "TAKEN_BY_ANOTHER"
 
 
 class IneligibleReason(StrEnum):
@@ -194,6 +205,11 @@ def place_of(priority: int, enqueued_at_ms: int, contact_id: ContactId) -> Place
 def offer_id_of(contact_id: ContactId, attempt: int) -> OfferId:
     """Return the id of the contact's offer number `attempt` (from 1): derived, so that a replay finds the same."""
     return OfferId(f"{contact_id}.{attempt}")
+
+
+def contact_of(offer_id: OfferId) -> ContactId:
+    """Return the contact that an offer's id names."""
+    return ContactId(offer_id.rpartition(".")[0])
 
 
 def skill_set(*skills: tuple[Skill, ...]) -> tuple[Skill, ...]:

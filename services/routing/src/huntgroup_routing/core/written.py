@@ -11,8 +11,9 @@ from huntgroup_routing.core.agents import Agent, Work
 from huntgroup_routing.core.events import QueueConfigured
 from huntgroup_routing.core.lanes import LaneKey
 from huntgroup_routing.core.pace import Pace
+from huntgroup_routing.core.ringing import set_target
 from huntgroup_routing.core.selection import MEASURE_OF
-from huntgroup_routing.core.state import Contact, Offer, Queue, State
+from huntgroup_routing.core.state import Contact, Offer, Queue, Ring, State
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     AgentId,
@@ -47,6 +48,13 @@ class _Queue(_Record, frozen=True):
     """Of its lanes, in the order in which they were opened."""
 
 
+class _Ring(_Record, frozen=True):
+    offers: tuple[OfferId, ...]
+    asked: tuple[AgentId, ...]
+    target: int
+    widens_at_ms: int
+
+
 class _Contact(_Record, frozen=True):
     contact_id: ContactId
     queue_id: QueueId
@@ -60,6 +68,7 @@ class _Contact(_Record, frozen=True):
     plan_version: int
     own_skills: tuple[Skill, ...]
     step: int
+    ring: _Ring | None
 
 
 class _Agent(_Record, frozen=True):
@@ -76,9 +85,13 @@ class _Agent(_Record, frozen=True):
 
 
 class _Idle(_Record, frozen=True):
+    """Idle, or parked with an offer: then with how long the agent had been idle before."""
+
     agent_id: AgentId
     channel: Channel
     since_ms: int
+    offer_id: OfferId | None
+    idle_ms: int
 
 
 class _Dump(_Record, frozen=True):
@@ -174,6 +187,16 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         plan_version=contact.plan_version,
         own_skills=contact.own_skills,
         step=contact.step,
+        ring=None if contact.ring is None else _ring_row(contact.ring),
+    )
+
+
+def _ring_row(ring: Ring) -> _Ring:
+    return _Ring(
+        offers=tuple(ring.offers),
+        asked=tuple(sorted(ring.asked)),
+        target=ring.target,
+        widens_at_ms=ring.widens_at_ms,
     )
 
 
@@ -196,15 +219,32 @@ def _agent_row(agent: Agent) -> _Agent:
 
 
 def _idle_rows(state: State) -> tuple[_Idle, ...]:
-    order = sorted(
-        (rank, agent.agent_id, channel, since_ms)
-        for agent in state.agents.values()
-        for channel, (rank, since_ms) in agent.idle.items()
-    )
-    return tuple(
-        _Idle(agent_id=agent_id, channel=channel, since_ms=since_ms)
-        for _, agent_id, channel, since_ms in order
-    )
+    order: list[tuple[int, _Idle]] = []
+    for agent in state.agents.values():
+        for channel, (rank, since_ms) in agent.idle.items():
+            row = _Idle(
+                agent_id=agent.agent_id,
+                channel=channel,
+                since_ms=since_ms,
+                offer_id=None,
+                idle_ms=0,
+            )
+            order.append((rank, row))
+        for offer_id, (rank, since_ms, idle_ms) in agent.parked.items():
+            row = _Idle(
+                agent_id=agent.agent_id,
+                channel=agent.held[offer_id],
+                since_ms=since_ms,
+                offer_id=offer_id,
+                idle_ms=idle_ms,
+            )
+            order.append((rank, row))
+    order.sort(key=_rank)
+    return tuple(row for _, row in order)
+
+
+def _rank(ranked: tuple[int, _Idle]) -> int:
+    return ranked[0]
 
 
 def _load_agents(state: State, read: _Dump) -> None:
@@ -228,10 +268,17 @@ def _load_agents(state: State, read: _Dump) -> None:
         if agent.joined:
             state.pool.join(agent)
     for idle in read.idle:
-        state.pool.make_idle(state.agents[idle.agent_id], idle.channel, idle.since_ms)
+        agent = state.agents[idle.agent_id]
+        if idle.offer_id is None:
+            state.pool.make_idle(agent, idle.channel, idle.since_ms)
+        else:
+            agent.parked[idle.offer_id] = (state.pool.next_rank(), idle.since_ms, idle.idle_ms)
 
 
 def _load_contacts(state: State, read: _Dump) -> None:
+    for offer in read.offers:
+        state.offers[offer.offer_id] = offer
+        state.leases.add((offer.expires_at_ms, offer.offer_id))
     for row in read.queues:
         rules, plan = row.rules, read.plans[row.plan]
         measure = MEASURE_OF.get(rules.strategy or Strategy.LONGEST_IDLE)
@@ -273,6 +320,8 @@ def _load_contacts(state: State, read: _Dump) -> None:
             offer_id=contact_row.offer_id,
             let_go_by=contact_row.let_go_by,
         )
+        if contact_row.ring is not None:
+            _load_ring(state, contact, contact_row.ring)
         state.contacts[contact.contact_id] = contact
         if contact.step_due is not None:
             state.steps_due.add(contact.step_due)
@@ -283,6 +332,12 @@ def _load_contacts(state: State, read: _Dump) -> None:
                 state.outdated.add(contact.place)
         else:
             queue.ringing += 1
-    for offer in read.offers:
-        state.offers[offer.offer_id] = offer
-        state.leases.add((offer.expires_at_ms, offer.offer_id))
+
+
+def _load_ring(state: State, contact: Contact, row: _Ring) -> None:
+    contact.ring = Ring(
+        offers={offer_id: state.offers[offer_id].agent_id for offer_id in row.offers},
+        asked=set(row.asked),
+        target=row.target,
+    )
+    set_target(state, contact, row.target, row.widens_at_ms)

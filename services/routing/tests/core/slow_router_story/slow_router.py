@@ -1,7 +1,7 @@
 """A router that is plain to see right: it knows no index, no heap and no cache, and looks at everybody, each time."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from huntgroup_routing.core.messages import (
     AcceptOffer,
@@ -24,120 +24,24 @@ from huntgroup_routing.core.messages import (
 from huntgroup_routing.core.selection import draw
 from huntgroup_routing.core.values import (
     REPLANS_PER_DECISION_MAX,
-    AgentTraits,
     Channel,
     QueueId,
-    RoutingStep,
     Strategy,
+)
+
+from .slow_people import (
+    REQUIREMENTS,
+    SlowAgent,
+    SlowContact,
+    SlowOffer,
+    SlowQueue,
+    SlowWork,
+    can,
+    said,
 )
 
 Outcome = tuple[str, str, int, int, int, str]
 """Contact, agent, attempt, idle since (ms), idle agents, who was next."""
-
-
-@dataclass(eq=False)
-class SlowContact:
-    contact_id: str
-    queue_id: str
-    channel: Channel
-    skills: frozenset[str]
-    place: tuple[int, int, str]
-    attempts: int = 0
-    ringing: bool = False
-    let_go_by: list[tuple[str, int]] = field(default_factory=list)
-    requirement: str = ""
-    own_skills: frozenset[str] = frozenset()
-    steps: tuple[RoutingStep, ...] = ()
-    skip: bool = False
-    step: int = 0
-    plan: int = 0
-    """Which of the plans that its queue has had it follows."""
-
-    def follow(self, queue: "SlowQueue") -> None:
-        """Follow the present plan of the queue, from its beginning."""
-        self.skills = queue.skills | self.own_skills
-        self.requirement, self.steps, self.skip = queue.requirement, queue.steps, queue.skip
-        self.step, self.plan = 0, queue.plan
-
-    def go_on(self, at_ms: int, agents: list["SlowAgent"]) -> bool:
-        """Go to the step of that time; return whether it is another one."""
-        waited_ms, before = at_ms - self.place[1], self.step
-        self.step = max([self.step, *self.reached(waited_ms)])
-        self.ask()
-        while self.skip and self.step < len(self.steps):
-            if any(one.joined and self.channel in one.slots and can(one, self) for one in agents):
-                break
-            self.step += 1
-            self.ask()
-        return self.step != before
-
-    def reached(self, waited_ms: int) -> list[int]:
-        return [at for at, step in enumerate(self.steps, 1) if step.after_ms <= waited_ms]
-
-    def ask(self) -> None:
-        if self.step:
-            step = self.steps[self.step - 1]
-            self.skills = self.own_skills | frozenset(step.required_skills)
-            self.requirement = step.requirement
-
-
-@dataclass(eq=False)
-class SlowQueue:
-    skills: frozenset[str]
-    ring_ms: int
-    strategy: Strategy
-    reoffer_after_ms: int
-    requirement: str
-    steps: tuple[RoutingStep, ...]
-    skip: bool
-    plan: int = 0
-    """How many other plans it had before."""
-    followed_from: int = 0
-    """Whoever waits with a plan before this is about to follow the present one."""
-    offers: int = 0
-    last_agent_id: str = ""
-
-
-@dataclass(eq=False)
-class SlowWork:
-    contacts: int = 0
-    handle_ms: int = 0
-    idle_ms: int = 0
-
-
-@dataclass(eq=False)
-class SlowAgent:
-    agent_id: str
-    joined: bool = False
-    ready: bool = False
-    in_doubt: bool = False
-    skills: frozenset[str] = frozenset()
-    slots: dict[Channel, int] = field(default_factory=dict)
-    idle: dict[Channel, tuple[int, int]] = field(default_factory=dict)
-    levels: dict[str, int] = field(default_factory=dict)
-    traits: AgentTraits | None = None
-    work: dict[Channel, SlowWork] = field(default_factory=dict)
-
-    def stop(self, at_ms: int, *channels: Channel) -> None:
-        for channel in channels or tuple(self.idle):
-            if channel in self.idle:
-                self.work[channel].idle_ms += at_ms - self.idle.pop(channel)[1]
-
-
-@dataclass(eq=False)
-class SlowOffer:
-    offer_id: str
-    contact: SlowContact
-    agent: SlowAgent
-    expires_at_ms: int
-    pending: bool = True
-    held: bool = True
-    handled_since_ms: int | None = None
-
-
-def said(command: ConfigureQueue) -> ConfigureQueue:
-    """Return the command with what it leaves to be understood."""
-    return replace(command, strategy=command.strategy or Strategy.LONGEST_IDLE)
 
 
 @dataclass
@@ -202,6 +106,8 @@ class SlowRouter:
             requirement=command.requirement,
             steps=command.steps,
             skip=command.skip_unservable_steps,
+            ring_max=command.ring_max or 10,
+            ring_every_ms=command.ring_every_ms or 5_000,
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
@@ -227,6 +133,7 @@ class SlowRouter:
                 if agent:
                     agent.ready = False
                     agent.stop(self.at_ms)
+                    self.forget_parked(agent)
             case ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id):
                 self.slot_freed(agent_id, offer_id, turned_away=False)
             case ObserveOfferTurnedAway(agent_id=agent_id, offer_id=offer_id):
@@ -267,17 +174,28 @@ class SlowRouter:
                 if accept:
                     offer.pending = False
                     offer.handled_since_ms = self.at_ms
+                    self.forget_parked(offer.agent, offer.contact.channel)
+                    for other in self.offers:
+                        if other.contact is offer.contact:
+                            other.pending = False
                     if offer.contact.channel in offer.agent.work:
                         offer.agent.work[offer.contact.channel].contacts += 1
                     self.contacts.remove(offer.contact)
                 else:
+                    offer.parked = None
                     self.failed([offer])
+
+    def forget_parked(self, agent: SlowAgent, *channels: Channel) -> None:
+        for offer in self.held_by(agent):
+            if not channels or offer.contact.channel in channels:
+                offer.parked = None
 
     def expired(self) -> None:
         over = [one for one in self.offers if one.pending and one.expires_at_ms <= self.at_ms]
         for offer in over:
             offer.agent.in_doubt = True
             offer.agent.stop(self.at_ms)
+            self.forget_parked(offer.agent)
         if not over:
             due = [one for one in self.contacts if self.is_due(one)]
             if not due:
@@ -288,7 +206,37 @@ class SlowRouter:
             for contact in due:
                 contact.go_on(self.at_ms, self.agents)
             self.find_agents([one for one in due if not one.ringing], [])
+            if not due:
+                self.widened()
         self.failed(over)
+
+    def widened(self) -> None:
+        """Let contacts that ring ring at one more, when it is time; all whose time it is at once."""
+        due = [one for one in self.contacts if 0 < one.widens_at_ms <= self.at_ms]
+        for contact in sorted(due, key=lambda one: one.place):
+            queue = self.queues[contact.queue_id]
+            contact.widens_at_ms = 0
+            if queue.strategy is Strategy.RING_PROGRESSIVELY:
+                contact.target = max(contact.target, min(contact.target + 1, queue.ring_max))
+                if contact.target < queue.ring_max:
+                    contact.widens_at_ms = self.at_ms + queue.ring_every_ms
+            contact.lately = self.let_go_lately(contact)
+            self.ring_on(contact, [])
+
+    def ring_on(self, contact: SlowContact, without: list[SlowAgent]) -> None:
+        """Let a contact ring at further agents, the longest idle first, whom it has not asked."""
+        fitting = sorted(self.idle_for(contact), key=lambda one: one.idle[contact.channel])
+        for agent in fitting:
+            asked = agent.agent_id in contact.asked | contact.lately
+            if not asked and agent not in without and len(self.open(contact)) < contact.target:
+                self.offer(contact, agent, without, "")
+
+    def open(self, contact: SlowContact) -> list[SlowOffer]:
+        return [one for one in self.offers if one.pending and one.contact is contact]
+
+    def let_go_lately(self, contact: SlowContact) -> set[str]:
+        after_ms = self.at_ms - self.queues[contact.queue_id].reoffer_after_ms
+        return {one for one, at_ms in contact.let_go_by[-8:] if at_ms > after_ms}
 
     def is_due(self, contact: SlowContact) -> bool:
         return contact.step < max([0, *contact.reached(self.at_ms - contact.place[1])])
@@ -316,6 +264,7 @@ class SlowRouter:
         agent.joined, agent.ready, agent.in_doubt = True, False, False
         agent.skills, agent.slots, agent.idle, agent.levels = skills, slots, {}, levels
         agent.work = {channel: SlowWork() for channel in slots}
+        self.forget_parked(agent)
         for offer in self.held_by(agent):
             if offer.handled_since_ms is not None:
                 offer.handled_since_ms = self.at_ms
@@ -326,6 +275,7 @@ class SlowRouter:
             return
         agent.joined = agent.ready = agent.in_doubt = False
         agent.skills, agent.slots, agent.idle, agent.work = frozenset(), {}, {}, {}
+        self.forget_parked(agent)
         self.failed([one for one in self.offers if one.pending and one.agent is agent])
 
     def slot_freed(self, agent_id: str, offer_id: str, *, turned_away: bool) -> None:
@@ -336,7 +286,9 @@ class SlowRouter:
         if not held and (turned_away or not agent.in_doubt):
             return
         returned = [one.contact for one in held if one.pending]
+        before: tuple[int, int, int] | None = None
         for offer in held:
+            before = self.idle_before(offer)
             offer.held = False
             agent.stop(self.at_ms, offer.contact.channel)
             if offer.handled_since_ms is not None and offer.contact.channel in agent.work:
@@ -344,6 +296,8 @@ class SlowRouter:
                 agent.work[offer.contact.channel].handle_ms += self.at_ms - since_ms
         if returned:
             agent.stop(self.at_ms)
+            self.forget_parked(agent)
+            before = None
         if turned_away and returned:
             agent.in_doubt = True
             self.failed(held)
@@ -351,14 +305,34 @@ class SlowRouter:
         agent.in_doubt = False
         self.failed([one for one in held if one.pending])
         if agent.joined and agent.ready:
+            channel = held[0].contact.channel if held else None
+            if before and channel and self.free(agent, channel) > 0:
+                agent.idle[channel] = before[:2]
+                agent.work[channel].idle_ms = before[2]
             self.became_idle(agent)
+
+    def idle_before(self, offer: SlowOffer) -> tuple[int, int, int] | None:
+        """Return the idleness that goes on after an offer that rang at others, too."""
+        if offer.parked is None or not any(one.rings for one in self.queues.values()):
+            return None
+        idle = offer.agent.idle.get(offer.contact.channel)
+        if idle is None or idle > offer.parked[:2]:
+            return offer.parked
+        return (*idle, offer.agent.work[offer.contact.channel].idle_ms)
 
     def failed(self, offers: list[SlowOffer]) -> None:
         for offer in offers:
+            offer.contact.lately = self.let_go_lately(offer.contact)
+        for offer in offers:
             offer.pending = False
-            offer.contact.ringing = False
             offer.contact.let_go_by.append((offer.agent.agent_id, self.at_ms))
-        self.find_agents([one.contact for one in offers], [one.agent for one in offers])
+        contacts = list({id(one.contact): one.contact for one in offers}.values())
+        without = [one.agent for one in offers]
+        for contact in contacts:
+            contact.ringing = bool(self.open(contact))
+            if not contact.ringing:
+                contact.asked, contact.target, contact.widens_at_ms = set(), 0, 0
+        self.find_agents(contacts, without)
 
     def became_idle(self, agent: SlowAgent) -> None:
         for channel in sorted(agent.slots):
@@ -374,15 +348,36 @@ class SlowRouter:
             behind = [one for one in fitting if one.channel is first.channel and one is not first]
             following = min(behind, key=lambda one: one.place, default=None)
             self.offer(first, agent, [], following.contact_id if following else "")
+        for channel in sorted(agent.slots):
+            self.ring_along(agent, channel)
+
+    def ring_along(self, agent: SlowAgent, channel: Channel) -> None:
+        """Let an agent for whom nobody waits ring with contacts that ring and may ring at one more."""
+        roomy = [
+            one
+            for one in self.contacts
+            if one.channel is channel and can(agent, one) and 0 < len(self.open(one)) < one.target
+        ]
+        for contact in sorted(roomy, key=lambda one: one.place)[:16]:
+            asked = contact.asked | self.let_go_lately(contact)
+            if channel in agent.idle and agent.agent_id not in asked:
+                self.offer(contact, agent, [], "")
 
     def find_agents(self, contacts: list[SlowContact], without: list[SlowAgent]) -> None:
         for contact in sorted(contacts, key=lambda one: one.place):
+            if contact.ringing:
+                self.ring_on(contact, without)
+                continue
             idle = [one for one in self.idle_for(contact) if one not in without]
             if idle:
                 queue = self.queues[contact.queue_id]
-                after_ms = self.at_ms - queue.reoffer_after_ms
-                let_go_by = {one for one, at_ms in contact.let_go_by[-8:] if at_ms > after_ms}
+                let_go_by = self.let_go_lately(contact)
                 idle = [one for one in idle if one.agent_id not in let_go_by] or idle
+                if queue.rings:
+                    idle.sort(key=lambda one: one.idle[contact.channel])
+                    for agent in idle[: queue.ring_max if queue.rings_all else 1]:
+                        self.offer(contact, agent, without, "")
+                    continue
                 agent = self.choose(contact, idle)
                 others = [one for one in idle if one is not agent]
                 by_chance = queue.strategy in (Strategy.RANDOM, Strategy.WEIGHTED_RANDOM)
@@ -404,7 +399,7 @@ class SlowRouter:
             return work.handle_ms * 1_000_000 // total_ms if total_ms else 0
 
         match queue.strategy:
-            case Strategy.LONGEST_IDLE:
+            case Strategy.LONGEST_IDLE | Strategy.RING_ALL | Strategy.RING_PROGRESSIVELY:
                 return idle[0]
             case Strategy.MOST_IDLE:
                 return min(idle, key=lambda one: one.idle[channel][1] - one.work[channel].idle_ms)
@@ -438,9 +433,14 @@ class SlowRouter:
         self, contact: SlowContact, agent: SlowAgent, without: list[SlowAgent], following: str
     ) -> None:
         idle = [one for one in self.idle_for(contact) if one not in without]
-        _, since_ms = agent.idle[contact.channel]
+        queue, (tick, since_ms) = self.queues[contact.queue_id], agent.idle[contact.channel]
+        parked = (tick, since_ms, agent.work[contact.channel].idle_ms)
         agent.stop(self.at_ms, contact.channel)
-        queue = self.queues[contact.queue_id]
+        if not contact.ringing and queue.rings:
+            contact.target = queue.ring_max if queue.rings_all else 1
+            if contact.target < queue.ring_max:
+                contact.widens_at_ms = self.at_ms + queue.ring_every_ms
+        contact.asked.add(agent.agent_id)
         queue.offers += 1
         queue.last_agent_id = agent.agent_id
         contact.attempts += 1
@@ -449,7 +449,9 @@ class SlowRouter:
             (contact.contact_id, agent.agent_id, contact.attempts, since_ms, len(idle), following)
         )
         offer_id = f"{contact.contact_id}.{contact.attempts}"
-        self.offers.append(SlowOffer(offer_id, contact, agent, self.at_ms + queue.ring_ms))
+        offer = SlowOffer(offer_id, contact, agent, self.at_ms + queue.ring_ms)
+        offer.parked = parked if contact.target else None
+        self.offers.append(offer)
         if self.free(agent, contact.channel) > 0:
             self.tick += 1
             agent.idle[contact.channel] = (self.tick, self.at_ms)
@@ -463,35 +465,3 @@ class SlowRouter:
     def free(self, agent: SlowAgent, channel: Channel) -> int:
         taken = sum(one.contact.channel is channel for one in self.held_by(agent))
         return agent.slots.get(channel, 0) - taken
-
-
-def can(agent: SlowAgent, contact: SlowContact) -> bool:
-    ask, _ = REQUIREMENTS[contact.requirement]
-    return agent.skills >= contact.skills and ask(agent)
-
-
-def speaks(agent: SlowAgent, language: str) -> bool:
-    return agent.traits is not None and language in agent.traits.languages
-
-
-def in_group(agent: SlowAgent, group: str) -> bool:
-    return agent.traits is not None and group in agent.traits.groups
-
-
-REQUIREMENTS: dict[str, tuple[Callable[[SlowAgent], bool], set[str]]] = {
-    "": (lambda _: True, set()),
-    'skill("billing") >= 3': (lambda a: a.levels.get("billing", 0) >= 3, {"billing"}),
-    'lang in ("ar", "fa") or agent == "a3"': (
-        lambda a: speaks(a, "ar") or speaks(a, "fa") or a.agent_id == "a3",
-        set(),
-    ),
-    'not group == "night" and (skill("french") or lang != "ar")': (
-        lambda a: not in_group(a, "night") and ("french" in a.skills or not speaks(a, "ar")),
-        {"french"},
-    ),
-    'agent not in ("a1", "a2") and skill("repair") < 9': (
-        lambda a: a.agent_id not in ("a1", "a2") and a.levels.get("repair", 0) < 9,
-        {"repair"},
-    ),
-}
-"""What some requirements mean, in plain Python, and the skills that count for them."""

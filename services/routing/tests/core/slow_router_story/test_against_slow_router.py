@@ -46,7 +46,8 @@ from huntgroup_routing.core.values import (
     Strategy,
 )
 
-from .slow_router import REQUIREMENTS, Outcome, SlowRouter
+from .slow_people import REQUIREMENTS
+from .slow_router import Outcome, SlowRouter
 
 SKILLS = tuple(Skill(name) for name in ("billing", "french", "german", "repair"))
 CHANNELS = (Channel.VOICE, Channel.CHAT)
@@ -165,6 +166,8 @@ class Traffic:
             requirement=self.chance.choice(self.requirements),
             steps=self.some_steps() if self.steps else (),
             skip_unservable_steps=self.chance.random() < 0.5,
+            ring_max=self.chance.choice((0, 1, 2, 3)),
+            ring_every_ms=self.chance.choice((100, 700)),
         )
 
     def change_policy(self) -> Command:
@@ -237,6 +240,16 @@ def test_contacts_come_to_their_steps_as_a_slow_router_takes_them(seed: int) -> 
     play(seed, strategies, requirements=tuple(REQUIREMENTS), steps=True)
 
 
+RINGING = (Strategy.RING_ALL, Strategy.RING_PROGRESSIVELY)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(500, 508))
+def test_several_ring_as_a_slow_router_lets_them(seed: int) -> None:
+    strategies = (*RINGING, Strategy.LONGEST_IDLE, Strategy.MOST_IDLE)
+    play(seed, strategies, sign_ons=4, steps=seed % 2 == 0, rounds=800)
+
+
 def outcome(offer: OfferCreated) -> Outcome:
     why = offer.explanation
     assert why is not None
@@ -252,6 +265,7 @@ def play(
     *,
     steps: bool = False,
     policies: bool = False,
+    rounds: int = 2_500,
 ) -> None:
     chance, core = random.Random(seed), RoutingCore()
     traffic = Traffic(chance, strategies, requirements, steps, policies, sign_ons=sign_ons)
@@ -260,7 +274,7 @@ def play(
     commands += [traffic.sign_on(agent_id) for agent_id in AGENTS]
     history: list[Event] = []
     offers = 0
-    for step in range(2_500):
+    for step in range(rounds):
         command = commands.pop(0) if commands else traffic.next()
         if step % 10 == 0 and not commands:
             command = PassTime()
@@ -285,4 +299,4 @@ def play(
     for event in history:
         folded = core.evolve(folded, event)
     assert core.dump(folded) == core.dump(state)
-    assert offers > 200
+    assert offers > rounds // 15

@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError
 
 from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp
 from huntgroup.routing.v1.events_pb2 import (
+    RESCIND_REASON_TAKEN_BY_ANOTHER,
     OfferAccepted,
     OfferCreated,
     OfferExpired,
@@ -79,25 +80,31 @@ def on_offer_accepted(fact: OfferAccepted) -> Command:
     )
 
 
-def on_offer_rejected(fact: OfferRejected) -> Command:
+def on_offer_rejected(fact: OfferRejected) -> Command | None:
     """The agent declined."""
-    return offer_failed(fact.contact_id, fact.offer_id, ReturnReason.REJECTED)
+    return offer_failed(fact, ReturnReason.REJECTED)
 
 
-def on_offer_expired(fact: OfferExpired) -> Command:
+def on_offer_expired(fact: OfferExpired) -> Command | None:
     """The agent let it ring out."""
-    return offer_failed(fact.contact_id, fact.offer_id, ReturnReason.EXPIRED)
+    return offer_failed(fact, ReturnReason.EXPIRED)
 
 
-def on_offer_rescinded(fact: OfferRescinded) -> Command:
-    """The agent was lost."""
-    return offer_failed(fact.contact_id, fact.offer_id, ReturnReason.AGENT_LOST)
+def on_offer_rescinded(fact: OfferRescinded) -> Command | None:
+    """The agent was lost, or another one took the contact: of that, the accepted offer tells."""
+    if fact.reason == RESCIND_REASON_TAKEN_BY_ANOTHER:
+        return None
+    return offer_failed(fact, ReturnReason.AGENT_LOST)
 
 
-def offer_failed(contact_id: str, offer_id: str, reason: ReturnReason) -> ObserveOfferFailed:
-    """The offer came to nothing."""
+def offer_failed(
+    fact: OfferRejected | OfferExpired | OfferRescinded, reason: ReturnReason
+) -> ObserveOfferFailed | None:
+    """The offer came to nothing; the contact waits again unless others ring on."""
+    if fact.others_ringing:
+        return None
     return ObserveOfferFailed(
-        contact_id=ContactId(contact_id), offer_id=OfferId(offer_id), reason=reason
+        contact_id=ContactId(fact.contact_id), offer_id=OfferId(fact.offer_id), reason=reason
     )
 
 
@@ -110,7 +117,7 @@ def on_agent_finished_wrap_up(fact: AgentFinishedWrapUp) -> Command:
     )
 
 
-OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command]]] = {
+OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.routing.queue.configured.v1": on_queue_configured,
     "huntgroup.routing.queue.retired.v1": on_queue_retired,
     "huntgroup.routing.offer.created.v1": on_offer_created,

@@ -241,7 +241,7 @@ def observe_queue_retired(state: State, command: ObserveQueueRetired, at_ms: int
 def observe_offer_created(state: State, command: ObserveOfferCreated, at_ms: int) -> Decision:
     """An agent rings, unless the customer has left: routing will hear of that and cancel the offer.
 
-    Routing ends an offer before it makes the next, so the newest one counts.
+    Several may ring at once; the newest one is shown.
     """
     match state.live.get(command.contact_id):
         case Contact(offer=Offer(offer_id=command.offer_id)):
@@ -261,13 +261,11 @@ def observe_offer_created(state: State, command: ObserveOfferCreated, at_ms: int
 def observe_offer_accepted(state: State, command: ObserveOfferAccepted, at_ms: int) -> Decision:
     """Connect customer and agent; when the customer has left, say so, or the agent would wait for ever.
 
+    Of several that ring routing lets one accept, so whichever it says it was.
     A contact that is QUEUED although its offer was accepted missed an event that could not be read: connect it too.
     """
     match state.find(command.contact_id):
-        case (
-            Contact(phase=Queued())
-            | Contact(phase=Offering(), offer=Offer(offer_id=command.offer_id)) as contact
-        ):
+        case Contact(phase=Queued() | Offering()) as contact:
             return (connected(contact, command, at_ms),)
         case Contact(
             phase=Connected() | OnHold() | Wrapping() | Completed(),
@@ -285,9 +283,9 @@ def observe_offer_accepted(state: State, command: ObserveOfferAccepted, at_ms: i
 
 
 def observe_offer_failed(state: State, command: ObserveOfferFailed, at_ms: int) -> Decision:
-    """Let the contact wait on if it was this offer that rang."""
+    """Let the contact wait on; it was the last offer that rang, or the only one."""
     match state.live.get(command.contact_id):
-        case Contact(phase=Offering(), offer=Offer(offer_id=command.offer_id)) as contact:
+        case Contact(phase=Offering()) as contact:
             returned = ContactReturnedToQueue(
                 at_ms=at_ms,
                 contact_id=contact.contact_id,

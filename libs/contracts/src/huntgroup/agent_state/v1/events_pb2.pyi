@@ -107,6 +107,7 @@ class _ReleaseReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Release
     RELEASE_REASON_CUSTOMER_LEFT: _ReleaseReason.ValueType  # 4
     RELEASE_REASON_CONNECTION_FAILED: _ReleaseReason.ValueType  # 5
     RELEASE_REASON_AGENT_LEFT: _ReleaseReason.ValueType  # 6
+    RELEASE_REASON_TAKEN_BY_ANOTHER: _ReleaseReason.ValueType  # 30
 
 class ReleaseReason(_ReleaseReason, metaclass=_ReleaseReasonEnumTypeWrapper):
     """Why an agent's slot became free again."""
@@ -118,6 +119,7 @@ RELEASE_REASON_EXPIRED: ReleaseReason.ValueType  # 3
 RELEASE_REASON_CUSTOMER_LEFT: ReleaseReason.ValueType  # 4
 RELEASE_REASON_CONNECTION_FAILED: ReleaseReason.ValueType  # 5
 RELEASE_REASON_AGENT_LEFT: ReleaseReason.ValueType  # 6
+RELEASE_REASON_TAKEN_BY_ANOTHER: ReleaseReason.ValueType  # 30
 Global___ReleaseReason: _TypeAlias = ReleaseReason  # noqa: Y015
 
 class _TurnAwayReason:

@@ -39,6 +39,8 @@ class ConfigureQueueRequest(_message.Message):
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
+    RING_MAX_FIELD_NUMBER: _builtins.int
+    RING_EVERY_MS_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -54,6 +56,10 @@ class ConfigureQueueRequest(_message.Message):
     """What an agent must be beside having the skills, for example `skill("billing") >= 3 and lang in ("ar", "fa")`."""
     skip_unservable_steps: _builtins.bool
     """Go on to the next step at once when no agent signed on could serve a contact that enters one; the last one stays."""
+    ring_max: _builtins.int
+    """With RING_ALL and RING_PROGRESSIVELY: at so many agents a contact rings at most; 0 means 10."""
+    ring_every_ms: _builtins.int
+    """With RING_PROGRESSIVELY: after so long one agent more; 0 means 5,000."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -76,10 +82,12 @@ class ConfigureQueueRequest(_message.Message):
         requirement: _builtins.str = ...,
         steps: _abc.Iterable[_events_pb2.RoutingStep] | None = ...,
         skip_unservable_steps: _builtins.bool = ...,
+        ring_max: _builtins.int = ...,
+        ring_every_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -654,6 +662,8 @@ class QueueView(_message.Message):
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
+    RING_MAX_FIELD_NUMBER: _builtins.int
+    RING_EVERY_MS_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     RETIRED_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
@@ -672,6 +682,8 @@ class QueueView(_message.Message):
     requirement: _builtins.str
     """In its one form."""
     skip_unservable_steps: _builtins.bool
+    ring_max: _builtins.int
+    ring_every_ms: _builtins.int
     domain_version: _builtins.int
     """The version of the domain's policy that changed it last."""
     retired: _builtins.bool
@@ -707,13 +719,15 @@ class QueueView(_message.Message):
         requirement: _builtins.str = ...,
         steps: _abc.Iterable[_events_pb2.RoutingStep] | None = ...,
         skip_unservable_steps: _builtins.bool = ...,
+        ring_max: _builtins.int = ...,
+        ring_every_ms: _builtins.int = ...,
         domain_version: _builtins.int = ...,
         retired: _builtins.bool = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -817,14 +831,17 @@ class GetContactResponse(_message.Message):
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     ABLE_AGENTS_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
+    RINGING_AT_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     offer_id: _builtins.str
-    """The offer it rings with; empty while it waits."""
+    """The offer it rings with, or one of them; empty while it waits."""
     position: _builtins.int
     """In its queue, from 1; 0 while it rings."""
     requirement: _builtins.str
     able_agents: _builtins.int
     """How many agents signed on could serve it, busy or not."""
+    ringing_at: _builtins.int
+    """At how many agents it rings."""
     @_builtins.property
     def contact(self) -> Global___WaitingView: ...
     @_builtins.property
@@ -844,10 +861,11 @@ class GetContactResponse(_message.Message):
         requirement: _builtins.str = ...,
         able_agents: _builtins.int = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
+        ringing_at: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["able_agents", b"able_agents", "contact", b"contact", "estimated_wait", b"estimated_wait", "offer_id", b"offer_id", "position", b"position", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["able_agents", b"able_agents", "contact", b"contact", "estimated_wait", b"estimated_wait", "offer_id", b"offer_id", "position", b"position", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "ringing_at", b"ringing_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

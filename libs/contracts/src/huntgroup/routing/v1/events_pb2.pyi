@@ -79,12 +79,16 @@ class _RescindReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rescind
     RESCIND_REASON_UNSPECIFIED: _RescindReason.ValueType  # 0
     RESCIND_REASON_AGENT_SIGNED_OFF: _RescindReason.ValueType  # 1
     RESCIND_REASON_AGENT_TURNED_AWAY: _RescindReason.ValueType  # 2
+    RESCIND_REASON_TAKEN_BY_ANOTHER: _RescindReason.ValueType  # 30
+    """Another agent who rang for the same contact took it; nobody's miss."""
 
 class RescindReason(_RescindReason, metaclass=_RescindReasonEnumTypeWrapper): ...
 
 RESCIND_REASON_UNSPECIFIED: RescindReason.ValueType  # 0
 RESCIND_REASON_AGENT_SIGNED_OFF: RescindReason.ValueType  # 1
 RESCIND_REASON_AGENT_TURNED_AWAY: RescindReason.ValueType  # 2
+RESCIND_REASON_TAKEN_BY_ANOTHER: RescindReason.ValueType  # 30
+"""Another agent who rang for the same contact took it; nobody's miss."""
 Global___RescindReason: _TypeAlias = RescindReason  # noqa: Y015
 
 class _IneligibleReason:
@@ -132,6 +136,10 @@ class _SelectionStrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sel
     """Any, as likely as the levels of the required skills add up to."""
     SELECTION_STRATEGY_BEST_SKILL: _SelectionStrategy.ValueType  # 10
     """Whose levels of the required skills add up to most."""
+    SELECTION_STRATEGY_RING_ALL: _SelectionStrategy.ValueType  # 30
+    """All at once, up to the queue's `ring_max`; the first to accept gets it."""
+    SELECTION_STRATEGY_RING_PROGRESSIVELY: _SelectionStrategy.ValueType  # 31
+    """The longest idle, and one more every `ring_every_ms`, up to `ring_max`."""
 
 class SelectionStrategy(_SelectionStrategy, metaclass=_SelectionStrategyEnumTypeWrapper):
     """Which of the idle agents gets a contact."""
@@ -158,6 +166,10 @@ SELECTION_STRATEGY_WEIGHTED_RANDOM: SelectionStrategy.ValueType  # 9
 """Any, as likely as the levels of the required skills add up to."""
 SELECTION_STRATEGY_BEST_SKILL: SelectionStrategy.ValueType  # 10
 """Whose levels of the required skills add up to most."""
+SELECTION_STRATEGY_RING_ALL: SelectionStrategy.ValueType  # 30
+"""All at once, up to the queue's `ring_max`; the first to accept gets it."""
+SELECTION_STRATEGY_RING_PROGRESSIVELY: SelectionStrategy.ValueType  # 31
+"""The longest idle, and one more every `ring_every_ms`, up to `ring_max`."""
 Global___SelectionStrategy: _TypeAlias = SelectionStrategy  # noqa: Y015
 
 class _DecisionRule:
@@ -173,6 +185,8 @@ class _DecisionRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decision
     """The same, though all of them had let the contact go a moment ago: nobody else was idle for it."""
     DECISION_RULE_FIRST_IN_LINE: _DecisionRule.ValueType  # 3
     """The agent became idle while contacts waited, and this one stood first of all whom they may serve."""
+    DECISION_RULE_RINGS_ALONG: _DecisionRule.ValueType  # 30
+    """The agent became idle while nobody waited whom they may serve, and this contact rang at fewer agents than it may."""
 
 class DecisionRule(_DecisionRule, metaclass=_DecisionRuleEnumTypeWrapper):
     """By which rule a contact and an agent were brought together."""
@@ -184,6 +198,8 @@ DECISION_RULE_NOBODY_ELSE: DecisionRule.ValueType  # 2
 """The same, though all of them had let the contact go a moment ago: nobody else was idle for it."""
 DECISION_RULE_FIRST_IN_LINE: DecisionRule.ValueType  # 3
 """The agent became idle while contacts waited, and this one stood first of all whom they may serve."""
+DECISION_RULE_RINGS_ALONG: DecisionRule.ValueType  # 30
+"""The agent became idle while nobody waited whom they may serve, and this contact rang at fewer agents than it may."""
 Global___DecisionRule: _TypeAlias = DecisionRule  # noqa: Y015
 
 @_typing.final
@@ -443,6 +459,8 @@ class QueueConfigured(_message.Message):
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
+    RING_MAX_FIELD_NUMBER: _builtins.int
+    RING_EVERY_MS_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
@@ -459,6 +477,10 @@ class QueueConfigured(_message.Message):
     requirement: _builtins.str
     """What an agent must be beside, in its one form; empty: nothing."""
     skip_unservable_steps: _builtins.bool
+    ring_max: _builtins.int
+    """RING_ALL and RING_PROGRESSIVELY: at so many agents a contact rings at most."""
+    ring_every_ms: _builtins.int
+    """RING_PROGRESSIVELY: after so long one agent more."""
     domain_version: _builtins.int
     """The version of the domain's policy that this belongs to; 0 in journals that are older than such versions."""
     applies_to_waiting: _builtins.bool
@@ -483,12 +505,14 @@ class QueueConfigured(_message.Message):
         requirement: _builtins.str = ...,
         steps: _abc.Iterable[Global___RoutingStep] | None = ...,
         skip_unservable_steps: _builtins.bool = ...,
+        ring_max: _builtins.int = ...,
+        ring_every_ms: _builtins.int = ...,
         domain_version: _builtins.int = ...,
         applies_to_waiting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "domain_version", b"domain_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "domain_version", b"domain_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -772,6 +796,42 @@ class ContactRequeued(_message.Message):
 Global___ContactRequeued: _TypeAlias = ContactRequeued  # noqa: Y015
 
 @_typing.final
+class RingWidened(_message.Message):
+    """A contact that rings may ring at more agents from now on; the offers this makes possible follow."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    RING_TARGET_FIELD_NUMBER: _builtins.int
+    WIDENS_AT_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    ring_target: _builtins.int
+    """At so many agents."""
+    widens_at_ms: _builtins.int
+    """When it may ring at more again; 0: not by itself."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        ring_target: _builtins.int = ...,
+        widens_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "ring_target", b"ring_target", "widens_at_ms", b"widens_at_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RingWidened: _TypeAlias = RingWidened  # noqa: Y015
+
+@_typing.final
 class AgentJoined(_message.Message):
     """An agent can be reckoned with, once eligible."""
 
@@ -935,6 +995,8 @@ class OfferCreated(_message.Message):
     IDLE_SINCE_MS_FIELD_NUMBER: _builtins.int
     IDLE_AGENTS_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    RING_TARGET_FIELD_NUMBER: _builtins.int
+    WIDENS_AT_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     offer_id: _builtins.str
@@ -952,6 +1014,10 @@ class OfferCreated(_message.Message):
     """Since when the agent had been idle."""
     idle_agents: _builtins.int
     """How many eligible agents were idle when this one was chosen."""
+    ring_target: _builtins.int
+    """At so many agents the contact may ring at once, for now; 0: at this one alone."""
+    widens_at_ms: _builtins.int
+    """When it may ring at more; 0: not by itself."""
     @_builtins.property
     def explanation(self) -> Global___Explanation: ...
     def __init__(
@@ -970,10 +1036,12 @@ class OfferCreated(_message.Message):
         idle_since_ms: _builtins.int = ...,
         idle_agents: _builtins.int = ...,
         explanation: Global___Explanation | None = ...,
+        ring_target: _builtins.int = ...,
+        widens_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "attempt", b"attempt", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "expires_at_ms", b"expires_at_ms", "explanation", b"explanation", "idle_agents", b"idle_agents", "idle_since_ms", b"idle_since_ms", "offer_id", b"offer_id", "queue_id", b"queue_id", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "attempt", b"attempt", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "expires_at_ms", b"expires_at_ms", "explanation", b"explanation", "idle_agents", b"idle_agents", "idle_since_ms", b"idle_since_ms", "offer_id", b"offer_id", "queue_id", b"queue_id", "ring_target", b"ring_target", "widens_at_ms", b"widens_at_ms", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1029,6 +1097,7 @@ class OfferRejected(_message.Message):
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     RING_MS_FIELD_NUMBER: _builtins.int
+    OTHERS_RINGING_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     offer_id: _builtins.str
@@ -1037,6 +1106,8 @@ class OfferRejected(_message.Message):
     queue_id: _builtins.str
     reason: _builtins.str
     ring_ms: _builtins.int
+    others_ringing: _builtins.int
+    """At so many other agents the contact rings on; it waits again when it is 0."""
     def __init__(
         self,
         *,
@@ -1047,10 +1118,11 @@ class OfferRejected(_message.Message):
         queue_id: _builtins.str = ...,
         reason: _builtins.str = ...,
         ring_ms: _builtins.int = ...,
+        others_ringing: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "queue_id", b"queue_id", "reason", b"reason", "ring_ms", b"ring_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "others_ringing", b"others_ringing", "queue_id", b"queue_id", "reason", b"reason", "ring_ms", b"ring_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1068,6 +1140,7 @@ class OfferExpired(_message.Message):
     AGENT_ID_FIELD_NUMBER: _builtins.int
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     RING_MS_FIELD_NUMBER: _builtins.int
+    OTHERS_RINGING_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     offer_id: _builtins.str
@@ -1075,6 +1148,8 @@ class OfferExpired(_message.Message):
     agent_id: _builtins.str
     queue_id: _builtins.str
     ring_ms: _builtins.int
+    others_ringing: _builtins.int
+    """At so many other agents the contact rings on; it waits again when it is 0."""
     def __init__(
         self,
         *,
@@ -1084,10 +1159,11 @@ class OfferExpired(_message.Message):
         agent_id: _builtins.str = ...,
         queue_id: _builtins.str = ...,
         ring_ms: _builtins.int = ...,
+        others_ringing: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "queue_id", b"queue_id", "ring_ms", b"ring_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "others_ringing", b"others_ringing", "queue_id", b"queue_id", "ring_ms", b"ring_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1135,7 +1211,7 @@ Global___OfferCanceled: _TypeAlias = OfferCanceled  # noqa: Y015
 
 @_typing.final
 class OfferRescinded(_message.Message):
-    """The offer was taken back because the agent could not take it."""
+    """The offer was taken back: the agent could not take it, or another one did."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1146,6 +1222,7 @@ class OfferRescinded(_message.Message):
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     RING_MS_FIELD_NUMBER: _builtins.int
+    OTHERS_RINGING_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     offer_id: _builtins.str
@@ -1154,6 +1231,8 @@ class OfferRescinded(_message.Message):
     queue_id: _builtins.str
     reason: Global___RescindReason.ValueType
     ring_ms: _builtins.int
+    others_ringing: _builtins.int
+    """At so many other agents the contact rings on; it waits again when it is 0."""
     def __init__(
         self,
         *,
@@ -1164,10 +1243,11 @@ class OfferRescinded(_message.Message):
         queue_id: _builtins.str = ...,
         reason: Global___RescindReason.ValueType = ...,
         ring_ms: _builtins.int = ...,
+        others_ringing: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "queue_id", b"queue_id", "reason", b"reason", "ring_ms", b"ring_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "others_ringing", b"others_ringing", "queue_id", b"queue_id", "reason", b"reason", "ring_ms", b"ring_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

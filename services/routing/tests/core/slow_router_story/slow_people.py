@@ -1,0 +1,159 @@
+"""Contacts, queues and agents as the slow router knows them, and whom a requirement admits, in plain Python."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from huntgroup_routing.core.messages import ConfigureQueue
+from huntgroup_routing.core.values import AgentTraits, Channel, RoutingStep, Strategy
+
+
+@dataclass(eq=False)
+class SlowContact:
+    contact_id: str
+    queue_id: str
+    channel: Channel
+    skills: frozenset[str]
+    place: tuple[int, int, str]
+    attempts: int = 0
+    ringing: bool = False
+    let_go_by: list[tuple[str, int]] = field(default_factory=list)
+    lately: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    target: int = 0
+    widens_at_ms: int = 0
+    requirement: str = ""
+    own_skills: frozenset[str] = frozenset()
+    steps: tuple[RoutingStep, ...] = ()
+    skip: bool = False
+    step: int = 0
+    plan: int = 0
+    """Which of the plans that its queue has had it follows."""
+
+    def follow(self, queue: "SlowQueue") -> None:
+        """Follow the present plan of the queue, from its beginning."""
+        self.skills = queue.skills | self.own_skills
+        self.requirement, self.steps, self.skip = queue.requirement, queue.steps, queue.skip
+        self.step, self.plan = 0, queue.plan
+
+    def go_on(self, at_ms: int, agents: list["SlowAgent"]) -> bool:
+        """Go to the step of that time; return whether it is another one."""
+        waited_ms, before = at_ms - self.place[1], self.step
+        self.step = max([self.step, *self.reached(waited_ms)])
+        self.ask()
+        while self.skip and self.step < len(self.steps):
+            if any(one.joined and self.channel in one.slots and can(one, self) for one in agents):
+                break
+            self.step += 1
+            self.ask()
+        return self.step != before
+
+    def reached(self, waited_ms: int) -> list[int]:
+        return [at for at, step in enumerate(self.steps, 1) if step.after_ms <= waited_ms]
+
+    def ask(self) -> None:
+        if self.step:
+            step = self.steps[self.step - 1]
+            self.skills = self.own_skills | frozenset(step.required_skills)
+            self.requirement = step.requirement
+
+
+@dataclass(eq=False)
+class SlowQueue:
+    skills: frozenset[str]
+    ring_ms: int
+    strategy: Strategy
+    reoffer_after_ms: int
+    requirement: str
+    steps: tuple[RoutingStep, ...]
+    skip: bool
+    ring_max: int
+    ring_every_ms: int
+    plan: int = 0
+    """How many other plans it had before."""
+    followed_from: int = 0
+    """Whoever waits with a plan before this is about to follow the present one."""
+    offers: int = 0
+    last_agent_id: str = ""
+
+    @property
+    def rings(self) -> bool:
+        return self.strategy in (Strategy.RING_ALL, Strategy.RING_PROGRESSIVELY)
+
+    @property
+    def rings_all(self) -> bool:
+        return self.strategy is Strategy.RING_ALL
+
+
+@dataclass(eq=False)
+class SlowWork:
+    contacts: int = 0
+    handle_ms: int = 0
+    idle_ms: int = 0
+
+
+@dataclass(eq=False)
+class SlowAgent:
+    agent_id: str
+    joined: bool = False
+    ready: bool = False
+    in_doubt: bool = False
+    skills: frozenset[str] = frozenset()
+    slots: dict[Channel, int] = field(default_factory=dict)
+    idle: dict[Channel, tuple[int, int]] = field(default_factory=dict)
+    levels: dict[str, int] = field(default_factory=dict)
+    traits: AgentTraits | None = None
+    work: dict[Channel, SlowWork] = field(default_factory=dict)
+
+    def stop(self, at_ms: int, *channels: Channel) -> None:
+        for channel in channels or tuple(self.idle):
+            if channel in self.idle:
+                self.work[channel].idle_ms += at_ms - self.idle.pop(channel)[1]
+
+
+@dataclass(eq=False)
+class SlowOffer:
+    offer_id: str
+    contact: SlowContact
+    agent: SlowAgent
+    expires_at_ms: int
+    pending: bool = True
+    held: bool = True
+    handled_since_ms: int | None = None
+    parked: tuple[int, int, int] | None = None
+
+
+def said(command: ConfigureQueue) -> ConfigureQueue:
+    """Return the command with what it leaves to be understood."""
+    return replace(command, strategy=command.strategy or Strategy.LONGEST_IDLE)
+
+
+def can(agent: SlowAgent, contact: SlowContact) -> bool:
+    ask, _ = REQUIREMENTS[contact.requirement]
+    return agent.skills >= contact.skills and ask(agent)
+
+
+def speaks(agent: SlowAgent, language: str) -> bool:
+    return agent.traits is not None and language in agent.traits.languages
+
+
+def in_group(agent: SlowAgent, group: str) -> bool:
+    return agent.traits is not None and group in agent.traits.groups
+
+
+REQUIREMENTS: dict[str, tuple[Callable[[SlowAgent], bool], set[str]]] = {
+    "": (lambda _: True, set()),
+    'skill("billing") >= 3': (lambda a: a.levels.get("billing", 0) >= 3, {"billing"}),
+    'lang in ("ar", "fa") or agent == "a3"': (
+        lambda a: speaks(a, "ar") or speaks(a, "fa") or a.agent_id == "a3",
+        set(),
+    ),
+    'not group == "night" and (skill("french") or lang != "ar")': (
+        lambda a: not in_group(a, "night") and ("french" in a.skills or not speaks(a, "ar")),
+        {"french"},
+    ),
+    'agent not in ("a1", "a2") and skill("repair") < 9': (
+        lambda a: a.agent_id not in ("a1", "a2") and a.levels.get("repair", 0) < 9,
+        {"repair"},
+    ),
+}
+"""What some requirements mean, in plain Python, and the skills that count for them."""
