@@ -9,8 +9,16 @@ from huntgroup_eventlog.port import KEY_AND_HEADERS_BYTES_MAX, RECORD_BYTES_MAX
 MESSAGE_BYTES_MAX: Final = RECORD_BYTES_MAX + KEY_AND_HEADERS_BYTES_MAX + 65_536
 """`max.message.bytes` of our topics: the largest record, and what the format adds to it (headers may be tiny)."""
 
-RECONNECT: Final = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 500}
-"""librdkafka's: a broker that comes back is found within half a second; its default waits for up to ten."""
+RECONNECT: Final = {
+    "reconnect.backoff.ms": 50,
+    "reconnect.backoff.max.ms": 500,
+    "topic.metadata.refresh.interval.ms": 250,
+}
+"""librdkafka's: a broker that comes back, and who leads a partition after a broker is gone, are found within so long.
+
+By default it waits for up to ten seconds for the one. For the other, the thread of the broker that went away undoes
+what the metadata had just told, and a partition has no leader until they are asked for again, a second later.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

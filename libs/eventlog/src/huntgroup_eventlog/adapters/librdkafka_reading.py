@@ -26,7 +26,7 @@ BUFFER_BYTES_MAX = 8 * 1_048_576
 _LOG = logging.getLogger("huntgroup_eventlog.librdkafka")
 _POLL_S = 0.02
 _LEARN_S = 1.0
-_FETCH_WAIT_MAX_MS = 20
+_FETCH_WAIT_MAX_MS = 100
 """A new reader waits for the fetch of all others to come back: so long at most."""
 _POLL_RECORDS_MAX = 2_000
 
