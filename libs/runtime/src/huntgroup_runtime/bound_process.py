@@ -5,25 +5,33 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
 
-def spawn_bound(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+def spawn_bound(
+    command: Sequence[str],
+    log: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    keep_log: bool = False,
+) -> subprocess.Popen[bytes]:
     """Start a process that is killed when this one ends, however it ends; it writes to `log`. Raises `OSError`.
 
+    `environment` is this process's own when none is given; `keep_log` writes behind what is in `log` already.
     Linux kills it at the end of the thread that started it; so one thread each starts it and stays until it ends.
     """
     started: Future[subprocess.Popen[bytes]] = Future()
 
     def hold() -> None:
         try:
-            with log.open("wb") as output:
+            with log.open("ab" if keep_log else "wb") as output:
                 process = subprocess.Popen(  # noqa: S603 - fixed program, own arguments
                     _bound(command),
+                    env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from huntgroup_eventlog.adapters.kafka import KafkaLog
 from huntgroup_eventlog.port import Log
 from huntgroup_onebox.box import SERVICES
+from huntgroup_runtime.bound_process import spawn_bound
 from huntgroup_runtime.local_kafka import COPIES_MAX, LocalKafka, LocalKafkaCluster
 from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
 
@@ -243,16 +244,13 @@ class Cluster:
                 time.sleep(0.1)
 
     def launch(self, service: str, replica: int) -> None:
-        """Start one replica; its log goes to a file of its own."""
-        log = self._log_file(service, replica).open("ab")
-        with log:
-            self.processes[service, replica] = subprocess.Popen(  # noqa: S603 - our own module
-                self._command(service),
-                env=self.environment(service, replica),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        """Start one replica, which does not outlive this process; its log goes to a file of its own."""
+        self.processes[service, replica] = spawn_bound(
+            self._command(service),
+            self._log_file(service, replica),
+            environment=self.environment(service, replica),
+            keep_log=True,
+        )
 
     def _command(self, service: str) -> list[str]:
         if service == AUDITOR:
