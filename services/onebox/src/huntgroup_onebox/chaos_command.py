@@ -17,6 +17,7 @@ from typing import Final
 
 import uvloop
 
+from huntgroup_onebox.bench.machine import machine
 from huntgroup_onebox.box import SERVICES
 from huntgroup_onebox.chaos.faults import FAULTS
 from huntgroup_onebox.chaos.results import Series, page, text
@@ -49,7 +50,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         type=_kills,
         default=KILLS,
         metavar="N",
-        help=f"kills of each owner; other faults come a tenth as often; default {KILLS}",
+        help=f"kills of each owner; brokers and disks half as often, SIGSTOP a tenth; default {KILLS}",
     )
     verb.add_argument(
         "--services",
@@ -126,10 +127,11 @@ async def chaos(arguments: argparse.Namespace) -> int:
 
 
 def _where(seconds: float) -> str:
+    on = machine()
     return (
-        f"It took {seconds / 60:.0f} minutes on {os.cpu_count()} cores, which also carried the brokers, all ten service"
-        f" processes and the clients; load average at the end {os.getloadavg()[2]:.0f}. Times are those of a machine"
-        " that is as busy as that."
+        f"One run, on {on['at'][:10]}: {seconds / 60:.0f} minutes on {on['cores']} cores ({on['cpu']}), which also\n"
+        "carried the brokers, all ten service processes and the clients. Load average of its last quarter of an hour:"
+        f" {os.getloadavg()[2]:.0f}.\nTimes are those of a machine that is as busy as that."
     )
 
 

@@ -11,10 +11,10 @@ import pytest
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.journal.chain import chain_after
 from huntgroup_onebox import chaos_command
-from huntgroup_onebox.chaos.checks import compare_lines, compare_notes
+from huntgroup_onebox.chaos.checks import compare_lines, compare_notes, count_places
 from huntgroup_onebox.chaos.clients import Answers, said
 from huntgroup_onebox.chaos.full_disk import broken_parts
-from huntgroup_onebox.chaos.load import PARKED
+from huntgroup_onebox.chaos.load import PARKED, WAITERS
 from huntgroup_onebox.chaos.results import Series, page, percentile, text
 from huntgroup_onebox.chaos.run import Run
 from huntgroup_onebox.chaos.stage import domains_apart
@@ -64,6 +64,17 @@ def test_nobody_may_leave_the_queue_that_is_not_served() -> None:
     assert compared(PARKED, (FIRST, SECOND), (FIRST, SECOND)).clean
     (problem,) = compared(PARKED, (FIRST, SECOND), (FIRST,)).problems
     assert "1 lost their places" in problem
+
+
+def test_a_look_at_too_few_who_wait_proves_nothing() -> None:
+    line = tuple((f"c{number}", 0, number) for number in range(WAITERS))
+    enough, few = series(), series()
+    count_places(enough, {"a/b": {PARKED: line, "regular": (FIRST,)}})
+    assert enough.clean
+    assert enough.places == WAITERS + 1
+    count_places(few, {"a/b": {PARKED: line[1:]}})
+    (problem,) = few.problems
+    assert f"fewer than {WAITERS} waited" in problem
 
 
 class StageOfOne:
@@ -152,7 +163,7 @@ def test_results_tell_times_and_what_was_violated() -> None:
     assert "VIOLATED" in text([bad])
     assert "counts 0 times" in text([bad])
     written = page([good, bad], "make chaos", "Here.")
-    assert "| 0.70 s | 0.70 s | 0 | holds |" in written
+    assert "| 0.70 s | 0.70 s | 0 | 0 | holds |" in written
     assert "**violated 1×**" in written
     assert not Series(fault="x", what="never injected").clean
 

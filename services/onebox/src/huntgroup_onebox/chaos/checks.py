@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from huntgroup_onebox.box import SERVICES
-from huntgroup_onebox.chaos.load import PARKED, Line
+from huntgroup_onebox.chaos.load import PARKED, WAITERS, Line
 from huntgroup_onebox.chaos.results import Series, verdict
 from huntgroup_onebox.chaos.stage import Stage
 
@@ -15,6 +15,7 @@ async def after_fault(
     stage: Stage, series: Series, before: Mapping[str, Mapping[str, Line]], *, ended: bool = False
 ) -> None:
     """Note in `series` whatever is not as it must be; `before` is who waited when the fault came."""
+    count_places(series, before)
     compare_lines(series, before, await stage.lines())
     for load in stage.loads.values():
         for problem in load.take_problems():
@@ -36,6 +37,14 @@ async def at_end(stage: Stage, series: Series) -> None:
         series.acknowledged += counts.acknowledged
         series.repeated += counts.repeated
         series.sent_again += counts.sent_again
+
+
+def count_places(series: Series, before: Mapping[str, Mapping[str, Line]]) -> None:
+    """Note how many places are compared; those who are not served must be among them, else little was looked at."""
+    for domain, queues in before.items():
+        series.places += sum(map(len, queues.values()))
+        if len(queues.get(PARKED, ())) < WAITERS:
+            series.problem(f"{domain}: fewer than {WAITERS} waited in {PARKED} before the fault")
 
 
 def compare_lines(

@@ -1,6 +1,7 @@
 """The faults, each injected again and again into a cluster of its own."""
 
 import asyncio
+import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -9,9 +10,10 @@ from typing import Final
 
 from huntgroup_contracts.registry import topic_journal
 from huntgroup_onebox.box import SERVICES
-from huntgroup_onebox.chaos.broker_topics import topics_of
+from huntgroup_onebox.chaos.broker_topics import BrokerTopics, topics_of
 from huntgroup_onebox.chaos.checks import after_fault, at_end
 from huntgroup_onebox.chaos.full_disk import full_disk
+from huntgroup_onebox.chaos.patience import WITHIN_S, comes
 from huntgroup_onebox.chaos.results import Series
 from huntgroup_onebox.chaos.run import MOMENT_S_MAX, Run
 from huntgroup_onebox.chaos.stage import Stage
@@ -19,12 +21,12 @@ from huntgroup_onebox.chaos.zombie import CallsAtTheDoor
 from huntgroup_runtime.local_kafka import LocalKafka, LocalKafkaCluster
 
 FROZEN_S: Final = 10.0
-AT_THE_DOOR: Final = 0.7
-"""When that much of the time is over, calls are sent to the frozen process."""
-WITHIN_S: Final = 60.0
+FROZEN_AGAIN_MAX: Final = 3
+UNREAD_S: Final = 0.7
+"""So long the broker stands still when a frozen owner runs again: more than its heartbeats, less than standbys wait."""
 BROKERS: Final = 3
+IGNORED: Final = "huntgroup_journal_ignored_total"
 RETIRED: Final = "huntgroup_journal_retired_total"
-
 
 Fault = Callable[[Run], Awaitable[None]]
 
@@ -74,14 +76,27 @@ async def freeze_owner(run: Run) -> None:
     with run.series("freeze-owner", "SIGSTOP the owner for 10 s, of each service") as series:
         chance = run.chance(series.what)
         async with run.stage("freeze") as stage:
-            for number in range(run.fewer):
-                for service in run.services:
-                    await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-                    await freeze_once(
-                        stage, series, service, stage.domains[number % len(stage.domains)]
-                    )
-                    run.say(f"{series.what}: {service}, {series.seconds[-1]:.2f} s")
+            for service in run.services:
+                await _freeze_owner_of(run, stage, series, service, chance)
+            series.note(f"{series.passed_over} records that frozen owners wrote late do not count")
             await at_end(stage, series)
+
+
+async def _freeze_owner_of(
+    run: Run, stage: Stage, series: Series, service: str, chance: random.Random
+) -> None:
+    """Freeze as often as asked for, and again when no frozen owner wrote anything that had to be refused."""
+    before = series.passed_over
+    for number in range(run.rarely + FROZEN_AGAIN_MAX):
+        if number >= run.rarely and series.passed_over > before:
+            return
+        await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
+        await freeze_once(stage, series, service, stage.domains[number % len(stage.domains)])
+        run.say(
+            f"{series.what}: {service}, {number + 1} of {run.rarely}, {series.seconds[-1]:.2f} s"
+        )
+    if series.passed_over == before:
+        series.problem(f"no frozen {service} wrote anything late: nothing was proven of it")
 
 
 async def freeze_once(stage: Stage, series: Series, service: str, domain: str) -> None:
@@ -96,27 +111,42 @@ async def freeze_once(stage: Stage, series: Series, service: str, domain: str) -
     began_s = time.monotonic()
     process.send_signal(signal.SIGSTOP)
     try:
-        await asyncio.sleep(FROZEN_S * AT_THE_DOOR)
         with suppress(TimeoutError):
-            async with asyncio.timeout(FROZEN_S * (1 - AT_THE_DOOR)):
-                await door.send()
-        await asyncio.sleep(max(0.0, began_s + FROZEN_S - time.monotonic()))
+            async with asyncio.timeout(WITHIN_S):
+                await asyncio.gather(door.send(), asyncio.sleep(FROZEN_S))
+        await _note_silence(stage, series, service, hit, began_s)
+        ignored = await stage.metric(service, 1 - victim, IGNORED)
     finally:
-        process.send_signal(signal.SIGCONT)
-    await _note_silence(stage, series, service, hit, began_s)
+        await _let_it_write(stage, service, victim)
     for stale in await door.stale():
         series.problem(stale)
-    if not await _until(lambda: _has_retired(stage, service, victim, retired + len(hit))):
+    if not await comes(lambda: _has_grown(stage, service, victim, RETIRED, retired + len(hit))):
         series.problem(f"{service} {victim} did not retire after it had stood still")
     await asyncio.to_thread(stage.cluster.wait_until_ready)
-    for one, epoch in epochs.items():
-        journal = stage.watch.journals[service, stage.partition(one)]
-        series.passed_over += journal.ignored[epoch]
+    await stage.watch.caught_up()
+    late = sum(
+        stage.watch.journals[service, stage.partition(one)].ignored[epoch]
+        for one, epoch in epochs.items()
+    )
+    series.passed_over += late
+    if not await comes(lambda: _has_grown(stage, service, 1 - victim, IGNORED, ignored + late)):
+        series.problem(f"{service} {1 - victim} did not count {late} records of the frozen owner")
     await after_fault(stage, series, before)
 
 
-async def _has_retired(stage: Stage, service: str, replica: int, times: float) -> bool:
-    return await stage.metric(service, replica, RETIRED) >= times
+async def _let_it_write(stage: Stage, service: str, victim: int) -> None:
+    """SIGCONT, while the broker stands still: what the owner decides before it can read of its successor is real."""
+    assert isinstance(stage.brokers, LocalKafka)
+    await asyncio.to_thread(stage.brokers.pause)
+    try:
+        stage.process(service, victim).send_signal(signal.SIGCONT)
+        await asyncio.sleep(UNREAD_S)
+    finally:
+        stage.brokers.resume()
+
+
+async def _has_grown(stage: Stage, service: str, replica: int, metric: str, to: float) -> bool:
+    return await stage.metric(service, replica, metric) >= to
 
 
 async def kill_broker(run: Run) -> None:
@@ -125,71 +155,69 @@ async def kill_broker(run: Run) -> None:
     with run.series("kill-broker", what, "standstill") as series:
         chance = run.chance(what)
         async with run.stage("broker") as stage:
-            assert isinstance(stage.brokers, LocalKafka)
             for number in range(run.fewer):
                 await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-                before = await stage.lines()
-                began_s = time.monotonic()
-                stage.brokers.kill()
-                await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-                await asyncio.to_thread(stage.brokers.start)
-                back_s = time.monotonic()
-                series.seconds.append(await _standstill(stage, series, began_s, *SERVICES))
-                since_s = time.monotonic() - back_s
-                series.note(f"away for {back_s - began_s:.1f} s; all served {since_s:.1f} s later")
-                await asyncio.to_thread(stage.cluster.wait_until_ready)
-                await after_fault(stage, series, before)
+                await kill_broker_once(stage, series, chance.uniform(0, MOMENT_S_MAX))
                 run.say(f"{series.what}: {number + 1} of {run.fewer}, {series.seconds[-1]:.2f} s")
             await at_end(stage, series)
+
+
+async def kill_broker_once(stage: Stage, series: Series, away_s: float) -> None:
+    """Kill the only broker, start it again after `away_s`, and look for harm."""
+    assert isinstance(stage.brokers, LocalKafka)
+    before = await stage.lines()
+    began_s = time.monotonic()
+    stage.brokers.kill()
+    await asyncio.sleep(away_s)
+    await asyncio.to_thread(stage.brokers.start)
+    back_s = time.monotonic()
+    series.seconds.append(max((await _standstills(stage, series, began_s)).values()))
+    since_s = time.monotonic() - back_s
+    series.note(f"away for {back_s - began_s:.1f} s; all served {since_s:.1f} s later")
+    await asyncio.to_thread(stage.cluster.wait_until_ready)
+    await after_fault(stage, series, before)
 
 
 async def kill_leader(run: Run) -> None:
     """Of three brokers, `kill -9` of the one that leads a partition of routing's journal; later it is started again."""
     what = "kill -9 the leader of three brokers"
-    with run.series("kill-leader", what, "standstill of routing") as series:
+    with run.series("kill-leader", what, "standstill") as series:
         chance = run.chance(what)
         async with run.stage("leader", brokers=BROKERS) as stage:
-            assert isinstance(stage.brokers, LocalKafkaCluster)
-            topic = topic_journal("routing")
             async with topics_of(stage.brokers.bootstrap_servers) as topics:
                 for number in range(run.fewer):
                     await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-                    before = await stage.lines()
-                    partition = stage.partition(stage.domains[number % len(stage.domains)])
-                    broker = stage.brokers.brokers[await topics.leader(topic, partition) - 1]
-                    began_s = time.monotonic()
-                    broker.kill()
-                    series.seconds.append(await _standstill(stage, series, began_s, *SERVICES))
-                    await asyncio.to_thread(broker.start)
-                    if not await _until(topics.all_in_sync):
-                        series.problem("the broker that came back did not catch up within a minute")
-                    await after_fault(stage, series, before)
-                    run.say(
-                        f"{series.what}: {number + 1} of {run.fewer}, {series.seconds[-1]:.2f} s"
-                    )
+                    domain = stage.domains[number % len(stage.domains)]
+                    await kill_leader_once(stage, series, topics, domain)
+                    told = f"{series.seconds[-1]:.2f} s"
+                    run.say(f"{series.what}: {number + 1} of {run.fewer}, {told}")
             await at_end(stage, series)
 
 
-async def _standstill(stage: Stage, series: Series, began_s: float, *services: str) -> float:
-    """Wait until every service answers again, and return how long the slowest of `services` did not."""
+async def kill_leader_once(stage: Stage, series: Series, topics: BrokerTopics, domain: str) -> None:
+    """Kill the broker that leads a domain's partition of routing's journal, start it again, and look for harm."""
+    assert isinstance(stage.brokers, LocalKafkaCluster)
+    before = await stage.lines()
+    leader = await topics.leader(topic_journal("routing"), stage.partition(domain))
+    broker = stage.brokers.brokers[leader - 1]
+    began_s = time.monotonic()
+    broker.kill()
+    standstills = await _standstills(stage, series, began_s)
+    series.seconds.append(max(standstills.values()))
+    series.note(", ".join(f"{service} {one:.1f} s" for service, one in standstills.items()))
+    await asyncio.to_thread(broker.start)
+    if not await comes(topics.all_in_sync):
+        series.problem("the broker that came back did not catch up within a minute")
+    await after_fault(stage, series, before)
+
+
+async def _standstills(stage: Stage, series: Series, began_s: float) -> dict[str, float]:
+    """Wait until every service answers again, and return for how long each did not, in seconds."""
     served = [stage.answered(service, stage.domains, began_s) for service in SERVICES]
     for service, answered in zip(SERVICES, await asyncio.gather(*served), strict=True):
         if not answered:
             series.problem(f"{service} did not answer again within a minute")
-    silences = {one: stage.silence_s(one, stage.domains, began_s) for one in SERVICES}
-    slowest = max(silences, key=lambda one: silences[one])
-    series.note(f"{slowest} stood still for longest, {silences[slowest]:.1f} s")
-    return max(silences[one] for one in services)
-
-
-async def _until(holds: Callable[[], Awaitable[bool]]) -> bool:
-    """Return once something holds; False when it never does."""
-    end_s = time.monotonic() + WITHIN_S
-    while not await holds():
-        if time.monotonic() > end_s:
-            return False
-        await asyncio.sleep(0.2)
-    return True
+    return {one: stage.silence_s(one, stage.domains, began_s) for one in SERVICES}
 
 
 FAULTS: Final[dict[str, Fault]] = {

@@ -5,30 +5,27 @@ import hashlib
 import io
 import time
 import wave
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from huntgroup.recording.v1 import commands_pb2 as pb
 from huntgroup.recording.v1.events_pb2 import GAP_REASON_STORAGE_FAILED
-from huntgroup_loadtest.behaviour import CallerPlan
 from huntgroup_onebox.box import SERVICES
 from huntgroup_onebox.chaos.checks import after_fault, at_end
-from huntgroup_onebox.chaos.load import QUEUES, SPEED, Load
+from huntgroup_onebox.chaos.load import Load
+from huntgroup_onebox.chaos.patience import comes
+from huntgroup_onebox.chaos.recorded_calls import recorded_call, recording_of
 from huntgroup_onebox.chaos.results import Series
 from huntgroup_onebox.chaos.run import MOMENT_S_MAX, Run
 from huntgroup_onebox.chaos.stage import Stage
 from huntgroup_onebox.chaos.tiny_disk import TinyDisk
-from huntgroup_runtime.rpc.errors import RpcRefusedError
 
-CALL_S: Final = 20.0
+FINISHED_S, CALL_S = 2.0, 16.0
 HEARD_S: Final = 4.0
 FULL_S: Final = 6.0
 TOLD_WITHIN_S: Final = 4.0
 """A part is about a second of audio: so long until one cannot be stored, and some for a busy machine."""
 STILL_S_MAX: Final = 5.0
-WITHIN_S: Final = 60.0
-(RECORDED,) = (queue for queue in QUEUES if queue.recorded)
 
 
 async def full_disk(run: Run) -> None:
@@ -43,24 +40,28 @@ async def full_disk(run: Run) -> None:
         async with run.stage("disk", environment=store) as stage:
             for number in range(run.fewer):
                 await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
-                await _fill(stage, series, disk, stage.domains[number % len(stage.domains)], number)
+                await fill_once(
+                    stage, series, disk, stage.domains[number % len(stage.domains)], number
+                )
                 told = f"{series.seconds[-1]:.2f} s" if series.seconds else "never told"
                 run.say(f"{series.what}: {number + 1} of {run.fewer}, {told}")
             await at_end(stage, series)
 
 
-async def _fill(stage: Stage, series: Series, disk: TinyDisk, domain: str, number: int) -> None:
+async def fill_once(stage: Stage, series: Series, disk: TinyDisk, domain: str, number: int) -> None:
+    """Fill the disk in the middle of a call that is recorded, make room again, and look for harm."""
     load = stage.loads[domain]
-    finished = await _recorded(load, f"finished-{number}", 2.0)
-    await _until(lambda: _in_state(load, finished, "SEALED"))
-    sealed = (await _recording(load, finished)).sha256
-    talking = await _recorded(load, f"talking-{number}", CALL_S)
-    await _until(lambda: _in_state(load, talking, "RECORDING"))
+    finished, talking = f"finished-{number}", f"talking-{number}"
+    await recorded_call(load, finished, FINISHED_S)
+    await comes(lambda: _in_state(load, finished, "SEALED"))
+    sealed = (await recording_of(load, finished)).sha256
+    await recorded_call(load, talking, CALL_S)
+    await comes(lambda: _in_state(load, talking, "RECORDING"))
     await asyncio.sleep(HEARD_S)
     before, began_s = await stage.lines(), time.monotonic()
     disk.fill()
     try:
-        if await _until(lambda: _gap_told(load, talking), TOLD_WITHIN_S):
+        if await comes(lambda: _gap_told(load, talking), TOLD_WITHIN_S):
             series.seconds.append(time.monotonic() - began_s)
         else:
             series.problem(f"no gap of {talking} was told within {TOLD_WITHIN_S:.0f} s")
@@ -85,10 +86,10 @@ def _judge_stillness(stage: Stage, series: Series, began_s: float) -> None:
 
 async def _judge_recovery(load: Load, series: Series, contact_id: str) -> None:
     """Once there is room the recording goes on, and is sealed: its end is there, its gaps are told."""
-    if not await _until(lambda: _in_state(load, contact_id, "SEALED")):
+    if not await comes(lambda: _in_state(load, contact_id, "SEALED")):
         series.problem(f"the recording of {contact_id} was not sealed after there was room again")
         return
-    recording = await _recording(load, contact_id)
+    recording = await recording_of(load, contact_id)
     missing_ms = sum(
         one.to_ms - one.from_ms for one in recording.gaps if one.reason == GAP_REASON_STORAGE_FAILED
     )
@@ -101,40 +102,13 @@ async def _judge_recovery(load: Load, series: Series, contact_id: str) -> None:
     )
 
 
-async def _recorded(load: Load, contact_id: str, seconds: float) -> str:
-    """Let a call be recorded for so long; return its contact id once it is known to the recorder."""
-    plan = CallerPlan(
-        queue=RECORDED,
-        patience_ms=WITHIN_S * 1_000 * SPEED,
-        service_ms=seconds * 1_000 * SPEED,
-        hold_ms=0.0,
-        hangs_up=True,
-    )
-    load.call(plan, contact_id)
-    await _until(lambda: _is_known(load, contact_id))
-    return contact_id
-
-
-async def _recording(load: Load, contact_id: str) -> Any:
-    request = pb.GetRecordingRequest(domain=load.domain, contact_id=contact_id)
-    return (await load.api.query(load.api.recording.GetRecording, request)).recording
-
-
-async def _is_known(load: Load, contact_id: str) -> bool:
-    try:
-        await _recording(load, contact_id)
-    except RpcRefusedError:
-        return False
-    return True
-
-
 async def _in_state(load: Load, contact_id: str, state: str) -> bool:
-    found: bool = (await _recording(load, contact_id)).state == state
+    found: bool = (await recording_of(load, contact_id)).state == state
     return found
 
 
 async def _gap_told(load: Load, contact_id: str) -> bool:
-    gaps = (await _recording(load, contact_id)).gaps
+    gaps = (await recording_of(load, contact_id)).gaps
     return any(one.reason == GAP_REASON_STORAGE_FAILED for one in gaps)
 
 
@@ -162,13 +136,3 @@ def broken_parts(folder: Path) -> list[str]:
         except (wave.Error, EOFError) as error:
             broken.append(f"{path.name}: {error}")
     return broken
-
-
-async def _until(holds: Callable[[], Awaitable[bool]], within_s: float = WITHIN_S) -> bool:
-    """Return once something holds; False when it never does."""
-    end_s = time.monotonic() + within_s
-    while not await holds():
-        if time.monotonic() > end_s:
-            return False
-        await asyncio.sleep(0.05)
-    return True

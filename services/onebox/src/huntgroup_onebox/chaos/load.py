@@ -59,7 +59,9 @@ class LoadCounts:
 class Load:
     """Everybody of one domain."""
 
-    def __init__(self, addresses: Addresses, domain: str, seed: str) -> None:
+    def __init__(
+        self, addresses: Addresses, domain: str, seed: str, *, ask_every_s: float = ASK_EVERY_S
+    ) -> None:
         clock = SystemClock()
         timeline = Timeline(
             clock=clock, activity=Activity(), start_ms=clock.now_ms(), opens_ms=0, speed=SPEED
@@ -74,6 +76,7 @@ class Load:
         switchboard = Switchboard()
         recorder = Recorder(self.api, switchboard)
         number = random.Random(f"{seed} numbers").randrange(1 << 32)  # noqa: S311 - chance by seed
+        self._ask_every_s = ask_every_s
         self._chance = random.Random(f"{seed} arrivals")  # noqa: S311 - chance that repeats by seed
         self._callers = Callers(self.api, switchboard, number, QUEUES)
         self._agents = [
@@ -232,7 +235,7 @@ class Load:
         while True:
             began_s = time.monotonic()
             await ask()
-            await asyncio.sleep(max(0.0, ASK_EVERY_S - (time.monotonic() - began_s)))
+            await asyncio.sleep(max(0.0, self._ask_every_s - (time.monotonic() - began_s)))
 
     def _spawn(self, work: Any, name: str) -> "asyncio.Task[None]":
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)

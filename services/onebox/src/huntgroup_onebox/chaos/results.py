@@ -28,6 +28,8 @@ class Series:
     audits: int = 0
     passed_over: int = 0
     """Entries of frozen owners that do not count."""
+    places: int = 0
+    """Of callers who waited when a fault came, looked at again after it."""
     acknowledged: int = 0
     repeated: int = 0
     sent_again: int = 0
@@ -60,6 +62,7 @@ class Series:
             "p99_s": round(percentile(self.seconds, 99), 3),
             "audits": self.audits,
             "passed_over": self.passed_over,
+            "places": self.places,
             "acknowledged": self.acknowledged,
             "repeated": self.repeated,
             "sent_again": self.sent_again,
@@ -102,22 +105,25 @@ What happens to callers, agents and their commands when processes, brokers or di
 
 {where}
 
-| fault | times | what is timed | p50 | p99 | acknowledged | verdict |
-|---|--:|---|--:|--:|--:|---|
+| fault | times | what is timed | p50 | p99 | acknowledged | places | verdict |
+|---|--:|---|--:|--:|--:|--:|---|
 {rows}
 
 - **takeover**: the longest time in which clients of the service had no answer, from the last one before the fault to
-  the first one after it. They ask each service every 0.08 s, and repeat with the same `command_id` until answered.
-- **standstill**: the same, of the service that had to wait longest or the one that is named; with one broker it
-  includes how long that was away.
+  the first one after it. They ask each service every 0.08 s, with three brokers every 0.25 s, and repeat with the same
+  `command_id` until answered.
+- **standstill**: the same, of the service that had to wait longest; with one broker it includes how long that was away.
 - **until the gap is told**: from the moment the disk was full until `GetRecording` showed what is missing.
 - Of fewer than 100 times the p99 is the longest.
 - **acknowledged**: commands that were answered as done or refused; {sent_again:,} of all {acknowledged:,} were sent
   again although they had been answered, and {repeated:,} calls were repeated for want of an answer.
+- **places**: of callers who waited when a fault came, compared after it: the same order and the same age, unless
+  served or gone; of those whom nobody serves, eight in each domain, every one.
 - **holds**: after each single fault `huntgroup verify` found no violation in any journal, with every acknowledged
-  command in them exactly once; who waited at the fault waited afterwards in the same order and with the same age, or
-  had been served or had left; a repeated command was answered as before; and after the last one everybody was served,
-  hung up or sent home, with no contact, offer or slot left over.
+  command in them exactly once; all places were kept; a repeated command was answered as before; and after the last one
+  everybody was served, hung up or sent home, with no contact, offer or slot left over. Of a frozen owner: it retired,
+  what it wrote late was refused by every reader and counted, and no call that waited at its door was answered from
+  what it knew.
 
 {notes}"""
 
@@ -127,7 +133,7 @@ def page(series: Sequence[Series], command: str, where: str) -> str:
     rows = [
         f"| {one.what} | {len(one.seconds)} | {one.measured}"
         f" | {percentile(one.seconds, 50):.2f} s | {percentile(one.seconds, 99):.2f} s"
-        f" | {one.acknowledged:,} | {'holds' if one.clean else f'**violated {one.problem_count}×**'} |"
+        f" | {one.acknowledged:,} | {one.places:,} | {'holds' if one.clean else f'**violated {one.problem_count}×**'} |"
         for one in series
     ]
     noted = [

@@ -23,7 +23,7 @@ class Run:
     folder: Path
     seed: str
     kills: int
-    """So often each owner is killed; other faults a tenth as often."""
+    """So often each owner is killed."""
     services: Sequence[str]
     """Whose owners are killed and frozen."""
     say: Say
@@ -32,7 +32,12 @@ class Run:
 
     @property
     def fewer(self) -> int:
-        """How often a fault is injected that takes long."""
+        """How often a broker is killed and a disk is filled: half as often."""
+        return -(-self.kills // 2)
+
+    @property
+    def rarely(self) -> int:
+        """How often each owner is frozen, which takes longest: a tenth as often."""
         return -(-self.kills // 10)
 
     def chance(self, what: str) -> random.Random:
