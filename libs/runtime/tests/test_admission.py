@@ -3,6 +3,7 @@
 import pytest
 
 from huntgroup_runtime.rpc.admission import (
+    FORGET_LOOKS_MAX,
     OVERLOADED_RETRY_MS,
     RETRY_MS_MAX,
     Admission,
@@ -46,6 +47,9 @@ class Hall:
             door_s=2 * TARGET_S if self.crowded else 0.0,
             crowded=self.crowded,
         )
+
+    def again(self, domain: str = "acme/emea") -> Shed | None:
+        return self.admission.enter_again(domain, now_s=self.now_s)
 
     def let_in(self, domain: str = "acme/emea", work: Work = Work.NEW) -> Waiting:
         found = self.ask(domain, work)
@@ -244,10 +248,54 @@ def test_buckets_are_bounded_and_a_full_one_is_forgotten_without_harm() -> None:
     assert told.reason == "OVERLOADED"
     assert told.bound == "more than 3 domains or tenants call at once"
     hall.now_s += 10
-    assert isinstance(hall.ask("t4/a"), Shed), "the oldest has a call that waits"
+    waits = hall.let_in("t4/a"), hall.let_in("t5/a")
+    assert isinstance(hall.ask("t6/a"), Shed), "all have a call that waits"
     hall.admission.leave(held)
     hall.now_s += 10
-    hall.let_in("t4/a")
+    hall.let_in("t6/a")
+    assert all(not one.over for one in waits)
+
+
+def test_a_call_that_waits_for_long_keeps_its_own_account_and_no_other() -> None:
+    hall = Hall(accounts_max=3, domain_burst=2, domain_commands_per_s=1)
+    held = hall.let_in("t1/a", Work.IN_PROGRESS)
+    hall.let_in("t1/a", Work.IN_PROGRESS)
+    for number in range(2, 20):
+        hall.now_s += 10
+        assert hall.pass_through(f"t{number}/a"), (
+            "the oldest waits; one that came after it does not"
+        )
+    hall.admission.leave(held)
+
+
+def test_to_find_room_for_an_account_little_is_looked_at() -> None:
+    hall = Hall(accounts_max=3 * FORGET_LOOKS_MAX, domain_burst=4, domain_commands_per_s=1)
+    for number in range(2 * FORGET_LOOKS_MAX):
+        hall.let_in(f"waits{number}/a")
+    for number in range(FORGET_LOOKS_MAX):
+        assert hall.pass_through(f"idle{number}/a")
+    hall.now_s += 10
+    hall.shed("new/a")
+    hall.shed("new/a")
+    assert hall.pass_through("new/a"), "those that wait went behind those that do not"
+
+
+def test_a_repeat_costs_a_token_of_its_tenant_and_nothing_else() -> None:
+    hall = Hall(domain_burst=2, domain_commands_per_s=1, tenant_burst=4, tenant_commands_per_s=1)
+    hall.let_in()
+    hall.shed()
+    hall.crowded = True
+    for _ in range(3):
+        assert hall.again() is None
+    told = hall.again()
+    assert told is not None
+    assert (told.reason, told.setting) == (
+        "TENANT_RATE_EXCEEDED",
+        "admission_tenant_commands_per_s",
+    )
+    assert hall.again("other/emea") is None, "another tenant has tokens of its own"
+    hall.now_s += told.retry_after_ms / 1_000
+    assert hall.again() is None
 
 
 @pytest.mark.parametrize("seconds_back", [0.0, 5.0])

@@ -10,6 +10,7 @@ import pytest
 from huntgroup_runtime.rpc import guard
 from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.rpc.deadline import CallLimits
+from huntgroup_runtime.rpc.door import SERVICE, Door
 from huntgroup_runtime.rpc.errors import RpcRefusedError, from_rpc_error
 from huntgroup_runtime.rpc.guard import CallGuard
 from huntgroup_runtime.telemetry import Telemetry
@@ -17,6 +18,7 @@ from huntgroup_runtime.telemetry import Telemetry
 pytestmark = pytest.mark.integration
 
 TOLD_WITHIN_S = 0.05
+TARGET_S, GIVE_UP_S = 0.05, 0.2
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 TIGHT = {"admission_domain_burst": 2, "admission_domain_commands_per_s": 1}
 """One call of new work, then one of work in progress, then none."""
@@ -68,6 +70,21 @@ async def test_a_command_that_was_carried_out_is_answered_again_however_full_it_
     for command_id in ("c0", "c1", "c1"):
         await replica.stub.Ring(bells.ring(command_id), timeout=5)
     assert (await refusal(replica.stub.Ring(bells.ring("c2"), timeout=5))).status is EXHAUSTED
+
+
+async def test_a_flood_of_repeats_is_bounded_by_the_tenant_s_tokens(
+    start_replica: Any, journals: Any, bells: Any
+) -> None:
+    few = {"admission_tenant_commands_per_s": 1, "admission_tenant_burst": 10}
+    replica = await start_replica(journals(remembered={"c1"}), **TIGHT, **few)
+    calls = [replica.stub.Ring(bells.ring("c1"), timeout=5) for _ in range(30)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    refused = [from_rpc_error(one) for one in answers if isinstance(one, grpc.aio.AioRpcError)]
+    assert 5 <= len(answers) - len(refused) <= 15
+    assert {(one.status, one.reason) for one in refused} == {(EXHAUSTED, "TENANT_RATE_EXCEEDED")}
+    await asyncio.sleep(max(one.retry_after_ms for one in refused) / 1_000)
+    answer = await replica.stub.Ring(bells.ring("c1"), timeout=5)
+    assert answer.receipt.command_id == "c1"
 
 
 async def test_calls_that_are_only_passed_on_count_at_the_owner_alone(
@@ -151,6 +168,35 @@ async def test_the_door_tells_how_long_calls_wait_before_they_are_seen(start_rep
         while not 0 < door.delay_s(loop.time()) < 1:  # noqa: ASYNC110 - a knock is no event
             await asyncio.sleep(0.01)
     assert not door.crowded(loop.time())
+
+
+async def test_a_door_at_which_nobody_opens_is_crowded(make_settings: Any) -> None:
+    telemetry = Telemetry.of("bells", make_settings())
+
+    async def keep_waiting(_: bytes, __: Any) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    server = grpc.aio.server()
+    handler: Any = grpc.unary_unary_rpc_method_handler(keep_waiting)
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(SERVICE, {"Knock": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    loop, door = asyncio.get_running_loop(), Door(TARGET_S, telemetry, give_up_s=GIVE_UP_S)
+    door.start(f"127.0.0.1:{port}")
+    try:
+        seconds = telemetry.metrics.histogram("huntgroup.admission.delay")
+        async with asyncio.timeout(20):
+            while not sum(seconds.counts):  # noqa: ASYNC110 - a knock is no event
+                await asyncio.sleep(0.01)
+            while not door.crowded(loop.time()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert door.delay_s(loop.time()) >= GIVE_UP_S
+    finally:
+        await door.stop()
+        await server.stop(None)
 
 
 class GoneContext:

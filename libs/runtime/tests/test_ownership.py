@@ -101,6 +101,9 @@ async def test_calls_for_a_halted_partition_go_to_who_took_it_over() -> None:
     await first.stop()
 
 
+STEP_S = 0.075
+
+
 def membership(now: list[float], asked: list[str], *, ended: bool, **more: Any) -> Membership:
     words = {
         "replica_index": 0,
@@ -148,3 +151,37 @@ async def test_only_a_port_that_nobody_listens_on_refuses_connections() -> None:
         one.listen()
         assert not await refuses_connections(address)
     assert not await refuses_connections("no address")
+
+
+async def claims_within(seconds: int, *, stalls_s: float) -> int:
+    """Return how often ownership moves between two replicas whose addresses both refuse, though both live.
+
+    Heartbeats are heard every 0.3 to 0.5 s; once a minute whoever is the owner stands still for `stalls_s`.
+    """
+    now, asked = [100.0], list[str]()
+    replicas = [membership(now, asked, ended=True, replica_index=number) for number in range(2)]
+    owner, stalled, claims, beat_s = 0, -1, 0, 0.0
+    for step in range(int(seconds / STEP_S)):
+        now[0] = 100.0 + step * STEP_S
+        into_minute_s = (now[0] - 100.0) % 60
+        if into_minute_s < STEP_S:
+            stalled = owner
+        if not (owner == stalled and into_minute_s < stalls_s) and now[0] >= beat_s:
+            beat_s = now[0] + 0.3 + 0.1 * (step % 3)
+            for one in replicas:
+                one.heard(0)
+        if await replicas[1 - owner].is_gone(0, "refuses:1"):
+            owner, claims = 1 - owner, claims + 1
+            for one in replicas:
+                one.heard(0)
+    return claims
+
+
+async def test_an_owner_that_lives_and_cannot_be_reached_stays_the_owner_while_it_is_heard() -> (
+    None
+):
+    assert await claims_within(600, stalls_s=0.0) == 0
+
+
+async def test_ownership_moves_once_when_an_owner_that_cannot_be_reached_stands_still() -> None:
+    assert await claims_within(600, stalls_s=2.0) == 10

@@ -10,6 +10,7 @@ that had less than an equal share of the last seconds, so that a noisy one canno
 import enum
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from huntgroup_runtime.rpc import errors
@@ -26,6 +27,8 @@ OVERLOADED_RETRY_MS: Final = 1_000
 RETRY_MS_MIN, RETRY_MS_MAX = 50, 5_000
 ACCOUNTS_MAX: Final = 10_000
 """Domains, and tenants, of which buckets are kept."""
+FORGET_LOOKS_MAX: Final = 8
+"""Accounts that are looked at to make room for one more."""
 _MILLIS: Final = 1_000
 
 
@@ -234,6 +237,21 @@ class Admission:
         self.waiting += 1
         return entered
 
+    def enter_again(self, domain: str, *, now_s: float) -> Shed | None:
+        """Let a call in that repeats one which was carried out, or say why not.
+
+        Its answer is there, and to refuse it would leave its caller in doubt; so only a token of its tenant is asked
+        for, of those for contacts in progress. Nothing waits for it, so nobody is to `leave`.
+        """
+        tenant = self._account(self._tenants, tenant_of(domain), now_s)
+        if tenant is None:
+            return _accounts_full(self.limits)
+        missing = tenant.bucket.missing(Work.IN_PROGRESS, now_s)
+        if missing > 0:
+            return _rate_exceeded(tenant, "tenant", self.limits.tenant_commands_per_s, missing)
+        tenant.bucket.take()
+        return None
+
     def leave(self, entered: Waiting) -> None:
         """Note that a call that was let in has been answered, or given up."""
         entered.over = True
@@ -268,13 +286,9 @@ class Admission:
         if found is not None:
             accounts.move_to_end(name)
             return found
-        while len(accounts) >= self.limits.accounts_max:
-            oldest = next(iter(accounts))
-            if accounts[oldest].waiting or not accounts[oldest].bucket.is_full(now_s):
-                return None
-            # A full bucket without anybody waiting is as good as a new one.
-            del accounts[oldest]
         limits = self.limits
+        if len(accounts) >= limits.accounts_max and not _forget_one(accounts, now_s):
+            return None
         domain = accounts is self._domains
         per_s = limits.domain_commands_per_s if domain else limits.tenant_commands_per_s
         burst = limits.domain_burst if domain else limits.tenant_burst
@@ -282,6 +296,23 @@ class Admission:
             Bucket(per_s, burst, now_s), StandingQueue(limits.delay_target_s)
         )
         return made
+
+
+def _forget_one(accounts: OrderedDict[str, _Account], now_s: float) -> bool:
+    """Make room; False when none of those that were used longest ago can be forgotten without harm.
+
+    Only a few are looked at, so that a flood of made-up names costs little. Those with calls under way are in use,
+    whenever they came, and go behind: one call that waits for long must not keep all others' accounts.
+    """
+    for name in list(islice(accounts, FORGET_LOOKS_MAX)):
+        account = accounts[name]
+        if account.waiting:
+            accounts.move_to_end(name)
+        elif account.bucket.is_full(now_s):
+            # Without anybody waiting it is as good as a new one.
+            del accounts[name]
+            return True
+    return False
 
 
 def tenant_of(domain: str) -> str:
@@ -314,15 +345,18 @@ def _too_quick(
     ):
         missing = account.bucket.missing(work, now_s)
         if missing > 0:
-            return Shed(
-                reason=errors.DOMAIN_RATE_EXCEEDED
-                if account is one
-                else errors.TENANT_RATE_EXCEEDED,
-                bound=f"the {whose} sends more than {per_s} commands per second",
-                setting=f"admission_{whose}_commands_per_s",
-                retry_after_ms=account.bucket.wait_ms(missing),
-            )
+            return _rate_exceeded(account, whose, per_s, missing)
     return None
+
+
+def _rate_exceeded(account: _Account, whose: str, per_s: int, missing: float) -> Shed:
+    domain = whose == "domain"
+    return Shed(
+        reason=errors.DOMAIN_RATE_EXCEEDED if domain else errors.TENANT_RATE_EXCEEDED,
+        bound=f"the {whose} sends more than {per_s} commands per second",
+        setting=f"admission_{whose}_commands_per_s",
+        retry_after_ms=account.bucket.wait_ms(missing),
+    )
 
 
 def _accounts_full(limits: AdmissionLimits) -> Shed:

@@ -6,7 +6,6 @@ wait too.
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Final
 
 import grpc
@@ -25,7 +24,10 @@ _WILDCARDS: Final = ("0.0.0.0", "[::]", "::", "*")  # noqa: S104 - only compared
 class Door:
     """The entrance of one gRPC server, and the wait before it."""
 
-    def __init__(self, target_s: float, telemetry: Telemetry) -> None:
+    def __init__(
+        self, target_s: float, telemetry: Telemetry, *, give_up_s: float = GIVEN_UP_S
+    ) -> None:
+        self._give_up_s = give_up_s
         self._queue = StandingQueue(target_s)
         self._seconds = telemetry.metrics.histogram("huntgroup.admission.delay")
         self._took_s = 0.0
@@ -65,9 +67,14 @@ class Door:
             knock: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(KNOCK)
             while True:
                 begun_s = self._knocked_s = loop.time()
-                # Whatever it is answered, it was handed over; a server that cannot be reached tells nothing.
-                with suppress(grpc.aio.AioRpcError):
-                    await knock(b"", timeout=GIVEN_UP_S)
+                try:
+                    await knock(b"", timeout=self._give_up_s)
+                    heard = True
+                except grpc.aio.AioRpcError as error:
+                    # Whatever it is answered, it was handed over, and what is not answered waits at least so long; a
+                    # server that cannot be reached tells nothing.
+                    heard = error.code() is not grpc.StatusCode.UNAVAILABLE
+                if heard:
                     self._took_s = loop.time() - begun_s
                     self._seconds.record(self._took_s)
                 self._knocked_s = None

@@ -105,7 +105,8 @@ class Gate:
     ) -> Iterator[None]:
         """Let a call in while it is served; raises `RpcRefusedError` with RESOURCE_EXHAUSTED when it is shed.
 
-        `known` tells whether the call repeats one that was carried out: its answer is there already, so it is let in.
+        `known` tells whether the call repeats one that was carried out: its answer is there already, so it is let in
+        for a token of its tenant.
         """
         now_s = asyncio.get_running_loop().time()
         found = self._admission.enter(
@@ -117,8 +118,11 @@ class Gate:
         )
         if isinstance(found, Shed):
             if known is not None and known():
-                yield
-                return
+                shed = self._admission.enter_again(domain, now_s=now_s)
+                if shed is None:
+                    yield
+                    return
+                found = shed
             words = {**self._words, "reason": found.reason, "work": work.value}
             self._telemetry.counter("huntgroup.admission.shed", words).add()
             raise refusal(found)
