@@ -1,4 +1,4 @@
-"""Check the Markdown pages: relative links lead to a file, anchors to a heading, shown commands can be run.
+"""Check the Markdown pages: links lead to a file or a heading, shown commands can be run, nothing is left to fill in.
 
 A command is one of `make` (its verb must exist) or of `huntgroup` (its arguments must be ones that the real parser
 takes), also when `make VERB ARGS="…"` passes them on. It looks only at the repository and never at the network.
@@ -22,6 +22,11 @@ HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 COMMAND = re.compile(r"`((?:make|huntgroup) [^`\n]+)`")
 VERB = re.compile(r"^([a-z-]+):.*## .*$", re.MULTILINE)
 PASSED_ON = re.compile(r"^([a-z-]+):.*\n\t@\$\(HUNTGROUP\) ([a-z]+) \$\(ARGS\)$", re.MULTILINE)
+PLACEHOLDER = re.compile(
+    r"\b(?:TODO|TBD|FIXME|XXX)\b|\blorem ipsum\b|\bcoming soon\b"
+    r"|\bto be (?:measured|written|defined|decided|announced|added|filled in|done)\b",
+    re.IGNORECASE,
+)
 EXTERNAL = re.compile(r"^[a-z][a-z0-9+.-]*:")
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
 WORD = re.compile(r"[a-z-]+")
@@ -32,14 +37,18 @@ Parse = Callable[[Sequence[str]], str]
 
 
 def main() -> int:
-    """Print every broken link and every command that could not be run; 1 if there is one."""
+    """Print every broken link, every command that could not be run and every placeholder; 1 if there is one."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     commands = Commands(makefile, huntgroup_parser())
     found = pages()
     faults = [
         f"{page.relative_to(ROOT)}: {fault}"
         for page in found
-        for fault in (*broken_links(page), *commands.faults(page.read_text(encoding="utf-8")))
+        for fault in (
+            *broken_links(page),
+            *commands.faults(page.read_text(encoding="utf-8")),
+            *placeholders(page.read_text(encoding="utf-8")),
+        )
     ]
     print(
         "\n".join([*faults, f"{len(found)} pages, {commands.seen} commands, {len(faults)} faults"])
@@ -71,6 +80,12 @@ def broken_links(page: Path) -> list[str]:
         elif anchor and goal.suffix == ".md" and anchor not in anchors(goal):
             faults.append(f"no such heading: {target}")
     return faults
+
+
+def placeholders(text: str) -> list[str]:
+    """Return what stands where something is still to come; what is written as code is not looked at."""
+    prose = INLINE_CODE.sub("", FENCE.sub("", text))
+    return [f"a placeholder: {found}" for found in PLACEHOLDER.findall(prose)]
 
 
 def anchors(page: Path) -> set[str]:

@@ -172,6 +172,19 @@ def test_commands_of_huntgroup_are_counted_when_it_cannot_be_imported(check_docs
     assert commands.skipped == 1
 
 
+@pytest.mark.parametrize(
+    "text", ["Takes TBD ms.", "| p99 | to be measured |", "todo: say why", "It is coming soon."]
+)
+def test_a_placeholder_is_named(check_docs: Any, text: str) -> None:
+    (fault,) = check_docs.placeholders(text)
+    assert fault.startswith("a placeholder: ")
+
+
+def test_words_that_stand_for_something_are_no_placeholders(check_docs: Any) -> None:
+    text = "Work to be shed first; a method, `TODO`, and\n\n```sh\necho TBD\n```\n"
+    assert check_docs.placeholders(text) == []
+
+
 def test_a_link_to_no_file_or_to_no_heading_is_named(check_docs: Any, tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text("# A heading, `with code`\n")
     page = tmp_path / "page.md"

@@ -187,8 +187,24 @@ def test_the_makefile_stays_readable() -> None:
     verbs = re.findall(r"^([a-z-]+):.*## ", makefile.read_text(), re.MULTILINE)
     targets = re.findall(r"^([a-z-]+):", makefile.read_text(), re.MULTILINE)
     assert sorted(verbs) == sorted(targets), "every verb has a line in the help"
+    assert phony_faults(makefile.read_text()) == []
     assert len(verbs) <= MAKEFILE_VERBS_MAX
     assert line_count(makefile) <= MAKEFILE_LINES_MAX
+
+
+def phony_faults(makefile: str) -> list[str]:
+    """Return verbs that a file of their name would switch off, and names that `.PHONY` has for nothing."""
+    verbs = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    (listed,) = re.findall(r"^\.PHONY:((?:.*\\\n)*.*)", makefile, re.MULTILINE)
+    phony = set(listed.replace("\\\n", " ").split())
+    return [f"not in .PHONY: {name}" for name in sorted(verbs - phony)] + [
+        f"no rule: {name}" for name in sorted(phony - verbs)
+    ]
+
+
+def test_a_verb_that_is_not_phony_and_a_name_without_a_rule_are_named() -> None:
+    makefile = "fmt: ## Format\n\ttrue\nlint:\n\ttrue\n\n.PHONY: fmt \\\n\ttype\n"
+    assert phony_faults(makefile) == ["not in .PHONY: lint", "no rule: type"]
 
 
 def test_locks_hold_no_address() -> None:
