@@ -5,7 +5,7 @@ SQLite and Kafka are interchangeable. It promises less than a broker does: an ap
 duplicated, and its outcome may be unknown. What is read is the truth; positions grow, but need not be dense.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -89,11 +89,12 @@ class Log(Protocol):
         """How many partitions every topic has (the same for all, so that domains are co-partitioned)."""
         ...
 
-    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
-        """Append one record atomically and return its position once it is durable.
+    def append(self, topic: str, partition: int, record: NewRecord) -> Awaitable[int]:
+        """Append one record atomically; what is returned gives its position once it is durable.
 
-        Calls that overlap are appended to a partition in the order of the calls. At the adapter's bound of pending
-        appends the call waits. Raises `RecordTooLargeError` (nothing done) or `AppendFailedError` (outcome unknown;
+        Await it, or make a future of it, at once: some adapters begin at the call, some only then. Calls that overlap
+        are appended to a partition in the order of the calls. At the adapter's bound of pending appends the call
+        waits. Awaiting raises `RecordTooLargeError` (nothing done) or `AppendFailedError` (outcome unknown;
         also for a topic that does not exist, and on a closed log).
         """
         ...

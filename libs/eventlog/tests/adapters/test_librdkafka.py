@@ -8,7 +8,8 @@ import pytest
 
 from huntgroup_eventlog.adapters import librdkafka_producing, librdkafka_reading
 from huntgroup_eventlog.adapters.kafka import KafkaLog
-from huntgroup_eventlog.port import LogRecord, NewRecord
+from huntgroup_eventlog.adapters.librdkafka_wakeups import Wakeups
+from huntgroup_eventlog.port import LogRecord, LogUnavailableError, NewRecord
 from huntgroup_testkit.kafka import kafka_or_skip
 from huntgroup_testkit.log_reading import read_count, read_to_end
 
@@ -87,3 +88,45 @@ async def test_appends_beyond_the_bound_wait_their_turn(
     await append_many(log, topic, 500)
     found = await read_to_end(log, topic, 0)
     assert [int(each.value) for each in found] == list(range(500))
+
+
+async def test_the_client_itself_wakes_who_reads(
+    kafka_address: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a consumer that never looks by itself, when records come one by one, then each is read at once."""
+    monkeypatch.setattr(librdkafka_reading, "_IDLE_S", 3_600.0)
+    opened = KafkaLog(kafka_address, 3, replication_factor=1, driver="librdkafka")
+    try:
+        await opened.ensure_topics([topic])
+        reader = await opened.reader(topic, 0, 0)
+        for number in range(50):
+            await opened.append(topic, 0, NewRecord(key=b"k", value=b"%d" % number))
+            assert [each.value for each in await read_count(reader, 1)] == [b"%d" % number]
+    finally:
+        await opened.close()
+
+
+async def test_a_read_ends_after_its_time_also_when_the_one_before_had_longer(
+    log: KafkaLog, topic: str
+) -> None:
+    reader = await log.reader(topic, 0, 0)
+    long = asyncio.create_task(reader.read(10, 60_000))
+    await asyncio.sleep(0)
+    await append_many(log, topic, 1)
+    assert len(await long) == 1
+    async with asyncio.timeout(30):
+        assert await reader.read(10, 50) == ()
+        assert await reader.read(10, 100) == ()
+
+
+async def test_a_client_library_that_is_built_otherwise_is_refused() -> None:
+    class Other:
+        """No client: what stands at its beginning is not the C library's."""
+
+        __slots__ = ("kept",)
+
+        def __init__(self) -> None:
+            self.kept = bytes(1_000)
+
+    with pytest.raises(LogUnavailableError, match="use the driver aiokafka"):
+        Wakeups(Other(), lambda: None)  # type: ignore[arg-type]

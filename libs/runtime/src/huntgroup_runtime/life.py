@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -30,6 +31,7 @@ from huntgroup_runtime.membership import Membership
 from huntgroup_runtime.ports import Listener
 from huntgroup_runtime.relay import Relay, dead_letter
 from huntgroup_runtime.restore import Restored, restored
+from huntgroup_runtime.telemetry import Span
 
 PARKING_MAX = 1_000
 """Dead letters of a partition that are on their way at once."""
@@ -82,7 +84,7 @@ class Life:
         self.caught_up = False
         self.pump_scheduled = False
         self.over = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._timer_ms: int | None = None
         self._timer: asyncio.Task[None] | None = None
         self.appended_at = 0.0
@@ -117,7 +119,9 @@ class Life:
                 around.telemetry.accepted.add(self.replica.reader.accepted - counts[0])
                 around.telemetry.ignored.add(self.replica.reader.ignored - counts[1])
                 around.telemetry.received(time.perf_counter() - started, len(records))
-                self.pump()
+                self._carry_out_all()
+                # Not at once: whoever has just been answered goes first.
+                self._pump_soon()
         finally:
             await reader.close()
 
@@ -147,7 +151,8 @@ class Life:
         self, domain: str, command_id: str, command: Any, check: int, traceparent: str
     ) -> Any:
         """Return the outcome of a command; raises what the replica raises."""
-        await self._be_sure()
+        if not self._lease.is_sure:
+            await self._be_sure()
         ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.replica.submit(
             Submission(
@@ -159,7 +164,8 @@ class Life:
 
     async def query(self, domain: str, read: Callable[[Any], Any]) -> Any:
         """Return `read(state)`, once everything it rests on is accepted."""
-        await self._be_sure()
+        if not self._lease.is_sure:
+            await self._be_sure()
         ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.replica.query(domain, read, ticket)
         self.schedule()
@@ -174,14 +180,16 @@ class Life:
 
     def schedule(self) -> None:
         """Advance soon, together with whatever else arrives in this turn of the loop, or within the linger."""
-        if self.pump_scheduled:
-            return
-        self.pump_scheduled = True
-        loop = asyncio.get_running_loop()
-        if self.around.linger_ms:
-            loop.call_later(self.around.linger_ms / 1_000, self.pump)
-        else:
-            loop.call_soon(self.pump)
+        if not self.around.linger_ms:
+            self._pump_soon()
+        elif not self.pump_scheduled:
+            self.pump_scheduled = True
+            asyncio.get_running_loop().call_later(self.around.linger_ms / 1_000, self.pump)
+
+    def _pump_soon(self) -> None:
+        if not self.pump_scheduled:
+            self.pump_scheduled = True
+            asyncio.get_running_loop().call_soon(self.pump)
 
     def pump(self, *, heartbeat: bool = False) -> None:
         """Let the replica decide, and carry out what it wants."""
@@ -213,7 +221,7 @@ class Life:
         match effect:
             case fx.Append():
                 self._lease.wrote(claim=self.replica.role is Role.CLAIMING)
-                self.spawn(self._append(effect))
+                self._append(effect)
             case fx.Answer(ticket=ticket, result=result):
                 _answer(ticket, result)
             case fx.Accepted():
@@ -241,18 +249,24 @@ class Life:
             case fx.Halted(error=error, during=during):
                 self._halt(error, during)
 
-    async def _append(self, effect: fx.Append) -> None:
+    def _append(self, effect: fx.Append) -> None:
+        """Hand a record to the log now; what becomes of it is heard later."""
         around, started = self.around, time.perf_counter()
         self.appended_at = asyncio.get_running_loop().time()
         record = NewRecord(key=effect.key, value=effect.value)
-        try:
-            with around.telemetry.send_span(effect.causes):
-                await around.log.append(around.topic, around.partition, record)
-        except AppendFailedError as error:
-            around.telemetry.sent(time.perf_counter() - started, type(error).__name__)
-            raise
-        around.telemetry.appended.add()
-        around.telemetry.sent(time.perf_counter() - started)
+        sending = asyncio.ensure_future(around.log.append(around.topic, around.partition, record))
+        self._tasks.add(sending)
+        sending.add_done_callback(partial(self._appended, started))
+        if around.telemetry.tracing:
+            self.spawn(_traced(around.telemetry.send_span(effect.causes), sending))
+
+    def _appended(self, started: float, sending: "asyncio.Future[int]") -> None:
+        if not sending.cancelled():
+            error, telemetry = sending.exception(), self.around.telemetry
+            telemetry.sent(time.perf_counter() - started, type(error).__name__ if error else "")
+            if error is None:
+                telemetry.appended.add()
+        self._done(sending)
 
     def _begin_owning(self) -> None:
         around, fold = self.around, self.replica.fold
@@ -304,7 +318,7 @@ class Life:
             except Exception as error:  # noqa: BLE001  a listener's bug must be seen, and must not undo what was decided
                 self.replica.bug(error, f"telling a listener what was {what}")
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _done(self, task: "asyncio.Future[Any]") -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is None:
@@ -312,7 +326,7 @@ class Life:
         if isinstance(error, AppendFailedError | LogUnavailableError):
             self.replica.append_failed(str(error))
         else:
-            self.replica.bug(error, f"running {task.get_coro()}")
+            self.replica.bug(error, f"running {task!r}")
         self._carry_out_all()
 
     # Time.
@@ -364,6 +378,11 @@ class Life:
 
         self._parking += 1
         self.spawn(keep())
+
+
+async def _traced(span: Span, sending: "asyncio.Future[int]") -> None:
+    with span:
+        await sending
 
 
 def _answer(ticket: "asyncio.Future[Any]", result: Any) -> None:

@@ -5,6 +5,7 @@ event once. How far the relay is stands in the journal's own batches, so a new o
 """
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
@@ -41,12 +42,13 @@ class Relay:
         around, replica = self._life.around, self._life.replica
         topic = topic_events(self._service)
         while replica.role is Role.OWNING:
-            items = list(replica.fold.unrelayed)[:BATCHES_AT_ONCE_MAX]
+            if len(replica.fold.unrelayed) < BATCHES_AT_ONCE_MAX:
+                await asyncio.sleep(LINGER_S)
+            items = list(islice(replica.fold.unrelayed, BATCHES_AT_ONCE_MAX))
             around.telemetry.relay_lag.set(sum(len(item.events) for item in items))
             if not items:
                 self.wake.clear()
                 await self.wake.wait()
-                await asyncio.sleep(LINGER_S)
                 continue
             records = [record for item in items for record in self._records(item)]
             appends = [around.log.append(topic, around.partition, record) for record in records]

@@ -3,23 +3,29 @@
 import asyncio
 import time
 from collections import deque
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 
-class Deadlines:
-    """Fails futures with `TimeoutError` when they are not done `timeout_s` after they were added."""
+class Deadlines(Generic[T]):
+    """Tells of the futures that are not done `timeout_s` after they were added, and of what each is about."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(
+        self, timeout_s: float, expired: "Callable[[asyncio.Future[Any], T], None]"
+    ) -> None:
         self._timeout_s = timeout_s
-        self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._expired = expired
+        self._waiting: deque[tuple[float, asyncio.Future[Any], T]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, future: "asyncio.Future[Any]") -> None:
+    def add(self, future: "asyncio.Future[Any]", about: T) -> None:
         """Give a future its time, from now on."""
         waiting = self._waiting
         while waiting and waiting[0][1].done():
             waiting.popleft()
-        waiting.append((time.monotonic() + self._timeout_s, future))
+        waiting.append((time.monotonic() + self._timeout_s, future, about))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self._expire)
 
@@ -34,9 +40,9 @@ class Deadlines:
         self._timer = None
         now = time.monotonic()
         while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= now):
-            _, future = self._waiting.popleft()
+            _, future, about = self._waiting.popleft()
             if not future.done():
-                future.set_exception(TimeoutError())
+                self._expired(future, about)
         if self._waiting:
             left_s = self._waiting[0][0] - now
             self._timer = asyncio.get_running_loop().call_later(left_s, self._expire)

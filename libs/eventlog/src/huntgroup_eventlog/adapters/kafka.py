@@ -1,6 +1,6 @@
 """The log on Apache Kafka, through aiokafka or librdkafka."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from importlib import import_module
 from typing import Literal
 
@@ -8,8 +8,19 @@ from huntgroup_eventlog.adapters.kafka_aiokafka import AiokafkaDriver
 from huntgroup_eventlog.adapters.kafka_connection import KafkaConnection
 from huntgroup_eventlog.adapters.kafka_driver import KafkaDriver
 from huntgroup_eventlog.adapters.kafka_topics import KafkaTopics
-from huntgroup_eventlog.adapters.limits import check_partition, check_topic_names, record_bytes
-from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord, Reader
+from huntgroup_eventlog.adapters.limits import (
+    check_partition,
+    check_topic_names,
+    record_bytes,
+    refused,
+)
+from huntgroup_eventlog.port import (
+    AppendFailedError,
+    LogUnavailableError,
+    NewRecord,
+    Reader,
+    RecordTooLargeError,
+)
 
 
 class KafkaLog:
@@ -44,12 +55,15 @@ class KafkaLog:
     def partitions(self) -> int:
         return self._partitions
 
-    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
-        size = record_bytes(record)
+    def append(self, topic: str, partition: int, record: NewRecord) -> Awaitable[int]:
         check_partition(partition, self._partitions)
+        try:
+            size = record_bytes(record)
+        except RecordTooLargeError as error:
+            return refused(error)
         if self._closed:
-            raise AppendFailedError("the log is closed; nothing was appended")
-        return await self._driver.append(topic, partition, record, size)
+            return refused(AppendFailedError("the log is closed; nothing was appended"))
+        return self._driver.append(topic, partition, record, size)
 
     async def reader(self, topic: str, partition: int, position: int) -> Reader:
         self._check_open()

@@ -1,5 +1,6 @@
 """What a Kafka client library must be able to do for `KafkaLog`; topics and positions are asked elsewhere."""
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from huntgroup_eventlog.port import NewRecord, Reader
@@ -8,7 +9,7 @@ from huntgroup_eventlog.port import NewRecord, Reader
 class KafkaDriver(Protocol):
     """Appends to and reads partitions that exist; its methods raise what the port says."""
 
-    async def append(self, topic: str, partition: int, record: NewRecord, size: int) -> int:
+    def append(self, topic: str, partition: int, record: NewRecord, size: int) -> Awaitable[int]:
         """Append one record, which has a legal `size` in bytes."""
         ...
 

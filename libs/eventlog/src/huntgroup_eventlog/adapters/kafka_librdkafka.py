@@ -5,6 +5,7 @@ Measured against aiokafka (40 readers, 400-byte records, one broker, two cores t
 pipelined 44,000 records/s against 29,000.
 """
 
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from huntgroup_eventlog.adapters.kafka_connection import KafkaConnection
@@ -24,8 +25,8 @@ class LibrdkafkaDriver:
         self._consumers: list[SharedConsumer] = []
         self._readers: set[LibrdkafkaReader] = set()
 
-    async def append(self, topic: str, partition: int, record: NewRecord, size: int) -> int:
-        return await self._producing.append(topic, partition, record, size)
+    def append(self, topic: str, partition: int, record: NewRecord, size: int) -> Awaitable[int]:
+        return self._producing.append(topic, partition, record, size)
 
     async def open_reader(self, topic: str, partition: int, position: int) -> Reader:
         consumer = self._consumer_without(topic, partition)
@@ -38,7 +39,11 @@ class LibrdkafkaDriver:
             closed=self._readers.discard,
         )
         self._readers.add(reader)
-        consumer.join(reader)
+        try:
+            await consumer.join(reader)
+        except BaseException:
+            await reader.close()
+            raise
         return reader
 
     async def close(self) -> None:
@@ -54,5 +59,5 @@ class LibrdkafkaDriver:
         for consumer in self._consumers:
             if (topic, partition) not in consumer.places:
                 return consumer
-        self._consumers.append(SharedConsumer(self._connection))
+        self._consumers.append(SharedConsumer(self._connection, self._producing.look))
         return self._consumers[-1]

@@ -1,16 +1,15 @@
-"""Appending to Kafka with librdkafka's idempotent producer and one thread that hears what became of the records.
+"""Appending to Kafka with librdkafka's idempotent producer.
 
 Unlike aiokafka's, this producer fails a record whose time is over, starts a new sequence after it by itself, and keeps
-the order of a partition throughout; only after a fatal error it must be replaced.
+the order of a partition throughout; only after a fatal error it must be replaced. Handing a record over does not
+block, so the event loop's thread does it; that thread also asks, from time to time, what became of the records.
 """
 
 import asyncio
 import logging
-import threading
-import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -20,6 +19,7 @@ from huntgroup_eventlog.adapters.kafka_connection import (
     RECONNECT,
     KafkaConnection,
 )
+from huntgroup_eventlog.adapters.limits import refused
 from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord
 
 PENDING_RECORDS_MAX = 16_384
@@ -27,12 +27,23 @@ PENDING_BYTES_MAX = 64 * 1_048_576
 """Beyond these, appends wait for their turn."""
 
 _LOG = logging.getLogger("huntgroup_eventlog.librdkafka")
-_POLL_S = 0.2
-_GATHER_S = 0.002
-_REPORT_MAX = 2_000
+_GATHER_S = 0.02
+_GATHER_RECORDS = 16
+"""An append's outcome is not urgent, for what counts is read: it is asked for after so long, for all at once, or when
+something was read and there are so many. A timer of few milliseconds costs each command more than what it is for."""
+_IDLE_S = 0.2
+"""With nothing under way the client still has things to tell its log."""
 
-_Lane = dict[asyncio.Future[int], int]
-"""What is under way in one partition, and its size."""
+
+class _Lane:
+    """What is under way in one partition, and its size."""
+
+    __slots__ = ("place", "sending")
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.place = f"{topic}[{partition}]"
+        self.sending: dict[asyncio.Future[int], int] = {}
+
 
 _Outcome = tuple[_Lane, asyncio.Future[int], KafkaError | None, int]
 
@@ -47,35 +58,33 @@ class LibrdkafkaProducing:
         self._check_topic = check_topic
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._order = asyncio.Lock()
-        self._in_line = 0
+        self._in_line: set[asyncio.Future[int]] = set()
         self._room = asyncio.Event()
         self._pending_records = 0
         self._pending_bytes = 0
-        self._deadlines = Deadlines(connection.append_timeout_ms / 1000)
+        self._deadlines = Deadlines(connection.append_timeout_ms / 1000, self._expired)
         # Made before it is needed: a new one often takes half a second until the broker lets it append.
         self._current: _PolledProducer | None = _PolledProducer(connection, self._settle)
+        self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def append(self, topic: str, partition: int, record: NewRecord, size: int) -> int:
-        """Append one record; see the port. Raises `AppendFailedError`."""
+    def append(
+        self, topic: str, partition: int, record: NewRecord, size: int
+    ) -> asyncio.Future[int]:
+        """Append one record; see the port. Awaiting raises `AppendFailedError`."""
         lane = self._lanes.get((topic, partition))
-        try:
-            if lane is None or self._in_line or not self._has_room(size):
-                sent = await self._stand_in_line(topic, partition, record, size)
-            else:
-                sent = self._send(lane, topic, partition, record, size)
-            return await sent
-        except LogUnavailableError as error:
-            raise AppendFailedError(str(error)) from error
-        except (TimeoutError, BufferError, KafkaException) as error:
-            _fail_all(
-                self._lanes.get((topic, partition), {}),
-                "an earlier append to the partition failed; the outcome is unknown",
-            )
-            raise AppendFailedError(
-                f"the append to {topic}[{partition}] on {self._connection.bootstrap_servers} failed:"
-                f" {error!r} (a timeout means {self._connection.append_timeout_ms} ms)"
-            ) from error
+        if lane is not None and not self._in_line and self._has_room(size):
+            return self._send(lane, topic, partition, record, size)
+        # It stands in line from now on, though it runs later: nobody may overtake it.
+        waiting = asyncio.ensure_future(self._stand_in_line(topic, partition, record, size))
+        self._in_line.add(waiting)
+        waiting.add_done_callback(self._in_line.discard)
+        return waiting
+
+    def look(self) -> None:
+        """Learn what became of appends, if there are many."""
+        if self._current is not None:
+            self._current.look()
 
     async def close(self) -> None:
         """Fail what is pending and stop the producer."""
@@ -84,38 +93,39 @@ class LibrdkafkaProducing:
         for lane in self._lanes.values():
             _fail_all(lane, "the log was closed; the outcome is unknown")
         self._room.set()
-        producer, self._current = self._current, None
-        if producer is not None:
-            producer.abandon()
-            await asyncio.to_thread(producer.join)
+        self._abandon()
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
-    async def _stand_in_line(
-        self, topic: str, partition: int, record: NewRecord, size: int
-    ) -> asyncio.Future[int]:
+    async def _stand_in_line(self, topic: str, partition: int, record: NewRecord, size: int) -> int:
         """Send when those before have been sent, the topic is known to exist and there is room."""
-        self._in_line += 1
-        try:
-            async with self._order:
+        async with self._order:
+            try:
                 await self._check_topic(topic)
-                lane = self._lanes.setdefault((topic, partition), {})
-                while not self._has_room(size) and not self._closed:
-                    self._room.clear()
-                    await self._room.wait()
-                return self._send(lane, topic, partition, record, size)
-        finally:
-            self._in_line -= 1
+            except LogUnavailableError as error:
+                raise AppendFailedError(str(error)) from error
+            lane = self._lanes.setdefault((topic, partition), _Lane(topic, partition))
+            while not self._has_room(size) and not self._closed:
+                self._room.clear()
+                await self._room.wait()
+            sent = self._send(lane, topic, partition, record, size)
+            self._in_line.discard(asyncio.current_task())
+        return await sent
 
     def _send(
         self, lane: _Lane, topic: str, partition: int, record: NewRecord, size: int
     ) -> asyncio.Future[int]:
         if self._closed:
-            raise AppendFailedError("the log is closed; nothing was appended")
+            return refused(AppendFailedError("the log is closed; nothing was appended"))
         if self._current is None:
             self._current = _PolledProducer(self._connection, self._settle)
         sent: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._current.produce(topic, partition, record, lane, sent)
-        self._deadlines.add(sent)
-        lane[sent] = size
+        try:
+            self._current.produce(topic, partition, record, lane, sent)
+        except (BufferError, KafkaException) as error:
+            self._fail_lane(lane, sent, repr(error))
+            return sent
+        self._deadlines.add(sent, lane)
+        lane.sending[sent] = size
         self._pending_records += 1
         self._pending_bytes += size
         return sent
@@ -126,26 +136,41 @@ class LibrdkafkaProducing:
             and self._pending_bytes + size <= PENDING_BYTES_MAX
         )
 
+    def _expired(self, sent: asyncio.Future[Any], lane: _Lane) -> None:
+        self._fail_lane(lane, sent, f"no answer for {self._connection.append_timeout_ms} ms")
+
     def _settle(self, outcomes: list[_Outcome]) -> None:
         fatal = False
         for lane, sent, error, position in outcomes:
-            self._pending_bytes -= lane.pop(sent)
+            self._pending_bytes -= lane.sending.pop(sent)
             self._pending_records -= 1
             if error is None and position >= 0:
                 if not sent.done():
                     sent.set_result(position)
                 continue
             fatal = fatal or (error is not None and error.fatal())
-            _fail(sent, f"the append to {self._connection.bootstrap_servers} failed: {error}")
-            _fail_all(lane, "an earlier append to the partition failed; the outcome is unknown")
+            self._fail_lane(lane, sent, str(error))
         self._room.set()
-        if fatal and self._current is not None:
-            producer, self._current = self._current, None
-            producer.abandon()
+        if fatal:
+            self._abandon()
+
+    def _fail_lane(self, lane: _Lane, sent: asyncio.Future[int], why: str) -> None:
+        """Fail one append, and all others in its partition: what comes after it may or may not be there."""
+        address = self._connection.bootstrap_servers
+        _fail(sent, f"the append to {lane.place} on {address} failed: {why}")
+        _fail_all(lane, "an earlier append to the partition failed; the outcome is unknown")
+
+    def _abandon(self) -> None:
+        """Drop what is under way and let the producer end; the next append makes a new one."""
+        producer, self._current = self._current, None
+        if producer is not None:
+            ending = asyncio.get_running_loop().create_task(producer.end())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
 
 class _PolledProducer:
-    """A producer and the thread that polls it."""
+    """A producer, and the timer that asks it for outcomes."""
 
     def __init__(
         self, connection: KafkaConnection, settle: Callable[[list[_Outcome]], None]
@@ -170,10 +195,8 @@ class _PolledProducer:
         self._loop = asyncio.get_running_loop()
         self._settle = settle
         self._heard: list[_Outcome] = []
-        self._abandoned = False
-        self._work = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="eventlog-kafka-out", daemon=True)
-        self._thread.start()
+        self._under_way = 0
+        self._timer = self._loop.call_later(_IDLE_S, self._poll)
 
     def produce(
         self,
@@ -192,16 +215,25 @@ class _PolledProducer:
             on_delivery=partial(self._hear, lane, sent),
             headers=list(record.headers.items()) if record.headers else None,
         )
-        if not self._work.is_set():
-            self._work.set()
+        self._under_way += 1
+        if self._under_way == 1:
+            self._poll_in(_GATHER_S)
 
-    def abandon(self) -> None:
-        """Drop what is under way and end the thread soon."""
-        self._abandoned = True
+    async def end(self) -> None:
+        """Drop what is under way, tell so, and release the client."""
+        self._timer.cancel()
+        await asyncio.to_thread(self._producer.purge)
+        self._report()
+        # Its end may take a moment; better in a thread than wherever the last reference goes.
+        await asyncio.to_thread(self._release)
 
-    def join(self) -> None:
-        """Block until the thread has ended."""
-        self._thread.join()
+    def look(self) -> None:
+        """Ask for outcomes now, if it is worth it."""
+        if self._under_way >= _GATHER_RECORDS:
+            self._report()
+
+    def _release(self) -> None:
+        del self._producer
 
     def _hear(
         self, lane: _Lane, sent: asyncio.Future[int], error: KafkaError | None, message: Message
@@ -210,30 +242,19 @@ class _PolledProducer:
         self._heard.append((lane, sent, error, -1 if position is None else position))
 
     def _poll(self) -> None:
-        while not self._abandoned:
-            self._work.wait(_POLL_S)
-            self._work.clear()
-            # An append's outcome is not urgent, for what counts is read; but a thread that woke up for each would take
-            # the interpreter's lock just when the record itself arrives.
-            while not self._abandoned:
-                time.sleep(_GATHER_S)
-                while len(self._heard) < _REPORT_MAX and self._producer.poll(0):
-                    pass
-                self._report()
-                if not len(self._producer):
-                    break
-        self._producer.purge()
-        self._producer.poll(0)
         self._report()
-        # Its end may take a moment; better here than wherever the last reference goes.
-        del self._producer
+        self._poll_in(_GATHER_S if self._under_way else _IDLE_S)
+
+    def _poll_in(self, seconds: float) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._poll)
 
     def _report(self) -> None:
+        self._producer.poll(0)
         heard, self._heard = self._heard, []
         if heard:
-            # A closed loop has nobody left who waits.
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._settle, heard)
+            self._under_way -= len(heard)
+            self._settle(heard)
 
 
 def _fail(sent: asyncio.Future[int], reason: str) -> None:
@@ -242,5 +263,5 @@ def _fail(sent: asyncio.Future[int], reason: str) -> None:
 
 
 def _fail_all(lane: _Lane, reason: str) -> None:
-    for sent in lane:
+    for sent in lane.sending:
         _fail(sent, reason)

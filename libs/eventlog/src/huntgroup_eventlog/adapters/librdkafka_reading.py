@@ -1,13 +1,11 @@
-"""Reading Kafka with librdkafka: one consumer and one thread for all readers of a log.
+"""Reading Kafka with librdkafka: one consumer for all readers of a log.
 
-The consumer is in no group: partitions are assigned and placed by us. Its thread alone changes the assignment, so that
-a record never reaches another reader than the one its partition was assigned for.
+The consumer is in no group: partitions are assigned and placed by us. The event loop's thread takes what was fetched,
+woken by the client itself: each change of threads on the way would be as dear as a tenth of the whole way.
 """
 
 import asyncio
 import logging
-import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +15,7 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from huntgroup_eventlog.adapters.kafka_connection import RECONNECT, KafkaConnection
+from huntgroup_eventlog.adapters.librdkafka_wakeups import Wakeups
 from huntgroup_eventlog.port import LogCorruptError, LogRecord, LogUnavailableError
 
 BUFFER_RECORDS_MAX = 8_192
@@ -24,11 +23,11 @@ BUFFER_BYTES_MAX = 8 * 1_048_576
 """A partition whose reader lags by so much is paused; it goes on when half of it is read."""
 
 _LOG = logging.getLogger("huntgroup_eventlog.librdkafka")
-_POLL_S = 0.02
+_IDLE_S = 0.2
 _LEARN_S = 1.0
 _FETCH_WAIT_MAX_MS = 100
 """A new reader waits for the fetch of all others to come back: so long at most."""
-_POLL_RECORDS_MAX = 2_000
+_FETCH_RECORDS_MAX = 500
 
 _Place = tuple[str, int]
 
@@ -69,7 +68,9 @@ class LibrdkafkaReader:
         self._paused = False
         self._failure: LogUnavailableError | None = None
         self._damage: LogCorruptError | None = None
-        self._arrived = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
+        self._until_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._heard_at = time.monotonic()
         self._asking: asyncio.Task[None] | None = None
         self._closed = False
@@ -78,10 +79,7 @@ class LibrdkafkaReader:
         if self._closed:
             raise self._failure or LogUnavailableError(f"the reader of {self.place} is closed")
         if not self._buffer and self._failure is None and self._damage is None:
-            self._arrived.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_ms / 1000):
-                    await self._arrived.wait()
+            await self._wait(wait_ms / 1000)
         if self._buffer:
             return self._take(limit)
         if self._damage is not None:
@@ -94,10 +92,42 @@ class LibrdkafkaReader:
         self._check_answered()
         return ()
 
+    async def _wait(self, timeout_s: float) -> None:
+        """Return when something came, at the latest after `timeout_s`.
+
+        The timer of an earlier wait is kept and put off: to start and stop one for each record would cost more.
+        """
+        loop = asyncio.get_running_loop()
+        self._waiting = waiting = loop.create_future()
+        self._until_s = loop.time() + timeout_s
+        if self._timer is None or self._timer.when() > self._until_s:
+            self._set_timer(loop)
+        await waiting
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(self._until_s, self._time_over, loop)
+
+    def _time_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._waiting is None or self._waiting.done():
+            return
+        if loop.time() < self._until_s:
+            self._set_timer(loop)
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._arrived.set()
+            self._wake()
+            if self._timer is not None:
+                self._timer.cancel()
             if self._asking is not None:
                 self._asking.cancel()
             self._tell_closed(self)
@@ -120,7 +150,7 @@ class LibrdkafkaReader:
             self._paused = True
             self._consumer.pause(self)
         self._heard_at = time.monotonic()
-        self._arrived.set()
+        self._wake()
 
     def _take(self, limit: int) -> list[LogRecord]:
         buffer = self._buffer
@@ -153,16 +183,18 @@ class LibrdkafkaReader:
                 )
         except LogUnavailableError as error:
             self._failure = error
-            self._arrived.set()
+            self._wake()
         finally:
             self._heard_at = time.monotonic()
             self._asking = None
 
 
 class SharedConsumer:
-    """One consumer, its thread, and the readers it serves: at most one per partition."""
+    """One consumer and the readers it serves: at most one per partition. Belongs to the event loop."""
 
-    def __init__(self, connection: KafkaConnection) -> None:
+    def __init__(self, connection: KafkaConnection, fetched: Callable[[], None]) -> None:
+        """Connect; `fetched` is called whenever something came."""
+        self._tell_fetched = fetched
         self._consumer = Consumer(
             {
                 "bootstrap.servers": connection.bootstrap_servers,
@@ -187,77 +219,73 @@ class SharedConsumer:
         )
         self._loop = asyncio.get_running_loop()
         self._readers: dict[_Place, LibrdkafkaReader] = {}
-        self._changes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._known: set[str] = set()
-        self._stopping = False
+        self._closing = False
         self.places: set[_Place] = set()
-        """What is read here or about to be; belongs to the event loop."""
-        self._thread = threading.Thread(target=self._run, name="eventlog-kafka-in", daemon=True)
-        self._thread.start()
+        """What is read here or about to be."""
+        self._wakeups = Wakeups(self._consumer, self._fetch)
+        self._again: asyncio.Handle = self._loop.call_soon(self._look)
 
-    def join(self, reader: LibrdkafkaReader) -> None:
-        """Begin to serve a reader at its position."""
+    async def join(self, reader: LibrdkafkaReader) -> None:
+        """Begin to serve a reader at its position. Raises `LogUnavailableError`."""
         self.places.add(reader.place)
-
-        def assign() -> None:
-            self._learn(reader.place[0])
-            self._readers[reader.place] = reader
+        await self._learn(reader.place[0])
+        if self._closing:
+            raise LogUnavailableError(f"the log of {reader.place} was closed")
+        self._readers[reader.place] = reader
+        try:
             self._consumer.incremental_assign([TopicPartition(*reader.place, reader.position)])
-
-        self._changes.put(assign)
+        except KafkaException as error:
+            raise LogUnavailableError(f"{reader.place} cannot be read: {error}") from error
 
     def leave(self, reader: LibrdkafkaReader) -> None:
         """Stop serving a reader."""
-
-        def unassign() -> None:
+        if self._readers.get(reader.place) is reader:
             del self._readers[reader.place]
-            self._consumer.incremental_unassign([TopicPartition(*reader.place)])
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self.places.discard, reader.place)
-
-        self._changes.put(unassign)
+            with suppress(KafkaException):
+                self._consumer.incremental_unassign([TopicPartition(*reader.place)])
+        self.places.discard(reader.place)
 
     def pause(self, reader: LibrdkafkaReader) -> None:
         """Fetch no more for a reader for now."""
-        self._change_if_read(reader, self._consumer.pause)
+        with suppress(KafkaException):
+            self._consumer.pause([TopicPartition(*reader.place)])
 
     def resume(self, reader: LibrdkafkaReader) -> None:
         """Undo `pause`."""
-        self._change_if_read(reader, self._consumer.resume)
+        with suppress(KafkaException):
+            self._consumer.resume([TopicPartition(*reader.place)])
 
     async def close(self) -> None:
-        """End the thread and the consumer."""
-        self._stopping = True
-        await asyncio.to_thread(self._thread.join)
+        """End the consumer; its readers are closed already."""
+        self._closing = True
+        self._again.cancel()
+        self._wakeups.stop()
+        await asyncio.to_thread(self._consumer.close)
+        self._wakeups.close()
 
-    def _learn(self, topic: str) -> None:
-        """Ask for a topic's leaders now: by itself the consumer would look for them up to a second later.
-
-        Not from another thread: it would wait for ever for a moment in which this one does not poll.
-        """
+    async def _learn(self, topic: str) -> None:
+        """Ask for a topic's leaders now: by itself the consumer would look for them up to a second later."""
         if topic not in self._known:
             self._known.add(topic)
             with suppress(KafkaException):
-                self._consumer.list_topics(topic, _LEARN_S)
+                await asyncio.to_thread(self._consumer.list_topics, topic, _LEARN_S)
 
-    def _change_if_read(
-        self, reader: LibrdkafkaReader, change: Callable[[list[TopicPartition]], None]
-    ) -> None:
-        def apply() -> None:
-            if self._readers.get(reader.place) is reader:
-                change([TopicPartition(*reader.place)])
+    def _look(self) -> None:
+        """Take what there is, and look again later: the client has things to tell also when nothing comes."""
+        self._again = self._loop.call_later(_IDLE_S, self._look)
+        self._fetch()
 
-        self._changes.put(apply)
-
-    def _run(self) -> None:
-        while not self._stopping:
-            while not self._changes.empty():
-                with suppress(KafkaException):
-                    self._changes.get()()
-            message = self._consumer.poll(_POLL_S)
-            if message is not None:
-                self._hand_over([message, *self._consumer.consume(_POLL_RECORDS_MAX, 0)])
-        self._consumer.close()
+    def _fetch(self) -> None:
+        messages = self._consumer.consume(_FETCH_RECORDS_MAX, 0)
+        if len(messages) == _FETCH_RECORDS_MAX and not self._closing:
+            # Nobody tells again of what is left; but others have their turn first.
+            self._again.cancel()
+            self._again = self._loop.call_soon(self._look)
+        if messages:
+            self._hand_over(messages)
+            # After those who read: they are in a hurry.
+            self._loop.call_soon(self._tell_fetched)
 
     def _hand_over(self, messages: "Sequence[Message[Any, Any]]") -> None:
         arrived: dict[LibrdkafkaReader, _Arrived] = {}
@@ -275,14 +303,8 @@ class SharedConsumer:
                 mine.damage = _damage(reader.place, message, error)
             else:
                 mine.failure = LogUnavailableError(f"{reader.place} cannot be read: {error}")
-        if arrived:
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(_deliver, arrived)
-
-
-def _deliver(arrived: dict[LibrdkafkaReader, _Arrived]) -> None:
-    for reader, what in arrived.items():
-        reader.deliver(what)
+        for reader, what in arrived.items():
+            reader.deliver(what)
 
 
 def _damage(place: _Place, message: "Message[Any, Any]", error: KafkaError) -> LogCorruptError:

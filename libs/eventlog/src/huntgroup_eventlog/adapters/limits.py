@@ -1,5 +1,6 @@
 """What every adapter refuses before it does anything: oversize records, unknown partitions, illegal names."""
 
+import asyncio
 import re
 
 from huntgroup_eventlog.port import (
@@ -52,3 +53,10 @@ def check_topic_names(topics: object) -> None:
             raise ValueError(
                 f"{name!r} is no topic name: use 1 to 249 of letters, digits, '.', '_' and '-'"
             )
+
+
+def refused(error: Exception) -> asyncio.Future[int]:
+    """Return what an append gives that was refused before anything was done: awaiting it raises `error`."""
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    return future

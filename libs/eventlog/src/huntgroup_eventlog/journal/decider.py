@@ -81,7 +81,9 @@ class _Repeated:
 class _Draft:
     """A batch being filled."""
 
+    entry: wire.JournalEntry
     batch: wire.Batch
+    """The one in `entry`."""
     size: int = 0
     events: list[Any] = field(default_factory=list)
     answers: list[tuple[Any, Any, str]] = field(default_factory=list)
@@ -169,9 +171,11 @@ class Decider:
         return self._open
 
     def _new_draft(self, domain: str) -> _Draft:
-        return _Draft(
-            wire.Batch(epoch=self.epoch, owner=self.owner, domain=domain, at_ms=self._at_ms)
-        )
+        entry = wire.JournalEntry()
+        batch = entry.batch
+        batch.epoch, batch.owner, batch.at_ms = self.epoch, self.owner, self._at_ms
+        batch.domain = domain
+        return _Draft(entry, batch)
 
     def _switch(self, domain: str, needs: int = 0) -> Iterator[tuple[Pending, bytes]]:
         """Make the open batch one of `domain` with room for `needs` bytes; an empty name only seals the one before."""
@@ -327,7 +331,7 @@ class Decider:
         self._moved.clear()
         self._seq += 1
         batch.seq, batch.prev_hash, batch.relayed = self._seq, self._chain, self.fold.relayed
-        value = wire.JournalEntry(batch=batch).SerializeToString(deterministic=True)
+        value = draft.entry.SerializeToString(deterministic=True)
         if len(value) > BATCH_BYTES_MAX:
             raise OverflowError(f"a batch of {len(value)} bytes exceeds {BATCH_BYTES_MAX}")
         self._chain = chain_after(self._chain, value)
