@@ -55,6 +55,8 @@ class Plan:
     """The fields of a `Staircase`; empty: only `waiting`."""
     waiting: int = 0
     """So many contacts are queued for a skill that nobody has, and stay until this process is told to end."""
+    queue_after_ms: int = 0
+    """A contact is due to be queued so long after it was due to start; 0: when its start was answered."""
     behind_s_max: float = 1.5
     """The load ends after a step at whose end more contacts are under way than arrive in so many seconds."""
 
@@ -66,6 +68,7 @@ class Contact:
     contact_id: str
     step: int
     due_ns: int
+    queue_due_ns: int = 0
     queue_sent_ns: int = 0
     queued_ns: int = 0
     offered_ns: int = 0
@@ -221,7 +224,11 @@ class Load:
             self._open.pop(contact.contact_id, None)
             return
         queued = session_pb.QueueContactRequest(contact_id=contact.contact_id, queue_id=QUEUE)
+        if self._plan.queue_after_ms:
+            contact.queue_due_ns = contact.due_ns + self._plan.queue_after_ms * 1_000_000
+            await asyncio.sleep(max(0, contact.queue_due_ns - time.monotonic_ns()) / 1e9)
         contact.queue_sent_ns = time.monotonic_ns()
+        contact.queue_due_ns = contact.queue_due_ns or contact.queue_sent_ns
         if await self._command("session", "QueueContact", queued):
             contact.queued_ns = time.monotonic_ns()
         else:

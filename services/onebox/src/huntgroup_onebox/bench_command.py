@@ -5,14 +5,15 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from huntgroup_onebox.bench.figure import Measured, Objective, read_objectives
-from huntgroup_onebox.bench.machine import machine
+from huntgroup_onebox.bench.figure import Measured, Objective, Verdict, read_objectives
+from huntgroup_onebox.bench.machine import busy_share, machine, pin
 from huntgroup_onebox.bench.report import table, values
 from huntgroup_onebox.bench.workbench import Workbench
 from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
 PIPE_WIDTH = 200
 OBJECTIVES = Path("loadtests/slo.toml")
+LOOK_S = 1.0
+BUSY_SHARE_MAX = 0.1
+"""A machine that is busier with something else, just before a figure or just after it, proves nothing."""
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -56,18 +60,29 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
+    pin()
     here = machine()
     for name, said in here.items():
         console.print(f"{name}: {said}", style="dim", highlight=False)
     # Whoever stops a run stops the processes that it started, too.
     signal.signal(signal.SIGTERM, _interrupt)
-    measured, failed = _measure(entries, quick=arguments.quick)
+
+    def keep(measured: Sequence[Measured]) -> None:
+        if arguments.json is not None:
+            text = json.dumps(values(measured, objectives, here), indent=1, ensure_ascii=False)
+            arguments.json.write_text(text + "\n", encoding="utf-8")
+
+    measured, failed = _measure(entries, quick=arguments.quick, keep=keep)
     console.print(table(measured, objectives))
-    if arguments.json is not None:
-        text = json.dumps(values(measured, objectives, here), indent=1, ensure_ascii=False)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
-    short = [one.name for one in measured if objectives[one.name].verdict(one.value) == "SHORT"]
-    if short:
+    by_verdict: dict[Verdict, list[str]] = {}
+    for one in measured:
+        verdict = objectives[one.name].verdict(one.value, doubted=bool(one.doubts))
+        by_verdict.setdefault(verdict, []).append(one.name)
+    if unsure := by_verdict.get("unsure"):
+        console.print(
+            f"to be measured again, it proves nothing: {', '.join(unsure)}", style="yellow"
+        )
+    if short := by_verdict.get("SHORT"):
         console.print(f"short of what is promised: {', '.join(short)}", style="bold red")
     return EXIT_FAILED if short or failed else EXIT_OK
 
@@ -93,16 +108,23 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _measure(entries: "list[Entry]", *, quick: bool) -> tuple[list[Measured], bool]:
-    """Return what was measured, and whether something could not be."""
+def _measure(
+    entries: "list[Entry]", *, quick: bool, keep: Callable[[Sequence[Measured]], None]
+) -> tuple[list[Measured], bool]:
+    """Return what was measured, and whether something could not be; `keep` gets all so far after each."""
     measured: list[Measured] = []
     failed = False
+    busy = busy_share(LOOK_S)
     with Workbench(quick=quick) as bench:
         for number, entry in enumerate(entries, start=1):
             started = time.monotonic()
             bench.say(f"[{number}/{len(entries)}] {', '.join(entry.names)}")
             try:
-                measured += entry.measure(bench)
+                found = entry.measure(bench)
+                before, busy = busy, busy_share(LOOK_S)
+                doubts = _doubts(max(before, busy), quick=quick)
+                measured += [replace(one, doubts=doubts) for one in found]
+                keep(measured)
             except (
                 RuntimeError,
                 OSError,
@@ -114,3 +136,9 @@ def _measure(entries: "list[Entry]", *, quick: bool) -> tuple[list[Measured], bo
                 sys.stderr.write(f"huntgroup bench: {', '.join(entry.names)}: {error}\n")
             bench.say(f"took {time.monotonic() - started:.0f} s")
     return measured, failed
+
+
+def _doubts(busy: float, *, quick: bool) -> str:
+    if quick:
+        return "measured with --quick"
+    return f"the machine was {busy:.0%} busy with something else" if busy > BUSY_SHARE_MAX else ""

@@ -1,9 +1,13 @@
 """What a figure is worth, which figures there are, and that nothing is measured of which nothing is promised."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from huntgroup_onebox import bench_command
+from huntgroup_onebox.bench import registry
 from huntgroup_onebox.bench.figure import (
     Measured,
     Objective,
@@ -12,8 +16,9 @@ from huntgroup_onebox.bench.figure import (
     read_objectives,
 )
 from huntgroup_onebox.bench.load import LoadResult
-from huntgroup_onebox.bench.registry import ENTRIES, chosen, figure_names
+from huntgroup_onebox.bench.registry import ENTRIES, Entry, chosen, figure_names
 from huntgroup_onebox.bench.report import table, values
+from huntgroup_onebox.bench.workbench import Workbench
 from huntgroup_onebox.cli import main
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -40,6 +45,18 @@ def test_a_value_is_worth_what_was_promised(
     objective: Objective, value: float, verdict: str
 ) -> None:
     assert objective.verdict(value) == verdict
+
+
+def test_what_falls_short_in_a_run_that_proves_nothing_is_unsure() -> None:
+    assert RATIO.verdict(1.51, doubted=True) == "unsure"
+    assert RATIO.verdict(1.5, doubted=True) == "ok"
+    assert RATIO.verdict(1.2, doubted=True) == "aim"
+
+
+def test_a_percentile_of_all_repeats_is_not_their_median() -> None:
+    measured = Measured(name="p99", repeats=[1.0, 2.0, 9.0], whole=8.5, baseline="", client="")
+    assert measured.value == 8.5
+    assert measured.spread == (1.0, 9.0)
 
 
 def test_a_figure_is_the_median_of_its_repeats_and_shows_their_spread() -> None:
@@ -81,6 +98,52 @@ def test_an_objective_that_is_none_is_named(tmp_path: Path) -> None:
         read_objectives(file)
 
 
+def stand_in(
+    monkeypatch: pytest.MonkeyPatch, measure: Callable[[Workbench], list[Measured]]
+) -> None:
+    """Let two figures be measured, the first by `measure`, the second by nobody: it fails."""
+
+    def fails(_: Workbench) -> list[Measured]:
+        raise RuntimeError("nobody measures this")
+
+    entries = (
+        Entry(names=("replay",), measure=measure),
+        Entry(names=("sim-seeds",), measure=fails),
+    )
+    monkeypatch.setattr(registry, "chosen", lambda *_, **__: list(entries))
+    monkeypatch.setattr(bench_command, "pin", lambda: None)
+    monkeypatch.setattr(bench_command, "LOOK_S", 0.01)
+
+
+@pytest.mark.parametrize(
+    ("busy", "verdict", "said"),
+    [
+        (0.02, "SHORT", "short of what is promised: replay"),
+        (0.4, "unsure", "the machine was 40% busy with something else"),
+    ],
+)
+def test_figures_are_kept_as_they_come_and_a_busy_machine_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    busy: float,
+    verdict: str,
+    said: str,
+) -> None:
+    """Given a figure that falls short and one that fails after it, then the first is in the file, as it is worth."""
+    slow = [Measured(name="replay", repeats=[1.0], baseline="", client="")]
+    stand_in(monkeypatch, lambda _: slow)
+    monkeypatch.setattr(bench_command, "busy_share", lambda _: busy)
+    file = tmp_path / "bench.json"
+    assert main(["bench", "--json", str(file), "--objectives", str(SLO)]) == 1
+    (figure,) = json.loads(file.read_text(encoding="utf-8"))["figures"]
+    assert (figure["name"], figure["verdict"]) == ("replay", verdict)
+    told = capsys.readouterr()
+    assert said in " ".join(told.out.split())
+    assert "sim-seeds: nobody measures this" in told.err
+
+
 def test_long_figures_are_measured_only_when_they_are_asked_for() -> None:
     assert [entry for entry in chosen([], everything=False) if entry.long] == []
     assert chosen([], everything=True) == list(ENTRIES)
@@ -115,6 +178,10 @@ def load(*steps: tuple[float, int, int], arrived: int = 0) -> LoadResult:
 def test_the_knee_is_what_was_completed_on_the_last_step_that_was_kept_up_with() -> None:
     assert load((10, 10, 1), (20, 19, 2), (40, 25, 30)).knee() == 19
     assert load((40, 25, 30)).knee() == 0
+
+
+def test_what_is_kept_up_with_after_a_failed_step_counts_for_nothing() -> None:
+    assert load((10, 10, 1), (20, 12, 15), (22, 22, 1)).knee() == 10
 
 
 def test_a_step_on_which_callers_were_turned_away_is_not_kept_up_with() -> None:

@@ -8,8 +8,9 @@ from statistics import median
 from typing import Any, Literal
 
 Better = Literal["lower", "higher"]
-Verdict = Literal["aim", "ok", "SHORT", "-"]
-"""The aim is reached; at least what is promised; less than that; nothing is promised."""
+Verdict = Literal["aim", "ok", "SHORT", "unsure", "-"]
+"""The aim is reached; at least what is promised; less than that; less, but in a run that proves nothing; nothing is
+promised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +23,15 @@ class Objective:
     at_least: float | None = None
     aim: float | None = None
 
-    def verdict(self, value: float) -> Verdict:
-        """Return what `value` is worth."""
+    def verdict(self, value: float, *, doubted: bool = False) -> Verdict:
+        """Return what `value` is worth; `doubted` when the run was short or the machine busy with something else."""
         if self.aim is not None and self._reaches(value, self.aim):
             return "aim"
         if self.at_least is None:
             return "-" if self.aim is None else "ok"
-        return "ok" if self._reaches(value, self.at_least) else "SHORT"
+        if self._reaches(value, self.at_least):
+            return "ok"
+        return "unsure" if doubted else "SHORT"
 
     def _reaches(self, value: float, bound: float) -> bool:
         return value <= bound if self.better == "lower" else value >= bound
@@ -48,11 +51,15 @@ class Measured:
     """Percentiles, shares of CPU time, steps: for the JSON file."""
     samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Raw samples by name."""
+    whole: float | None = None
+    """What all repeats say together, where their median would say something else: a percentile of all."""
+    doubts: str = ""
+    """Why the run proves nothing, if so: it was short, or the machine was busy with something else."""
 
     @property
     def value(self) -> float:
-        """The median of the repeats."""
-        return median(self.repeats)
+        """The median of the repeats, or what they say together."""
+        return median(self.repeats) if self.whole is None else self.whole
 
     @property
     def spread(self) -> tuple[float, float]:

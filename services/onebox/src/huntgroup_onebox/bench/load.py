@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from huntgroup_onebox.bench.figure import percentiles
@@ -26,6 +27,8 @@ class Stairs:
     factor: float = 1.0
     step_s: float
     steps: int = 1
+    queue_after_ms: int = 0
+    """So long after a contact was due to start it is due to be queued, whatever became of the start; 0: at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +70,11 @@ class LoadResult:
         return sum(1 for one in self.contacts if one["step"] == step and one["completed_ns"])
 
     def knee(self) -> float:
-        """Return the completed contacts a second of the steepest step that was kept up with; 0 when none was."""
-        kept = [step for step in range(len(self.steps)) if self.kept_up(step)]
+        """Return the completed contacts a second of the last step before the first that was not kept up with.
+
+        0 when that was the first of all. What follows after a failed step counts for nothing.
+        """
+        kept = list(takewhile(self.kept_up, range(len(self.steps))))
         return self.completed_per_s(kept[-1]) if kept else 0.0
 
     def spans_ms(self, since: str, until: str) -> list[float]:
@@ -120,6 +126,8 @@ def play_load(
             "step_s": stairs.step_s,
             "steps": stairs.steps,
         },
+        "queue_after_ms": stairs.queue_after_ms,
+        "behind_s_max": KEPT_UP_S,
     }
     plan.write_text(json.dumps(values), encoding="utf-8")
     before = served.cpu_s()

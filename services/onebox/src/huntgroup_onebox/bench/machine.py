@@ -10,15 +10,38 @@ from typing import Any
 
 from huntgroup_runtime.local_kafka_install import KAFKA_VERSION
 
+CORES = 2
+"""So many cores are what the promises of `loadtests/slo.toml` are about."""
 PACKAGES = ("grpcio", "protobuf", "confluent-kafka", "aiokafka", "uvloop", "msgspec")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def pin() -> None:
+    """Keep this process, and all that it starts from now on, to the first two cores that it may use."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+
+
+def busy_share(seconds: float) -> float:
+    """Return how much of the machine's CPU time is used while this process sleeps for so long, from 0 to 1."""
+    before = _ticks()
+    time.sleep(seconds)
+    idle, all_ = (after - one for after, one in zip(_ticks(), before, strict=True))
+    return 1 - idle / max(1, all_)
+
+
+def _ticks() -> tuple[int, int]:
+    """Return the clock ticks in which the cores had nothing to do, and all."""
+    line = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
+    ticks = [int(one) for one in line.split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 def machine() -> dict[str, Any]:
     """Return the machine, its load before the run and the versions."""
     return {
         "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
+        "cores": f"{os.cpu_count()}; everything runs on {_used_cores()}: load, services, broker",
         "load_average": [round(each, 2) for each in os.getloadavg()],
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -26,6 +49,12 @@ def machine() -> dict[str, Any]:
         "packages": {name: version(name) for name in PACKAGES},
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _used_cores() -> str:
+    if not hasattr(os, "sched_getaffinity"):
+        return "all of them"
+    return " and ".join(str(one) for one in sorted(os.sched_getaffinity(0)))
 
 
 def _cpu_name() -> str:

@@ -1,7 +1,8 @@
 """How long from "queued" to "offered", against a raw two-hop echo through the same Kafka in the same seconds.
 
-Ours: from the moment the caller sends QueueContact to the moment its OfferCreated can be read from routing's journal;
-that is a gRPC call, a decision, a hop, a decision, a hop. Echo and journal are heard by the same consumer.
+Ours: from the moment the caller's QueueContact is due to the moment its OfferCreated can be read from routing's
+journal; that is a gRPC call, a decision, a hop, a decision, a hop. The echo: from the moment a message is due to the
+moment its answer can be read. Both at Poisson times that are drawn before, at the same rate, heard by one consumer.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ from huntgroup_onebox.cluster_command import PARTITIONS
 
 ECHO = ("huntgroup.bench.echo-in.v1", "huntgroup.bench.echo-out.v1")
 OFFER_CREATED = "huntgroup.routing.offer.created.v1"
+QUEUE_AFTER_MS = 500
+"""Longer than a start takes, so that nothing of it is left in what is measured."""
 SET_UP_S = 4.0
 """The load signs its agents on before its first contact: the echo goes on for so much longer."""
 
@@ -48,9 +51,8 @@ def offered(bench: Workbench, served: Served, kafka: str, rate: float) -> Measur
         for number in range(bench.repeats):
             alone = _alone(kafka, rate, seconds / 2, number)
             with Probe(kafka, ECHO, _journal(number)) as probe:
-                played = _together(
-                    bench, served, probe, Stairs(first_rate=rate, step_s=seconds), number
-                )
+                stairs = Stairs(first_rate=rate, step_s=seconds, queue_after_ms=QUEUE_AFTER_MS)
+                played = _together(bench, served, probe, stairs, number)
             ours, beside = _offered_ms(played, probe.heard), probe.heard.echoes_ms
             ratios.append(percentile(ours, 0.99) / percentile(beside, 0.99))
             ours_ms += ours
@@ -114,13 +116,13 @@ def _together(
 
 
 def _offered_ms(played: LoadResult, heard: Heard) -> list[float]:
-    """Return how long each contact took from QueueContact to its offer in routing's journal."""
-    sent = {one["contact_id"]: one["queue_sent_ns"] for one in played.contacts}
+    """Return how long each contact took from when its QueueContact was due to its offer in routing's journal."""
+    due = {one["contact_id"]: one["queue_due_ns"] for one in played.contacts}
     return [
-        (heard_ns - sent[contact_id]) / 1e6
+        (heard_ns - due[contact_id]) / 1e6
         for heard_ns, value in heard.others
         for contact_id in offers_in(value)
-        if sent.get(contact_id)
+        if due.get(contact_id)
     ]
 
 

@@ -7,7 +7,13 @@ from rich.table import Table
 
 from huntgroup_onebox.bench.figure import Measured, Objective, Verdict
 
-STYLES: Mapping[Verdict, str] = {"aim": "green", "ok": "green", "SHORT": "bold red", "-": "dim"}
+STYLES: Mapping[Verdict, str] = {
+    "aim": "green",
+    "ok": "green",
+    "SHORT": "bold red",
+    "unsure": "yellow",
+    "-": "dim",
+}
 
 
 def table(measured: Sequence[Measured], objectives: Mapping[str, Objective]) -> Table:
@@ -27,7 +33,7 @@ def table(measured: Sequence[Measured], objectives: Mapping[str, Objective]) -> 
         made.add_column(heading, justify="right" if numeric else "left", no_wrap=numeric)
     for one in measured:
         objective = objectives[one.name]
-        verdict = objective.verdict(one.value)
+        verdict = objective.verdict(one.value, doubted=bool(one.doubts))
         low, high = one.spread
         made.add_row(
             objective.title,
@@ -35,7 +41,7 @@ def table(measured: Sequence[Measured], objectives: Mapping[str, Objective]) -> 
             f"{number(low)} … {number(high)}",
             bound(objective, objective.at_least),
             bound(objective, objective.aim),
-            f"[{STYLES[verdict]}]{verdict}[/]",
+            f"[{STYLES[verdict]}]{verdict}[/]" + (f": {one.doubts}" if verdict == "unsure" else ""),
             one.baseline,
             one.client,
         )
@@ -59,7 +65,8 @@ def values(
                 "better": objectives[one.name].better,
                 "at_least": objectives[one.name].at_least,
                 "aim": objectives[one.name].aim,
-                "verdict": objectives[one.name].verdict(one.value),
+                "verdict": objectives[one.name].verdict(one.value, doubted=bool(one.doubts)),
+                "doubts": one.doubts,
                 "baseline": one.baseline,
                 "client": one.client,
                 "details": one.details,
