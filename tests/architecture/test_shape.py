@@ -21,6 +21,7 @@ CORE = (
 SUBJECTS = {
     "routing": (
         "agents",
+        "by_hand",
         "changes",
         "estimates",
         "events",

@@ -19,7 +19,9 @@ from huntgroup_eventlog.application import Application, Core, ForeignEvent
 from huntgroup_onebox.sim.books import Books, ViolationError
 from huntgroup_routing.core import messages as routing
 from huntgroup_routing.core.invariants import check as check_routing
+from huntgroup_routing.core.values import AgentId as RoutingAgentId
 from huntgroup_routing.core.values import Channel as QueueChannel
+from huntgroup_routing.core.values import ContactId as RoutingContactId
 from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Strategy
 from huntgroup_routing.wiring import application as routing_application
 from huntgroup_session.core import messages as session
@@ -169,8 +171,11 @@ class World:
 
     def act(self) -> None:
         """Let one caller or agent do something."""
-        deeds = (self.call, self.caller_leaves, self.answer, self.talk, self.come_and_go)
-        self.chance.choices(deeds, (20, 8, 26, 12, 22))[0]()
+        deeds = (
+            *(self.call, self.caller_leaves, self.answer, self.talk, self.come_and_go),
+            self.take_by_hand,
+        )
+        self.chance.choices(deeds, (20, 8, 26, 12, 22, 6))[0]()
 
     def call(self) -> None:
         """Somebody calls, and mostly is sent to a queue at once."""
@@ -195,6 +200,21 @@ class World:
                 required_skills=(),
             )
             self.tell("session", queue)
+
+    def take_by_hand(self) -> None:
+        """An agent pulls a contact that waits, or a supervisor gives it to them; mostly that is refused."""
+        waiting = [one.contact_id for one in self.services["routing"].state.contacts.values()]
+        contact_id = self.chance.choice([*waiting, RoutingContactId("nobody")])
+        agent_id = RoutingAgentId(self.chance.choice(AGENTS))
+        deed: Any = routing.PullContact(contact_id=contact_id, agent_id=agent_id)
+        if self.chance.random() < 0.5:
+            deed = routing.AssignContact(
+                contact_id=contact_id,
+                agent_id=agent_id,
+                supervisor_id=RoutingAgentId("eve"),
+                waive_requirement=True,
+            )
+        self.tell("routing", deed)
 
     def caller_leaves(self) -> None:
         """One of the latest callers hangs up, wherever they are."""
@@ -385,6 +405,7 @@ class World:
             strategy=STRATEGIES[queue_id],
             reoffer_after_ms=RING_MS,
             steps=(RoutingStep(after_ms=RING_MS),) if skills else (),
+            pull_requirement='not agent == "a3"',
             ring_max=self.chance.choice((2, 3)),
             ring_every_ms=RING_MS // 3,
         )

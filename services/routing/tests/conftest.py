@@ -109,6 +109,7 @@ class Floor:
         skip_unservable_steps: bool = False,
         ring_max: int = 0,
         ring_every_ms: int = 0,
+        pull_requirement: str = "",
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -126,6 +127,7 @@ class Floor:
             skip_unservable_steps=skip_unservable_steps,
             ring_max=ring_max,
             ring_every_ms=ring_every_ms,
+            pull_requirement=pull_requirement,
         )
 
     def queue(

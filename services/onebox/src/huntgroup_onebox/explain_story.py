@@ -212,7 +212,11 @@ class Story:
         mine, other = self._contacts[self.contact_id], self._contacts.get(event.contact_id)
         if other is None or other.channel != mine.channel or other.place < mine.place:
             return
-        why = self._why_not(mine, event.agent_id, agent)
+        explained = event.explanation
+        if explained is not None and explained.asked_by:
+            why = f"{explained.asked_by} took it or gave it out by hand"
+        else:
+            why = self._why_not(mine, event.agent_id, agent)
         self._passed[why] += 1
         if len(self._passed_first) < PASSED_OVER_SHOWN:
             when = time_text(event.at_ms)

@@ -168,6 +168,15 @@ async def test_an_offer_of_a_contact_that_does_not_wait_is_found() -> None:
     assert "was offered while it rings with ada.1" in (await log.the_violation(1)).why
 
 
+async def test_who_is_passed_over_by_hand_was_not_forgotten() -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(log, enqueued("ada", 1), enqueued("ben", 2))
+    by_hand = offered("ben", "grace", 3, since=2)
+    by_hand.explanation.rule = routing.DECISION_RULE_PULLED
+    log.tell("routing", by_hand)
+    assert (await log.report()).clean
+
+
 def ringing(agent_id: str, attempt: int, most: int) -> routing.OfferCreated:
     """Return an offer of `ada`, who may ring at so many."""
     created = offered("ada", agent_id, 3, since=1, attempt=attempt)

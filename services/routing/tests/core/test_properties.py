@@ -11,6 +11,7 @@ from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     ApplyPolicy,
+    AssignContact,
     ChannelCapacity,
     Command,
     ConfigureQueue,
@@ -31,6 +32,7 @@ from huntgroup_routing.core.messages import (
     OfferRejected,
     OfferRescinded,
     PassTime,
+    PullContact,
     Refused,
     RejectOffer,
     RollBackPolicy,
@@ -101,6 +103,14 @@ commands: st.SearchStrategy[Command] = st.one_of(
     arrivals,
     st.builds(ObserveAgentSignedOn, agent_id=agent_ids, skills=skills, capacity=capacities),
     st.builds(ObserveAgentWentReady, agent_id=agent_ids),
+    st.builds(PullContact, contact_id=contact_ids, agent_id=agent_ids),
+    st.builds(
+        AssignContact,
+        contact_id=contact_ids,
+        agent_id=agent_ids,
+        supervisor_id=agent_ids,
+        waive_requirement=st.booleans(),
+    ),
     st.builds(AcceptOffer, offer_id=offer_ids, agent_id=agent_ids),
     st.builds(RejectOffer, offer_id=offer_ids, agent_id=agent_ids, reason=st.just("")),
     st.builds(ObserveAgentReleased, agent_id=agent_ids, offer_id=offer_ids),
@@ -118,7 +128,15 @@ commands: st.SearchStrategy[Command] = st.one_of(
     ),
     st.builds(RollBackPolicy, version=st.integers(0, 6), applies_to_waiting=st.booleans()),
 )
-callers = ConfigureQueue | ApplyPolicy | RollBackPolicy | AcceptOffer | RejectOffer
+callers = (
+    ConfigureQueue
+    | ApplyPolicy
+    | RollBackPolicy
+    | AcceptOffer
+    | RejectOffer
+    | PullContact
+    | AssignContact
+)
 
 
 @settings(max_examples=300, deadline=None)

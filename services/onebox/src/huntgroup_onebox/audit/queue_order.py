@@ -22,6 +22,9 @@ from huntgroup_onebox.audit.report import Findings
 
 INVARIANT: Final = 1
 
+BY_HAND: Final = (routing.DECISION_RULE_PULLED, routing.DECISION_RULE_ASSIGNED)
+"""People may pass contacts over, and the offer says so."""
+
 Need = tuple[int, tuple[str, ...], str]
 """Channel, required skills, and the requirement beside them."""
 
@@ -150,7 +153,8 @@ class QueueOrder(EventCheck):
         if event.enqueued_at_ms != contact.turn[1]:
             why = f"lost its age: queued at {contact.turn[1]}, offered as of {event.enqueued_at_ms}"
             self._violation(entry, event.contact_id, why)
-        before = self._first_passed_over(domain, contact, event.agent_id)
+        by_hand = event.explanation.rule in BY_HAND
+        before = None if by_hand else self._first_passed_over(domain, contact, event.agent_id)
         if before is not None:
             why = f"was offered to {event.agent_id} out of turn: contact {before} stands before it"
             self._violation(entry, event.contact_id, why)

@@ -32,7 +32,14 @@ from huntgroup_routing.core.messages import (
     PassTime,
 )
 from huntgroup_routing.core.state import State, initial
-from huntgroup_routing.core.values import POLICY_CHANGES_MAX, AgentId, QueueId, RoutingStep, Skill
+from huntgroup_routing.core.values import (
+    POLICY_CHANGES_MAX,
+    AgentId,
+    QueueId,
+    RoutingStep,
+    Skill,
+    Strategy,
+)
 
 CLIENT = "none: decide and evolve in one process, CPU time, explanations on"
 CONTACTS, CONTACTS_QUICK = 20_000, 2_000
@@ -150,6 +157,9 @@ def _heavy(bench: Workbench) -> dict[str, Callable[[], float]]:
 
     first, late_ms = AgentId("agent-0"), 30_000
     return {
+        "one rings at 1,000 agents": lambda: _took(
+            _ready_to_ring(sales, 1_000), contact_of("c", sales, at_ms=0), 0
+        ),
         f"{crowd:,} offers expire at once": lambda: _took(all_ring(), PassTime(), late_ms),
         f"{crowd:,} come to a step at once": lambda: _took(relaxing_line(), PassTime(), late_ms),
         f"a new requirement, {crowd:,} idle": lambda: _took(
@@ -196,6 +206,15 @@ def _policy(*queue_ids: QueueId) -> ApplyPolicy:
         for queue_id in queue_ids
     )
     return ApplyPolicy(queues=tuple(queues), applies_to_waiting=True)
+
+
+def _ready_to_ring(queue_id: QueueId, agents: int) -> State:
+    state = initial(DOMAIN)
+    _tell(state, replace(queue_of(queue_id), strategy=Strategy.RING_ALL, ring_max=agents))
+    for number in range(agents):
+        agent_id = AgentId(f"agent-{number}")
+        _tell(state, sign_on_of(agent_id), ObserveAgentWentReady(agent_id=agent_id))
+    return state
 
 
 def _tell(state: State, *commands: Command) -> None:

@@ -22,7 +22,7 @@ from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as CONTACT_VOICE
 from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.client import Client
-from huntgroup_onebox.sim.plan import Agent, Caller, happens
+from huntgroup_onebox.sim.plan import QUEUES, Agent, Caller, happens
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 
 SESSION: Final = "/huntgroup.session.v1.SessionService/"
@@ -117,6 +117,8 @@ class AgentAtWork:
         while True:
             await self.come()
             await asyncio.sleep(self._chance.uniform(1.5, 6.0))
+            if happens(self._chance, 0.5):
+                await self._take_by_hand()
             if not self.serves and happens(self._chance, 0.25):
                 await self._leave_for_a_while()
 
@@ -127,6 +129,32 @@ class AgentAtWork:
         sign_on = agent_pb.SignOnRequest(agent_id=self.agent_id, skills=skills, capacity=[capacity])
         await self._command("SignOn", sign_on, agent_pb.SignOnResponse)
         await self._want(PRESENCE_READY, "")
+
+    async def _take_by_hand(self) -> None:
+        """Look who waits somewhere, and take the last of them, or be given it by a supervisor."""
+        queue_id = self._chance.choice(tuple(QUEUES))
+        read = routing_pb.GetQueueRequest(domain=self._client.domain, queue_id=queue_id)
+        found = await self._client.query(
+            "routing", f"{ROUTING}GetQueue", read, routing_pb.GetQueueResponse
+        )
+        if isinstance(found, RpcRefusedError) or not found.queue.first_waiting:
+            return
+        contact_id = found.queue.first_waiting[-1].contact_id
+        if happens(self._chance, 0.5):
+            pull = routing_pb.PullContactRequest(contact_id=contact_id, agent_id=self.agent_id)
+            await self._client.command(
+                "routing", f"{ROUTING}PullContact", pull, routing_pb.PullContactResponse
+            )
+            return
+        assign = routing_pb.AssignContactRequest(
+            contact_id=contact_id,
+            agent_id=self.agent_id,
+            supervisor_id="supervisor",
+            waive_requirement=True,
+        )
+        await self._client.command(
+            "routing", f"{ROUTING}AssignContact", assign, routing_pb.AssignContactResponse
+        )
 
     async def _leave_for_a_while(self) -> None:
         if happens(self._chance, 0.5):

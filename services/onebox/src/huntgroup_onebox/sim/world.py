@@ -235,6 +235,7 @@ class World:
                 service_level_threshold_ms=2_000,
                 strategy=STRATEGIES.get(queue_id, SELECTION_STRATEGY_LONGEST_IDLE),
                 ring_every_ms=RING_MS // 4,
+                pull_requirement='not agent == "nobody"',
             )
             await client.command(
                 "routing", f"{ROUTING}ConfigureQueue", queue, routing_pb.ConfigureQueueResponse

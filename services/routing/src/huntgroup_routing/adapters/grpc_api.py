@@ -48,8 +48,10 @@ from huntgroup_routing.core.estimates import estimated_wait, estimated_wait_of_n
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     ApplyPolicy,
+    AssignContact,
     ConfigureQueue,
     PolicyApplied,
+    PullContact,
     Reason,
     Refused,
     RejectOffer,
@@ -73,6 +75,8 @@ COMMANDS: Final[Mapping[str, type]] = {
     "RollBackPolicy": RollBackPolicy,
     "AcceptOffer": AcceptOffer,
     "RejectOffer": RejectOffer,
+    "PullContact": PullContact,
+    "AssignContact": AssignContact,
 }
 
 APPLY: Final = CommandCodec(ApplyPolicyRequest, ApplyPolicy)

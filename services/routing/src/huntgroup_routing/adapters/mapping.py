@@ -43,6 +43,10 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.STEPS_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.TOO_MANY_QUEUES: StatusCode.RESOURCE_EXHAUSTED,
     Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
+    Reason.CONTACT_RINGS: StatusCode.FAILED_PRECONDITION,
+    Reason.AGENT_NOT_AVAILABLE: StatusCode.FAILED_PRECONDITION,
+    Reason.AGENT_NOT_ABLE: StatusCode.FAILED_PRECONDITION,
+    Reason.PULL_NOT_ALLOWED: StatusCode.FAILED_PRECONDITION,
 }
 
 CONFIGURE: Final = build_mapping(ConfigureQueueRequest, ConfigureQueue, (CONTEXT_FIELD,))
@@ -82,6 +86,7 @@ def queue_view(
         skip_unservable_steps=queue.plan.skip_unservable,
         ring_max=queue.ring_max,
         ring_every_ms=queue.rules.ring_every_ms,
+        pull_requirement=queue.rules.pull_requirement,
         domain_version=queue.rules.domain_version,
         retired=queue.retired,
         waiting=len(queue.waiting),
@@ -198,4 +203,5 @@ def explanation(why: Why) -> events_pb2.Explanation:
         priority=why.priority,
         runner_up_priority=why.runner_up_priority,
         set_aside=why.set_aside,
+        asked_by=why.asked_by,
     )

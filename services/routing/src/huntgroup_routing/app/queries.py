@@ -99,6 +99,11 @@ def _json(value: object) -> str:
 
 def why_text(why: Why | Explanation, agent_id: AgentId, idle_agents: int, at_ms: int) -> str:
     """Return in a sentence or two why an offer made at `at_ms` went to its agent."""
+    if why.rule in (DecisionRule.PULLED, DecisionRule.ASSIGNED):
+        waits = _in_line(why.priority, why.value)
+        if why.rule is DecisionRule.PULLED:
+            return f"{agent_id} took it from the queue by hand: {waits}"
+        return f"{why.asked_by} gave it to {agent_id} by hand: {waits}"
     if why.rule is DecisionRule.FIRST_IN_LINE or why.strategy is None:
         text = f"{agent_id} became idle and got the first of the contacts they may serve: "
         text += _in_line(why.priority, why.value)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import assert_never
 
 from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.by_hand import assign_contact, pull_contact
 from huntgroup_routing.core.changes import apply_policy, roll_back_policy
 from huntgroup_routing.core.deadlines import due, rings_due
 from huntgroup_routing.core.messages import (
@@ -19,6 +20,7 @@ from huntgroup_routing.core.messages import (
     AgentJoined,
     AgentLeft,
     ApplyPolicy,
+    AssignContact,
     ChannelCapacity,
     Command,
     ConfigureQueue,
@@ -40,6 +42,7 @@ from huntgroup_routing.core.messages import (
     OfferRejected,
     OfferRescinded,
     PassTime,
+    PullContact,
     Reason,
     Refused,
     RejectOffer,
@@ -87,6 +90,10 @@ def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
             return _pass_time(state, at_ms)
         case RejectOffer():
             return _reject_offer(state, command, at_ms)
+        case PullContact():
+            return pull_contact(state, command, at_ms)
+        case AssignContact():
+            return assign_contact(state, command, at_ms)
         case ObserveAgentStoppedResponding():
             return _stop(state, command.agent_id, IneligibleReason.NOT_RESPONDING, at_ms)
         case ObserveOfferTurnedAway():

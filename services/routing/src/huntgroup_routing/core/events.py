@@ -40,6 +40,7 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     skip_unservable_steps: bool = False
     ring_max: int = 0
     ring_every_ms: int = 0
+    pull_requirement: str = ""
     domain_version: int = 0
     applies_to_waiting: bool = False
 

@@ -253,6 +253,7 @@ def _why(said: Explanation) -> Why:
         priority=said.priority,
         runner_up_priority=said.runner_up_priority,
         set_aside=said.set_aside,
+        asked_by=said.asked_by,
     )
 
 

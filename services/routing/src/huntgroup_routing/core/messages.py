@@ -46,6 +46,7 @@ from huntgroup_routing.core.facts import (
 from huntgroup_routing.core.values import (
     AgentId,
     Channel,
+    ContactId,
     OfferId,
     QueueId,
     RoutingStep,
@@ -100,6 +101,10 @@ class Reason(StrEnum):
     REQUIREMENT_INVALID = "REQUIREMENT_INVALID"
     CONTACT_UNKNOWN = "CONTACT_UNKNOWN"
     STEPS_INVALID = "STEPS_INVALID"
+    CONTACT_RINGS = "CONTACT_RINGS"
+    AGENT_NOT_AVAILABLE = "AGENT_NOT_AVAILABLE"
+    AGENT_NOT_ABLE = "AGENT_NOT_ABLE"
+    PULL_NOT_ALLOWED = "PULL_NOT_ALLOWED"
     POLICY_CHANGED = "POLICY_CHANGED"
     POLICY_INVALID = "POLICY_INVALID"
     POLICY_TOO_LARGE = "POLICY_TOO_LARGE"
@@ -138,6 +143,7 @@ class ConfigureQueue:
     skip_unservable_steps: bool = False
     ring_max: int = 0
     ring_every_ms: int = 0
+    pull_requirement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +185,22 @@ class RejectOffer(Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class PullContact(Struct, frozen=True, kw_only=True, gc=False):
+    """The agent takes a waiting contact by hand."""
+
+    contact_id: ContactId
+    agent_id: AgentId
+
+
+class AssignContact(Struct, frozen=True, kw_only=True, gc=False):
+    """A supervisor gives a waiting contact to an agent."""
+
+    contact_id: ContactId
+    agent_id: AgentId
+    supervisor_id: AgentId
+    waive_requirement: bool
+
+
 class PassTime(Struct, frozen=True, kw_only=True, gc=False):
     """Time has passed."""
 
@@ -189,6 +211,8 @@ Command = (
     | RollBackPolicy
     | AcceptOffer
     | RejectOffer
+    | PullContact
+    | AssignContact
     | PassTime
     | ObserveContactQueued
     | ObserveContactAbandoned

@@ -51,6 +51,9 @@ def rules_of(
     requirement = _one_form(command.requirement, "requirement", terms)
     if isinstance(requirement, Refused):
         return requirement
+    pull_requirement = _one_form(command.pull_requirement, "pull_requirement", terms)
+    if isinstance(pull_requirement, Refused):
+        return pull_requirement
     steps = _steps(command, requirement, terms)
     if isinstance(steps, Refused):
         return steps
@@ -71,6 +74,7 @@ def rules_of(
         skip_unservable_steps=command.skip_unservable_steps,
         ring_max=(command.ring_max or RING_MAX_DEFAULT) if rings else 0,
         ring_every_ms=(command.ring_every_ms or RING_EVERY_MS_DEFAULT) if rings else 0,
+        pull_requirement=pull_requirement,
     )
 
 

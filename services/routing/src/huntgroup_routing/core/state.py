@@ -172,6 +172,7 @@ class Why(msgspec.Struct, array_like=True, frozen=True, gc=False):
     priority: int
     runner_up_priority: int
     set_aside: int
+    asked_by: str = ""
 
 
 class Offer(msgspec.Struct, array_like=True, kw_only=True, eq=False, gc=False):

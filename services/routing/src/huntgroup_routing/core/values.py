@@ -89,6 +89,8 @@ class DecisionRule(StrEnum):
     NOBODY_ELSE = "NOBODY_ELSE"
     FIRST_IN_LINE = "FIRST_IN_LINE"
     RINGS_ALONG = "RINGS_ALONG"
+    PULLED = "PULLED"
+    ASSIGNED = "ASSIGNED"
 
 
 class Explanation(Struct, frozen=True, kw_only=True, gc=False):
@@ -105,6 +107,8 @@ class Explanation(Struct, frozen=True, kw_only=True, gc=False):
     runner_up_priority: int
     set_aside: int
     """How many idle agents had let the contact go a moment ago."""
+    asked_by: str = ""
+    """By hand: who asked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ class SlowQueue:
     skip: bool
     ring_max: int
     ring_every_ms: int
+    pull_requirement: str
     plan: int = 0
     """How many other plans it had before."""
     followed_from: int = 0

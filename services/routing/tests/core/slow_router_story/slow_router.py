@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     ApplyPolicy,
+    AssignContact,
     Command,
     ConfigureQueue,
     ObserveAgentReleased,
@@ -18,6 +19,7 @@ from huntgroup_routing.core.messages import (
     ObserveContactQueued,
     ObserveOfferTurnedAway,
     PassTime,
+    PullContact,
     RejectOffer,
     RollBackPolicy,
 )
@@ -76,6 +78,8 @@ class SlowRouter:
                 self.answered(offer_id, agent_id, accept=False)
             case PassTime():
                 self.expired()
+            case PullContact() | AssignContact():
+                self.by_hand(command)
             case _:
                 self.agent_fact(command)
         return self.made
@@ -108,6 +112,7 @@ class SlowRouter:
             skip=command.skip_unservable_steps,
             ring_max=command.ring_max or 10,
             ring_every_ms=command.ring_every_ms or 5_000,
+            pull_requirement=command.pull_requirement,
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
@@ -165,6 +170,20 @@ class SlowRouter:
             if offer.pending and offer.contact.contact_id == contact_id:
                 offer.pending = False
         self.contacts = [one for one in self.contacts if one.contact_id != contact_id]
+
+    def by_hand(self, command: PullContact | AssignContact) -> None:
+        for contact in self.contacts:
+            agent = self.agent(command.agent_id)
+            if contact.contact_id != command.contact_id or contact.ringing or agent is None:
+                continue
+            if contact.channel not in agent.idle:
+                continue
+            if isinstance(command, AssignContact):
+                if command.waive_requirement or can(agent, contact):
+                    self.offer(contact, agent, [], "", alone=True)
+            elif self.queues[contact.queue_id].pull_requirement and agent.agent_id != "a2":
+                self.offer(contact, agent, [], "", alone=True)
+                self.answered(self.offers[-1].offer_id, agent.agent_id, accept=True)
 
     def answered(self, offer_id: str, agent_id: str, *, accept: bool) -> None:
         for offer in self.offers:
@@ -430,13 +449,19 @@ class SlowRouter:
                 yield agent
 
     def offer(
-        self, contact: SlowContact, agent: SlowAgent, without: list[SlowAgent], following: str
+        self,
+        contact: SlowContact,
+        agent: SlowAgent,
+        without: list[SlowAgent],
+        following: str,
+        *,
+        alone: bool = False,
     ) -> None:
         idle = [one for one in self.idle_for(contact) if one not in without]
         queue, (tick, since_ms) = self.queues[contact.queue_id], agent.idle[contact.channel]
         parked = (tick, since_ms, agent.work[contact.channel].idle_ms)
         agent.stop(self.at_ms, contact.channel)
-        if not contact.ringing and queue.rings:
+        if not contact.ringing and queue.rings and not alone:
             contact.target = queue.ring_max if queue.rings_all else 1
             if contact.target < queue.ring_max:
                 contact.widens_at_ms = self.at_ms + queue.ring_every_ms
@@ -446,7 +471,14 @@ class SlowRouter:
         contact.attempts += 1
         contact.ringing = True
         self.made.append(
-            (contact.contact_id, agent.agent_id, contact.attempts, since_ms, len(idle), following)
+            (
+                contact.contact_id,
+                agent.agent_id,
+                contact.attempts,
+                since_ms,
+                len(idle) + (agent not in idle),
+                following,
+            )
         )
         offer_id = f"{contact.contact_id}.{contact.attempts}"
         offer = SlowOffer(offer_id, contact, agent, self.at_ms + queue.ring_ms)

@@ -14,6 +14,7 @@ from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     ApplyPolicy,
+    AssignContact,
     ChannelCapacity,
     Command,
     ConfigureQueue,
@@ -29,6 +30,7 @@ from huntgroup_routing.core.messages import (
     ObserveOfferTurnedAway,
     OfferCreated,
     PassTime,
+    PullContact,
     Refused,
     RejectOffer,
     RollBackPolicy,
@@ -67,6 +69,7 @@ class Traffic:
     versions: int = 0
     sign_ons: int = 8
     """How often agents sign on anew, which makes them forget their work."""
+    by_hand: bool = False
     at_ms: int = 0
     contacts: int = 0
     ringing: list[tuple[OfferId, AgentId]] = field(default_factory=list)
@@ -76,6 +79,8 @@ class Traffic:
         self.at_ms += self.chance.choice((0, 0, 1, 50, 400))
         agent_id = self.chance.choice(AGENTS)
         weights = (22, 3, 12, 6, 14, 4, self.sign_ons, 4, 1, 16, 1, 2, 2 * self.policies)
+        if self.by_hand and self.chance.random() < 0.06:
+            return self.taken_by_hand(agent_id)
         match self.chance.choices(range(13), weights)[0]:
             case 0 | 1 as kind:
                 return (
@@ -107,6 +112,17 @@ class Traffic:
                 return self.chance.choice(
                     (PassTime(), ObserveAgentStoppedResponding(agent_id=agent_id))
                 )
+
+    def taken_by_hand(self, agent_id: AgentId) -> Command:
+        contact_id = self.old()
+        if self.chance.random() < 0.5:
+            return PullContact(contact_id=contact_id, agent_id=agent_id)
+        return AssignContact(
+            contact_id=contact_id,
+            agent_id=agent_id,
+            supervisor_id=AGENTS[0],
+            waive_requirement=self.chance.random() < 0.5,
+        )
 
     def arrival(self) -> ObserveContactQueued:
         self.contacts += 1
@@ -168,6 +184,7 @@ class Traffic:
             skip_unservable_steps=self.chance.random() < 0.5,
             ring_max=self.chance.choice((0, 1, 2, 3)),
             ring_every_ms=self.chance.choice((100, 700)),
+            pull_requirement=self.chance.choice(("", 'not agent == "a2"')),
         )
 
     def change_policy(self) -> Command:
@@ -247,7 +264,7 @@ RINGING = (Strategy.RING_ALL, Strategy.RING_PROGRESSIVELY)
 @pytest.mark.parametrize("seed", range(500, 508))
 def test_several_ring_as_a_slow_router_lets_them(seed: int) -> None:
     strategies = (*RINGING, Strategy.LONGEST_IDLE, Strategy.MOST_IDLE)
-    play(seed, strategies, sign_ons=4, steps=seed % 2 == 0, rounds=800)
+    play(seed, strategies, sign_ons=4, steps=seed % 2 == 0, rounds=800, by_hand=True)
 
 
 def outcome(offer: OfferCreated) -> Outcome:
@@ -266,9 +283,11 @@ def play(
     steps: bool = False,
     policies: bool = False,
     rounds: int = 2_500,
+    by_hand: bool = False,
 ) -> None:
     chance, core = random.Random(seed), RoutingCore()
     traffic = Traffic(chance, strategies, requirements, steps, policies, sign_ons=sign_ons)
+    traffic.by_hand = by_hand
     slow, state = SlowRouter(), core.initial("acme/emea")
     commands: list[Command] = [traffic.configure(queue_id) for queue_id in QUEUES]
     commands += [traffic.sign_on(agent_id) for agent_id in AGENTS]

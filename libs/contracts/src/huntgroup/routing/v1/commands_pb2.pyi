@@ -41,6 +41,7 @@ class ConfigureQueueRequest(_message.Message):
     SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
     RING_MAX_FIELD_NUMBER: _builtins.int
     RING_EVERY_MS_FIELD_NUMBER: _builtins.int
+    PULL_REQUIREMENT_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -60,6 +61,10 @@ class ConfigureQueueRequest(_message.Message):
     """With RING_ALL and RING_PROGRESSIVELY: at so many agents a contact rings at most; 0 means 10."""
     ring_every_ms: _builtins.int
     """With RING_PROGRESSIVELY: after so long one agent more; 0 means 5,000."""
+    pull_requirement: _builtins.str
+    """Which agents may take waiting contacts by hand, for example `group == "leads"`; empty: none. It stands for what the
+    contacts require.
+    """
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -84,10 +89,11 @@ class ConfigureQueueRequest(_message.Message):
         skip_unservable_steps: _builtins.bool = ...,
         ring_max: _builtins.int = ...,
         ring_every_ms: _builtins.int = ...,
+        pull_requirement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -621,6 +627,109 @@ class RejectOfferResponse(_message.Message):
 Global___RejectOfferResponse: _TypeAlias = RejectOfferResponse  # noqa: Y015
 
 @_typing.final
+class PullContactRequest(_message.Message):
+    """An agent takes a waiting contact by hand, wherever it stands; it counts as accepted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    contact_id: _builtins.str
+    agent_id: _builtins.str
+    @_builtins.property
+    def context(self) -> _envelope_pb2.CommandContext: ...
+    def __init__(
+        self,
+        *,
+        context: _envelope_pb2.CommandContext | None = ...,
+        contact_id: _builtins.str = ...,
+        agent_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "contact_id", b"contact_id", "context", b"context"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PullContactRequest: _TypeAlias = PullContactRequest  # noqa: Y015
+
+@_typing.final
+class PullContactResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _envelope_pb2.Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _envelope_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PullContactResponse: _TypeAlias = PullContactResponse  # noqa: Y015
+
+@_typing.final
+class AssignContactRequest(_message.Message):
+    """A supervisor gives a waiting contact to an agent, at whom it rings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    SUPERVISOR_ID_FIELD_NUMBER: _builtins.int
+    WAIVE_REQUIREMENT_FIELD_NUMBER: _builtins.int
+    contact_id: _builtins.str
+    agent_id: _builtins.str
+    supervisor_id: _builtins.str
+    waive_requirement: _builtins.bool
+    """Also to an agent who does not meet what the contact requires."""
+    @_builtins.property
+    def context(self) -> _envelope_pb2.CommandContext: ...
+    def __init__(
+        self,
+        *,
+        context: _envelope_pb2.CommandContext | None = ...,
+        contact_id: _builtins.str = ...,
+        agent_id: _builtins.str = ...,
+        supervisor_id: _builtins.str = ...,
+        waive_requirement: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "contact_id", b"contact_id", "context", b"context", "supervisor_id", b"supervisor_id", "waive_requirement", b"waive_requirement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignContactRequest: _TypeAlias = AssignContactRequest  # noqa: Y015
+
+@_typing.final
+class AssignContactResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _envelope_pb2.Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _envelope_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignContactResponse: _TypeAlias = AssignContactResponse  # noqa: Y015
+
+@_typing.final
 class GetQueueRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -664,6 +773,7 @@ class QueueView(_message.Message):
     SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
     RING_MAX_FIELD_NUMBER: _builtins.int
     RING_EVERY_MS_FIELD_NUMBER: _builtins.int
+    PULL_REQUIREMENT_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     RETIRED_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
@@ -684,6 +794,7 @@ class QueueView(_message.Message):
     skip_unservable_steps: _builtins.bool
     ring_max: _builtins.int
     ring_every_ms: _builtins.int
+    pull_requirement: _builtins.str
     domain_version: _builtins.int
     """The version of the domain's policy that changed it last."""
     retired: _builtins.bool
@@ -721,13 +832,14 @@ class QueueView(_message.Message):
         skip_unservable_steps: _builtins.bool = ...,
         ring_max: _builtins.int = ...,
         ring_every_ms: _builtins.int = ...,
+        pull_requirement: _builtins.str = ...,
         domain_version: _builtins.int = ...,
         retired: _builtins.bool = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

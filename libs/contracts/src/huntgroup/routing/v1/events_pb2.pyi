@@ -187,6 +187,10 @@ class _DecisionRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decision
     """The agent became idle while contacts waited, and this one stood first of all whom they may serve."""
     DECISION_RULE_RINGS_ALONG: _DecisionRule.ValueType  # 30
     """The agent became idle while nobody waited whom they may serve, and this contact rang at fewer agents than it may."""
+    DECISION_RULE_PULLED: _DecisionRule.ValueType  # 33
+    """The agent took this contact from the queue by hand."""
+    DECISION_RULE_ASSIGNED: _DecisionRule.ValueType  # 34
+    """A supervisor gave this contact to this agent."""
 
 class DecisionRule(_DecisionRule, metaclass=_DecisionRuleEnumTypeWrapper):
     """By which rule a contact and an agent were brought together."""
@@ -200,6 +204,10 @@ DECISION_RULE_FIRST_IN_LINE: DecisionRule.ValueType  # 3
 """The agent became idle while contacts waited, and this one stood first of all whom they may serve."""
 DECISION_RULE_RINGS_ALONG: DecisionRule.ValueType  # 30
 """The agent became idle while nobody waited whom they may serve, and this contact rang at fewer agents than it may."""
+DECISION_RULE_PULLED: DecisionRule.ValueType  # 33
+"""The agent took this contact from the queue by hand."""
+DECISION_RULE_ASSIGNED: DecisionRule.ValueType  # 34
+"""A supervisor gave this contact to this agent."""
 Global___DecisionRule: _TypeAlias = DecisionRule  # noqa: Y015
 
 @_typing.final
@@ -239,6 +247,7 @@ class Explanation(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     RUNNER_UP_PRIORITY_FIELD_NUMBER: _builtins.int
     SET_ASIDE_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
     rule: Global___DecisionRule.ValueType
     strategy: Global___SelectionStrategy.ValueType
     """The queue's, where it chose."""
@@ -254,6 +263,8 @@ class Explanation(_message.Message):
     runner_up_priority: _builtins.int
     set_aside: _builtins.int
     """How many idle agents were set aside, since they had let the contact go a moment ago."""
+    asked_by: _builtins.str
+    """By hand: who asked for it."""
     def __init__(
         self,
         *,
@@ -266,10 +277,11 @@ class Explanation(_message.Message):
         priority: _builtins.int = ...,
         runner_up_priority: _builtins.int = ...,
         set_aside: _builtins.int = ...,
+        asked_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy_version", b"policy_version", "priority", b"priority", "rule", b"rule", "runner_up_id", b"runner_up_id", "runner_up_priority", b"runner_up_priority", "runner_up_value", b"runner_up_value", "set_aside", b"set_aside", "strategy", b"strategy", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "policy_version", b"policy_version", "priority", b"priority", "rule", b"rule", "runner_up_id", b"runner_up_id", "runner_up_priority", b"runner_up_priority", "runner_up_value", b"runner_up_value", "set_aside", b"set_aside", "strategy", b"strategy", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -461,6 +473,7 @@ class QueueConfigured(_message.Message):
     SKIP_UNSERVABLE_STEPS_FIELD_NUMBER: _builtins.int
     RING_MAX_FIELD_NUMBER: _builtins.int
     RING_EVERY_MS_FIELD_NUMBER: _builtins.int
+    PULL_REQUIREMENT_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
@@ -481,6 +494,8 @@ class QueueConfigured(_message.Message):
     """RING_ALL and RING_PROGRESSIVELY: at so many agents a contact rings at most."""
     ring_every_ms: _builtins.int
     """RING_PROGRESSIVELY: after so long one agent more."""
+    pull_requirement: _builtins.str
+    """Who may pull contacts, in its one form; empty: nobody."""
     domain_version: _builtins.int
     """The version of the domain's policy that this belongs to; 0 in journals that are older than such versions."""
     applies_to_waiting: _builtins.bool
@@ -507,12 +522,13 @@ class QueueConfigured(_message.Message):
         skip_unservable_steps: _builtins.bool = ...,
         ring_max: _builtins.int = ...,
         ring_every_ms: _builtins.int = ...,
+        pull_requirement: _builtins.str = ...,
         domain_version: _builtins.int = ...,
         applies_to_waiting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "domain_version", b"domain_version", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "domain_version", b"domain_version", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -75,6 +75,16 @@ class RoutingServiceStub:
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.RejectOfferRequest.SerializeToString,
                 response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.RejectOfferResponse.FromString,
                 _registered_method=True)
+        self.PullContact = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/PullContact',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.PullContactRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.PullContactResponse.FromString,
+                _registered_method=True)
+        self.AssignContact = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/AssignContact',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.AssignContactRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.AssignContactResponse.FromString,
+                _registered_method=True)
         self.GetQueue = channel.unary_unary(
                 '/huntgroup.routing.v1.RoutingService/GetQueue',
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.GetQueueRequest.SerializeToString,
@@ -157,6 +167,20 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PullContact(self, request, context):
+        """An agent takes a waiting contact by hand, wherever it stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignContact(self, request, context):
+        """A supervisor gives a waiting contact to an agent, at whom it rings.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetQueue(self, request, context):
         """Reads a queue, with the contacts that wait in it, in the order of their places.
         """
@@ -227,6 +251,16 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.RejectOffer,
                     request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.RejectOfferRequest.FromString,
                     response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.RejectOfferResponse.SerializeToString,
+            ),
+            'PullContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.PullContact,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.PullContactRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.PullContactResponse.SerializeToString,
+            ),
+            'AssignContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignContact,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.AssignContactRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.AssignContactResponse.SerializeToString,
             ),
             'GetQueue': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQueue,
@@ -466,6 +500,60 @@ class RoutingService:
             '/huntgroup.routing.v1.RoutingService/RejectOffer',
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.RejectOfferRequest.SerializeToString,
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.RejectOfferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PullContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/PullContact',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.PullContactRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.PullContactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/AssignContact',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.AssignContactRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.AssignContactResponse.FromString,
             options,
             channel_credentials,
             insecure,

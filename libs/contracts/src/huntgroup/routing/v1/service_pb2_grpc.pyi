@@ -32,6 +32,10 @@ class RoutingServiceStub:
     """The agent takes the offered contact."""
     RejectOffer: _aio.UnaryUnaryMultiCallable[_commands_pb2.RejectOfferRequest, _commands_pb2.RejectOfferResponse]
     """The agent declines the offered contact; it goes back to its place."""
+    PullContact: _aio.UnaryUnaryMultiCallable[_commands_pb2.PullContactRequest, _commands_pb2.PullContactResponse]
+    """An agent takes a waiting contact by hand, wherever it stands."""
+    AssignContact: _aio.UnaryUnaryMultiCallable[_commands_pb2.AssignContactRequest, _commands_pb2.AssignContactResponse]
+    """A supervisor gives a waiting contact to an agent, at whom it rings."""
     GetQueue: _aio.UnaryUnaryMultiCallable[_commands_pb2.GetQueueRequest, _commands_pb2.GetQueueResponse]
     """Reads a queue, with the contacts that wait in it, in the order of their places."""
     GetOffer: _aio.UnaryUnaryMultiCallable[_commands_pb2.GetOfferRequest, _commands_pb2.GetOfferResponse]
@@ -107,6 +111,22 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_commands_pb2.RejectOfferRequest, _abc.Awaitable[_commands_pb2.RejectOfferResponse]],
     ) -> _abc.Awaitable[_commands_pb2.RejectOfferResponse]:
         """The agent declines the offered contact; it goes back to its place."""
+
+    @_abc_1.abstractmethod
+    def PullContact(
+        self,
+        request: _commands_pb2.PullContactRequest,
+        context: _aio.ServicerContext[_commands_pb2.PullContactRequest, _abc.Awaitable[_commands_pb2.PullContactResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.PullContactResponse]:
+        """An agent takes a waiting contact by hand, wherever it stands."""
+
+    @_abc_1.abstractmethod
+    def AssignContact(
+        self,
+        request: _commands_pb2.AssignContactRequest,
+        context: _aio.ServicerContext[_commands_pb2.AssignContactRequest, _abc.Awaitable[_commands_pb2.AssignContactResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.AssignContactResponse]:
+        """A supervisor gives a waiting contact to an agent, at whom it rings."""
 
     @_abc_1.abstractmethod
     def GetQueue(
