@@ -28,7 +28,9 @@ SUBJECTS = {
         "expressions",
         "facts",
         "lanes",
+        "leaving",
         "lines",
+        "overflow",
         "pace",
         "offering",
         "policy",
@@ -41,8 +43,10 @@ SUBJECTS = {
         "soundness",
         "steps",
         "versions",
+        "waiting",
         "written",
-    )
+    ),
+    "session": ("events", "queueing"),
 }
 """What a core of many rules holds beside them: one file for each subject, named by it."""
 APP = ("__init__", "handlers", "reactions", "queries", "ports", "effects")

@@ -13,6 +13,7 @@ from huntgroup_reporting.core.messages import (
     ObserveAgentSlot,
     ObserveContactDisconnected,
     ObserveContactEnqueued,
+    ObserveContactMoved,
     ObserveContactQueued,
     ObserveOfferEnded,
     ObserveQueueConfigured,
@@ -145,6 +146,19 @@ class Facts:
             queue_id=SALES,
             talk_ms=talk_ms,
             hold_ms=hold_ms,
+        )
+
+    @staticmethod
+    def moved(contact_id: str, at_ms: int) -> Command:
+        """Leave `sales` for `support`, having been queued at the beginning of Monday."""
+        return ObserveContactMoved(
+            contact_id=ContactId(contact_id),
+            from_queue_id=SALES,
+            moved_at_ms=MONDAY_MS + at_ms,
+            wait_ms=at_ms,
+            next_contact_id=ContactId(f"{contact_id}~1"),
+            queue_id=QueueId("support"),
+            enqueued_at_ms=MONDAY_MS,
         )
 
     @staticmethod

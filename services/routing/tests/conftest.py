@@ -27,6 +27,7 @@ from huntgroup_routing.core.messages import (
     Refused,
     RejectOffer,
 )
+from huntgroup_routing.core.overflow import OverflowRule
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
     AgentId,
@@ -110,6 +111,7 @@ class Floor:
         ring_max: int = 0,
         ring_every_ms: int = 0,
         pull_requirement: str = "",
+        overflow: tuple[OverflowRule, ...] = (),
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -128,6 +130,7 @@ class Floor:
             ring_max=ring_max,
             ring_every_ms=ring_every_ms,
             pull_requirement=pull_requirement,
+            overflow=overflow,
         )
 
     def queue(

@@ -11,6 +11,7 @@ from huntgroup_session.core.messages import (
     Event,
     HangUpContact,
     HoldContact,
+    ObserveContactOverflowed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveQueueConfigured,
@@ -25,8 +26,10 @@ from huntgroup_session.core.values import (
     Channel,
     ContactId,
     ConversationId,
+    DiversionAction,
     InitiationMethod,
     OfferId,
+    OverflowTrigger,
     QueueId,
 )
 
@@ -108,6 +111,19 @@ class Story:
     def abandoned(self) -> "Story":
         """Ada gives up at 7,000, while Grace's desktop rings."""
         self.offering().given(HangUpContact(contact_id=ADA), 7_000)
+        return self
+
+    def diverted(self) -> "Story":
+        """Ada waits too long, and is sent to a mailbox at 7,000."""
+        voicemail = ObserveContactOverflowed(
+            contact_id=ADA,
+            trigger=OverflowTrigger.WAITED,
+            key="",
+            action=DiversionAction.VOICEMAIL,
+            endpoint="box-7",
+            attempts=0,
+        )
+        self.queued().given(voicemail, 7_000)
         return self
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from huntgroup_routing.app.queries import time_text, why_text
+from huntgroup_routing.app.queries import overflow_text, time_text, why_text
 from huntgroup_routing.core import messages as routing
 from huntgroup_routing.core.eligibility import who_is
 from huntgroup_routing.core.expressions import Who, meets, parse
@@ -83,6 +83,8 @@ class Story:
                 self._enqueued(event)
             case routing.ContactStepped() | routing.ContactReplanned():
                 self._stepped(event)
+            case routing.ContactMoved():
+                self._moved(event)
             case routing.OfferCreated():
                 self._offered(event)
             case routing.QueueConfigured() | routing.QueueRetired() | routing.PolicyApplied():
@@ -168,6 +170,25 @@ class Story:
             step.details.append(f"{event.skipped} left out that nobody signed on could serve")
         step.details.append(self._who_can(contact))
         self.steps.append(step)
+
+    def _moved(self, event: routing.ContactMoved) -> None:
+        contact = self._contacts.get(event.contact_id)
+        if contact is None:
+            return
+        contact.place = place_of(event.priority, event.enqueued_at_ms, event.contact_id)
+        contact.skills = frozenset(event.required_skills)
+        contact.requirement = event.requirement
+        if event.contact_id != self.contact_id:
+            return
+        if self.steps:
+            self._tell_passed(self.steps[-1])
+        text = f"from {event.from_queue_id}, with its age since {time_text(event.enqueued_at_ms)}"
+        step = Step(event.at_ms, f"moved to {event.queue_id}", text)
+        if event.overflow is not None:
+            step.details.append(overflow_text(event.overflow))
+        step.details.append(self._who_can(contact))
+        self.steps.append(step)
+        self._waits = True
 
     def _who_can(self, contact: _Contact) -> str:
         able = [
@@ -268,6 +289,13 @@ class Story:
             case routing.OfferCanceled():
                 what = f"canceled at {event.agent_id}"
                 text = f"the customer left after {_s(event.ring_ms)} of ringing; nobody's miss"
+            case routing.ContactKept():
+                what, text = "kept", f"{event.trigger} held, but every queue it leads to is full"
+            case routing.ContactDequeued() if event.overflow is not None:
+                if self.steps:
+                    self._tell_passed(self.steps[-1])
+                self._waits = False
+                what, text = "sent away", overflow_text(event.overflow)
             case routing.OfferRescinded():
                 what = f"taken back from {event.agent_id}"
                 text = f"after {_s(event.ring_ms)}: {event.reason}"

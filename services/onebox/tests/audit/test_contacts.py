@@ -1,5 +1,7 @@
 """Invariant 1: one end, one queue at a time, and the right turn."""
 
+from typing import Any
+
 import pytest
 
 from huntgroup.routing.v1 import events_pb2 as routing
@@ -278,3 +280,60 @@ async def test_a_step_of_nobody_is_found() -> None:
     log = WrittenLog()
     log.tell("routing", stepped("ada", 1))
     assert "came to a step without a place" in (await log.the_violation(1)).why
+
+
+def moved(second: int, **fields: Any) -> routing.ContactMoved:
+    return routing.ContactMoved(
+        **{
+            "at_ms": at(second),
+            "contact_id": "eve",
+            "from_queue_id": "sales",
+            "queue_id": "support",
+            "enqueued_at_ms": at(2),
+            "stay": 1,
+            "overflow": routing.Overflow(trigger=routing.OVERFLOW_TRIGGER_WAITED),
+            **fields,
+        }
+    )
+
+
+async def test_who_goes_to_another_queue_must_come_from_where_it_stood_in_both_journals() -> None:
+    log = WrittenLog()
+    log.tell("session", initiated("eve", 1), queued("eve", 2))
+    session_moved = session.ContactMoved(
+        at_ms=at(3), contact_id="eve", from_queue_id="night", queue_id="support", stay=1
+    )
+    log.tell("session", session_moved)
+    why = (await log.the_violation(1)).why
+    assert why == "contact eve was moved from queue night to support while it stood in sales"
+    log = WrittenLog()
+    log.tell("session", initiated("eve", 1), queued("eve", 2))
+    log.tell("routing", enqueued("eve", 2), moved(3, from_queue_id="night"))
+    assert "from queue night while it stood in sales" in (await log.the_violation(1)).why
+
+
+async def test_who_loses_its_age_on_its_way_to_another_queue_is_found() -> None:
+    log = WrittenLog()
+    log.tell("session", initiated("eve", 1), queued("eve", 2))
+    log.tell("routing", enqueued("eve", 2), moved(3, enqueued_at_ms=at(3)))
+    assert "lost its age" in (await log.the_violation(1)).why
+
+
+async def test_who_was_handed_back_may_come_again_and_who_was_diverted_may_not() -> None:
+    for action, again in (
+        (routing.OVERFLOW_ACTION_HAND_BACK, True),
+        (routing.OVERFLOW_ACTION_VOICEMAIL, False),
+    ):
+        log = WrittenLog()
+        log.tell("session", initiated("eve", 1), queued("eve", 2))
+        left = routing.ContactDequeued(
+            at_ms=at(3),
+            contact_id="eve",
+            queue_id="sales",
+            reason=routing.DEQUEUE_REASON_OVERFLOWED,
+            overflow=routing.Overflow(action=action),
+        )
+        log.tell("routing", enqueued("eve", 2), left, enqueued("eve", 4))
+        report = await log.report()
+        found = [one.why for one in report.violations if one.invariant == 1]
+        assert ("after it had left" in " ".join(found)) is not again

@@ -55,7 +55,7 @@ def test_entries_of_the_ledger_and_nothing_else_have_ledger_types() -> None:
     counted = {type_ for type_ in codec.event_types if "counted" in type_}
     ledger = {type_ for type_ in codec.event_types if ".ledger." in type_}
     assert counted == ledger
-    assert len(ledger) == 6
+    assert len(ledger) == 7
 
 
 def test_every_reason_has_a_status() -> None:

@@ -16,6 +16,7 @@ from huntgroup_reporting.core.messages import (
     ObserveAgentSlot,
     ObserveContactDisconnected,
     ObserveContactEnqueued,
+    ObserveContactMoved,
     ObserveContactQueued,
     ObserveOfferEnded,
     ObserveQueueConfigured,
@@ -54,9 +55,9 @@ def observed(fact: Message) -> Command | None:
     return ReportingReactions().react(foreign(type_, fact.SerializeToString()))
 
 
-def ended(outcome: WaitOutcome) -> Command:
+def ended(outcome: WaitOutcome, stay: str = ADA) -> Command:
     return ObserveWaitEnded(
-        contact_id=ADA, queue_id=SALES, outcome=outcome, ended_at_ms=9, wait_ms=5
+        contact_id=ContactId(stay), queue_id=SALES, outcome=outcome, ended_at_ms=9, wait_ms=5
     )
 
 
@@ -98,6 +99,26 @@ CASES: list[tuple[type[Message], dict[str, object], Command | None]] = [
     (session.ContactAbandoned, WAIT | {"stage": IN_QUEUE}, ended(WaitOutcome.ABANDONED)),
     (session.ContactAbandoned, WAIT | {"stage": RINGING_STAGE}, ended(WaitOutcome.ABANDONED)),
     (session.ContactAbandoned, WAIT | {"stage": IN_MENU}, None),
+    (session.ContactHandedBack, WAIT, ended(WaitOutcome.OVERFLOWED)),
+    (session.ContactDiverted, WAIT, ended(WaitOutcome.OVERFLOWED)),
+    (
+        session.ContactDiverted,
+        WAIT | {"stay": 2},
+        ended(WaitOutcome.OVERFLOWED, "ada~2"),
+    ),
+    (
+        session.ContactMoved,
+        WAIT | {"from_queue_id": "support", "enqueued_at_ms": 4, "stay": 1},
+        ObserveContactMoved(
+            contact_id=ADA,
+            from_queue_id=QueueId("support"),
+            moved_at_ms=9,
+            wait_ms=5,
+            next_contact_id=ContactId("ada~1"),
+            queue_id=SALES,
+            enqueued_at_ms=4,
+        ),
+    ),
     (
         session.ContactDisconnected,
         {
@@ -121,6 +142,11 @@ CASES: list[tuple[type[Message], dict[str, object], Command | None]] = [
         routing.ContactEnqueued,
         {"contact_id": "ada", "queue_id": "sales"},
         ObserveContactEnqueued(contact_id=ADA, queue_id=SALES),
+    ),
+    (
+        routing.ContactMoved,
+        {"contact_id": "ada", "queue_id": "sales", "stay": 1},
+        ObserveContactEnqueued(contact_id=ContactId("ada~1"), queue_id=SALES),
     ),
     (routing.OfferAccepted, OFFER, offer_ended(OfferOutcome.ACCEPTED)),
     (routing.OfferRejected, OFFER, offer_ended(OfferOutcome.REJECTED)),

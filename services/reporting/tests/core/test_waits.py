@@ -9,6 +9,7 @@ from huntgroup_reporting.core.messages import (
     ContactOutcomeHeld,
     ContactTargetNoted,
     OfferedContactCounted,
+    OverflowedContactCounted,
     QueueTargetNoted,
 )
 from huntgroup_reporting.core.state import QueueCounts
@@ -176,3 +177,35 @@ def test_intervals_beyond_the_bound_are_dropped_and_late_entries_for_them_are_no
     assert say.MONDAY_MS + QUARTER_MS < day.state.kept_from_ms <= kept[0]
     assert day.tell(say.queued("late", 0), 5 * QUARTER_MS) != ()
     assert list(day.state.intervals) == kept
+
+
+def test_who_is_sent_to_another_queue_is_overflowed_there_and_offered_here(
+    day: "Day", say: "type[Facts]"
+) -> None:
+    for fact in (say.configured(20_000), say.queued("ada", 0), say.enqueued("ada")):
+        day.tell(fact, 0)
+    left, came = day.tell(say.moved("ada", 15_000), 15_000)
+    assert isinstance(left, OverflowedContactCounted)
+    assert (left.queue_id, left.wait_ms, left.within_threshold) == ("sales", 15_000, True)
+    assert isinstance(came, OfferedContactCounted)
+    assert (came.queue_id, came.contact_id, came.enqueued_at_ms) == (
+        "support",
+        "ada~1",
+        say.MONDAY_MS,
+    )
+    assert day.queue_row(0) == QueueCounts(
+        offered=1, overflowed=1, overflowed_within_threshold=1, overflowed_wait_ms=15_000
+    )
+
+
+def test_each_stay_is_judged_by_its_own_target_whatever_is_seen_first(
+    day: "Day", say: "type[Facts]"
+) -> None:
+    day.tell(say.queued("ada", 0), 0)
+    kinds_seen = kinds(day.tell(say.moved("ada", 15_000), 15_000))
+    assert kinds_seen == [ContactOutcomeHeld, OfferedContactCounted]
+    day.tell(say.configured(10_000), 15_001)
+    (late,) = day.tell(say.enqueued("ada"), 15_002)
+    assert isinstance(late, OverflowedContactCounted)
+    assert not late.within_threshold
+    assert set(day.state.contacts) == {"ada~1"}

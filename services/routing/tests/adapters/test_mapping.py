@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from huntgroup.routing.v1.commands_pb2 import WaitEstimate
 from huntgroup_routing.adapters.mapping import STATUSES, estimate_view, event_codec
 from huntgroup_routing.core.messages import ChannelCapacity, Event, Reason
+from huntgroup_routing.core.overflow import Overflow, OverflowRule
 from huntgroup_routing.core.pace import Estimate
 from huntgroup_routing.core.values import DeclaredSkill, Explanation, RoutingStep, SkillLevel
 
@@ -22,6 +23,7 @@ SMALL_FIELDS = (
     *("ring_max", "ring_target", "others_ringing"),
     *("domain_version", "version", "rolled_back_to", "queues_configured", "queues_retired"),
     "highest_level",
+    *("stay", "attempts"),
 )
 
 
@@ -36,7 +38,10 @@ def said(kind: type) -> st.SearchStrategy[Event]:
     return st.builds(kind, **numbers_of(kind))
 
 
-for part in (ChannelCapacity, SkillLevel, Explanation, RoutingStep, DeclaredSkill):
+for part in (
+    *(ChannelCapacity, SkillLevel, Explanation, RoutingStep, DeclaredSkill),
+    *(Overflow, OverflowRule),
+):
     st.register_type_strategy(part, st.builds(part, **numbers_of(part)))
 
 

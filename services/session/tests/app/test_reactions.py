@@ -9,13 +9,18 @@ from google.protobuf.message import Message
 from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp, AgentReleased
 from huntgroup.event.v1.options_pb2 import event_type
 from huntgroup.routing.v1.events_pb2 import (
+    OVERFLOW_ACTION_VOICEMAIL,
+    OVERFLOW_TRIGGER_WAITED,
     RESCIND_REASON_TAKEN_BY_ANOTHER,
+    ContactDequeued,
+    ContactMoved,
     OfferAccepted,
     OfferCanceled,
     OfferCreated,
     OfferExpired,
     OfferRejected,
     OfferRescinded,
+    Overflow,
     QueueConfigured,
     QueueRetired,
 )
@@ -24,6 +29,8 @@ from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_session.app.reactions import OBSERVATIONS, SessionReactions
 from huntgroup_session.core.messages import (
     Command,
+    ObserveContactMoved,
+    ObserveContactOverflowed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -31,9 +38,20 @@ from huntgroup_session.core.messages import (
     ObserveQueueRetired,
     ObserveWrapUpFinished,
 )
-from huntgroup_session.core.values import AgentId, ContactId, OfferId, QueueId, ReturnReason
+from huntgroup_session.core.values import (
+    AgentId,
+    ContactId,
+    DiversionAction,
+    OfferId,
+    OverflowTrigger,
+    QueueId,
+    ReturnReason,
+)
 
 ADA, FIRST, GRACE = ContactId("ada"), OfferId("ada.1"), AgentId("grace")
+VOICEMAIL = Overflow(
+    trigger=OVERFLOW_TRIGGER_WAITED, action=OVERFLOW_ACTION_VOICEMAIL, endpoint="box-7"
+)
 OFFER: dict[str, Any] = {"contact_id": ADA, "offer_id": FIRST, "agent_id": GRACE}
 
 
@@ -80,6 +98,28 @@ def foreign(message: Message) -> ForeignEvent:
             ObserveOfferFailed(contact_id=ADA, offer_id=FIRST, reason=ReturnReason.AGENT_LOST),
         ),
         (
+            ContactMoved(contact_id="ada", queue_id="night", enqueued_at_ms=5, stay=1),
+            ObserveContactMoved(
+                contact_id=ADA,
+                queue_id=QueueId("night"),
+                priority=0,
+                enqueued_at_ms=5,
+                stay=1,
+                trigger=OverflowTrigger.UNSPECIFIED,
+            ),
+        ),
+        (
+            ContactDequeued(contact_id="ada", attempts=2, overflow=VOICEMAIL),
+            ObserveContactOverflowed(
+                contact_id=ADA,
+                trigger=OverflowTrigger.WAITED,
+                key="",
+                action=DiversionAction.VOICEMAIL,
+                endpoint="box-7",
+                attempts=2,
+            ),
+        ),
+        (
             AgentFinishedWrapUp(**OFFER, wrap_up_ms=15_000),
             ObserveWrapUpFinished(contact_id=ADA, offer_id=FIRST, wrap_up_ms=15_000),
         ),
@@ -104,7 +144,9 @@ def test_a_contact_that_rings_on_at_others_or_was_taken_does_not_go_back(fact: M
     assert SessionReactions().react(foreign(fact)) is None
 
 
-@pytest.mark.parametrize("fact", [OfferCanceled(**OFFER), AgentReleased(**OFFER)])
+@pytest.mark.parametrize(
+    "fact", [OfferCanceled(**OFFER), AgentReleased(**OFFER), ContactDequeued(contact_id="ada")]
+)
 def test_other_facts_are_of_no_concern(fact: Message) -> None:
     assert SessionReactions().react(foreign(fact)) is None
 

@@ -32,8 +32,10 @@ from huntgroup_session.core.values import (
     Channel,
     ContactId,
     ConversationId,
+    DiversionAction,
     InitiationMethod,
     OfferId,
+    OverflowTrigger,
     QueueId,
     ReturnReason,
 )
@@ -48,6 +50,8 @@ VALUES: dict[Any, Sequence[Any]] = {
     Channel: (Channel.VOICE,),
     InitiationMethod: (InitiationMethod.INBOUND,),
     ReturnReason: (ReturnReason.REJECTED,),
+    OverflowTrigger: (OverflowTrigger.WAITED,),
+    DiversionAction | None: (None, DiversionAction.VOICEMAIL),
     int: (1, 3),
     str: ("some", "other"),
     tuple[str, ...]: ((), ("german",)),
@@ -72,8 +76,9 @@ STORIES = st.lists(
 PHASES = set(Phase) - {Phase.explain}  # explaining long stories takes longer than finding them
 
 LIFE = re.compile(
-    "Initiated (Abandoned |Queued ((Offered )+ReturnedToQueue )*(Offered )*"
-    "(Abandoned |Connected (Held Retrieved )*(Held )?Disconnected Completed ))"
+    "Initiated (Queued ((Offered )+ReturnedToQueue |(Offered )*Moved )*(Offered )*HandedBack )*"
+    "(Abandoned |Queued ((Offered )+ReturnedToQueue |(Offered )*Moved )*(Offered )*"
+    "(Abandoned |Diverted |Connected (Held Retrieved )*(Held )?Disconnected Completed ))"
 )
 """Every contact that has ended has lived so."""
 
@@ -130,7 +135,7 @@ class World:
         self.tell(PassTime())
 
 
-@settings(max_examples=150, phases=PHASES)
+@settings(max_examples=150, phases=PHASES, deadline=None)
 @given(STORIES)
 def test_every_step_of_every_story_keeps_the_promises(story: list[Step]) -> None:
     world = World()
@@ -164,7 +169,7 @@ def lives(events: list[Event]) -> dict[ContactId, str]:
     return written
 
 
-@settings(max_examples=60, phases=PHASES)
+@settings(max_examples=60, phases=PHASES, deadline=None)
 @given(STORIES, STORIES)
 def test_a_state_read_from_a_dump_decides_as_the_one_that_wrote_it(
     before: list[Step], after: list[Step]

@@ -1,10 +1,11 @@
-"""What every command and every fact does in every phase of a contact's life: the state machine as three tables.
+"""What every command and every fact does in every phase of a contact's life: the state machine as four tables.
 
 "-" means that nothing happens, capitals are the reason of a refusal, and the rest is the event without its `Contact`.
 The columns are the commands below; those of another agent and of another offer stand for all that does not belong.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,8 @@ from huntgroup_session.core.messages import (
     EndContact,
     HangUpContact,
     HoldContact,
+    ObserveContactMoved,
+    ObserveContactOverflowed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -23,7 +26,15 @@ from huntgroup_session.core.messages import (
     Refused,
     RetrieveContact,
 )
-from huntgroup_session.core.values import AgentId, ContactId, OfferId, QueueId, ReturnReason
+from huntgroup_session.core.values import (
+    AgentId,
+    ContactId,
+    DiversionAction,
+    OfferId,
+    OverflowTrigger,
+    QueueId,
+    ReturnReason,
+)
 
 if TYPE_CHECKING:
     from services.session.tests.conftest import Story
@@ -32,6 +43,15 @@ ADA, GRACE, ALAN, SALES = ContactId("ada"), AgentId("grace"), AgentId("alan"), Q
 FIRST, SECOND = OfferId("ada.1"), OfferId("ada.2")
 GERMAN, NO = ("german",), ReturnReason.REJECTED
 
+WAITED = OverflowTrigger.WAITED
+VOICEMAIL = ObserveContactOverflowed(
+    contact_id=ADA,
+    trigger=WAITED,
+    key="",
+    action=DiversionAction.VOICEMAIL,
+    endpoint="box-7",
+    attempts=1,
+)
 COMMANDS: dict[str, Command] = {
     "queue": QueueContact(contact_id=ADA, queue_id=SALES, priority=5, required_skills=GERMAN),
     "move": QueueContact(contact_id=ADA, queue_id=SALES, priority=6, required_skills=GERMAN),
@@ -47,6 +67,11 @@ COMMANDS: dict[str, Command] = {
     "accepted": ObserveOfferAccepted(contact_id=ADA, offer_id=FIRST, agent_id=GRACE),
     "failed": ObserveOfferFailed(contact_id=ADA, offer_id=FIRST, reason=NO),
     "wrapped_up": ObserveWrapUpFinished(contact_id=ADA, offer_id=FIRST, wrap_up_ms=1),
+    "moved": ObserveContactMoved(
+        contact_id=ADA, queue_id=SALES, priority=5, enqueued_at_ms=2_000, stay=1, trigger=WAITED
+    ),
+    "handed_back": replace(VOICEMAIL, action=None),
+    "diverted": VOICEMAIL,
     "other_created": ObserveOfferCreated(contact_id=ADA, offer_id=SECOND, agent_id=ALAN),
     "other_accepted": ObserveOfferAccepted(contact_id=ADA, offer_id=SECOND, agent_id=ALAN),
     "other_failed": ObserveOfferFailed(contact_id=ADA, offer_id=SECOND, reason=NO),
@@ -64,6 +89,7 @@ on_hold     WRONG_STATE      WRONG_STATE      Disconnected     WRONG_STATE
 wrapping    WRONG_STATE      WRONG_STATE      -                Completed
 completed   WRONG_STATE      WRONG_STATE      -                -
 abandoned   WRONG_STATE      WRONG_STATE      -                -
+diverted    WRONG_STATE      WRONG_STATE      -                -
 """
 
 OF_THE_AGENT = """
@@ -77,6 +103,7 @@ on_hold     Disconnected     -                Retrieved        WRONG_AGENT      
 wrapping    -                WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
 completed   -                WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
 abandoned   WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+diverted    WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
 """
 
 OF_OTHER_SERVICES = """
@@ -90,12 +117,27 @@ on_hold     -        -                 -                -           -           
 wrapping    -        -                 -                Completed   -              ConnectionFailed  -
 completed   -        -                 -                -           -              ConnectionFailed  -
 abandoned   -        ConnectionFailed  -                -           -              ConnectionFailed  -
+diverted    -        ConnectionFailed  -                -           -              ConnectionFailed  -
+"""
+
+OF_QUEUES = """
+            moved    handed_back  diverted
+unknown     -        -            -
+initiated   -        -            -
+queued      Moved    HandedBack   Diverted
+offering    Moved    HandedBack   Diverted
+connected   -        -            -
+on_hold     -        -            -
+wrapping    -        -            -
+completed   -        -            -
+abandoned   -        -            -
+diverted    -        -            -
 """
 
 
 def cells() -> Iterator[tuple[str, str, str]]:
     """Yield phase, command and what is expected of every cell of the tables."""
-    for table in (OF_THE_CUSTOMER, OF_THE_AGENT, OF_OTHER_SERVICES):
+    for table in (OF_THE_CUSTOMER, OF_THE_AGENT, OF_OTHER_SERVICES, OF_QUEUES):
         head, *rows = table.strip("\n").splitlines()
         for phase, *expected in map(str.split, rows):
             for command, outcome in zip(head.split(), expected, strict=True):

@@ -7,11 +7,15 @@ from msgspec.structs import replace as replaced
 
 from huntgroup_session.core.messages import (
     ContactAbandoned,
+    ContactHandedBack,
     ContactInitiated,
+    ContactMoved,
     ContactOffered,
     ContactQueued,
     ContactReturnedToQueue,
     HangUpContact,
+    ObserveContactMoved,
+    ObserveContactOverflowed,
     ObserveOfferCreated,
     ObserveOfferFailed,
     ObserveQueueConfigured,
@@ -33,6 +37,7 @@ from huntgroup_session.core.values import (
     ConversationId,
     InitiationMethod,
     OfferId,
+    OverflowTrigger,
     QueueId,
     ReturnReason,
 )
@@ -251,3 +256,68 @@ def test_a_customer_who_leaves_while_it_rings_names_the_offer(story: "Story") ->
             offer_id=FIRST,
         ),
     )
+
+
+MOVED = ObserveContactMoved(
+    contact_id=ADA,
+    queue_id=QueueId("night"),
+    priority=5,
+    enqueued_at_ms=2_000,
+    stay=1,
+    trigger=OverflowTrigger.WAITED,
+)
+HANDED_BACK = ObserveContactOverflowed(
+    contact_id=ADA,
+    trigger=OverflowTrigger.EXIT_KEY,
+    key="3",
+    action=None,
+    endpoint="",
+    attempts=4,
+)
+
+
+def test_who_is_moved_waits_elsewhere_with_its_age_and_counts_there(story: "Story") -> None:
+    story.given(ObserveQueueConfigured(queue_id=QueueId("night"), waiting_max=9), 0)
+    story.offering()
+    (moved,) = story.given(MOVED, 9_000)
+    assert moved == ContactMoved(
+        at_ms=9_000,
+        contact_id=ADA,
+        from_queue_id=SALES,
+        queue_id=QueueId("night"),
+        priority=5,
+        enqueued_at_ms=2_000,
+        wait_ms=7_000,
+        stay=1,
+        trigger=OverflowTrigger.WAITED,
+    )
+    assert story.contact().state == "QUEUED"
+    assert {name: queue.waiting for name, queue in story.state.queues.items()} == {
+        "night": 1,
+        "sales": 0,
+    }
+    assert story.when(MOVED, 9_001) == (), "told twice"
+    (abandoned,) = story.given(HangUpContact(contact_id=ADA), 9_500)
+    assert isinstance(abandoned, ContactAbandoned)
+    assert (abandoned.queue_id, abandoned.wait_ms, abandoned.stay) == ("night", 7_500, 1)
+
+
+def test_a_queue_that_was_never_told_of_takes_whom_routing_moves_there(story: "Story") -> None:
+    story.queued().given(MOVED, 9_000)
+    assert story.state.queues[QueueId("night")].waiting == 1
+    refused = story.initiated(BEN).when(
+        replace(QUEUE, contact_id=BEN, queue_id=QueueId("night")), 9_001
+    )
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.QUEUE_UNKNOWN
+
+
+def test_who_is_handed_back_may_be_queued_again_as_one_who_comes_now(story: "Story") -> None:
+    story.queued()
+    (handed_back,) = story.given(HANDED_BACK, 9_000)
+    assert isinstance(handed_back, ContactHandedBack)
+    assert (handed_back.wait_ms, handed_back.key, handed_back.stay) == (7_000, "3", 0)
+    assert (story.contact().state, story.state.queues[SALES].waiting) == ("INITIATED", 0)
+    (queued,) = story.given(QUEUE, 12_000)
+    assert isinstance(queued, ContactQueued)
+    assert (queued.enqueued_at_ms, queued.stay, queued.attempts) == (12_000, 1, 4)

@@ -38,6 +38,11 @@ def _stood_in_queue(event: Any) -> bool:
     return not isinstance(event, session.ContactAbandoned) or bool(event.queue_id)
 
 
+def _sent_away(event: Any) -> bool:
+    """Whether a rule of its queue let a contact go, so that session has to say what becomes of it."""
+    return not isinstance(event, routing.ContactDequeued) or event.HasField("overflow")
+
+
 def _gives_back(event: Any) -> bool:
     """Whether routing's slot is free by it: a rescinded offer keeps it, unless it was turned away."""
     return (
@@ -83,6 +88,19 @@ RULES: Final = (
         key="contact_id",
         debtor="routing",
         settled_by=(routing.ContactDequeued, routing.OfferAccepted),
+    ),
+    Rule(
+        invariant=1,
+        causes=(routing.ContactDequeued, routing.ContactMoved),
+        owes=_sent_away,
+        key="contact_id",
+        debtor="session",
+        settled_by=(
+            session.ContactMoved,
+            session.ContactHandedBack,
+            session.ContactDiverted,
+            session.ContactAbandoned,
+        ),
     ),
     Rule(
         invariant=1,

@@ -17,6 +17,7 @@ INVARIANT: Final = 1
 ENDS: Final[Mapping[type[Message], str]] = {
     session.ContactCompleted: "completed",
     session.ContactAbandoned: "abandoned",
+    session.ContactDiverted: "diverted",
 }
 
 
@@ -41,9 +42,12 @@ class ContactLives(EventCheck):
         special: dict[type[Message], Handler] = {
             session.ContactInitiated: self._begin,
             session.ContactQueued: self._enter_queue,
+            session.ContactMoved: self._change_queue,
+            session.ContactHandedBack: self._leave_queue,
             session.ContactConnected: self._leave_queue,
             session.ContactCompleted: self._end,
             session.ContactAbandoned: self._end,
+            session.ContactDiverted: self._end,
         }
         about_contacts: dict[type[Message], Handler] = {
             event: special.get(event, self._go_on)
@@ -94,7 +98,19 @@ class ContactLives(EventCheck):
         if queue is not None:
             self._domain(entry.batch.domain).live[event.contact_id] = event.queue_id
 
-    def _leave_queue(self, entry: Entry, event: session.ContactConnected) -> None:
+    def _change_queue(self, entry: Entry, event: session.ContactMoved) -> None:
+        queue = self._place(entry, event)
+        if queue is None:
+            return
+        if queue != event.from_queue_id:
+            stood = f"it stood in {queue}" if queue else "it stood in none"
+            why = f"was moved from queue {event.from_queue_id} to {event.queue_id} while {stood}"
+            self._violation(entry, event, why)
+        self._domain(entry.batch.domain).live[event.contact_id] = event.queue_id
+
+    def _leave_queue(
+        self, entry: Entry, event: session.ContactConnected | session.ContactHandedBack
+    ) -> None:
         if self._place(entry, event) is not None:
             self._domain(entry.batch.domain).live[event.contact_id] = ""
 

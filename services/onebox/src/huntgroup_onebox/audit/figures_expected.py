@@ -38,6 +38,11 @@ class _Contact:
     """How the wait ended: the record, the queue, the figure's name, the wait."""
 
 
+def _stay(contact_id: str, stay: int) -> str:
+    """Return the name of one stay of a contact in a queue: each is counted there."""
+    return f"{contact_id}~{stay}" if stay > 0 else contact_id
+
+
 @dataclass(slots=True)
 class _Domain:
     thresholds_ms: dict[str, int] = field(default_factory=dict)
@@ -89,10 +94,14 @@ class ExpectedFigures(EventCheck):
             session.ContactQueued: self._queued,
             session.ContactConnected: self._connected,
             session.ContactAbandoned: self._abandoned,
+            session.ContactMoved: self._moved,
+            session.ContactHandedBack: self._overflowed,
+            session.ContactDiverted: self._overflowed,
             session.ContactDisconnected: self._disconnected,
             agent_state.AgentFinishedWrapUp: self._wrapped_up,
             routing.QueueConfigured: self._configured,
             routing.ContactEnqueued: self._enqueued,
+            routing.ContactMoved: self._enqueued,
             **dict.fromkeys(OUTCOMES, self._offer_ended),
         }
         limited = {event: self._limited(handler) for event, handler in mine.items()}
@@ -147,31 +156,43 @@ class ExpectedFigures(EventCheck):
         thresholds = self._domain(entry).thresholds_ms
         thresholds[event.queue_id] = event.service_level_threshold_ms
 
-    def _queued(self, entry: Entry, event: session.ContactQueued) -> None:
-        contact = self._domain(entry).contacts.setdefault(event.contact_id, _Contact())
+    def _queued(self, entry: Entry, event: session.ContactQueued | session.ContactMoved) -> None:
+        stay = _stay(event.contact_id, event.stay)
+        contact = self._domain(entry).contacts.setdefault(stay, _Contact())
         contact.enqueued_at_ms = event.enqueued_at_ms
         interval_ms = self._interval(event.enqueued_at_ms)
-        figures = (("offered", 1),)
-        self.totals.add_queue(entry, event.queue_id, interval_ms, figures, event.contact_id)
+        self.totals.add_queue(entry, event.queue_id, interval_ms, (("offered", 1),), stay)
+        self._settle(self._domain(entry), stay, contact)
 
-    def _enqueued(self, entry: Entry, event: routing.ContactEnqueued) -> None:
-        domain = self._domain(entry)
-        contact = domain.contacts.setdefault(event.contact_id, _Contact())
+    def _enqueued(
+        self, entry: Entry, event: routing.ContactEnqueued | routing.ContactMoved
+    ) -> None:
+        domain, stay = self._domain(entry), _stay(event.contact_id, event.stay)
+        contact = domain.contacts.setdefault(stay, _Contact())
         contact.threshold_ms = domain.thresholds_ms.get(event.queue_id, DEFAULT_THRESHOLD_MS)
-        self._settle(domain, event.contact_id, contact)
+        self._settle(domain, stay, contact)
 
     def _connected(self, entry: Entry, event: session.ContactConnected) -> None:
-        self._wait_ended(entry, event, "answered")
+        self._wait_ended(entry, event, "answered", event.queue_id, event.stay)
 
     def _abandoned(self, entry: Entry, event: session.ContactAbandoned) -> None:
         if event.stage != session.ABANDON_STAGE_IN_MENU:
-            self._wait_ended(entry, event, "abandoned")
+            self._wait_ended(entry, event, "abandoned", event.queue_id, event.stay)
 
-    def _wait_ended(self, entry: Entry, event: Any, figure: str) -> None:
-        domain = self._domain(entry)
-        contact = domain.contacts.setdefault(event.contact_id, _Contact())
-        contact.ended = (entry, event.queue_id, figure, event.wait_ms)
-        self._settle(domain, event.contact_id, contact)
+    def _overflowed(
+        self, entry: Entry, event: session.ContactHandedBack | session.ContactDiverted
+    ) -> None:
+        self._wait_ended(entry, event, "overflowed", event.queue_id, event.stay)
+
+    def _moved(self, entry: Entry, event: session.ContactMoved) -> None:
+        self._wait_ended(entry, event, "overflowed", event.from_queue_id, event.stay - 1)
+        self._queued(entry, event)
+
+    def _wait_ended(self, entry: Entry, event: Any, figure: str, queue_id: str, stay: int) -> None:
+        domain, name = self._domain(entry), _stay(event.contact_id, stay)
+        contact = domain.contacts.setdefault(name, _Contact())
+        contact.ended = (entry, queue_id, figure, event.wait_ms)
+        self._settle(domain, name, contact)
 
     def _settle(self, domain: _Domain, contact_id: str, contact: _Contact) -> None:
         """Count the end of a wait once both its halves are known."""

@@ -32,6 +32,7 @@ class Ledger(EventCheck):
             reporting.OfferedContactCounted: self._offered,
             reporting.AnsweredContactCounted: self._answered,
             reporting.AbandonedContactCounted: self._abandoned,
+            reporting.OverflowedContactCounted: self._overflowed,
             reporting.HandledContactCounted: self._handled,
             reporting.OfferOutcomeCounted: self._offer_ended,
             reporting.AgentTimeCounted: self._agent_time,
@@ -51,10 +52,15 @@ class Ledger(EventCheck):
     def _abandoned(self, entry: Entry, event: reporting.AbandonedContactCounted) -> None:
         self._wait_ended(entry, event, "abandoned")
 
+    def _overflowed(self, entry: Entry, event: reporting.OverflowedContactCounted) -> None:
+        self._wait_ended(entry, event, "overflowed")
+
     def _wait_ended(
         self,
         entry: Entry,
-        event: reporting.AnsweredContactCounted | reporting.AbandonedContactCounted,
+        event: reporting.AnsweredContactCounted
+        | reporting.AbandonedContactCounted
+        | reporting.OverflowedContactCounted,
         figure: str,
     ) -> None:
         figures = (
@@ -84,6 +90,7 @@ class Ledger(EventCheck):
         event: reporting.OfferedContactCounted
         | reporting.AnsweredContactCounted
         | reporting.AbandonedContactCounted
+        | reporting.OverflowedContactCounted
         | reporting.HandledContactCounted
         | reporting.OfferOutcomeCounted,
         figures: tuple[tuple[str, int], ...],

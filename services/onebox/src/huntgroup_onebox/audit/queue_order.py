@@ -68,10 +68,11 @@ class QueueOrder(EventCheck):
             routing.ContactEnqueued: self._enqueued,
             routing.ContactStepped: self._stepped,
             routing.ContactReplanned: self._stepped,
+            routing.ContactMoved: self._moved,
             routing.OfferCreated: self._offered,
             routing.ContactRequeued: self._requeued,
             routing.OfferAccepted: self._left,
-            routing.ContactDequeued: self._left,
+            routing.ContactDequeued: self._dequeued,
             routing.AgentCapacityFreed: self._freed,
             routing.OfferRescinded: self._rescinded,
             routing.OfferRejected: self._rings_no_more,
@@ -121,6 +122,22 @@ class QueueOrder(EventCheck):
         if contact.waits:
             heapq.heappush(line, contact.turn)
 
+    def _moved(self, entry: Entry, event: routing.ContactMoved) -> None:
+        domain = self._domain(entry)
+        contact = domain.contacts.get(event.contact_id)
+        if contact is None or contact.queue_id != event.from_queue_id:
+            stood = "in none" if contact is None else f"in {contact.queue_id}"
+            why = f"was moved from queue {event.from_queue_id} while it stood {stood}"
+            self._violation(entry, event.contact_id, why)
+            return
+        if event.HasField("overflow") and event.enqueued_at_ms != contact.turn[1]:
+            why = f"lost its age: queued at {contact.turn[1]}, moved as of {event.enqueued_at_ms}"
+            self._violation(entry, event.contact_id, why)
+        contact.need = (contact.need[0], tuple(event.required_skills), event.requirement)
+        contact.turn = (-event.priority, event.enqueued_at_ms, event.contact_id)
+        contact.queue_id, contact.waits = event.queue_id, True
+        heapq.heappush(domain.lines.setdefault(contact.need, []), contact.turn)
+
     def _requeued(self, entry: Entry, event: routing.ContactRequeued) -> None:
         domain = self._domain(entry)
         contact = domain.contacts.get(event.contact_id)
@@ -135,13 +152,18 @@ class QueueOrder(EventCheck):
             contact.rings.clear()
         heapq.heappush(domain.lines[contact.need], contact.turn)
 
-    def _left(self, entry: Entry, event: Any) -> None:
+    def _left(self, entry: Entry, event: Any, *, for_good: bool = True) -> None:
         domain = self._domain(entry)
         if domain.contacts.pop(event.contact_id, None) is None:
             self._violation(
                 entry, event.contact_id, f"has a {event.DESCRIPTOR.name} without a place in a queue"
             )
-        domain.gone.put(event.contact_id)
+        if for_good:
+            domain.gone.put(event.contact_id)
+
+    def _dequeued(self, entry: Entry, event: routing.ContactDequeued) -> None:
+        handed_back = event.overflow.action == routing.OVERFLOW_ACTION_HAND_BACK
+        self._left(entry, event, for_good=not handed_back)
 
     def _offered(self, entry: Entry, event: routing.OfferCreated) -> None:
         domain = self._domain(entry)

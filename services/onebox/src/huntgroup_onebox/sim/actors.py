@@ -18,11 +18,29 @@ from huntgroup.agent_state.v1.events_pb2 import (
 )
 from huntgroup.recording.v1 import commands_pb2 as recording_pb
 from huntgroup.routing.v1 import commands_pb2 as routing_pb
+from huntgroup.routing.v1.events_pb2 import (
+    OVERFLOW_ACTION_HAND_BACK,
+    OVERFLOW_ACTION_QUEUE,
+    OVERFLOW_ACTION_VOICEMAIL,
+    OVERFLOW_TRIGGER_EXIT_KEY,
+    OVERFLOW_TRIGGER_NOBODY_ON_DUTY,
+    OVERFLOW_TRIGGER_QUEUE_LENGTH,
+    OVERFLOW_TRIGGER_WAITED,
+    OverflowRule,
+)
 from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as CONTACT_VOICE
 from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.client import Client
-from huntgroup_onebox.sim.plan import QUEUES, Agent, Caller, happens
+from huntgroup_onebox.sim.plan import (
+    HAND_BACK_KEY,
+    OTHER_QUEUE_KEY,
+    QUEUES,
+    VOICEMAIL_KEY,
+    Agent,
+    Caller,
+    happens,
+)
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 
 SESSION: Final = "/huntgroup.session.v1.SessionService/"
@@ -32,6 +50,9 @@ RECORDING: Final = "/huntgroup.recording.v1.RecordingService/"
 RATE_HZ: Final = 8_000
 CHUNK_MS: Final = 250
 RECORDED_QUEUE: Final = "sales"
+LAST_RESORT: Final = "sales"
+"""Where contacts go that other queues do not take, or let go."""
+WITHOUT_AGENT: Final = {"INITIATED", "QUEUED", "OFFERING"}
 READS: Final = 4
 """So often a caller who waits looks whether the services still know of them."""
 LAST_TALK_S: Final = 0.6
@@ -59,29 +80,44 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
         session_pb.StartContactResponse,
         twice=caller.doubles,
     )
-    await _check_known(client, contact_id)
+    await _state_of(client, contact_id)
+    refused = await _queue(client, caller, caller.queue_id)
+    for read in range(READS):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), caller.patience_s / READS)
+        if await _state_of(client, contact_id) == "INITIATED" and not refused:
+            await _queue(client, caller, LAST_RESORT)
+        if caller.key and read == READS // 2:
+            press = routing_pb.ExitQueueRequest(contact_id=contact_id, key=caller.key)
+            await client.command(
+                "routing", f"{ROUTING}ExitQueue", press, routing_pb.ExitQueueResponse
+            )
+    if refused or not closing.is_set() or caller.hangs_up:
+        hang_up = session_pb.HangUpContactRequest(contact_id=contact_id)
+        await client.command(
+            "session", f"{SESSION}HangUpContact", hang_up, session_pb.HangUpContactResponse
+        )
+        return
+    while (state := await _state_of(client, contact_id)) in WITHOUT_AGENT:
+        if state == "INITIATED":
+            await _queue(client, caller, LAST_RESORT)
+        await asyncio.sleep(1.0)
+
+
+async def _queue(client: Client, caller: Caller, queue_id: str) -> RpcRefusedError | None:
     queue = session_pb.QueueContactRequest(
-        contact_id=contact_id, queue_id=caller.queue_id, priority=caller.priority
+        contact_id=contact_id_of(caller), queue_id=queue_id, priority=caller.priority
     )
-    refused = await client.command(
+    return await client.command(
         "session",
         f"{SESSION}QueueContact",
         queue,
         session_pb.QueueContactResponse,
         twice=caller.doubles,
     )
-    for _ in range(READS):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(closing.wait(), caller.patience_s / READS)
-        await _check_known(client, contact_id)
-    if refused or not closing.is_set() or caller.hangs_up:
-        hang_up = session_pb.HangUpContactRequest(contact_id=contact_id)
-        await client.command(
-            "session", f"{SESSION}HangUpContact", hang_up, session_pb.HangUpContactResponse
-        )
 
 
-async def _check_known(client: Client, contact_id: str) -> None:
+async def _state_of(client: Client, contact_id: str) -> str:
     """Whoever was told that a contact is started can read it, at any replica."""
     read = session_pb.GetContactRequest(domain=client.domain, contact_id=contact_id)
     found = await client.query(
@@ -89,6 +125,35 @@ async def _check_known(client: Client, contact_id: str) -> None:
     )
     if isinstance(found, RpcRefusedError):
         raise ViolationError(f"4: {contact_id} was started, and a read says {found}")
+    return str(found.contact.state)
+
+
+def overflow_of(queue_id: str) -> list[OverflowRule]:
+    """Return what a queue does with contacts that it does not take, or lets go."""
+    rules = [
+        OverflowRule(
+            trigger=OVERFLOW_TRIGGER_EXIT_KEY,
+            key=VOICEMAIL_KEY,
+            action=OVERFLOW_ACTION_VOICEMAIL,
+            endpoint="box-1",
+        ),
+        OverflowRule(
+            trigger=OVERFLOW_TRIGGER_EXIT_KEY, key=HAND_BACK_KEY, action=OVERFLOW_ACTION_HAND_BACK
+        ),
+    ]
+    if queue_id == LAST_RESORT:
+        return rules
+    elsewhere = OverflowRule(action=OVERFLOW_ACTION_QUEUE, queue_id=LAST_RESORT)
+    on_duty, waited, key = OverflowRule(), OverflowRule(), OverflowRule()
+    for rule in (on_duty, waited, key):
+        rule.CopyFrom(elsewhere)
+    on_duty.trigger = OVERFLOW_TRIGGER_NOBODY_ON_DUTY
+    waited.trigger, waited.limit = OVERFLOW_TRIGGER_WAITED, 2_500
+    key.trigger, key.key = OVERFLOW_TRIGGER_EXIT_KEY, OTHER_QUEUE_KEY
+    too_many = OverflowRule(
+        trigger=OVERFLOW_TRIGGER_QUEUE_LENGTH, limit=2, action=OVERFLOW_ACTION_HAND_BACK
+    )
+    return [on_duty, too_many, waited, key, *rules]
 
 
 class AgentAtWork:

@@ -78,6 +78,10 @@ class Books:
                 if event.contact_id in self.waiting:
                     raise ViolationError(f"{event.contact_id} waits in two queues")
                 self.waiting[event.contact_id] = event.queue_id
+            case routing.ContactMoved():
+                if self.waiting.get(event.contact_id) != event.from_queue_id:
+                    raise ViolationError(f"{event.contact_id} was moved from where it is not")
+                self.waiting[event.contact_id] = event.queue_id
             case routing.ContactDequeued():
                 del self.waiting[event.contact_id]
             case _:
@@ -99,7 +103,9 @@ class Books:
                 self._check_capacity("talks to", seat, self._talks)
             case session.ContactDisconnected():
                 del self._talks[event.contact_id]
-            case session.ContactAbandoned() | session.ContactCompleted():
+            case (
+                session.ContactAbandoned() | session.ContactCompleted() | session.ContactDiverted()
+            ):
                 self._ended(event)
             case recording.RecordingRequested():
                 self.recording.add(event.recording_id)
@@ -145,7 +151,9 @@ class Books:
             seat = self._excused[offer_id] = self._seats[offer_id]
             self.capacity[seat] += 1
 
-    def _ended(self, event: session.ContactAbandoned | session.ContactCompleted) -> None:
+    def _ended(
+        self, event: session.ContactAbandoned | session.ContactCompleted | session.ContactDiverted
+    ) -> None:
         before = self.endings[event.contact_id]
         if before is not None:
             raise ViolationError(f"{event.contact_id} ended twice: {before}, then {event}")

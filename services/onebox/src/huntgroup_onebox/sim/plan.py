@@ -17,6 +17,9 @@ SERVICES: Final = ("session", "agent-state", "routing", "recording", "reporting"
 ACME: Final = "acme/emea"
 GLOBEX: Final = "globex/emea"
 """A second tenant, in the same partition."""
+VOICEMAIL_KEY: Final = "1"
+OTHER_QUEUE_KEY: Final = "2"
+HAND_BACK_KEY: Final = "3"
 QUEUES: Final = {"sales": (), "german": ("german",), "everyone": (), "one-more": ()}
 """Queues and what they require; `sales` is recorded."""
 STRATEGIES: Final = {
@@ -24,6 +27,8 @@ STRATEGIES: Final = {
     "one-more": SELECTION_STRATEGY_RING_PROGRESSIVELY,
 }
 """Of the queues that choose otherwise than by who is longest idle."""
+KEYS: Final = ("", "", VOICEMAIL_KEY, "", OTHER_QUEUE_KEY, HAND_BACK_KEY, "")
+"""What callers press, one after the other."""
 REGULARS: Final = 60
 GLOBEX_EVERY: Final = 6
 """Every so manyth caller is the second tenant's."""
@@ -57,6 +62,8 @@ class Caller:
     hangs_up: bool
     doubles: bool
     """Sends each command twice, to two replicas."""
+    key: str
+    """Pressed in the middle of waiting; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +170,7 @@ def _caller(chance: random.Random, number: int, lasts_s: float) -> Caller:
         talk_s=chance.uniform(0.2, 3.0),
         hangs_up=happens(chance, 0.4),
         doubles=happens(chance, 0.15),
+        key=KEYS[number % len(KEYS)],
     )
 
 

@@ -20,6 +20,7 @@ from huntgroup_onebox.sim.actors import (
     AgentAtWork,
     call,
     contact_id_of,
+    overflow_of,
 )
 from huntgroup_onebox.sim.books import Books, ViolationError
 from huntgroup_onebox.sim.client import Client
@@ -236,6 +237,7 @@ class World:
                 strategy=STRATEGIES.get(queue_id, SELECTION_STRATEGY_LONGEST_IDLE),
                 ring_every_ms=RING_MS // 4,
                 pull_requirement='not agent == "nobody"',
+                overflow=overflow_of(queue_id),
             )
             await client.command(
                 "routing", f"{ROUTING}ConfigureQueue", queue, routing_pb.ConfigureQueueResponse

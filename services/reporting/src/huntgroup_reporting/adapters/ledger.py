@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    Connection,
     Executable,
     Integer,
     LargeBinary,
@@ -25,7 +26,9 @@ from sqlalchemy import (
     delete,
     event,
     func,
+    inspect,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -209,6 +212,7 @@ class SqlHistory:
                 await asyncio.to_thread(Path(file).parent.mkdir, parents=True, exist_ok=True)
             async with self._engine.begin() as connection:
                 await connection.run_sync(METADATA.create_all)
+                await connection.run_sync(_add_missing_columns)
             self._ready = True
 
     async def _add_rows(
@@ -230,6 +234,15 @@ class SqlHistory:
         ]
         for first in range(0, len(rows), ROWS_PER_STATEMENT):
             await connection.execute(statement, rows[first : first + ROWS_PER_STATEMENT])
+
+
+def _add_missing_columns(connection: Connection) -> None:
+    """Give a table of an older version the counts that are newer: 0 for what was counted before."""
+    there = {column["name"] for column in inspect(connection).get_columns(LEDGER.name)}
+    for column in LEDGER.columns:
+        if column.name not in there:
+            added = f"ALTER TABLE {LEDGER.name} ADD COLUMN {column.name} BIGINT NOT NULL DEFAULT 0"
+            connection.execute(text(added))
 
 
 async def _move(connection: AsyncConnection, partition: int, before: Cursor, after: Cursor) -> None:

@@ -16,6 +16,7 @@ from huntgroup_reporting.core.messages import (
     ObserveAgentSlot,
     ObserveContactDisconnected,
     ObserveContactEnqueued,
+    ObserveContactMoved,
     ObserveContactQueued,
     ObserveOfferEnded,
     ObserveQueueConfigured,
@@ -85,7 +86,7 @@ def observation(event_type: str, payload: bytes) -> Command | None:
 def on_contact_queued(fact: session.ContactQueued) -> Command:
     """Session: offered."""
     return ObserveContactQueued(
-        contact_id=ContactId(fact.contact_id),
+        contact_id=stay_of(fact.contact_id, fact.stay),
         queue_id=QueueId(fact.queue_id),
         enqueued_at_ms=fact.enqueued_at_ms,
     )
@@ -94,7 +95,7 @@ def on_contact_queued(fact: session.ContactQueued) -> Command:
 def on_contact_connected(fact: session.ContactConnected) -> Command:
     """Session: answered."""
     return ObserveWaitEnded(
-        contact_id=ContactId(fact.contact_id),
+        contact_id=stay_of(fact.contact_id, fact.stay),
         queue_id=QueueId(fact.queue_id),
         outcome=WaitOutcome.ANSWERED,
         ended_at_ms=fact.at_ms,
@@ -107,12 +108,41 @@ def on_contact_abandoned(fact: session.ContactAbandoned) -> Command | None:
     if fact.stage == session.ABANDON_STAGE_IN_MENU:
         return None
     return ObserveWaitEnded(
-        contact_id=ContactId(fact.contact_id),
+        contact_id=stay_of(fact.contact_id, fact.stay),
         queue_id=QueueId(fact.queue_id),
         outcome=WaitOutcome.ABANDONED,
         ended_at_ms=fact.at_ms,
         wait_ms=fact.wait_ms,
     )
+
+
+def on_contact_moved(fact: session.ContactMoved) -> Command:
+    """Session: overflowed in one queue, offered in the next."""
+    return ObserveContactMoved(
+        contact_id=stay_of(fact.contact_id, fact.stay - 1),
+        from_queue_id=QueueId(fact.from_queue_id),
+        moved_at_ms=fact.at_ms,
+        wait_ms=fact.wait_ms,
+        next_contact_id=stay_of(fact.contact_id, fact.stay),
+        queue_id=QueueId(fact.queue_id),
+        enqueued_at_ms=fact.enqueued_at_ms,
+    )
+
+
+def on_contact_overflowed(fact: session.ContactHandedBack | session.ContactDiverted) -> Command:
+    """Session: a queue let a contact go, not to an agent and not to another queue."""
+    return ObserveWaitEnded(
+        contact_id=stay_of(fact.contact_id, fact.stay),
+        queue_id=QueueId(fact.queue_id),
+        outcome=WaitOutcome.OVERFLOWED,
+        ended_at_ms=fact.at_ms,
+        wait_ms=fact.wait_ms,
+    )
+
+
+def stay_of(contact_id: str, stay: int) -> ContactId:
+    """Return the name of one stay of a contact in a queue: the contact's own for the first, `ada~1` for the next."""
+    return ContactId(f"{contact_id}~{stay}" if stay > 0 else contact_id)
 
 
 def on_contact_disconnected(fact: session.ContactDisconnected) -> Command:
@@ -133,10 +163,10 @@ def on_queue_configured(fact: routing.QueueConfigured) -> Command:
     )
 
 
-def on_contact_enqueued(fact: routing.ContactEnqueued) -> Command:
-    """Routing: the contact is judged by what holds now."""
+def on_contact_enqueued(fact: routing.ContactEnqueued | routing.ContactMoved) -> Command:
+    """Routing: the contact is judged by what holds now in the queue where it stands."""
     return ObserveContactEnqueued(
-        contact_id=ContactId(fact.contact_id), queue_id=QueueId(fact.queue_id)
+        contact_id=stay_of(fact.contact_id, fact.stay), queue_id=QueueId(fact.queue_id)
     )
 
 
@@ -192,11 +222,15 @@ def on_agent_finished_wrap_up(fact: agent_state.AgentFinishedWrapUp) -> Command:
 
 OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.session.contact.queued.v1": on_contact_queued,
+    "huntgroup.session.contact.moved.v1": on_contact_moved,
+    "huntgroup.session.contact.handed-back.v1": on_contact_overflowed,
+    "huntgroup.session.contact.diverted.v1": on_contact_overflowed,
     "huntgroup.session.contact.connected.v1": on_contact_connected,
     "huntgroup.session.contact.abandoned.v1": on_contact_abandoned,
     "huntgroup.session.contact.disconnected.v1": on_contact_disconnected,
     "huntgroup.routing.queue.configured.v1": on_queue_configured,
     "huntgroup.routing.contact.enqueued.v1": on_contact_enqueued,
+    "huntgroup.routing.contact.moved.v1": on_contact_enqueued,
     "huntgroup.routing.offer.accepted.v1": offer_ended(OfferOutcome.ACCEPTED),
     "huntgroup.routing.offer.rejected.v1": offer_ended(OfferOutcome.REJECTED),
     "huntgroup.routing.offer.expired.v1": offer_ended(OfferOutcome.EXPIRED),

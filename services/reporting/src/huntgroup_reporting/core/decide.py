@@ -5,8 +5,8 @@ may be seen first. Each entry is decided when the last fact it needs is seen, an
 is changed here, and nothing is refused.
 """
 
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Iterator, Mapping
+from typing import Final, assert_never
 
 from huntgroup_reporting.core.deadlines import countable_to, due, next_deadline
 from huntgroup_reporting.core.messages import (
@@ -25,6 +25,7 @@ from huntgroup_reporting.core.messages import (
     ObserveAgentSlot,
     ObserveContactDisconnected,
     ObserveContactEnqueued,
+    ObserveContactMoved,
     ObserveContactQueued,
     ObserveOfferEnded,
     ObserveQueueConfigured,
@@ -32,6 +33,7 @@ from huntgroup_reporting.core.messages import (
     ObserveWrapUpFinished,
     OfferedContactCounted,
     OfferOutcomeCounted,
+    OverflowedContactCounted,
     PassTime,
     QueueTargetNoted,
     WrapUpNoted,
@@ -54,6 +56,14 @@ DEFAULT_TARGET_MS = 20_000
 
 Events = tuple[Event, ...]
 
+WaitEntry = AnsweredContactCounted | AbandonedContactCounted | OverflowedContactCounted
+
+WAIT_ENTRIES: Final[Mapping[WaitOutcome, type[WaitEntry]]] = {
+    WaitOutcome.ANSWERED: AnsweredContactCounted,
+    WaitOutcome.ABANDONED: AbandonedContactCounted,
+    WaitOutcome.OVERFLOWED: OverflowedContactCounted,
+}
+
 
 def decide(state: State, command: Command, at_ms: int) -> Events:
     """Return what follows from `command` at log time `at_ms`."""
@@ -64,6 +74,8 @@ def decide(state: State, command: Command, at_ms: int) -> Events:
             return _contact_enqueued(state, command, at_ms)
         case ObserveWaitEnded():
             return _wait_ended(state, command, at_ms)
+        case ObserveContactMoved():
+            return _contact_moved(state, command, at_ms)
         case ObserveOfferEnded():
             return (_offer_ended(state, command, at_ms),)
         case ObserveAgentSlot():
@@ -168,6 +180,22 @@ def _wait_ended(state: State, command: ObserveWaitEnded, at_ms: int) -> Events:
     )
 
 
+def _contact_moved(state: State, command: ObserveContactMoved, at_ms: int) -> Events:
+    left = ObserveWaitEnded(
+        contact_id=command.contact_id,
+        queue_id=command.from_queue_id,
+        outcome=WaitOutcome.OVERFLOWED,
+        ended_at_ms=command.moved_at_ms,
+        wait_ms=command.wait_ms,
+    )
+    came = ObserveContactQueued(
+        contact_id=command.next_contact_id,
+        queue_id=command.queue_id,
+        enqueued_at_ms=command.enqueued_at_ms,
+    )
+    return (*_wait_ended(state, left, at_ms), *_contact_queued(state, came, at_ms))
+
+
 def _target_ms(state: State, queue_id: QueueId) -> int:
     queue = state.queues.get(queue_id)
     return DEFAULT_TARGET_MS if queue is None or queue.target_ms is None else queue.target_ms
@@ -182,10 +210,8 @@ def _counted(
     interval_start_ms: int,
     target_ms: int,
     at_ms: int,
-) -> AnsweredContactCounted | AbandonedContactCounted:
-    answered = outcome is WaitOutcome.ANSWERED
-    entry = AnsweredContactCounted if answered else AbandonedContactCounted
-    return entry(
+) -> WaitEntry:
+    return WAIT_ENTRIES[outcome](
         at_ms=at_ms,
         queue_id=queue_id,
         interval_start_ms=interval_start_ms,

@@ -16,6 +16,7 @@ from huntgroup_reporting.core.messages import (
     HandledContactCounted,
     OfferedContactCounted,
     OfferOutcomeCounted,
+    OverflowedContactCounted,
     QueueEntry,
     QueueTargetNoted,
     WrapUpNoted,
@@ -60,7 +61,7 @@ def evolve(state: State, event: Event) -> State:
             _contact(state, event.contact_id).target_ms = event.service_level_threshold_ms
         case ContactOutcomeHeld():
             _outcome_held(state, event)
-        case AnsweredContactCounted() | AbandonedContactCounted():
+        case AnsweredContactCounted() | AbandonedContactCounted() | OverflowedContactCounted():
             _count(state, event)
             _forget_contact(state, event.contact_id)
         case OfferOutcomeCounted():
@@ -246,6 +247,10 @@ def add_queue_entry(row: QueueCounts, entry: QueueEntry) -> None:
             row.abandoned_within_threshold += entry.within_threshold
             row.abandoned_wait_ms += entry.wait_ms
             row.wait_ms_max = max(row.wait_ms_max, entry.wait_ms)
+        case OverflowedContactCounted():
+            row.overflowed += 1
+            row.overflowed_within_threshold += entry.within_threshold
+            row.overflowed_wait_ms += entry.wait_ms
         case HandledContactCounted():
             row.handled += 1
             row.talk_ms += entry.talk_ms

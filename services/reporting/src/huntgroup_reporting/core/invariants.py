@@ -42,8 +42,10 @@ def _row(row: QueueCounts) -> Iterator[str]:
         yield "more answered within the threshold than at all"
     if row.abandoned_within_threshold > row.abandoned:
         yield "more abandoned within the threshold than at all"
-    if row.answered + row.abandoned > row.offered:
-        yield "more answered and abandoned than offered"
+    if row.overflowed_within_threshold > row.overflowed:
+        yield "more overflowed within the threshold than at all"
+    if row.answered + row.abandoned + row.overflowed > row.offered:
+        yield "more answered, abandoned and overflowed than offered"
     if any(amount < 0 for amount in (row.answered, row.handled, row.talk_ms, row.wait_ms_max)):
         yield "a negative number"
 

@@ -56,6 +56,20 @@ class ObserveWaitEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveContactMoved:
+    """Session: a contact left one queue for another; each stay in a queue is counted there."""
+
+    contact_id: ContactId
+    from_queue_id: QueueId
+    moved_at_ms: int
+    wait_ms: int
+    next_contact_id: ContactId
+    """The stay in the new queue."""
+    queue_id: QueueId
+    enqueued_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveContactDisconnected:
     """Session: a conversation ended."""
 
@@ -220,6 +234,18 @@ class AbandonedContactCounted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverflowedContactCounted:
+    """One more contact left the queue by a rule, or was moved; the interval is that of its queueing."""
+
+    at_ms: int
+    queue_id: QueueId
+    interval_start_ms: int
+    contact_id: ContactId
+    wait_ms: int
+    within_threshold: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandledContactCounted:
     """One more contact was handled; the interval is that of the end of its wrap-up."""
 
@@ -294,6 +320,7 @@ Command = (
     | ObserveContactQueued
     | ObserveContactEnqueued
     | ObserveWaitEnded
+    | ObserveContactMoved
     | ObserveContactDisconnected
     | ObserveWrapUpFinished
     | ObserveOfferEnded
@@ -306,6 +333,7 @@ QueueEntry = (
     OfferedContactCounted
     | AnsweredContactCounted
     | AbandonedContactCounted
+    | OverflowedContactCounted
     | HandledContactCounted
     | OfferOutcomeCounted
 )
@@ -322,6 +350,7 @@ Event = (
     | OfferedContactCounted
     | AnsweredContactCounted
     | AbandonedContactCounted
+    | OverflowedContactCounted
     | HandledContactCounted
     | AgentTimeCounted
     | OfferOutcomeCounted

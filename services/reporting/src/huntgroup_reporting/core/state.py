@@ -51,6 +51,9 @@ class QueueCounts(msgspec.Struct, array_like=True):
     offers_expired: int = 0
     offers_canceled: int = 0
     offers_rescinded: int = 0
+    overflowed: int = 0
+    overflowed_within_threshold: int = 0
+    overflowed_wait_ms: int = 0
 
 
 class AgentTimes(msgspec.Struct, array_like=True):

@@ -17,6 +17,7 @@ class WaitOutcome(StrEnum):
 
     ANSWERED = "ANSWERED"
     ABANDONED = "ABANDONED"
+    OVERFLOWED = "OVERFLOWED"
 
 
 class Presence(StrEnum):

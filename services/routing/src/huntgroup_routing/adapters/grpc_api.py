@@ -50,6 +50,7 @@ from huntgroup_routing.core.messages import (
     ApplyPolicy,
     AssignContact,
     ConfigureQueue,
+    ExitQueue,
     PolicyApplied,
     PullContact,
     Reason,
@@ -77,6 +78,7 @@ COMMANDS: Final[Mapping[str, type]] = {
     "RejectOffer": RejectOffer,
     "PullContact": PullContact,
     "AssignContact": AssignContact,
+    "ExitQueue": ExitQueue,
 }
 
 APPLY: Final = CommandCodec(ApplyPolicyRequest, ApplyPolicy)

@@ -23,6 +23,7 @@ from huntgroup_contracts.codec import CONTEXT_FIELD, EventCodec
 from huntgroup_contracts.mapping import build_mapping
 from huntgroup_routing.app.queries import changed_fields
 from huntgroup_routing.core.messages import ConfigureQueue, Event, QueueConfigured, Reason
+from huntgroup_routing.core.overflow import OverflowRule
 from huntgroup_routing.core.pace import Estimate
 from huntgroup_routing.core.policy import command_of
 from huntgroup_routing.core.previews import Forecast
@@ -31,6 +32,9 @@ from huntgroup_routing.core.values import Vocabulary
 from huntgroup_routing.core.versions import Rules, Version
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
+    Reason.EXIT_KEY_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.OVERFLOW_INVALID: StatusCode.INVALID_ARGUMENT,
+    Reason.TARGET_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.OFFER_ENDED: StatusCode.FAILED_PRECONDITION,
     Reason.OFFER_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,
@@ -87,6 +91,7 @@ def queue_view(
         ring_max=queue.ring_max,
         ring_every_ms=queue.rules.ring_every_ms,
         pull_requirement=queue.rules.pull_requirement,
+        overflow=map(overflow_rule, queue.plan.overflow),
         domain_version=queue.rules.domain_version,
         retired=queue.retired,
         waiting=len(queue.waiting),
@@ -146,6 +151,18 @@ def change_view(change: Forecast) -> QueueChange:
         change_step=change.change_step,
         become_unservable=change.become_unservable,
         become_servable=change.become_servable,
+    )
+
+
+def overflow_rule(rule: OverflowRule) -> events_pb2.OverflowRule:
+    """Return a rule as the API shows it."""
+    return events_pb2.OverflowRule(
+        trigger=events_pb2.OverflowTrigger.Value(f"OVERFLOW_TRIGGER_{rule.trigger}"),
+        limit=rule.limit,
+        key=rule.key,
+        action=events_pb2.OverflowAction.Value(f"OVERFLOW_ACTION_{rule.action}"),
+        queue_id=rule.queue_id,
+        endpoint=rule.endpoint,
     )
 
 

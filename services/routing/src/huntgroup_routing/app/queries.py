@@ -9,6 +9,7 @@ import msgspec
 
 from huntgroup_routing.core.changes import unknown_version
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
+from huntgroup_routing.core.overflow import Overflow, OverflowAction, OverflowTrigger
 from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
 from huntgroup_routing.core.values import (
     AgentId,
@@ -124,6 +125,29 @@ def why_text(why: Why | Explanation, agent_id: AgentId, idle_agents: int, at_ms:
     if why.set_aside:
         text += f"; {why.set_aside} set aside who had let it go a moment ago"
     return text
+
+
+def overflow_text(overflow: Overflow) -> str:
+    """Return in a sentence why a queue did not take a contact or let it go, and what became of it."""
+    value, limit, key = overflow.value, overflow.limit, overflow.key
+    because = {
+        OverflowTrigger.QUEUE_LENGTH: f"{value:,} waited already, and the limit is {limit:,}",
+        OverflowTrigger.LONGEST_WAIT: f"somebody had waited {value / 1_000:,.3f} s already",
+        OverflowTrigger.ESTIMATED_WAIT: f"it would wait {value / 1_000:,.3f} s by the estimate",
+        OverflowTrigger.NOBODY_ON_DUTY: "nobody signed on could serve it",
+        OverflowTrigger.WAITED: f"it had waited {value / 1_000:,.3f} s in the queue",
+        OverflowTrigger.EXIT_KEY: f"the customer pressed {key}",
+    }[overflow.trigger]
+    then = {
+        OverflowAction.HAND_BACK: "given back to whoever queued it",
+        OverflowAction.QUEUE: "sent to another queue",
+        OverflowAction.ENDPOINT: f"sent to {overflow.endpoint}",
+        OverflowAction.VOICEMAIL: f"sent to the mailbox {overflow.endpoint}",
+        OverflowAction.DISCONNECT: "disconnected",
+    }[overflow.action]
+    return (
+        f"{then} by {overflow.trigger}: {because} (version {overflow.policy_version} of the policy)"
+    )
 
 
 def _in_line(priority: int, since_ms: int) -> str:

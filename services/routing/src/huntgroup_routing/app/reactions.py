@@ -76,6 +76,8 @@ def on_contact_queued(fact: ContactQueued) -> Command:
         priority=fact.priority,
         required_skills=tuple(Skill(skill) for skill in fact.required_skills),
         enqueued_at_ms=fact.enqueued_at_ms,
+        stay=fact.stay,
+        attempts=fact.attempts,
     )
 
 

@@ -1,23 +1,25 @@
-"""When time alone will change something: a lease runs out, a contact comes to a step or a new plan, a ring widens."""
+"""When time alone changes something: a lease runs out, a contact comes to a step, leaves, or rings more widely."""
 
 from itertools import islice, takewhile
 
 from huntgroup_routing.core.state import Contact, Offer, State
 from huntgroup_routing.core.values import (
     EXPIRIES_PER_DECISION_MAX,
+    MOVES_PER_DECISION_MAX,
     RINGS_WIDENED_PER_DECISION_MAX,
     STEPS_PER_DECISION_MAX,
 )
 
 
 def next_deadline(state: State) -> int | None:
-    """Return when the next offer expires, contact comes to a step, or ring widens; None: time alone changes nothing.
+    """Return when the next offer expires, contact comes to a step or has waited enough, or ring widens, if any does.
 
     While contacts are about to follow a new plan, it has come already.
     """
     if state.outdated:
         return state.versions.kept[-1].at_ms
-    heads = (state.leases.head, state.steps_due.head, state.rings_due.head)
+    lines = (state.leases, state.steps_due, state.rings_due, state.waits_due)
+    heads = (line.head for line in lines)
     return min((head[0] for head in heads if head is not None), default=None)
 
 
@@ -39,3 +41,9 @@ def rings_due(state: State, at_ms: int) -> list[Contact]:
     return [
         state.contacts[contact_id] for _, contact_id in islice(dues, RINGS_WIDENED_PER_DECISION_MAX)
     ]
+
+
+def waits_due(state: State, at_ms: int) -> list[Contact]:
+    """Return the contacts that have waited enough, the earliest first; not more than one decision may hold."""
+    dues = takewhile(lambda due: due[0] <= at_ms, state.waits_due.in_order())
+    return [state.contacts[contact_id] for _, contact_id in islice(dues, MOVES_PER_DECISION_MAX)]

@@ -12,6 +12,7 @@ from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.by_hand import assign_contact, pull_contact
 from huntgroup_routing.core.changes import apply_policy, roll_back_policy
 from huntgroup_routing.core.deadlines import due, rings_due
+from huntgroup_routing.core.leaving import exit_queue, leave_after_wait
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     AgentBecameEligible,
@@ -27,6 +28,7 @@ from huntgroup_routing.core.messages import (
     ContactDequeued,
     ContactRequeued,
     Event,
+    ExitQueue,
     ObserveAgentReleased,
     ObserveAgentSignedOff,
     ObserveAgentSignedOn,
@@ -88,6 +90,8 @@ def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
             return _observe_contact_abandoned(state, command, at_ms)
         case PassTime():
             return _pass_time(state, at_ms)
+        case ExitQueue():
+            return exit_queue(state, command, at_ms)
         case RejectOffer():
             return _reject_offer(state, command, at_ms)
         case PullContact():
@@ -218,7 +222,7 @@ def _pass_time(state: State, at_ms: int) -> Decision:
     offers = due(state, at_ms)
     if not offers:
         stepped = step_contacts(state, at_ms) or _widen_rings(state, at_ms)
-        return stepped or replan_contacts(state, at_ms)
+        return stepped or replan_contacts(state, at_ms) or leave_after_wait(state, at_ms)
     expired = tuple(
         OfferExpired(
             at_ms=at_ms,

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from huntgroup_routing.core.facts import ChannelCapacity
+from huntgroup_routing.core.overflow import Overflow, OverflowRule
 from huntgroup_routing.core.values import (
     AgentId,
     AgentTraits,
@@ -41,6 +42,7 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     ring_max: int = 0
     ring_every_ms: int = 0
     pull_requirement: str = ""
+    overflow: tuple[OverflowRule, ...] = ()
     domain_version: int = 0
     applies_to_waiting: bool = False
 
@@ -78,6 +80,8 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     enqueued_at_ms: int
     requirement: str = ""
     own_skills: tuple[Skill, ...] = ()
+    stay: int = 0
+    attempts: int = 0
 
 
 class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):
@@ -111,6 +115,8 @@ class ContactDequeued(Struct, frozen=True, kw_only=True, gc=False):
     contact_id: ContactId
     queue_id: QueueId
     reason: DequeueReason
+    overflow: Overflow | None = None
+    attempts: int = 0
 
 
 class ContactRequeued(Struct, frozen=True, kw_only=True, gc=False):

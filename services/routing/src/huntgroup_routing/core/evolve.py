@@ -12,6 +12,8 @@ from huntgroup_routing.core.messages import (
     AgentLeft,
     ContactDequeued,
     ContactEnqueued,
+    ContactKept,
+    ContactMoved,
     ContactReplanned,
     ContactRequeued,
     ContactStepped,
@@ -36,7 +38,7 @@ from huntgroup_routing.core.ringing import (
     stop_ringing_at,
     widened,
 )
-from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
+from huntgroup_routing.core.state import Contact, Offer, State, Why
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
@@ -48,6 +50,15 @@ from huntgroup_routing.core.values import (
     OfferState,
     RescindReason,
     place_of,
+)
+from huntgroup_routing.core.waiting import (
+    begin_to_wait,
+    comes_again,
+    give_up_waiting,
+    leave_at,
+    leaves_at_ms,
+    moved_or_kept,
+    step_out,
 )
 
 
@@ -65,13 +76,13 @@ def evolve(state: State, event: Event) -> State:
         case AgentBecameEligible():
             _agent_became_eligible(state, event)
         case AgentBecameIneligible():
-            agent = state.agents[event.agent_id]
-            agent.eligible = False
-            _stop(state, agent, event.at_ms)
+            _agent_became_ineligible(state, event)
         case ContactDequeued():
-            _forget_contact(state, state.contacts[event.contact_id], event.at_ms)
+            _contact_dequeued(state, event)
         case ContactStepped():
             _contact_stepped(state, event)
+        case ContactMoved() | ContactKept():
+            moved_or_kept(state, event)
         case ContactRequeued():
             _contact_requeued(state, event)
         case OfferRejected():
@@ -119,12 +130,17 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         plan=queue.plan,
         plan_version=queue.plan_version,
         own_skills=event.own_skills,
+        attempts=event.attempts,
+        entered_at_ms=event.at_ms,
+        stay=event.stay,
+        leaves_at_ms=leaves_at_ms(queue.plan, event.at_ms),
     )
     state.contacts[event.contact_id] = contact
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
     contact.requirement.waiting.add(contact.place)
     queue.waiting.add(contact.lane, contact.place, event.at_ms)
+    begin_to_wait(state, contact)
 
 
 def _contact_stepped(state: State, event: ContactStepped) -> None:
@@ -141,6 +157,7 @@ def _contact_replanned(state: State, event: ContactReplanned) -> None:
     if contact.offer_id is None and contact.plan_version < queue.followed_from:
         state.outdated.remove(contact.place)
     contact.plan_version = queue.plan_version
+    leave_at(state, contact, leaves_at_ms(queue.plan, contact.entered_at_ms))
 
 
 def _stand_elsewhere(state: State, contact: Contact, ask: Ask) -> None:
@@ -172,26 +189,26 @@ def _contact_requeued(state: State, event: ContactRequeued) -> None:
     queue.ringing -= 1
     contact.requirement.waiting.add(contact.place)
     queue.waiting.come_back(contact.lane, contact.place, event.at_ms)
+    begin_to_wait(state, contact)
     if contact.plan_version < queue.followed_from:
         state.outdated.add(contact.place)
-
-
-def _step_out(state: State, contact: Contact, queue: Queue) -> None:
-    """Take a contact out of the lines of the domain; that of its queue is told why."""
-    contact.requirement.waiting.remove(contact.place)
-    if contact.plan_version < queue.followed_from:
-        state.outdated.remove(contact.place)
 
 
 def _let_go(contact: Contact, agent_id: AgentId, at_ms: int) -> None:
     contact.let_go_by = (*contact.let_go_by[1 - LET_GO_MAX :], (agent_id, at_ms))
 
 
-def _forget_contact(state: State, contact: Contact, at_ms: int) -> None:
+def _contact_dequeued(state: State, event: ContactDequeued) -> None:
+    contact = state.contacts[event.contact_id]
+    _forget_contact(state, contact, event.at_ms, comes_again=comes_again(event))
+
+
+def _forget_contact(
+    state: State, contact: Contact, at_ms: int, *, comes_again: bool = False
+) -> None:
+    """Forget a contact that left; who was handed back may be queued again."""
     if contact.offer_id is None:
-        queue = state.queues[contact.queue_id]
-        _step_out(state, contact, queue)
-        queue.waiting.give_up(contact.lane, contact.place, at_ms, at_ms - contact.enqueued_at_ms)
+        give_up_waiting(state, contact, at_ms)
     else:
         state.queues[contact.queue_id].ringing -= 1
     end_ring(state, contact)
@@ -199,6 +216,8 @@ def _forget_contact(state: State, contact: Contact, at_ms: int) -> None:
     if contact.step_due is not None:
         state.steps_due.remove(contact.step_due)
     del state.contacts[contact.contact_id]
+    if comes_again:
+        return
     state.ended_contacts[contact.contact_id] = None
     if len(state.ended_contacts) > ENDED_CONTACTS_MAX:
         state.ended_contacts.popitem(last=False)
@@ -208,7 +227,7 @@ def _offer_created(state: State, event: OfferCreated) -> None:
     contact = state.contacts[event.contact_id]
     queue = state.queues[contact.queue_id]
     if contact.offer_id is None:
-        _step_out(state, contact, queue)
+        step_out(state, contact, queue)
         waited_ms = event.at_ms - contact.enqueued_at_ms
         queue.waiting.fetch(contact.lane, contact.place, event.at_ms, waited_ms)
         contact.offer_id = event.offer_id
@@ -320,6 +339,12 @@ def _agent_became_eligible(state: State, event: AgentBecameEligible) -> None:
     agent.eligible = True
     agent.in_doubt = False
     _make_idle(state, agent, event.at_ms)
+
+
+def _agent_became_ineligible(state: State, event: AgentBecameIneligible) -> None:
+    agent = state.agents[event.agent_id]
+    agent.eligible = False
+    _stop(state, agent, event.at_ms)
 
 
 def _agent_capacity_freed(state: State, event: AgentCapacityFreed) -> None:

@@ -34,6 +34,8 @@ class ObserveContactQueued(Struct, frozen=True, kw_only=True, gc=False):
     priority: int
     required_skills: tuple[Skill, ...]
     enqueued_at_ms: int
+    stay: int = 0
+    attempts: int = 0
 
 
 class ObserveContactAbandoned(Struct, frozen=True, kw_only=True, gc=False):

@@ -27,6 +27,7 @@ def check(state: State) -> list[str]:
         *_contacts(state),
         *_steps(state),
         *_policy(state),
+        *_waits(state),
         *_offers(state),
         *_agents(state),
         *_requirements(state),
@@ -96,6 +97,13 @@ def _policy(state: State) -> Iterator[str]:
         yield "versions of the policy are missing"
     if versions.queues != sum(len(one.before) for one in versions.kept):
         yield f"the versions count {versions.queues} changed queues"
+
+
+def _waits(state: State) -> Iterator[str]:
+    waiting = [one for one in state.contacts.values() if one.offer_id is None]
+    dues = ((one.leaves_at_ms, one.contact_id) for one in waiting if one.leaves_at_ms is not None)
+    if list(state.waits_due.in_order()) != sorted(dues):
+        yield "the longest waits to come are not those of the contacts"
 
 
 def _offers(state: State) -> Iterator[str]:

@@ -65,6 +65,15 @@ class Lanes:
         lane = self._leave(key, place)
         lane.pace.give_up(at_ms, max(0, waited_ms), last=not lane.line)
 
+    def withdraw(self, key: LaneKey, place: Place) -> None:
+        """Let a contact go that came a moment ago and did not wait: it tells nothing of the pace."""
+        self._leave(key, place)
+
+    @property
+    def heads(self) -> Iterator[Place]:
+        """Who is first of each lane: among those alike nobody has waited longer."""
+        return (lane.line.head for lane in self._lanes.values() if lane.line.head is not None)
+
     def come_back(self, key: LaneKey, place: Place, at_ms: int) -> None:
         """Let a contact join again whom its agent did not take."""
         self.add(key, place, at_ms)

@@ -43,6 +43,12 @@ from huntgroup_routing.core.facts import (
     ObserveContactQueued,
     ObserveOfferTurnedAway,
 )
+from huntgroup_routing.core.overflow import (
+    ContactKept,
+    ContactMoved,
+    ExitQueue,
+    OverflowRule,
+)
 from huntgroup_routing.core.values import (
     AgentId,
     Channel,
@@ -64,9 +70,12 @@ __all__ = [
     "ChannelCapacity",
     "ContactDequeued",
     "ContactEnqueued",
+    "ContactKept",
+    "ContactMoved",
     "ContactReplanned",
     "ContactRequeued",
     "ContactStepped",
+    "ExitQueue",
     "ObserveAgentReleased",
     "ObserveAgentSignedOff",
     "ObserveAgentSignedOn",
@@ -105,6 +114,9 @@ class Reason(StrEnum):
     AGENT_NOT_AVAILABLE = "AGENT_NOT_AVAILABLE"
     AGENT_NOT_ABLE = "AGENT_NOT_ABLE"
     PULL_NOT_ALLOWED = "PULL_NOT_ALLOWED"
+    OVERFLOW_INVALID = "OVERFLOW_INVALID"
+    EXIT_KEY_UNKNOWN = "EXIT_KEY_UNKNOWN"
+    TARGET_FULL = "TARGET_FULL"
     POLICY_CHANGED = "POLICY_CHANGED"
     POLICY_INVALID = "POLICY_INVALID"
     POLICY_TOO_LARGE = "POLICY_TOO_LARGE"
@@ -144,6 +156,7 @@ class ConfigureQueue:
     ring_max: int = 0
     ring_every_ms: int = 0
     pull_requirement: str = ""
+    overflow: tuple[OverflowRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +226,7 @@ Command = (
     | RejectOffer
     | PullContact
     | AssignContact
+    | ExitQueue
     | PassTime
     | ObserveContactQueued
     | ObserveContactAbandoned
@@ -232,6 +246,8 @@ Event = (
     | ContactReplanned
     | ContactEnqueued
     | ContactStepped
+    | ContactMoved
+    | ContactKept
     | ContactDequeued
     | ContactRequeued
     | AgentJoined

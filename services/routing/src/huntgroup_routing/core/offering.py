@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.messages import OfferCreated
-from huntgroup_routing.core.state import Contact, Queue, Ring, State
+from huntgroup_routing.core.state import Contact, Queue, Ring
 from huntgroup_routing.core.values import (
     RINGS_PER_DECISION_MAX,
     AgentId,
@@ -96,7 +96,7 @@ def by_line(queue: Queue, place: Place, following: Place | None) -> Explanation:
 
 
 def offer_waiting(
-    state: State,
+    queue: Queue,
     contact: Contact,
     *,
     agent_id: AgentId,
@@ -109,7 +109,7 @@ def offer_waiting(
 ) -> OfferCreated:
     """Return the next offer of a contact that is here; `after` so many others of the same decision."""
     return offer_created(
-        state.queues[contact.queue_id],
+        queue,
         contact_id=contact.contact_id,
         channel=contact.requirement.channel,
         attempt=contact.attempts + after + 1,

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from huntgroup_routing.core.expressions import ExpressionError, Term, parse
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
+from huntgroup_routing.core.overflow import complaints
 from huntgroup_routing.core.queues import droppable
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
@@ -35,6 +36,9 @@ def configure_queue(
     rules = rules_of(command, at_ms)
     if isinstance(rules, Refused):
         return rules
+    there = {key: one.rules.overflow for key, one in state.queues.items() if not one.retired}
+    for text in complaints(command.queue_id, command.overflow, there):
+        return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
     if queue is not None and not queue.retired and is_same(queue.rules, rules):
         return ()
     return (replace(rules, domain_version=state.versions.version + 1),)
@@ -75,6 +79,7 @@ def rules_of(
         ring_max=(command.ring_max or RING_MAX_DEFAULT) if rings else 0,
         ring_every_ms=(command.ring_every_ms or RING_EVERY_MS_DEFAULT) if rings else 0,
         pull_requirement=pull_requirement,
+        overflow=command.overflow,
     )
 
 

@@ -2,6 +2,7 @@
 
 from huntgroup_routing.core.deadlines import steps_due
 from huntgroup_routing.core.eligibility import Ask
+from huntgroup_routing.core.leaving import overflow_on_arrival
 from huntgroup_routing.core.messages import (
     ContactEnqueued,
     ContactStepped,
@@ -34,7 +35,11 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         enqueued_at_ms=command.enqueued_at_ms,
         requirement=requirement,
         own_skills=own_skills,
+        stay=command.stay,
+        attempts=command.attempts,
     )
+    if plan.overflow and (elsewhere := overflow_on_arrival(state, enqueued)):
+        return elsewhere
     if not plan.steps:
         return (enqueued, *offers_on_arrival(state, enqueued))
     waited_ms = at_ms - command.enqueued_at_ms

@@ -54,6 +54,7 @@ def plan_of(rules: QueueConfigured) -> Plan:
         requirement=rules.requirement,
         steps=rules.steps,
         skip_unservable=rules.skip_unservable_steps,
+        overflow=rules.overflow,
     )
 
 

@@ -84,7 +84,7 @@ def offers_on_arrival(
             queue,
             contact_id=enqueued.contact_id,
             channel=channel,
-            attempt=1,
+            attempt=enqueued.attempts + 1,
             enqueued_at_ms=enqueued.enqueued_at_ms,
             agent_id=agent_id,
             at_ms=enqueued.at_ms,
@@ -109,12 +109,14 @@ class Matching:
         self._previews: dict[tuple[Channel, Ask], Requirement] = {}
         self._given = Given(without, RINGS_PER_DECISION_MAX - said)
 
-    def offer(self, contact: Contact, ask: Ask | None = None) -> list[OfferCreated]:
+    def offer(
+        self, contact: Contact, ask: Ask | None = None, queue: Queue | None = None
+    ) -> list[OfferCreated]:
         """Return the offers to whom its queue's strategy names; none when nobody is idle for the contact.
 
-        `ask` is what is asked of agents from this decision on, when that is something else.
+        `ask` and `queue` are what is asked of agents from this decision on and where it stands, when that is other.
         """
-        requirement, queue = contact.requirement, self._state.queues[contact.queue_id]
+        requirement, queue = contact.requirement, queue or self._state.queues[contact.queue_id]
         if ask is not None:
             requirement = self._requirement(requirement.channel, ask)
         let_go_by = let_go_lately(contact, queue, self._at_ms)
@@ -128,7 +130,7 @@ class Matching:
         channel, idle, agent_id = requirement.channel, requirement.idle, ranked[0][0]
         agent, again = idle[agent_id], (agent_id, channel) in self._given.left
         created = offer_waiting(
-            self._state,
+            queue,
             contact,
             agent_id=agent_id,
             at_ms=self._at_ms,
@@ -265,7 +267,7 @@ def offers_to(
         contact = state.contacts[place[2]]
         offers.append(
             offer_waiting(
-                state,
+                state.queues[contact.queue_id],
                 contact,
                 agent_id=agent.agent_id,
                 at_ms=at_ms,

@@ -55,7 +55,7 @@ def rung_on_arrival(queue: Queue, enqueued: ContactEnqueued) -> Rung:
         contact_id=enqueued.contact_id,
         channel=enqueued.channel,
         enqueued_at_ms=enqueued.enqueued_at_ms,
-        attempts=0,
+        attempts=enqueued.attempts,
     )
 
 
@@ -216,7 +216,7 @@ def offer_along(
     queue, ring = state.queues[contact.queue_id], contact.ring
     assert ring is not None
     return offer_waiting(
-        state,
+        state.queues[contact.queue_id],
         contact,
         agent_id=agent.agent_id,
         at_ms=at_ms,

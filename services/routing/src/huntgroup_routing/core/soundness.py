@@ -16,6 +16,7 @@ from huntgroup_routing.core.expressions import (
     parse,
 )
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Refused
+from huntgroup_routing.core.overflow import complaints
 from huntgroup_routing.core.policy import Terms, rules_of
 from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Vocabulary
 
@@ -40,6 +41,10 @@ def rules_and_faults(
             continue
         rules[queue.queue_id] = made
         faults += (f"queues[{index}].{fault}" for fault in _faults(queue, vocabulary, terms))
+    overflow = {queue_id: one.overflow for queue_id, one in rules.items()}
+    for index, queue in enumerate(queues):
+        told = complaints(queue.queue_id, queue.overflow, overflow)
+        faults += (f"queues[{index}].{fault}" for fault in told)
     return rules, faults
 
 

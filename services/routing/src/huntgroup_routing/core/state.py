@@ -126,6 +126,8 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     place: Place
     priority: int
     enqueued_at_ms: int
+    entered_at_ms: int
+    """Since when it stands in this queue."""
     requirement: Requirement
     plan: Plan
     plan_version: int = 1
@@ -136,6 +138,10 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     offer_id: OfferId | None = None
     let_go_by: tuple[tuple[AgentId, int], ...] = ()
     """Who of late let it go, and when (ms), oldest first."""
+    stay: int = 0
+    """How many stays in queues it had before this one."""
+    leaves_at_ms: int | None = None
+    """When it has waited as long as the queue lets it."""
     ring: Ring | None = None
     """While it rings where several may ring; `offer_id` is one of them then."""
 
@@ -209,6 +215,8 @@ class State:
     versions: Versions = field(default_factory=Versions)
     retired: OrderedDict[QueueId, None] = field(default_factory=OrderedDict)
     """Queues that are no longer in the policy, in the order in which they left it."""
+    waits_due: Line[StepDue] = field(default_factory=Line)
+    """When those who wait, and do not ring, have waited as long as their queue lets them."""
     ended_offers: OrderedDict[OfferId, Offer] = field(default_factory=OrderedDict)
     """The last that ended, oldest first."""
     ended_contacts: OrderedDict[ContactId, None] = field(default_factory=OrderedDict)

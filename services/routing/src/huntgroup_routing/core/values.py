@@ -54,6 +54,8 @@ VERSIONS_MAX = 100
 """So many changes of a domain's policy can be undone, the last."""
 VERSIONS_QUEUES_MAX = 20_000
 """So many changed queues are kept for that in all versions together."""
+MOVES_PER_DECISION_MAX = 128
+"""The same for those that go to other queues at once; each may have several events."""
 
 
 class Channel(StrEnum):
@@ -178,12 +180,14 @@ class DequeueReason(StrEnum):
     """Why a contact waits no longer without having been connected."""
 
     CUSTOMER_LEFT = "CUSTOMER_LEFT"
+    OVERFLOWED = "OVERFLOWED"
 
 
 class CancelReason(StrEnum):
     """Why an offer lost its contact."""
 
     CUSTOMER_LEFT = "CUSTOMER_LEFT"
+    CUSTOMER_EXITED = "CUSTOMER_EXITED"
 
 
 class RescindReason(StrEnum):

@@ -28,6 +28,7 @@ from huntgroup_routing.core.values import (
     place_of,
 )
 from huntgroup_routing.core.versions import Version, Versions
+from huntgroup_routing.core.waiting import begin_to_wait
 
 DUMP_VERSION = 3
 
@@ -68,6 +69,9 @@ class _Contact(_Record, frozen=True):
     plan_version: int
     own_skills: tuple[Skill, ...]
     step: int
+    entered_at_ms: int
+    stay: int
+    leaves_at_ms: int | None
     ring: _Ring | None
 
 
@@ -152,6 +156,7 @@ def load(domain: str, dumped: bytes) -> State:
     )
     try:
         _load_agents(state, read)
+        _load_queues(state, read)
         _load_contacts(state, read)
     except (KeyError, IndexError) as error:
         raise ValueError(f"state of {domain} refers to {error}, which it lacks") from error
@@ -187,6 +192,9 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         plan_version=contact.plan_version,
         own_skills=contact.own_skills,
         step=contact.step,
+        entered_at_ms=contact.entered_at_ms,
+        stay=contact.stay,
+        leaves_at_ms=contact.leaves_at_ms,
         ring=None if contact.ring is None else _ring_row(contact.ring),
     )
 
@@ -275,7 +283,7 @@ def _load_agents(state: State, read: _Dump) -> None:
             agent.parked[idle.offer_id] = (state.pool.next_rank(), idle.since_ms, idle.idle_ms)
 
 
-def _load_contacts(state: State, read: _Dump) -> None:
+def _load_queues(state: State, read: _Dump) -> None:
     for offer in read.offers:
         state.offers[offer.offer_id] = offer
         state.leases.add((offer.expires_at_ms, offer.offer_id))
@@ -297,6 +305,9 @@ def _load_contacts(state: State, read: _Dump) -> None:
         )
         for lane, pace in row.paces:
             state.queues[rules.queue_id].waiting.restore(lane, pace)
+
+
+def _load_contacts(state: State, read: _Dump) -> None:
     for contact_row in read.contacts:
         queue, plan = state.queues[contact_row.queue_id], read.plans[contact_row.plan]
         contact = Contact(
@@ -319,6 +330,9 @@ def _load_contacts(state: State, read: _Dump) -> None:
             attempts=contact_row.attempts,
             offer_id=contact_row.offer_id,
             let_go_by=contact_row.let_go_by,
+            entered_at_ms=contact_row.entered_at_ms,
+            stay=contact_row.stay,
+            leaves_at_ms=contact_row.leaves_at_ms,
         )
         if contact_row.ring is not None:
             _load_ring(state, contact, contact_row.ring)
@@ -328,6 +342,7 @@ def _load_contacts(state: State, read: _Dump) -> None:
         if contact.offer_id is None:
             contact.requirement.waiting.add(contact.place)
             queue.waiting.put_back(contact.lane, contact.place)
+            begin_to_wait(state, contact)
             if contact.plan_version < queue.followed_from:
                 state.outdated.add(contact.place)
         else:

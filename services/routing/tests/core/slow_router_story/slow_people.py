@@ -1,9 +1,10 @@
 """Contacts, queues and agents as the slow router knows them, and whom a requirement admits, in plain Python."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from huntgroup_routing.core.messages import ConfigureQueue
+from huntgroup_routing.core.overflow import OverflowRule, OverflowTrigger
 from huntgroup_routing.core.values import AgentTraits, Channel, RoutingStep, Strategy
 
 
@@ -28,12 +29,19 @@ class SlowContact:
     step: int = 0
     plan: int = 0
     """Which of the plans that its queue has had it follows."""
+    overflow: tuple[OverflowRule, ...] = ()
+    entered_at_ms: int = 0
+
+    @property
+    def leaves_at_ms(self) -> int | None:
+        limits = [one.limit for one in self.overflow if one.trigger is OverflowTrigger.WAITED]
+        return self.entered_at_ms + limits[0] if limits else None
 
     def follow(self, queue: "SlowQueue") -> None:
         """Follow the present plan of the queue, from its beginning."""
         self.skills = queue.skills | self.own_skills
         self.requirement, self.steps, self.skip = queue.requirement, queue.steps, queue.skip
-        self.step, self.plan = 0, queue.plan
+        self.step, self.plan, self.overflow = 0, queue.plan, queue.overflow
 
     def go_on(self, at_ms: int, agents: list["SlowAgent"]) -> bool:
         """Go to the step of that time; return whether it is another one."""
@@ -49,6 +57,16 @@ class SlowContact:
 
     def reached(self, waited_ms: int) -> list[int]:
         return [at for at, step in enumerate(self.steps, 1) if step.after_ms <= waited_ms]
+
+    def at_each_step(self, queue: "SlowQueue") -> Iterator["SlowContact"]:
+        """Yield the contact as it is at each step of a queue."""
+        first = replace(self, step=0, requirement=queue.requirement)
+        first.skills = self.own_skills | queue.skills
+        yield first
+        for step in range(1, len(self.steps) + 1):
+            later = replace(self, step=step)
+            later.ask()
+            yield later
 
     def ask(self) -> None:
         if self.step:
@@ -69,6 +87,7 @@ class SlowQueue:
     ring_max: int
     ring_every_ms: int
     pull_requirement: str
+    overflow: tuple[OverflowRule, ...]
     plan: int = 0
     """How many other plans it had before."""
     followed_from: int = 0

@@ -9,6 +9,7 @@ from huntgroup_routing.core.messages import (
     AssignContact,
     Command,
     ConfigureQueue,
+    ExitQueue,
     ObserveAgentReleased,
     ObserveAgentSignedOff,
     ObserveAgentSignedOn,
@@ -31,6 +32,7 @@ from huntgroup_routing.core.values import (
     Strategy,
 )
 
+from .slow_overflow import SlowOverflow
 from .slow_people import (
     REQUIREMENTS,
     SlowAgent,
@@ -47,7 +49,7 @@ Outcome = tuple[str, str, int, int, int, str]
 
 
 @dataclass
-class SlowRouter:
+class SlowRouter(SlowOverflow):
     policies: list[dict[str, ConfigureQueue]] = field(default_factory=lambda: [{}])
     queues: dict[str, SlowQueue] = field(default_factory=dict)
     contacts: list[SlowContact] = field(default_factory=list)
@@ -80,6 +82,8 @@ class SlowRouter:
                 self.expired()
             case PullContact() | AssignContact():
                 self.by_hand(command)
+            case ExitQueue(contact_id=contact_id, key=key):
+                self.exited(contact_id, key)
             case _:
                 self.agent_fact(command)
         return self.made
@@ -113,12 +117,16 @@ class SlowRouter:
             ring_max=command.ring_max or 10,
             ring_every_ms=command.ring_every_ms or 5_000,
             pull_requirement=command.pull_requirement,
+            overflow=command.overflow,
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
         if was:
-            of_both = [(one.skills, one.requirement, one.steps, one.skip) for one in (was, queue)]
-            queue.plan = was.plan + (of_both[0] != of_both[1])
+            before, now = (
+                (one.skills, one.requirement, one.steps, one.skip, one.overflow)
+                for one in (was, queue)
+            )
+            queue.plan = was.plan + (before != now)
             queue.followed_from = queue.plan if waiting else was.followed_from
 
     def agent_fact(self, command: Command) -> None:
@@ -160,10 +168,14 @@ class SlowRouter:
             place=(-command.priority, command.enqueued_at_ms, command.contact_id),
             own_skills=frozenset(command.required_skills),
         )
-        contact.follow(self.queues[command.queue_id])
-        contact.go_on(self.at_ms, self.agents)
-        self.contacts.append(contact)
-        self.find_agents([contact], [])
+        if self.comes(contact):
+            self.contacts.append(contact)
+            self.find_agents([contact], [])
+
+    def on_duty(self, contact: SlowContact) -> bool:
+        return any(
+            one.joined and contact.channel in one.slots and can(one, contact) for one in self.agents
+        )
 
     def abandoned(self, contact_id: str) -> None:
         for offer in self.offers:
@@ -225,12 +237,12 @@ class SlowRouter:
             for contact in due:
                 contact.go_on(self.at_ms, self.agents)
             self.find_agents([one for one in due if not one.ringing], [])
-            if not due:
-                self.widened()
+            if not due and not self.widened():
+                self.waited_enough()
         self.failed(over)
 
-    def widened(self) -> None:
-        """Let contacts that ring ring at one more, when it is time; all whose time it is at once."""
+    def widened(self) -> bool:
+        """Let contacts that ring ring at one more, when it is time; all at once. Return whether any did."""
         due = [one for one in self.contacts if 0 < one.widens_at_ms <= self.at_ms]
         for contact in sorted(due, key=lambda one: one.place):
             queue = self.queues[contact.queue_id]
@@ -241,6 +253,7 @@ class SlowRouter:
                     contact.widens_at_ms = self.at_ms + queue.ring_every_ms
             contact.lately = self.let_go_lately(contact)
             self.ring_on(contact, [])
+        return bool(due)
 
     def ring_on(self, contact: SlowContact, without: list[SlowAgent]) -> None:
         """Let a contact ring at further agents, the longest idle first, whom it has not asked."""

@@ -19,6 +19,7 @@ from huntgroup_routing.core.messages import (
     Command,
     ConfigureQueue,
     Event,
+    ExitQueue,
     ObserveAgentReleased,
     ObserveAgentSignedOff,
     ObserveAgentSignedOn,
@@ -34,6 +35,12 @@ from huntgroup_routing.core.messages import (
     Refused,
     RejectOffer,
     RollBackPolicy,
+)
+from huntgroup_routing.core.overflow import (
+    WITH_LIMIT,
+    OverflowAction,
+    OverflowRule,
+    OverflowTrigger,
 )
 from huntgroup_routing.core.values import (
     AgentId,
@@ -57,6 +64,10 @@ QUEUES = tuple(QueueId(f"q{number}") for number in range(5))
 AGENTS = tuple(AgentId(f"a{number}") for number in range(9))
 
 
+TRIGGERS = tuple(one for one in OverflowTrigger if one is not OverflowTrigger.ESTIMATED_WAIT)
+"""The slow router estimates nothing."""
+
+
 @dataclass
 class Traffic:
     """Plausible commands most of the time, and impossible ones now and then."""
@@ -67,6 +78,7 @@ class Traffic:
     steps: bool = False
     policies: bool = False
     versions: int = 0
+    overflow: bool = False
     sign_ons: int = 8
     """How often agents sign on anew, which makes them forget their work."""
     by_hand: bool = False
@@ -78,10 +90,11 @@ class Traffic:
     def next(self) -> Command:
         self.at_ms += self.chance.choice((0, 0, 1, 50, 400))
         agent_id = self.chance.choice(AGENTS)
-        weights = (22, 3, 12, 6, 14, 4, self.sign_ons, 4, 1, 16, 1, 2, 2 * self.policies)
+        weights = (22, 3, 12, 6, 14, 4, self.sign_ons, 4, 1, 16, 1, 2)
+        more = (2 * self.policies, 4 * self.overflow)
         if self.by_hand and self.chance.random() < 0.06:
             return self.taken_by_hand(agent_id)
-        match self.chance.choices(range(13), weights)[0]:
+        match self.chance.choices(range(14), (*weights, *more))[0]:
             case 0 | 1 as kind:
                 return (
                     self.arrival() if kind == 0 else ObserveContactAbandoned(contact_id=self.old())
@@ -108,6 +121,8 @@ class Traffic:
                 return self.configure(self.chance.choice(QUEUES))
             case 12:
                 return self.change_policy()
+            case 13:
+                return ExitQueue(contact_id=self.old(), key=self.chance.choice("12"))
             case _:
                 return self.chance.choice(
                     (PassTime(), ObserveAgentStoppedResponding(agent_id=agent_id))
@@ -185,6 +200,7 @@ class Traffic:
             ring_max=self.chance.choice((0, 1, 2, 3)),
             ring_every_ms=self.chance.choice((100, 700)),
             pull_requirement=self.chance.choice(("", 'not agent == "a2"')),
+            overflow=self.some_rules(queue_id) if self.overflow else (),
         )
 
     def change_policy(self) -> Command:
@@ -194,6 +210,27 @@ class Traffic:
             return RollBackPolicy(version=version, applies_to_waiting=waiting)
         queues = [one for one in QUEUES if self.chance.random() < 0.9]
         return ApplyPolicy(queues=tuple(map(self.configure, queues)), applies_to_waiting=waiting)
+
+    def some_rules(self, queue_id: QueueId) -> tuple[OverflowRule, ...]:
+        """Return rules that send contacts to queues of a higher number, or out."""
+        rules = []
+        for trigger in self.chance.sample(TRIGGERS, self.chance.randrange(5)):
+            others = QUEUES[QUEUES.index(queue_id) + 1 :]
+            to = (
+                self.chance.choice(others) if others and self.chance.random() < 0.8 else QueueId("")
+            )
+            in_ms = trigger in (OverflowTrigger.WAITED, OverflowTrigger.LONGEST_WAIT)
+            limit = self.chance.choice((200, 900, 4_000) if in_ms else (1, 3, 6))
+            rules.append(
+                OverflowRule(
+                    trigger=trigger,
+                    limit=limit if trigger in WITH_LIMIT else 0,
+                    key=self.chance.choice("12") if trigger is OverflowTrigger.EXIT_KEY else "",
+                    action=OverflowAction.QUEUE if to else OverflowAction.DISCONNECT,
+                    queue_id=to,
+                )
+            )
+        return tuple(rules)
 
     def some_steps(self) -> tuple[RoutingStep, ...]:
         at = sorted(self.chance.sample((1, 300, 800, 2_500, 6_000), self.chance.randrange(4)))
@@ -267,6 +304,14 @@ def test_several_ring_as_a_slow_router_lets_them(seed: int) -> None:
     play(seed, strategies, sign_ons=4, steps=seed % 2 == 0, rounds=800, by_hand=True)
 
 
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(600, 608))
+def test_contacts_overflow_as_a_slow_router_sends_them(seed: int) -> None:
+    strategies = (Strategy.LONGEST_IDLE, Strategy.LINEAR)
+    some_steps = bool(seed % 2)
+    play(seed, strategies, requirements=tuple(REQUIREMENTS), steps=some_steps, overflow=True)
+
+
 def outcome(offer: OfferCreated) -> Outcome:
     why = offer.explanation
     assert why is not None
@@ -284,12 +329,16 @@ def play(
     policies: bool = False,
     rounds: int = 2_500,
     by_hand: bool = False,
+    overflow: bool = False,
 ) -> None:
     chance, core = random.Random(seed), RoutingCore()
-    traffic = Traffic(chance, strategies, requirements, steps, policies, sign_ons=sign_ons)
+    traffic = Traffic(
+        chance, strategies, requirements, steps, policies, overflow=overflow, sign_ons=sign_ons
+    )
     traffic.by_hand = by_hand
     slow, state = SlowRouter(), core.initial("acme/emea")
-    commands: list[Command] = [traffic.configure(queue_id) for queue_id in QUEUES]
+    # From behind, since queues that others overflow to must be there.
+    commands: list[Command] = [traffic.configure(queue_id) for queue_id in reversed(QUEUES)]
     commands += [traffic.sign_on(agent_id) for agent_id in AGENTS]
     history: list[Event] = []
     offers = 0

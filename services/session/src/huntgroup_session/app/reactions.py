@@ -6,8 +6,11 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 
 from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp
+from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.routing.v1.events_pb2 import (
     RESCIND_REASON_TAKEN_BY_ANOTHER,
+    ContactDequeued,
+    ContactMoved,
     OfferAccepted,
     OfferCreated,
     OfferExpired,
@@ -20,6 +23,8 @@ from huntgroup_contracts.registry import event_class
 from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_session.core.messages import (
     Command,
+    ObserveContactMoved,
+    ObserveContactOverflowed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -27,11 +32,19 @@ from huntgroup_session.core.messages import (
     ObserveQueueRetired,
     ObserveWrapUpFinished,
 )
-from huntgroup_session.core.values import AgentId, ContactId, OfferId, QueueId, ReturnReason
+from huntgroup_session.core.values import (
+    AgentId,
+    ContactId,
+    DiversionAction,
+    OfferId,
+    OverflowTrigger,
+    QueueId,
+    ReturnReason,
+)
 
 
 class SessionReactions:
-    """Takes in queues and offers from routing, and finished wrap-ups from agent-state."""
+    """Takes in queues, offers and what queues do with contacts from routing, and finished wrap-ups from agent-state."""
 
     sources = ("routing", "agent-state")
 
@@ -97,6 +110,38 @@ def on_offer_rescinded(fact: OfferRescinded) -> Command | None:
     return offer_failed(fact, ReturnReason.AGENT_LOST)
 
 
+def on_contact_moved(fact: ContactMoved) -> Command:
+    """Its queue sent it to another one, or somebody did."""
+    return ObserveContactMoved(
+        contact_id=ContactId(fact.contact_id),
+        queue_id=QueueId(fact.queue_id),
+        priority=fact.priority,
+        enqueued_at_ms=fact.enqueued_at_ms,
+        stay=fact.stay,
+        trigger=trigger_of(fact.overflow.trigger),
+    )
+
+
+def on_contact_dequeued(fact: ContactDequeued) -> Command | None:
+    """Its queue let it go; that the customer left was told by this service."""
+    if not fact.HasField("overflow"):
+        return None
+    action = routing.OverflowAction.Name(fact.overflow.action)
+    return ObserveContactOverflowed(
+        contact_id=ContactId(fact.contact_id),
+        trigger=trigger_of(fact.overflow.trigger),
+        key=fact.overflow.key,
+        action=DIVERSIONS.get(action),
+        endpoint=fact.overflow.endpoint,
+        attempts=fact.attempts,
+    )
+
+
+def trigger_of(trigger: routing.OverflowTrigger.ValueType) -> OverflowTrigger:
+    """Return routing's word as ours."""
+    return OverflowTrigger(routing.OverflowTrigger.Name(trigger).removeprefix("OVERFLOW_TRIGGER_"))
+
+
 def offer_failed(
     fact: OfferRejected | OfferExpired | OfferRescinded, reason: ReturnReason
 ) -> ObserveOfferFailed | None:
@@ -117,6 +162,9 @@ def on_agent_finished_wrap_up(fact: AgentFinishedWrapUp) -> Command:
     )
 
 
+DIVERSIONS: Final = {f"OVERFLOW_ACTION_{action}": action for action in DiversionAction}
+"""What ends a contact here; another queue is told by `contact.moved`, and all else hands it back."""
+
 OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.routing.queue.configured.v1": on_queue_configured,
     "huntgroup.routing.queue.retired.v1": on_queue_retired,
@@ -125,6 +173,8 @@ OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.routing.offer.rejected.v1": on_offer_rejected,
     "huntgroup.routing.offer.expired.v1": on_offer_expired,
     "huntgroup.routing.offer.rescinded.v1": on_offer_rescinded,
+    "huntgroup.routing.contact.moved.v1": on_contact_moved,
+    "huntgroup.routing.contact.dequeued.v1": on_contact_dequeued,
     "huntgroup.agent-state.agent.finished-wrap-up.v1": on_agent_finished_wrap_up,
 }
 """By public type. `offer.canceled` is not here: an offer is canceled because this service said the customer left."""

@@ -1,9 +1,10 @@
 """The pure part of the session service: the same commands at the same times always lead to the same events."""
 
 from huntgroup_session.core.deadlines import next_deadline
-from huntgroup_session.core.decide import Decision, decide
+from huntgroup_session.core.decide import decide
 from huntgroup_session.core.evolve import evolve
 from huntgroup_session.core.messages import Command, Event, PassTime
+from huntgroup_session.core.queueing import Decision
 from huntgroup_session.core.state import State, dump, load
 
 

@@ -9,7 +9,6 @@ from typing import assert_never
 from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS, due
 from huntgroup_session.core.eligibility import (
     refuse,
-    refuse_queue,
     refuse_start,
     refuse_unknown,
 )
@@ -24,13 +23,14 @@ from huntgroup_session.core.messages import (
     ContactHeld,
     ContactInitiated,
     ContactOffered,
-    ContactQueued,
     ContactRetrieved,
     ContactReturnedToQueue,
     EndContact,
     Event,
     HangUpContact,
     HoldContact,
+    ObserveContactMoved,
+    ObserveContactOverflowed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -39,22 +39,27 @@ from huntgroup_session.core.messages import (
     ObserveWrapUpFinished,
     PassTime,
     QueueContact,
-    QueueForgotten,
-    QueueLearned,
-    Refused,
     RetrieveContact,
     StartContact,
+)
+from huntgroup_session.core.queueing import (
+    Decision,
+    observe_contact_moved,
+    observe_contact_overflowed,
+    observe_queue_configured,
+    observe_queue_retired,
+    queue_contact,
 )
 from huntgroup_session.core.state import (
     Abandoned,
     Completed,
     Connected,
     Contact,
+    Diverted,
     Initiated,
     Offer,
     Offering,
     OnHold,
-    Place,
     Queued,
     State,
     Wrapping,
@@ -66,8 +71,6 @@ from huntgroup_session.core.values import (
     DisconnectReason,
     InitiationMethod,
 )
-
-Decision = tuple[Event, ...] | Refused
 
 
 def decide(state: State, command: Command, at_ms: int) -> Decision:
@@ -97,6 +100,10 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
             return observe_offer_accepted(state, command, at_ms)
         case ObserveOfferFailed():
             return observe_offer_failed(state, command, at_ms)
+        case ObserveContactMoved():
+            return observe_contact_moved(state, command, at_ms)
+        case ObserveContactOverflowed():
+            return observe_contact_overflowed(state, command, at_ms)
         case ObserveWrapUpFinished():
             return observe_wrap_up_finished(state, command, at_ms)
         case PassTime():
@@ -121,30 +128,6 @@ def start_contact(state: State, command: StartContact, at_ms: int) -> Decision:
         attributes=command.attributes,
     )
     return refuse_start(state, command) or (initiated,)
-
-
-def queue_contact(state: State, command: QueueContact, at_ms: int) -> Decision:
-    """Give the contact a place in a queue that is known and not full."""
-    skills = tuple(sorted(set(command.required_skills)))
-    match state.find(command.contact_id):
-        case Contact(phase=Initiated()) as contact:
-            queued = ContactQueued(
-                at_ms=at_ms,
-                contact_id=contact.contact_id,
-                queue_id=command.queue_id,
-                channel=contact.channel,
-                priority=command.priority,
-                required_skills=skills,
-                enqueued_at_ms=at_ms,
-            )
-            return refuse_queue(state, command.queue_id) or (queued,)
-        case Contact(
-            phase=Queued() | Offering(),
-            place=Place(queue_id=command.queue_id, priority=command.priority) as place,
-        ) if place.required_skills == skills:
-            return ()
-        case contact:
-            return refuse(contact, command, "it can be queued once, while INITIATED")
 
 
 def hang_up_contact(state: State, command: HangUpContact, at_ms: int) -> Decision:
@@ -215,27 +198,10 @@ def complete_contact(state: State, command: CompleteContact, at_ms: int) -> Deci
     match state.find(command.contact_id):
         case Contact(phase=Wrapping()) as contact:
             return (completed(contact, CompletionReason.BY_COMMAND, at_ms, wrap_up_ms=0),)
-        case Contact(phase=Completed() | Abandoned()):
+        case Contact(phase=Completed() | Abandoned() | Diverted()):
             return ()
         case contact:
             return refuse(contact, command, "it must be disconnected before it can be completed")
-
-
-def observe_queue_configured(state: State, command: ObserveQueueConfigured, at_ms: int) -> Decision:
-    """Learn of a queue, or of its new limit."""
-    queue = state.queues.get(command.queue_id)
-    if queue is not None and queue.open and queue.waiting_max == command.waiting_max:
-        return ()
-    learned = QueueLearned(at_ms=at_ms, queue_id=command.queue_id, waiting_max=command.waiting_max)
-    return (learned,)
-
-
-def observe_queue_retired(state: State, command: ObserveQueueRetired, at_ms: int) -> Decision:
-    """Send nobody there any more."""
-    queue = state.queues.get(command.queue_id)
-    if queue is None or not queue.open:
-        return ()
-    return (QueueForgotten(at_ms=at_ms, queue_id=command.queue_id),)
 
 
 def observe_offer_created(state: State, command: ObserveOfferCreated, at_ms: int) -> Decision:
@@ -324,6 +290,7 @@ def abandoned(contact: Contact, stage: AbandonStage, at_ms: int) -> ContactAband
         stage=stage,
         wait_ms=contact.wait_ms(at_ms),
         offer_id=contact.offer.offer_id,
+        stay=max(0, contact.stay),
     )
 
 
@@ -337,6 +304,7 @@ def connected(contact: Contact, accepted: ObserveOfferAccepted, at_ms: int) -> C
         queue_id=contact.place.queue_id,
         channel=contact.channel,
         wait_ms=contact.wait_ms(at_ms),
+        stay=contact.stay,
     )
 
 

@@ -8,8 +8,11 @@ from huntgroup_session.core.messages import (
     ContactConnected,
     ContactConnectionFailed,
     ContactDisconnected,
+    ContactDiverted,
+    ContactHandedBack,
     ContactHeld,
     ContactInitiated,
+    ContactMoved,
     ContactOffered,
     ContactQueued,
     ContactRetrieved,
@@ -24,6 +27,8 @@ from huntgroup_session.core.state import (
     Completed,
     Connected,
     Contact,
+    Diverted,
+    Initiated,
     Offer,
     Offering,
     OnHold,
@@ -47,6 +52,12 @@ def evolve(state: State, event: Event) -> State:
             offer(state, event)
         case ContactReturnedToQueue():
             return_to_queue(state, event)
+        case ContactMoved():
+            move(state, event)
+        case ContactHandedBack():
+            hand_back(state, event)
+        case ContactDiverted():
+            divert(state, event)
         case ContactConnected():
             connect(state, event)
         case ContactConnectionFailed():
@@ -90,7 +101,40 @@ def queue(state: State, event: ContactQueued) -> None:
         required_skills=event.required_skills,
         enqueued_at_ms=event.enqueued_at_ms,
     )
+    contact.stay = event.stay
     state.queues[event.queue_id].waiting += 1
+
+
+def move(state: State, event: ContactMoved) -> None:
+    """It takes a place elsewhere; whoever rang for it rings no more."""
+    contact = state.live[event.contact_id]
+    leave_queue(state, contact.place.queue_id)
+    contact.phase, contact.offer, contact.stay = Queued(), Offer(), event.stay
+    contact.place = Place(
+        queue_id=event.queue_id,
+        priority=event.priority,
+        required_skills=contact.place.required_skills,
+        enqueued_at_ms=event.enqueued_at_ms,
+    )
+    # Routing told of the queue before, unless that could not be read, or the queue has retired meanwhile.
+    there = state.queues.setdefault(event.queue_id, Queue(waiting_max=0, open=False))
+    there.waiting += 1
+
+
+def hand_back(state: State, event: ContactHandedBack) -> None:
+    """It waits no more, and may be queued again."""
+    contact = state.live[event.contact_id]
+    leave_queue(state, contact.place.queue_id)
+    contact.phase, contact.place, contact.offer = Initiated(), Place(), Offer()
+    contact.attempts = event.attempts
+
+
+def divert(state: State, event: ContactDiverted) -> None:
+    """It ends for us."""
+    contact = state.live[event.contact_id]
+    leave_queue(state, contact.place.queue_id)
+    contact.phase, contact.offer = Diverted(), Offer()
+    remember(state, contact)
 
 
 def offer(state: State, event: ContactOffered) -> None:

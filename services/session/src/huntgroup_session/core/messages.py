@@ -7,20 +7,57 @@ messages of `events.proto`, field by field. Every event carries the log time of 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from huntgroup_session.core.events import (
+    ContactAbandoned,
+    ContactCompleted,
+    ContactConnected,
+    ContactConnectionFailed,
+    ContactDisconnected,
+    ContactDiverted,
+    ContactHandedBack,
+    ContactHeld,
+    ContactInitiated,
+    ContactMoved,
+    ContactOffered,
+    ContactQueued,
+    ContactRetrieved,
+    ContactReturnedToQueue,
+    QueueForgotten,
+    QueueLearned,
+)
 from huntgroup_session.core.values import (
-    AbandonStage,
     AgentId,
     Attribute,
     Channel,
-    CompletionReason,
     ContactId,
     ConversationId,
-    DisconnectReason,
+    DiversionAction,
     InitiationMethod,
     OfferId,
+    OverflowTrigger,
     QueueId,
     ReturnReason,
 )
+
+__all__ = [
+    "ContactAbandoned",
+    "ContactCompleted",
+    "ContactConnected",
+    "ContactConnectionFailed",
+    "ContactDisconnected",
+    "ContactDiverted",
+    "ContactHandedBack",
+    "ContactHeld",
+    "ContactInitiated",
+    "ContactMoved",
+    "ContactOffered",
+    "ContactQueued",
+    "ContactRetrieved",
+    "ContactReturnedToQueue",
+    "QueueForgotten",
+    "QueueLearned",
+]
+"""Told here too, so that one module names every message."""
 
 # Commands of the API.
 
@@ -132,6 +169,30 @@ class ObserveOfferFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveContactMoved:
+    """Routing put the contact into another queue."""
+
+    contact_id: ContactId
+    queue_id: QueueId
+    priority: int
+    enqueued_at_ms: int
+    stay: int
+    trigger: OverflowTrigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveContactOverflowed:
+    """Routing's queue let the contact go; without an action whoever queued it has it back."""
+
+    contact_id: ContactId
+    trigger: OverflowTrigger
+    key: str
+    action: DiversionAction | None
+    endpoint: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveWrapUpFinished:
     """The agent's after-call work for the contact is over."""
 
@@ -143,153 +204,6 @@ class ObserveWrapUpFinished:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassTime:
     """Time has passed; nothing else happened."""
-
-
-# Events.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactInitiated:
-    """A contact came in."""
-
-    at_ms: int
-    contact_id: ContactId
-    conversation_id: ConversationId
-    channel: Channel
-    initiation_method: InitiationMethod
-    customer_endpoint: str
-    system_endpoint: str
-    attributes: tuple[Attribute, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactQueued:
-    """A contact began to wait; its age counts from `enqueued_at_ms`, however often it comes back to the queue."""
-
-    at_ms: int
-    contact_id: ContactId
-    queue_id: QueueId
-    channel: Channel
-    priority: int
-    required_skills: tuple[str, ...]
-    enqueued_at_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactOffered:
-    """An agent rings for the contact."""
-
-    at_ms: int
-    contact_id: ContactId
-    offer_id: OfferId
-    agent_id: AgentId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactReturnedToQueue:
-    """The offer came to nothing; the contact waits on, at its place and with its age."""
-
-    at_ms: int
-    contact_id: ContactId
-    offer_id: OfferId
-    reason: ReturnReason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactConnected:
-    """Customer and agent talk; `wait_ms` is from queued to connected."""
-
-    at_ms: int
-    contact_id: ContactId
-    offer_id: OfferId
-    agent_id: AgentId
-    queue_id: QueueId
-    channel: Channel
-    wait_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactConnectionFailed:
-    """An accepted offer found no customer any more; the agent is free of it."""
-
-    at_ms: int
-    contact_id: ContactId
-    offer_id: OfferId
-    agent_id: AgentId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactHeld:
-    """The agent put the customer on hold."""
-
-    at_ms: int
-    contact_id: ContactId
-    agent_id: AgentId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactRetrieved:
-    """The agent took the customer off hold; `hold_ms` is the length of this hold."""
-
-    at_ms: int
-    contact_id: ContactId
-    agent_id: AgentId
-    hold_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactAbandoned:
-    """The customer left before an agent was reached. A terminal fact."""
-
-    at_ms: int
-    contact_id: ContactId
-    queue_id: QueueId
-    stage: AbandonStage
-    wait_ms: int
-    offer_id: OfferId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactDisconnected:
-    """The conversation ended; the agent wraps up. `talk_ms` is without the time on hold."""
-
-    at_ms: int
-    contact_id: ContactId
-    offer_id: OfferId
-    agent_id: AgentId
-    queue_id: QueueId
-    reason: DisconnectReason
-    talk_ms: int
-    hold_ms: int
-    completes_by_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactCompleted:
-    """The contact and its after-call work are over; `wrap_up_ms` is 0 unless it was reported. A terminal fact."""
-
-    at_ms: int
-    contact_id: ContactId
-    queue_id: QueueId
-    reason: CompletionReason
-    wrap_up_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueLearned:
-    """Contacts may be sent to this queue; at most `waiting_max` wait in it at once."""
-
-    at_ms: int
-    queue_id: QueueId
-    waiting_max: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueForgotten:
-    """Contacts may not be sent to this queue any more; those that wait stay."""
-
-    at_ms: int
-    queue_id: QueueId
 
 
 # Refusals.
@@ -329,6 +243,8 @@ Command = (
     | ObserveOfferCreated
     | ObserveOfferAccepted
     | ObserveOfferFailed
+    | ObserveContactMoved
+    | ObserveContactOverflowed
     | ObserveWrapUpFinished
     | PassTime
 )
@@ -338,6 +254,9 @@ Event = (
     | ContactQueued
     | ContactOffered
     | ContactReturnedToQueue
+    | ContactMoved
+    | ContactHandedBack
+    | ContactDiverted
     | ContactConnected
     | ContactConnectionFailed
     | ContactHeld

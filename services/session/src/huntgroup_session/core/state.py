@@ -72,7 +72,13 @@ class Abandoned(msgspec.Struct, frozen=True, array_like=True, tag="ABANDONED"):
     """Over, without a conversation."""
 
 
-Phase = Initiated | Queued | Offering | Connected | OnHold | Wrapping | Completed | Abandoned
+class Diverted(msgspec.Struct, frozen=True, array_like=True, tag="DIVERTED"):
+    """Over for us: its queue sent it elsewhere."""
+
+
+Phase = (
+    Initiated | Queued | Offering | Connected | OnHold | Wrapping | Completed | Abandoned | Diverted
+)
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -101,6 +107,10 @@ class Contact(msgspec.Struct, array_like=True, kw_only=True):
     phase: Phase = Initiated()
     place: Place = Place()
     offer: Offer = Offer()
+    stay: int = -1
+    """How many queues it has stood in, less one."""
+    attempts: int = 0
+    """How many offers it had when it was handed back the last time."""
 
     @property
     def state(self) -> str:

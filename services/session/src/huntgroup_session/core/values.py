@@ -43,6 +43,26 @@ class DisconnectReason(StrEnum):
     AGENT_DISCONNECT = "AGENT_DISCONNECT"
 
 
+class OverflowTrigger(StrEnum):
+    """What made a queue not take a contact, or let it go."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    QUEUE_LENGTH = "QUEUE_LENGTH"
+    LONGEST_WAIT = "LONGEST_WAIT"
+    ESTIMATED_WAIT = "ESTIMATED_WAIT"
+    NOBODY_ON_DUTY = "NOBODY_ON_DUTY"
+    WAITED = "WAITED"
+    EXIT_KEY = "EXIT_KEY"
+
+
+class DiversionAction(StrEnum):
+    """Where a diverted contact went."""
+
+    ENDPOINT = "ENDPOINT"
+    VOICEMAIL = "VOICEMAIL"
+    DISCONNECT = "DISCONNECT"
+
+
 class ReturnReason(StrEnum):
     """Why an offered contact went back to its place in the queue."""
 

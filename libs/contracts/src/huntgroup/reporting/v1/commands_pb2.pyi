@@ -81,6 +81,9 @@ class QueueInterval(_message.Message):
     ASA_MS_FIELD_NUMBER: _builtins.int
     AHT_MS_FIELD_NUMBER: _builtins.int
     ABANDONMENT_FIELD_NUMBER: _builtins.int
+    OVERFLOWED_FIELD_NUMBER: _builtins.int
+    OVERFLOWED_WITHIN_THRESHOLD_FIELD_NUMBER: _builtins.int
+    OVERFLOWED_WAIT_MS_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     interval_start_ms: _builtins.int
     offered: _builtins.int
@@ -105,6 +108,10 @@ class QueueInterval(_message.Message):
     asa_ms: _builtins.float
     aht_ms: _builtins.float
     abandonment: _builtins.float
+    overflowed: _builtins.int
+    """Left by a rule of the queue, or moved to another one."""
+    overflowed_within_threshold: _builtins.int
+    overflowed_wait_ms: _builtins.int
     def __init__(
         self,
         *,
@@ -131,10 +138,13 @@ class QueueInterval(_message.Message):
         asa_ms: _builtins.float = ...,
         aht_ms: _builtins.float = ...,
         abandonment: _builtins.float = ...,
+        overflowed: _builtins.int = ...,
+        overflowed_within_threshold: _builtins.int = ...,
+        overflowed_wait_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "abandoned_wait_ms", b"abandoned_wait_ms", "abandoned_within_threshold", b"abandoned_within_threshold", "abandonment", b"abandonment", "aht_ms", b"aht_ms", "answered", b"answered", "answered_wait_ms", b"answered_wait_ms", "answered_within_threshold", b"answered_within_threshold", "asa_ms", b"asa_ms", "handled", b"handled", "hold_ms", b"hold_ms", "interval_start_ms", b"interval_start_ms", "offered", b"offered", "offers_accepted", b"offers_accepted", "offers_canceled", b"offers_canceled", "offers_expired", b"offers_expired", "offers_rejected", b"offers_rejected", "offers_rescinded", b"offers_rescinded", "queue_id", b"queue_id", "service_level", b"service_level", "talk_ms", b"talk_ms", "wait_ms_max", b"wait_ms_max", "wrap_up_ms", b"wrap_up_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "abandoned_wait_ms", b"abandoned_wait_ms", "abandoned_within_threshold", b"abandoned_within_threshold", "abandonment", b"abandonment", "aht_ms", b"aht_ms", "answered", b"answered", "answered_wait_ms", b"answered_wait_ms", "answered_within_threshold", b"answered_within_threshold", "asa_ms", b"asa_ms", "handled", b"handled", "hold_ms", b"hold_ms", "interval_start_ms", b"interval_start_ms", "offered", b"offered", "offers_accepted", b"offers_accepted", "offers_canceled", b"offers_canceled", "offers_expired", b"offers_expired", "offers_rejected", b"offers_rejected", "offers_rescinded", b"offers_rescinded", "overflowed", b"overflowed", "overflowed_wait_ms", b"overflowed_wait_ms", "overflowed_within_threshold", b"overflowed_within_threshold", "queue_id", b"queue_id", "service_level", b"service_level", "talk_ms", b"talk_ms", "wait_ms_max", b"wait_ms_max", "wrap_up_ms", b"wrap_up_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,6 +26,7 @@ class _WaitOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WaitOutco
     WAIT_OUTCOME_UNSPECIFIED: _WaitOutcome.ValueType  # 0
     WAIT_OUTCOME_ANSWERED: _WaitOutcome.ValueType  # 1
     WAIT_OUTCOME_ABANDONED: _WaitOutcome.ValueType  # 2
+    WAIT_OUTCOME_OVERFLOWED: _WaitOutcome.ValueType  # 40
 
 class WaitOutcome(_WaitOutcome, metaclass=_WaitOutcomeEnumTypeWrapper):
     """How the wait of a queued contact ended."""
@@ -33,6 +34,7 @@ class WaitOutcome(_WaitOutcome, metaclass=_WaitOutcomeEnumTypeWrapper):
 WAIT_OUTCOME_UNSPECIFIED: WaitOutcome.ValueType  # 0
 WAIT_OUTCOME_ANSWERED: WaitOutcome.ValueType  # 1
 WAIT_OUTCOME_ABANDONED: WaitOutcome.ValueType  # 2
+WAIT_OUTCOME_OVERFLOWED: WaitOutcome.ValueType  # 40
 Global___WaitOutcome: _TypeAlias = WaitOutcome  # noqa: Y015
 
 class _Presence:
@@ -342,6 +344,44 @@ class OfferedContactCounted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OfferedContactCounted: _TypeAlias = OfferedContactCounted  # noqa: Y015
+
+@_typing.final
+class OverflowedContactCounted(_message.Message):
+    """One more contact left the queue by a rule of it, or was moved: it was neither answered there nor abandoned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    INTERVAL_START_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    WITHIN_THRESHOLD_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    queue_id: _builtins.str
+    interval_start_ms: _builtins.int
+    """Of the contact's queueing."""
+    contact_id: _builtins.str
+    wait_ms: _builtins.int
+    within_threshold: _builtins.bool
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        queue_id: _builtins.str = ...,
+        interval_start_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        wait_ms: _builtins.int = ...,
+        within_threshold: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "interval_start_ms", b"interval_start_ms", "queue_id", b"queue_id", "wait_ms", b"wait_ms", "within_threshold", b"within_threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OverflowedContactCounted: _TypeAlias = OverflowedContactCounted  # noqa: Y015
 
 @_typing.final
 class AnsweredContactCounted(_message.Message):

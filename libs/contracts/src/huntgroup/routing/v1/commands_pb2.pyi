@@ -42,6 +42,7 @@ class ConfigureQueueRequest(_message.Message):
     RING_MAX_FIELD_NUMBER: _builtins.int
     RING_EVERY_MS_FIELD_NUMBER: _builtins.int
     PULL_REQUIREMENT_FIELD_NUMBER: _builtins.int
+    OVERFLOW_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -71,6 +72,10 @@ class ConfigureQueueRequest(_message.Message):
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.RoutingStep]: ...
+    @_builtins.property
+    def overflow(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.OverflowRule]:
+        """When a contact is not taken, or let go, and what becomes of it then; tried in their order."""
+
     def __init__(
         self,
         *,
@@ -90,10 +95,11 @@ class ConfigureQueueRequest(_message.Message):
         ring_max: _builtins.int = ...,
         ring_every_ms: _builtins.int = ...,
         pull_requirement: _builtins.str = ...,
+        overflow: _abc.Iterable[_events_pb2.OverflowRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "overflow", b"overflow", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -528,6 +534,54 @@ class PolicyVersion(_message.Message):
 Global___PolicyVersion: _TypeAlias = PolicyVersion  # noqa: Y015
 
 @_typing.final
+class ExitQueueRequest(_message.Message):
+    """The customer who waits leaves the queue by key; a rule of the queue says what becomes of the contact."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    contact_id: _builtins.str
+    key: _builtins.str
+    @_builtins.property
+    def context(self) -> _envelope_pb2.CommandContext: ...
+    def __init__(
+        self,
+        *,
+        context: _envelope_pb2.CommandContext | None = ...,
+        contact_id: _builtins.str = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExitQueueRequest: _TypeAlias = ExitQueueRequest  # noqa: Y015
+
+@_typing.final
+class ExitQueueResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _envelope_pb2.Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _envelope_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExitQueueResponse: _TypeAlias = ExitQueueResponse  # noqa: Y015
+
+@_typing.final
 class AcceptOfferRequest(_message.Message):
     """The agent takes the offered contact."""
 
@@ -774,6 +828,7 @@ class QueueView(_message.Message):
     RING_MAX_FIELD_NUMBER: _builtins.int
     RING_EVERY_MS_FIELD_NUMBER: _builtins.int
     PULL_REQUIREMENT_FIELD_NUMBER: _builtins.int
+    OVERFLOW_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     RETIRED_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
@@ -808,6 +863,8 @@ class QueueView(_message.Message):
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.RoutingStep]: ...
     @_builtins.property
+    def overflow(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.OverflowRule]: ...
+    @_builtins.property
     def estimated_wait(self) -> Global___WaitEstimate:
         """Of a contact that would come now with priority 0 and no skills of its own; absent while nothing is known."""
 
@@ -833,13 +890,14 @@ class QueueView(_message.Message):
         ring_max: _builtins.int = ...,
         ring_every_ms: _builtins.int = ...,
         pull_requirement: _builtins.str = ...,
+        overflow: _abc.Iterable[_events_pb2.OverflowRule] | None = ...,
         domain_version: _builtins.int = ...,
         retired: _builtins.bool = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "policy_version", b"policy_version", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "overflow", b"overflow", "policy_version", b"policy_version", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

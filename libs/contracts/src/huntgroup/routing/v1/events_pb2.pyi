@@ -48,11 +48,15 @@ class _DequeueReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dequeue
     DESCRIPTOR: _descriptor.EnumDescriptor
     DEQUEUE_REASON_UNSPECIFIED: _DequeueReason.ValueType  # 0
     DEQUEUE_REASON_CUSTOMER_LEFT: _DequeueReason.ValueType  # 1
+    DEQUEUE_REASON_OVERFLOWED: _DequeueReason.ValueType  # 40
+    """A rule of its queue did not take it, or let it go: `overflow` says which."""
 
 class DequeueReason(_DequeueReason, metaclass=_DequeueReasonEnumTypeWrapper): ...
 
 DEQUEUE_REASON_UNSPECIFIED: DequeueReason.ValueType  # 0
 DEQUEUE_REASON_CUSTOMER_LEFT: DequeueReason.ValueType  # 1
+DEQUEUE_REASON_OVERFLOWED: DequeueReason.ValueType  # 40
+"""A rule of its queue did not take it, or let it go: `overflow` says which."""
 Global___DequeueReason: _TypeAlias = DequeueReason  # noqa: Y015
 
 class _CancelReason:
@@ -63,11 +67,15 @@ class _CancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelRe
     DESCRIPTOR: _descriptor.EnumDescriptor
     CANCEL_REASON_UNSPECIFIED: _CancelReason.ValueType  # 0
     CANCEL_REASON_CUSTOMER_LEFT: _CancelReason.ValueType  # 1
+    CANCEL_REASON_CUSTOMER_EXITED: _CancelReason.ValueType  # 40
+    """The customer left the queue for something else, by key."""
 
 class CancelReason(_CancelReason, metaclass=_CancelReasonEnumTypeWrapper): ...
 
 CANCEL_REASON_UNSPECIFIED: CancelReason.ValueType  # 0
 CANCEL_REASON_CUSTOMER_LEFT: CancelReason.ValueType  # 1
+CANCEL_REASON_CUSTOMER_EXITED: CancelReason.ValueType  # 40
+"""The customer left the queue for something else, by key."""
 Global___CancelReason: _TypeAlias = CancelReason  # noqa: Y015
 
 class _RescindReason:
@@ -209,6 +217,78 @@ DECISION_RULE_PULLED: DecisionRule.ValueType  # 33
 DECISION_RULE_ASSIGNED: DecisionRule.ValueType  # 34
 """A supervisor gave this contact to this agent."""
 Global___DecisionRule: _TypeAlias = DecisionRule  # noqa: Y015
+
+class _OverflowTrigger:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OverflowTriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OverflowTrigger.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OVERFLOW_TRIGGER_UNSPECIFIED: _OverflowTrigger.ValueType  # 0
+    OVERFLOW_TRIGGER_QUEUE_LENGTH: _OverflowTrigger.ValueType  # 1
+    """It comes while `limit` contacts wait already."""
+    OVERFLOW_TRIGGER_LONGEST_WAIT: _OverflowTrigger.ValueType  # 2
+    """It comes while somebody has waited `limit` milliseconds."""
+    OVERFLOW_TRIGGER_ESTIMATED_WAIT: _OverflowTrigger.ValueType  # 3
+    """It comes while a contact that comes would wait `limit` milliseconds, by the estimate."""
+    OVERFLOW_TRIGGER_NOBODY_ON_DUTY: _OverflowTrigger.ValueType  # 4
+    """It comes while nobody is signed on who could serve it, at any step."""
+    OVERFLOW_TRIGGER_WAITED: _OverflowTrigger.ValueType  # 6
+    """It has waited `limit` milliseconds in this queue."""
+    OVERFLOW_TRIGGER_EXIT_KEY: _OverflowTrigger.ValueType  # 7
+    """The customer pressed `key`."""
+
+class OverflowTrigger(_OverflowTrigger, metaclass=_OverflowTriggerEnumTypeWrapper):
+    """What makes a queue not take a contact that comes, or let go one that waits."""
+
+OVERFLOW_TRIGGER_UNSPECIFIED: OverflowTrigger.ValueType  # 0
+OVERFLOW_TRIGGER_QUEUE_LENGTH: OverflowTrigger.ValueType  # 1
+"""It comes while `limit` contacts wait already."""
+OVERFLOW_TRIGGER_LONGEST_WAIT: OverflowTrigger.ValueType  # 2
+"""It comes while somebody has waited `limit` milliseconds."""
+OVERFLOW_TRIGGER_ESTIMATED_WAIT: OverflowTrigger.ValueType  # 3
+"""It comes while a contact that comes would wait `limit` milliseconds, by the estimate."""
+OVERFLOW_TRIGGER_NOBODY_ON_DUTY: OverflowTrigger.ValueType  # 4
+"""It comes while nobody is signed on who could serve it, at any step."""
+OVERFLOW_TRIGGER_WAITED: OverflowTrigger.ValueType  # 6
+"""It has waited `limit` milliseconds in this queue."""
+OVERFLOW_TRIGGER_EXIT_KEY: OverflowTrigger.ValueType  # 7
+"""The customer pressed `key`."""
+Global___OverflowTrigger: _TypeAlias = OverflowTrigger  # noqa: Y015
+
+class _OverflowAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OverflowActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OverflowAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OVERFLOW_ACTION_UNSPECIFIED: _OverflowAction.ValueType  # 0
+    OVERFLOW_ACTION_HAND_BACK: _OverflowAction.ValueType  # 1
+    """Whoever queued it has it back, and may queue it elsewhere."""
+    OVERFLOW_ACTION_QUEUE: _OverflowAction.ValueType  # 2
+    """It goes to `queue_id`, with its age."""
+    OVERFLOW_ACTION_ENDPOINT: _OverflowAction.ValueType  # 3
+    """It is sent to `endpoint`: a number or address outside."""
+    OVERFLOW_ACTION_VOICEMAIL: _OverflowAction.ValueType  # 4
+    """It is sent to the voice mailbox `endpoint`."""
+    OVERFLOW_ACTION_DISCONNECT: _OverflowAction.ValueType  # 5
+    """It is told so and disconnected."""
+
+class OverflowAction(_OverflowAction, metaclass=_OverflowActionEnumTypeWrapper):
+    """What becomes of a contact that a queue does not take, or lets go."""
+
+OVERFLOW_ACTION_UNSPECIFIED: OverflowAction.ValueType  # 0
+OVERFLOW_ACTION_HAND_BACK: OverflowAction.ValueType  # 1
+"""Whoever queued it has it back, and may queue it elsewhere."""
+OVERFLOW_ACTION_QUEUE: OverflowAction.ValueType  # 2
+"""It goes to `queue_id`, with its age."""
+OVERFLOW_ACTION_ENDPOINT: OverflowAction.ValueType  # 3
+"""It is sent to `endpoint`: a number or address outside."""
+OVERFLOW_ACTION_VOICEMAIL: OverflowAction.ValueType  # 4
+"""It is sent to the voice mailbox `endpoint`."""
+OVERFLOW_ACTION_DISCONNECT: OverflowAction.ValueType  # 5
+"""It is told so and disconnected."""
+Global___OverflowAction: _TypeAlias = OverflowAction  # noqa: Y015
 
 @_typing.final
 class ChannelCapacity(_message.Message):
@@ -368,6 +448,86 @@ class AgentTraits(_message.Message):
 Global___AgentTraits: _TypeAlias = AgentTraits  # noqa: Y015
 
 @_typing.final
+class OverflowRule(_message.Message):
+    """One rule of a queue. Rules are tried in their order, and the first that holds decides."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    trigger: Global___OverflowTrigger.ValueType
+    limit: _builtins.int
+    """Contacts or milliseconds, as the trigger says; 0 for others."""
+    key: _builtins.str
+    """Of EXIT_KEY."""
+    action: Global___OverflowAction.ValueType
+    queue_id: _builtins.str
+    """Of QUEUE."""
+    endpoint: _builtins.str
+    """Of ENDPOINT and VOICEMAIL."""
+    def __init__(
+        self,
+        *,
+        trigger: Global___OverflowTrigger.ValueType = ...,
+        limit: _builtins.int = ...,
+        key: _builtins.str = ...,
+        action: Global___OverflowAction.ValueType = ...,
+        queue_id: _builtins.str = ...,
+        endpoint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "endpoint", b"endpoint", "key", b"key", "limit", b"limit", "queue_id", b"queue_id", "trigger", b"trigger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OverflowRule: _TypeAlias = OverflowRule  # noqa: Y015
+
+@_typing.final
+class Overflow(_message.Message):
+    """Which rule sent a contact away, and the value that it compared."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    trigger: Global___OverflowTrigger.ValueType
+    action: Global___OverflowAction.ValueType
+    key: _builtins.str
+    limit: _builtins.int
+    value: _builtins.int
+    endpoint: _builtins.str
+    policy_version: _builtins.int
+    """Of the queue: 1 when it was made, one more with every change."""
+    def __init__(
+        self,
+        *,
+        trigger: Global___OverflowTrigger.ValueType = ...,
+        action: Global___OverflowAction.ValueType = ...,
+        key: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        value: _builtins.int = ...,
+        endpoint: _builtins.str = ...,
+        policy_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "endpoint", b"endpoint", "key", b"key", "limit", b"limit", "policy_version", b"policy_version", "trigger", b"trigger", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Overflow: _TypeAlias = Overflow  # noqa: Y015
+
+@_typing.final
 class RoutingStep(_message.Message):
     """What is asked of an agent instead once a contact has waited so long."""
 
@@ -474,6 +634,7 @@ class QueueConfigured(_message.Message):
     RING_MAX_FIELD_NUMBER: _builtins.int
     RING_EVERY_MS_FIELD_NUMBER: _builtins.int
     PULL_REQUIREMENT_FIELD_NUMBER: _builtins.int
+    OVERFLOW_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
@@ -504,6 +665,8 @@ class QueueConfigured(_message.Message):
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoutingStep]: ...
+    @_builtins.property
+    def overflow(self) -> _containers.RepeatedCompositeFieldContainer[Global___OverflowRule]: ...
     def __init__(
         self,
         *,
@@ -523,12 +686,13 @@ class QueueConfigured(_message.Message):
         ring_max: _builtins.int = ...,
         ring_every_ms: _builtins.int = ...,
         pull_requirement: _builtins.str = ...,
+        overflow: _abc.Iterable[Global___OverflowRule] | None = ...,
         domain_version: _builtins.int = ...,
         applies_to_waiting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "domain_version", b"domain_version", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "domain_version", b"domain_version", "overflow", b"overflow", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -668,6 +832,8 @@ class ContactEnqueued(_message.Message):
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     OWN_SKILLS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -677,6 +843,10 @@ class ContactEnqueued(_message.Message):
     enqueued_at_ms: _builtins.int
     requirement: _builtins.str
     """The queue's requirement when the contact took its place; empty: none."""
+    stay: _builtins.int
+    """How many stays in queues it had before this one."""
+    attempts: _builtins.int
+    """How many offers it had before."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of the queue and of the contact together, sorted."""
@@ -697,10 +867,12 @@ class ContactEnqueued(_message.Message):
         enqueued_at_ms: _builtins.int = ...,
         requirement: _builtins.str = ...,
         own_skills: _abc.Iterable[_builtins.str] | None = ...,
+        stay: _builtins.int = ...,
+        attempts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "own_skills", b"own_skills", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "own_skills", b"own_skills", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -750,6 +922,99 @@ class ContactStepped(_message.Message):
 Global___ContactStepped: _TypeAlias = ContactStepped  # noqa: Y015
 
 @_typing.final
+class ContactMoved(_message.Message):
+    """A contact stands in another queue from now on: by its priority and its age, as if it had been queued there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    FROM_QUEUE_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
+    REQUIREMENT_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    OVERFLOW_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    from_queue_id: _builtins.str
+    queue_id: _builtins.str
+    priority: _builtins.int
+    enqueued_at_ms: _builtins.int
+    step: _builtins.int
+    """How far it has come in the steps of the new queue."""
+    requirement: _builtins.str
+    stay: _builtins.int
+    """How many stays in queues it had before this one."""
+    @_builtins.property
+    def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def overflow(self) -> Global___Overflow:
+        """The rule that sent it; absent: somebody moved it."""
+
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        from_queue_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        enqueued_at_ms: _builtins.int = ...,
+        step: _builtins.int = ...,
+        required_skills: _abc.Iterable[_builtins.str] | None = ...,
+        requirement: _builtins.str = ...,
+        stay: _builtins.int = ...,
+        overflow: Global___Overflow | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["overflow", b"overflow"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "from_queue_id", b"from_queue_id", "overflow", b"overflow", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactMoved: _TypeAlias = ContactMoved  # noqa: Y015
+
+@_typing.final
+class ContactKept(_message.Message):
+    """No action of its queue's rule could be carried out: every queue it names is full. The contact waits on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    NEXT_AT_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    trigger: Global___OverflowTrigger.ValueType
+    next_at_ms: _builtins.int
+    """When it is tried again."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        trigger: Global___OverflowTrigger.ValueType = ...,
+        next_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "next_at_ms", b"next_at_ms", "queue_id", b"queue_id", "trigger", b"trigger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactKept: _TypeAlias = ContactKept  # noqa: Y015
+
+@_typing.final
 class ContactDequeued(_message.Message):
     """A waiting contact left without being offered or after its offer was canceled."""
 
@@ -759,11 +1024,19 @@ class ContactDequeued(_message.Message):
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    OVERFLOW_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
     queue_id: _builtins.str
     reason: Global___DequeueReason.ValueType
+    attempts: _builtins.int
+    """How many offers it had."""
+    @_builtins.property
+    def overflow(self) -> Global___Overflow:
+        """The rule that sent it away; absent: the customer left."""
+
     def __init__(
         self,
         *,
@@ -771,10 +1044,12 @@ class ContactDequeued(_message.Message):
         contact_id: _builtins.str = ...,
         queue_id: _builtins.str = ...,
         reason: Global___DequeueReason.ValueType = ...,
+        overflow: Global___Overflow | None = ...,
+        attempts: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["overflow", b"overflow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "contact_id", b"contact_id", "overflow", b"overflow", "queue_id", b"queue_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

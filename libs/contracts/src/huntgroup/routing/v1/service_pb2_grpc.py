@@ -65,6 +65,11 @@ class RoutingServiceStub:
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsRequest.SerializeToString,
                 response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsResponse.FromString,
                 _registered_method=True)
+        self.ExitQueue = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/ExitQueue',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExitQueueRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExitQueueResponse.FromString,
+                _registered_method=True)
         self.AcceptOffer = channel.unary_unary(
                 '/huntgroup.routing.v1.RoutingService/AcceptOffer',
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.AcceptOfferRequest.SerializeToString,
@@ -148,6 +153,13 @@ class RoutingServiceServicer:
 
     def ListPolicyVersions(self, request, context):
         """Reads which versions of the policy are remembered: the last 100.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExitQueue(self, request, context):
+        """The customer who waits leaves the queue by key; a rule of the queue says what becomes of the contact.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -241,6 +253,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ListPolicyVersions,
                     request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsRequest.FromString,
                     response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsResponse.SerializeToString,
+            ),
+            'ExitQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExitQueue,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExitQueueRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExitQueueResponse.SerializeToString,
             ),
             'AcceptOffer': grpc.unary_unary_rpc_method_handler(
                     servicer.AcceptOffer,
@@ -446,6 +463,33 @@ class RoutingService:
             '/huntgroup.routing.v1.RoutingService/ListPolicyVersions',
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsRequest.SerializeToString,
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExitQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/ExitQueue',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExitQueueRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExitQueueResponse.FromString,
             options,
             channel_credentials,
             insecure,

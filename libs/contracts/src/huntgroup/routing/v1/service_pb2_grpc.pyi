@@ -28,6 +28,8 @@ class RoutingServiceStub:
     """Reads a version of the policy of the domain."""
     ListPolicyVersions: _aio.UnaryUnaryMultiCallable[_commands_pb2.ListPolicyVersionsRequest, _commands_pb2.ListPolicyVersionsResponse]
     """Reads which versions of the policy are remembered: the last 100."""
+    ExitQueue: _aio.UnaryUnaryMultiCallable[_commands_pb2.ExitQueueRequest, _commands_pb2.ExitQueueResponse]
+    """The customer who waits leaves the queue by key; a rule of the queue says what becomes of the contact."""
     AcceptOffer: _aio.UnaryUnaryMultiCallable[_commands_pb2.AcceptOfferRequest, _commands_pb2.AcceptOfferResponse]
     """The agent takes the offered contact."""
     RejectOffer: _aio.UnaryUnaryMultiCallable[_commands_pb2.RejectOfferRequest, _commands_pb2.RejectOfferResponse]
@@ -95,6 +97,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_commands_pb2.ListPolicyVersionsRequest, _abc.Awaitable[_commands_pb2.ListPolicyVersionsResponse]],
     ) -> _abc.Awaitable[_commands_pb2.ListPolicyVersionsResponse]:
         """Reads which versions of the policy are remembered: the last 100."""
+
+    @_abc_1.abstractmethod
+    def ExitQueue(
+        self,
+        request: _commands_pb2.ExitQueueRequest,
+        context: _aio.ServicerContext[_commands_pb2.ExitQueueRequest, _abc.Awaitable[_commands_pb2.ExitQueueResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.ExitQueueResponse]:
+        """The customer who waits leaves the queue by key; a rule of the queue says what becomes of the contact."""
 
     @_abc_1.abstractmethod
     def AcceptOffer(

@@ -419,7 +419,7 @@ class ContactView(_message.Message):
     contact_id: _builtins.str
     conversation_id: _builtins.str
     state: _builtins.str
-    """INITIATED, QUEUED, OFFERING, CONNECTED, ON_HOLD, WRAPPING, COMPLETED or ABANDONED."""
+    """INITIATED, QUEUED, OFFERING, CONNECTED, ON_HOLD, WRAPPING, COMPLETED, ABANDONED or DIVERTED."""
     channel: _events_pb2.Channel.ValueType
     queue_id: _builtins.str
     priority: _builtins.int

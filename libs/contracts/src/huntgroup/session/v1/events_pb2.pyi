@@ -136,6 +136,56 @@ COMPLETION_REASON_BY_COMMAND: CompletionReason.ValueType  # 2
 COMPLETION_REASON_TIMER: CompletionReason.ValueType  # 3
 Global___CompletionReason: _TypeAlias = CompletionReason  # noqa: Y015
 
+class _OverflowTrigger:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OverflowTriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OverflowTrigger.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OVERFLOW_TRIGGER_UNSPECIFIED: _OverflowTrigger.ValueType  # 0
+    OVERFLOW_TRIGGER_QUEUE_LENGTH: _OverflowTrigger.ValueType  # 1
+    OVERFLOW_TRIGGER_LONGEST_WAIT: _OverflowTrigger.ValueType  # 2
+    OVERFLOW_TRIGGER_ESTIMATED_WAIT: _OverflowTrigger.ValueType  # 3
+    OVERFLOW_TRIGGER_NOBODY_ON_DUTY: _OverflowTrigger.ValueType  # 4
+    OVERFLOW_TRIGGER_WAITED: _OverflowTrigger.ValueType  # 6
+    OVERFLOW_TRIGGER_EXIT_KEY: _OverflowTrigger.ValueType  # 7
+
+class OverflowTrigger(_OverflowTrigger, metaclass=_OverflowTriggerEnumTypeWrapper):
+    """What made a queue not take a contact, or let it go."""
+
+OVERFLOW_TRIGGER_UNSPECIFIED: OverflowTrigger.ValueType  # 0
+OVERFLOW_TRIGGER_QUEUE_LENGTH: OverflowTrigger.ValueType  # 1
+OVERFLOW_TRIGGER_LONGEST_WAIT: OverflowTrigger.ValueType  # 2
+OVERFLOW_TRIGGER_ESTIMATED_WAIT: OverflowTrigger.ValueType  # 3
+OVERFLOW_TRIGGER_NOBODY_ON_DUTY: OverflowTrigger.ValueType  # 4
+OVERFLOW_TRIGGER_WAITED: OverflowTrigger.ValueType  # 6
+OVERFLOW_TRIGGER_EXIT_KEY: OverflowTrigger.ValueType  # 7
+Global___OverflowTrigger: _TypeAlias = OverflowTrigger  # noqa: Y015
+
+class _DiversionAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DiversionActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DiversionAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIVERSION_ACTION_UNSPECIFIED: _DiversionAction.ValueType  # 0
+    DIVERSION_ACTION_ENDPOINT: _DiversionAction.ValueType  # 1
+    """To a number or address outside."""
+    DIVERSION_ACTION_VOICEMAIL: _DiversionAction.ValueType  # 2
+    DIVERSION_ACTION_DISCONNECT: _DiversionAction.ValueType  # 3
+    """Nowhere: it was disconnected."""
+
+class DiversionAction(_DiversionAction, metaclass=_DiversionActionEnumTypeWrapper):
+    """Where a diverted contact went."""
+
+DIVERSION_ACTION_UNSPECIFIED: DiversionAction.ValueType  # 0
+DIVERSION_ACTION_ENDPOINT: DiversionAction.ValueType  # 1
+"""To a number or address outside."""
+DIVERSION_ACTION_VOICEMAIL: DiversionAction.ValueType  # 2
+DIVERSION_ACTION_DISCONNECT: DiversionAction.ValueType  # 3
+"""Nowhere: it was disconnected."""
+Global___DiversionAction: _TypeAlias = DiversionAction  # noqa: Y015
+
 @_typing.final
 class Attribute(_message.Message):
     """One attribute of a contact."""
@@ -220,6 +270,8 @@ class ContactQueued(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -229,6 +281,10 @@ class ContactQueued(_message.Message):
     """Higher is served first."""
     enqueued_at_ms: _builtins.int
     """Its age counts from here, however often it goes back to the queue."""
+    stay: _builtins.int
+    """How many stays in queues it had before this one."""
+    attempts: _builtins.int
+    """How many offers it had before."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In addition to those of the queue."""
@@ -243,14 +299,157 @@ class ContactQueued(_message.Message):
         priority: _builtins.int = ...,
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
         enqueued_at_ms: _builtins.int = ...,
+        stay: _builtins.int = ...,
+        attempts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactQueued: _TypeAlias = ContactQueued  # noqa: Y015
+
+@_typing.final
+class ContactMoved(_message.Message):
+    """A contact waits in another queue from now on, with its age."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    FROM_QUEUE_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    from_queue_id: _builtins.str
+    queue_id: _builtins.str
+    priority: _builtins.int
+    enqueued_at_ms: _builtins.int
+    wait_ms: _builtins.int
+    """Since it was queued."""
+    stay: _builtins.int
+    """How many stays in queues it had before this one."""
+    trigger: Global___OverflowTrigger.ValueType
+    """Unspecified: somebody moved it."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        from_queue_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        enqueued_at_ms: _builtins.int = ...,
+        wait_ms: _builtins.int = ...,
+        stay: _builtins.int = ...,
+        trigger: Global___OverflowTrigger.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "from_queue_id", b"from_queue_id", "priority", b"priority", "queue_id", b"queue_id", "stay", b"stay", "trigger", b"trigger", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactMoved: _TypeAlias = ContactMoved  # noqa: Y015
+
+@_typing.final
+class ContactHandedBack(_message.Message):
+    """Its queue did not take the contact or let it go: whoever queued it has it back, and may queue it elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    trigger: Global___OverflowTrigger.ValueType
+    key: _builtins.str
+    """That the customer pressed, if so."""
+    wait_ms: _builtins.int
+    stay: _builtins.int
+    attempts: _builtins.int
+    """How many offers it had."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        trigger: Global___OverflowTrigger.ValueType = ...,
+        key: _builtins.str = ...,
+        wait_ms: _builtins.int = ...,
+        stay: _builtins.int = ...,
+        attempts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "contact_id", b"contact_id", "key", b"key", "queue_id", b"queue_id", "stay", b"stay", "trigger", b"trigger", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactHandedBack: _TypeAlias = ContactHandedBack  # noqa: Y015
+
+@_typing.final
+class ContactDiverted(_message.Message):
+    """Its queue sent the contact elsewhere: to a number, to voice mail, or away. A terminal fact."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    trigger: Global___OverflowTrigger.ValueType
+    key: _builtins.str
+    """That the customer pressed, if so."""
+    action: Global___DiversionAction.ValueType
+    endpoint: _builtins.str
+    wait_ms: _builtins.int
+    stay: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        trigger: Global___OverflowTrigger.ValueType = ...,
+        key: _builtins.str = ...,
+        action: Global___DiversionAction.ValueType = ...,
+        endpoint: _builtins.str = ...,
+        wait_ms: _builtins.int = ...,
+        stay: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "at_ms", b"at_ms", "contact_id", b"contact_id", "endpoint", b"endpoint", "key", b"key", "queue_id", b"queue_id", "stay", b"stay", "trigger", b"trigger", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactDiverted: _TypeAlias = ContactDiverted  # noqa: Y015
 
 @_typing.final
 class ContactOffered(_message.Message):
@@ -327,6 +526,7 @@ class ContactConnected(_message.Message):
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     WAIT_MS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -336,6 +536,8 @@ class ContactConnected(_message.Message):
     channel: Global___Channel.ValueType
     wait_ms: _builtins.int
     """From queued to connected."""
+    stay: _builtins.int
+    """How many stays in queues it had before the last."""
     def __init__(
         self,
         *,
@@ -346,10 +548,11 @@ class ContactConnected(_message.Message):
         queue_id: _builtins.str = ...,
         channel: Global___Channel.ValueType = ...,
         wait_ms: _builtins.int = ...,
+        stay: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "channel", b"channel", "contact_id", b"contact_id", "offer_id", b"offer_id", "queue_id", b"queue_id", "wait_ms", b"wait_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "channel", b"channel", "contact_id", b"contact_id", "offer_id", b"offer_id", "queue_id", b"queue_id", "stay", b"stay", "wait_ms", b"wait_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -457,6 +660,7 @@ class ContactAbandoned(_message.Message):
     STAGE_FIELD_NUMBER: _builtins.int
     WAIT_MS_FIELD_NUMBER: _builtins.int
     OFFER_ID_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -465,6 +669,8 @@ class ContactAbandoned(_message.Message):
     wait_ms: _builtins.int
     offer_id: _builtins.str
     """The offer that was ringing, if any."""
+    stay: _builtins.int
+    """How many stays in queues it had before the last."""
     def __init__(
         self,
         *,
@@ -474,10 +680,11 @@ class ContactAbandoned(_message.Message):
         stage: Global___AbandonStage.ValueType = ...,
         wait_ms: _builtins.int = ...,
         offer_id: _builtins.str = ...,
+        stay: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "queue_id", b"queue_id", "stage", b"stage", "wait_ms", b"wait_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "queue_id", b"queue_id", "stage", b"stage", "stay", b"stay", "wait_ms", b"wait_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

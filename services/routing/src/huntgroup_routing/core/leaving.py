@@ -1,0 +1,303 @@
+"""How a contact does not come into its queue, or leaves it, by a rule: to another queue, or out of routing.
+
+Rules that speak of who comes are asked when a contact comes, however it comes; the others while it waits. A rule whose
+queue is full is passed over. Within one decision each contact sees those before it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from huntgroup_routing.core.deadlines import waits_due
+from huntgroup_routing.core.estimates import estimated_wait_of_next
+from huntgroup_routing.core.messages import (
+    ContactDequeued,
+    ContactEnqueued,
+    ContactKept,
+    ContactMoved,
+    Event,
+    ExitQueue,
+    OfferCanceled,
+    Reason,
+    Refused,
+)
+from huntgroup_routing.core.overflow import (
+    HOPS_MAX,
+    KEPT_FOR_MS,
+    Overflow,
+    OverflowAction,
+    OverflowRule,
+    OverflowTrigger,
+)
+from huntgroup_routing.core.ranking import Matching, offers_on_arrival
+from huntgroup_routing.core.state import Contact, Queue, State
+from huntgroup_routing.core.values import (
+    CancelReason,
+    Channel,
+    ContactId,
+    DequeueReason,
+    QueueId,
+    Skill,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comer:
+    """What rules ask of a contact, whether it stands in a queue yet or not."""
+
+    contact_id: ContactId
+    channel: Channel
+    own_skills: tuple[Skill, ...]
+    priority: int
+    enqueued_at_ms: int
+    stay: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """From a queue by a rule: to another queue, or out of routing."""
+
+    queue: Queue
+    overflow: Overflow
+    to: Queue | None
+
+
+@dataclass(slots=True)
+class Leaving:
+    """Carries out rules within one decision."""
+
+    state: State
+    at_ms: int
+    came: Counter[QueueId] = field(default_factory=Counter)
+    """How many more stand in a queue by what was decided before."""
+
+    def on_arrival(self, queue: Queue, comer: Comer) -> list[Hop]:
+        """Return where a contact goes that comes to a queue; nothing when it stays."""
+        return self._counted(self._on_arrival(queue, comer, HOPS_MAX))
+
+    def by(self, queue: Queue, rule: OverflowRule, value: int, comer: Comer) -> list[Hop]:
+        """Return where a contact goes by a rule that holds; nothing when every queue on the way is full."""
+        return self._counted(self._by(queue, rule, value, comer, HOPS_MAX))
+
+    def _counted(self, hops: list[Hop]) -> list[Hop]:
+        """Let those who come after see who goes to another queue."""
+        last = hops[-1].to if hops else None
+        if last is not None:
+            self.came[last.queue_id] += 1
+        return hops
+
+    def _on_arrival(self, queue: Queue, comer: Comer, hops_left: int) -> list[Hop]:
+        for rule in queue.plan.overflow:
+            value = self._compared(queue, rule, comer)
+            if value is not None and (hops := self._by(queue, rule, value, comer, hops_left)):
+                return hops
+        return []
+
+    def _by(
+        self, queue: Queue, rule: OverflowRule, value: int, comer: Comer, hops_left: int
+    ) -> list[Hop]:
+        overflow = Overflow(
+            trigger=rule.trigger,
+            action=rule.action,
+            key=rule.key,
+            limit=rule.limit,
+            value=value,
+            endpoint=rule.endpoint,
+            policy_version=queue.version,
+        )
+        if rule.action is not OverflowAction.QUEUE:
+            return [Hop(queue, overflow, None)]
+        target = self.state.queues.get(rule.queue_id)
+        if target is None or target.retired:
+            return []
+        stands = len(target.waiting) + target.ringing + self.came[target.queue_id]
+        if not hops_left or stands >= target.waiting_max:
+            return []
+        return [Hop(queue, overflow, target), *self._on_arrival(target, comer, hops_left - 1)]
+
+    def _compared(self, queue: Queue, rule: OverflowRule, comer: Comer) -> int | None:
+        """Return the value for which a rule about who comes holds; None when it does not hold."""
+        match rule.trigger:
+            case OverflowTrigger.QUEUE_LENGTH:
+                value = len(queue.waiting) + self.came[queue.queue_id]
+            case OverflowTrigger.LONGEST_WAIT:
+                contacts = self.state.contacts
+                ages = (contacts[place[2]].enqueued_at_ms for place in queue.waiting.heads)
+                value = self.at_ms - min(ages, default=self.at_ms)
+            case OverflowTrigger.ESTIMATED_WAIT:
+                priority, own_skills = comer.priority, comer.own_skills
+                estimate = estimated_wait_of_next(queue, self.at_ms, priority, own_skills)
+                value = 0 if estimate is None else estimate.wait_ms
+            case OverflowTrigger.NOBODY_ON_DUTY:
+                return None if self._somebody_could_serve(queue, comer) else 0
+            case _:
+                return None
+        return value if value >= rule.limit else None
+
+    def _somebody_could_serve(self, queue: Queue, comer: Comer) -> bool:
+        plan, able = queue.plan, self.state.pool.able
+        steps = range(len(plan.steps) + 1)
+        return any(able(comer.channel, plan.ask(step, comer.own_skills)) for step in steps)
+
+    def events(self, comer: Comer, hops: list[Hop]) -> Iterator[ContactMoved | ContactDequeued]:
+        """Yield what becomes of a contact on its way."""
+        stay = comer.stay
+        for hop in hops:
+            if hop.to is None:
+                yield ContactDequeued(
+                    at_ms=self.at_ms,
+                    contact_id=comer.contact_id,
+                    queue_id=hop.queue.queue_id,
+                    reason=DequeueReason.OVERFLOWED,
+                    overflow=hop.overflow,
+                    attempts=comer.attempts,
+                )
+                return
+            stay += 1
+            yield self._moved(comer, hop.queue.queue_id, hop.to, stay, hop.overflow)
+
+    def _moved(
+        self, comer: Comer, from_id: QueueId, to: Queue, stay: int, overflow: Overflow | None
+    ) -> ContactMoved:
+        """Return that a contact goes to another queue, and at once to the step there that its age has come to."""
+        plan, waited_ms = to.plan, self.at_ms - comer.enqueued_at_ms
+        pool, own_skills = self.state.pool, comer.own_skills
+        step, _ = plan.reached(pool, comer.channel, own_skills, 0, waited_ms)
+        skills, requirement = plan.ask(step, own_skills)
+        return ContactMoved(
+            at_ms=self.at_ms,
+            contact_id=comer.contact_id,
+            from_queue_id=from_id,
+            queue_id=to.queue_id,
+            priority=comer.priority,
+            enqueued_at_ms=comer.enqueued_at_ms,
+            step=step,
+            required_skills=skills,
+            requirement=requirement,
+            stay=stay,
+            overflow=overflow,
+        )
+
+
+def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event, ...]:
+    """Return what follows for a contact that comes, when a rule of its queue sends it on; nothing when none does."""
+    leaving = Leaving(state, enqueued.at_ms)
+    comer = Comer(
+        contact_id=enqueued.contact_id,
+        channel=enqueued.channel,
+        own_skills=enqueued.own_skills,
+        priority=enqueued.priority,
+        enqueued_at_ms=enqueued.enqueued_at_ms,
+        stay=enqueued.stay,
+        attempts=enqueued.attempts,
+    )
+    hops = leaving.on_arrival(state.queues[enqueued.queue_id], comer)
+    if not hops:
+        return ()
+    events = list(leaving.events(comer, hops))
+    last = events[-1]
+    if isinstance(last, ContactDequeued):
+        return (enqueued, *events)
+    there = replace(enqueued, queue_id=last.queue_id)
+    ask = (last.required_skills, last.requirement)
+    return (enqueued, *events, *offers_on_arrival(state, there, ask))
+
+
+def comer_of(contact: Contact) -> Comer:
+    """Return what rules ask of a contact that stands in a queue."""
+    return Comer(
+        contact_id=contact.contact_id,
+        channel=contact.requirement.channel,
+        own_skills=contact.own_skills,
+        priority=contact.priority,
+        enqueued_at_ms=contact.enqueued_at_ms,
+        stay=contact.stay,
+        attempts=contact.attempts,
+    )
+
+
+def exit_queue(state: State, command: ExitQueue, at_ms: int) -> tuple[Event, ...] | Refused:
+    """Let the customer leave by key, also while it rings."""
+    contact = state.contacts.get(command.contact_id)
+    if contact is None:
+        return Refused(
+            reason=Reason.CONTACT_UNKNOWN,
+            detail=f"contact_id {command.contact_id!r} neither waits nor rings in this domain",
+        )
+    rules = (one for one in contact.plan.overflow if one.trigger is OverflowTrigger.EXIT_KEY)
+    rule = next((one for one in rules if one.key == command.key), None)
+    if rule is None:
+        return Refused(
+            reason=Reason.EXIT_KEY_UNKNOWN,
+            detail=f"key {command.key!r} leads nowhere from queue_id {contact.queue_id!r}",
+        )
+    leaving, comer = Leaving(state, at_ms), comer_of(contact)
+    queue = state.queues[contact.queue_id]
+    hops = leaving.by(queue, rule, at_ms - contact.entered_at_ms, comer)
+    if not hops:
+        return Refused(
+            reason=Reason.TARGET_FULL,
+            detail=f"key {command.key!r} leads to queue_id {rule.queue_id!r}, which is full",
+        )
+    return (*cancel(state, contact, at_ms), *follow(leaving, [(contact, comer, hops)]))
+
+
+def cancel(state: State, contact: Contact, at_ms: int) -> Iterator[OfferCanceled]:
+    """Yield the ends of the offers of a contact that is taken elsewhere, if it rings."""
+    for offer in map(state.offers.__getitem__, contact.open_offers):
+        yield OfferCanceled(
+            at_ms=at_ms,
+            offer_id=offer.offer_id,
+            contact_id=offer.contact_id,
+            agent_id=offer.agent_id,
+            queue_id=offer.queue_id,
+            reason=CancelReason.CUSTOMER_EXITED,
+            ring_ms=at_ms - offer.created_at_ms,
+        )
+
+
+Way = tuple[Contact, Comer, list[Hop]]
+
+
+def follow(leaving: Leaving, ways: list[Way]) -> list[Event]:
+    """Return what becomes of contacts on their ways, and the offers of those that come to another queue, by place."""
+    events: list[Event] = []
+    there: list[tuple[Contact, ContactMoved]] = []
+    for contact, comer, hops in ways:
+        on_the_way = list(leaving.events(comer, hops))
+        events += on_the_way
+        last = on_the_way[-1]
+        if isinstance(last, ContactMoved):
+            there.append((contact, last))
+    matching = Matching(leaving.state, leaving.at_ms, said=len(events))
+    for contact, last in sorted(there, key=lambda each: each[0].place):
+        ask, queue = (last.required_skills, last.requirement), leaving.state.queues[last.queue_id]
+        events += matching.offer(contact, ask, queue)
+    return events
+
+
+def leave_after_wait(state: State, at_ms: int) -> tuple[Event, ...]:
+    """Send on the contacts that have waited as long as their queue lets them."""
+    leaving = Leaving(state, at_ms)
+    kept: list[Event] = []
+    ways: list[Way] = []
+    for contact in waits_due(state, at_ms):
+        rule = next(one for one in contact.plan.overflow if one.trigger is OverflowTrigger.WAITED)
+        comer, queue = comer_of(contact), state.queues[contact.queue_id]
+        hops = leaving.by(queue, rule, at_ms - contact.entered_at_ms, comer)
+        if hops:
+            ways.append((contact, comer, hops))
+        else:
+            kept.append(
+                ContactKept(
+                    at_ms=at_ms,
+                    contact_id=contact.contact_id,
+                    queue_id=contact.queue_id,
+                    trigger=rule.trigger,
+                    next_at_ms=at_ms + KEPT_FOR_MS,
+                )
+            )
+    return (*kept, *follow(leaving, ways))

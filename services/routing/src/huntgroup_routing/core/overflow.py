@@ -1,0 +1,173 @@
+"""The rules by which a queue does not take a contact, or lets one go: their words, and what is wrong with them.
+
+A queue's rules are data of its plan; `core/leaving.py` carries them out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from huntgroup_routing.core.values import ContactId, QueueId, Skill
+
+NO_QUEUE: Final = QueueId("")
+HOPS_MAX: Final = 10
+"""A contact goes through so many queues at most by rules alone, however they are chained."""
+KEPT_FOR_MS: Final = 30_000
+"""After so long it is tried again to send on a contact that no queue had room for."""
+
+
+class OverflowTrigger(StrEnum):
+    """What makes a queue not take a contact that comes, or let go one that waits."""
+
+    QUEUE_LENGTH = "QUEUE_LENGTH"
+    LONGEST_WAIT = "LONGEST_WAIT"
+    ESTIMATED_WAIT = "ESTIMATED_WAIT"
+    NOBODY_ON_DUTY = "NOBODY_ON_DUTY"
+    WAITED = "WAITED"
+    EXIT_KEY = "EXIT_KEY"
+
+
+class OverflowAction(StrEnum):
+    """What becomes of it then."""
+
+    HAND_BACK = "HAND_BACK"
+    QUEUE = "QUEUE"
+    ENDPOINT = "ENDPOINT"
+    VOICEMAIL = "VOICEMAIL"
+    DISCONNECT = "DISCONNECT"
+
+
+WITH_LIMIT: Final = frozenset(
+    {
+        OverflowTrigger.QUEUE_LENGTH,
+        OverflowTrigger.LONGEST_WAIT,
+        OverflowTrigger.ESTIMATED_WAIT,
+        OverflowTrigger.WAITED,
+    }
+)
+WITH_ENDPOINT: Final = frozenset({OverflowAction.ENDPOINT, OverflowAction.VOICEMAIL})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverflowRule:
+    """When, and what then; `limit` counts contacts or milliseconds, as the trigger says."""
+
+    trigger: OverflowTrigger
+    limit: int = 0
+    key: str = ""
+    action: OverflowAction
+    queue_id: QueueId = NO_QUEUE
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overflow:
+    """Which rule sent a contact away, and the value that it compared."""
+
+    trigger: OverflowTrigger
+    action: OverflowAction
+    key: str
+    limit: int
+    value: int
+    endpoint: str
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitQueue:
+    """The customer leaves the queue by key."""
+
+    contact_id: ContactId
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactMoved:
+    """A contact stands in another queue from now on, by its priority and its age."""
+
+    at_ms: int
+    contact_id: ContactId
+    from_queue_id: QueueId
+    queue_id: QueueId
+    priority: int
+    enqueued_at_ms: int
+    step: int
+    required_skills: tuple[Skill, ...]
+    requirement: str
+    stay: int
+    overflow: Overflow | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactKept:
+    """No queue that its rule names had room for a contact; it waits on."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    trigger: OverflowTrigger
+    next_at_ms: int
+
+
+def complaints(
+    queue_id: QueueId,
+    rules: Sequence[OverflowRule],
+    others: Mapping[QueueId, Sequence[OverflowRule]],
+) -> Iterator[str]:
+    """Yield what is wrong with the rules of a queue, beside the rules of all queues that are there."""
+    seen: dict[tuple[OverflowTrigger, str], int] = {}
+    for number, rule in enumerate(rules):
+        where = f"overflow[{number}]"
+        first = seen.setdefault((rule.trigger, rule.key), number)
+        if first != number:
+            yield f"{where} has the trigger of overflow[{first}], {rule.trigger} {rule.key}".rstrip()
+        yield from (f"{where}.{text}" for text in _at_fault(rule))
+        if rule.action is OverflowAction.QUEUE and rule.queue_id == queue_id:
+            yield f"{where}.queue_id {rule.queue_id!r} is the queue itself"
+        elif rule.action is OverflowAction.QUEUE and rule.queue_id not in others:
+            yield f"{where}.queue_id {rule.queue_id!r} names no queue of this domain"
+    yield from _circles(queue_id, rules, others)
+
+
+def _at_fault(rule: OverflowRule) -> Iterator[str]:
+    """Yield the fields of a rule that do not belong to it, or are missing."""
+    wants = (
+        ("limit", rule.limit, rule.trigger in WITH_LIMIT, rule.trigger),
+        ("key", rule.key, rule.trigger is OverflowTrigger.EXIT_KEY, rule.trigger),
+        ("queue_id", rule.queue_id, rule.action is OverflowAction.QUEUE, rule.action),
+        ("endpoint", rule.endpoint, rule.action in WITH_ENDPOINT, rule.action),
+    )
+    for name, value, wanted, by in wants:
+        if wanted and not value:
+            yield f"{name} is missing: {by} needs it"
+        elif value and not wanted:
+            yield f"{name} {value!r} says nothing: {by} does not use it"
+
+
+def targets(rules: Sequence[OverflowRule]) -> list[QueueId]:
+    """Return the queues that rules name, each once, in their order."""
+    named = (rule.queue_id for rule in rules if rule.action is OverflowAction.QUEUE)
+    return list(dict.fromkeys(named))
+
+
+def _circles(
+    queue_id: QueueId,
+    rules: Sequence[OverflowRule],
+    others: Mapping[QueueId, Sequence[OverflowRule]],
+) -> Iterator[str]:
+    """Yield the first way from a queue that comes back to it, or that is too long."""
+    ways: list[tuple[QueueId, ...]] = [(queue_id, one) for one in targets(rules)]
+    lengths: dict[QueueId, int] = {}
+    while ways:
+        way = ways.pop()
+        if way[-1] == queue_id and len(way) > 2:  # noqa: PLR2004 - the queue itself is told by name
+            yield f"overflow goes in a circle: {' to '.join(way)}"
+            return
+        if len(way) > HOPS_MAX + 1:
+            yield f"overflow goes through more than {HOPS_MAX} queues: {' to '.join(way)}"
+            return
+        if lengths.get(way[-1], 0) >= len(way):
+            continue
+        lengths[way[-1]] = len(way)
+        ways += [(*way, one) for one in targets(others.get(way[-1], ())) if one not in way[1:]]

@@ -1,0 +1,95 @@
+"""How a contact stands in line, goes to another queue, and leaves without an agent. The state is changed in place."""
+
+from huntgroup_routing.core.events import ContactDequeued
+from huntgroup_routing.core.overflow import ContactKept, ContactMoved, OverflowAction
+from huntgroup_routing.core.ringing import end_ring
+from huntgroup_routing.core.state import Contact, Queue, State
+from huntgroup_routing.core.steps import Plan
+from huntgroup_routing.core.values import place_of
+
+
+def begin_to_wait(state: State, contact: Contact) -> None:
+    """Enter a contact that waits, and does not ring, where its time in the queue is watched."""
+    if contact.leaves_at_ms is not None:
+        state.waits_due.add((contact.leaves_at_ms, contact.contact_id))
+
+
+def stop_waiting(state: State, contact: Contact) -> None:
+    """Take a contact out again that rings, leaves or is moved."""
+    if contact.leaves_at_ms is not None:
+        state.waits_due.remove((contact.leaves_at_ms, contact.contact_id))
+
+
+def leave_at(state: State, contact: Contact, at_ms: int | None) -> None:
+    """Let a contact have waited enough at another time than so far."""
+    if contact.offer_id is None:
+        stop_waiting(state, contact)
+    contact.leaves_at_ms = at_ms
+    if contact.offer_id is None:
+        begin_to_wait(state, contact)
+
+
+def leaves_at_ms(plan: Plan, entered_at_ms: int) -> int | None:
+    """Return when a contact has waited enough that entered a queue with this plan; None: never."""
+    wait_max_ms = plan.wait_max_ms
+    return None if wait_max_ms is None else entered_at_ms + wait_max_ms
+
+
+def step_out(state: State, contact: Contact, queue: Queue) -> None:
+    """Take a contact out of the lines of the domain; that of its queue is told why."""
+    contact.requirement.waiting.remove(contact.place)
+    if contact.plan_version < queue.followed_from:
+        state.outdated.remove(contact.place)
+    stop_waiting(state, contact)
+
+
+def give_up_waiting(state: State, contact: Contact, at_ms: int) -> None:
+    """Let a contact leave its place without an agent; who leaves as it came did not wait."""
+    queue = state.queues[contact.queue_id]
+    step_out(state, contact, queue)
+    waiting, waited_ms = queue.waiting, at_ms - contact.enqueued_at_ms
+    if at_ms == contact.entered_at_ms:
+        waiting.withdraw(contact.lane, contact.place)
+    else:
+        waiting.give_up(contact.lane, contact.place, at_ms, waited_ms)
+
+
+def comes_again(event: ContactDequeued) -> bool:
+    """Return whether whoever queued the contact has it back, and may queue it once more."""
+    return event.overflow is not None and event.overflow.action is OverflowAction.HAND_BACK
+
+
+def moved_or_kept(state: State, event: ContactMoved | ContactKept) -> None:
+    """Let a contact that has waited enough go to another queue, or wait on where no queue has room for it."""
+    if isinstance(event, ContactKept):
+        leave_at(state, state.contacts[event.contact_id], event.next_at_ms)
+    else:
+        _moved(state, event)
+
+
+def _moved(state: State, event: ContactMoved) -> None:
+    """Let a contact stand in another queue, by the priority and the age that the event tells, at a step of its plan."""
+    contact = state.contacts[event.contact_id]
+    if contact.offer_id is None:
+        give_up_waiting(state, contact, event.at_ms)
+    else:
+        contact.offer_id = None
+        end_ring(state, contact)
+        state.queues[contact.queue_id].ringing -= 1
+    if contact.step_due is not None:
+        state.steps_due.remove(contact.step_due)
+    queue, before = state.queues[event.queue_id], contact.requirement
+    ask = (event.required_skills, event.requirement)
+    contact.requirement = state.pool.use(before.channel, ask, queue.measure)
+    state.pool.give_back(before)
+    contact.queue_id, contact.plan, contact.step = queue.queue_id, queue.plan, event.step
+    contact.plan_version = queue.plan_version
+    contact.priority, contact.enqueued_at_ms = event.priority, event.enqueued_at_ms
+    contact.place = place_of(event.priority, event.enqueued_at_ms, event.contact_id)
+    contact.stay, contact.entered_at_ms = event.stay, event.at_ms
+    contact.leaves_at_ms = leaves_at_ms(queue.plan, event.at_ms)
+    if contact.step_due is not None:
+        state.steps_due.add(contact.step_due)
+    contact.requirement.waiting.add(contact.place)
+    queue.waiting.add(contact.lane, contact.place, event.at_ms)
+    begin_to_wait(state, contact)

@@ -1,0 +1,109 @@
+"""What the slow router does with contacts that a queue does not take, or lets go: each rule looked at anew."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
+
+if TYPE_CHECKING:
+    from .slow_people import SlowAgent, SlowContact, SlowOffer, SlowQueue
+
+
+@dataclass
+class SlowOverflow:
+    queues: dict[str, "SlowQueue"] = field(default_factory=dict)
+    contacts: list["SlowContact"] = field(default_factory=list)
+    agents: list["SlowAgent"] = field(default_factory=list)
+    offers: list["SlowOffer"] = field(default_factory=list)
+    at_ms: int = 0
+
+    def on_duty(self, contact: "SlowContact") -> bool:
+        raise NotImplementedError
+
+    def find_agents(self, contacts: list["SlowContact"], without: list["SlowAgent"]) -> None:
+        raise NotImplementedError
+
+    def enter(self, contact: "SlowContact", queue_id: str) -> None:
+        queue = self.queues[queue_id]
+        contact.queue_id, contact.entered_at_ms = queue_id, self.at_ms
+        contact.follow(queue)
+        contact.go_on(self.at_ms, self.agents)
+
+    def comes(self, contact: "SlowContact") -> bool:
+        """Let a contact come to its queue; return whether it stays in any."""
+        queue_id = contact.queue_id
+        self.enter(contact, queue_id)
+        return self.stays(contact, self.on_arrival(contact, queue_id, Counter()))
+
+    def stays(self, contact: "SlowContact", way: list[str]) -> bool:
+        """Let a contact go its way through queues, an empty name for out; return whether it is still here."""
+        for queue_id in way:
+            if not queue_id:
+                return False
+            self.enter(contact, queue_id)
+        return True
+
+    def on_arrival(self, contact: "SlowContact", queue_id: str, came: Counter[str]) -> list[str]:
+        """Return the way of who comes to a queue: what others who came in this decision went counts already."""
+        for rule in self.queues[queue_id].overflow:
+            if self.holds(rule, contact, queue_id, came):
+                return self.way_by(rule, contact, came)
+        return []
+
+    def way_by(self, rule: OverflowRule, contact: "SlowContact", came: Counter[str]) -> list[str]:
+        if rule.action is not OverflowAction.QUEUE:
+            return [""]
+        return [rule.queue_id, *self.on_arrival(contact, rule.queue_id, came)]
+
+    def holds(
+        self, rule: OverflowRule, contact: "SlowContact", queue_id: str, came: Counter[str]
+    ) -> bool:
+        waiting = [one for one in self.contacts if one.queue_id == queue_id and not one.ringing]
+        match rule.trigger:
+            case OverflowTrigger.QUEUE_LENGTH:
+                return len(waiting) + came[queue_id] >= rule.limit
+            case OverflowTrigger.LONGEST_WAIT:
+                return any(self.at_ms - one.place[1] >= rule.limit for one in waiting)
+            case OverflowTrigger.NOBODY_ON_DUTY:
+                like = replace(contact)
+                self.enter(like, queue_id)
+                return not any(map(self.on_duty, like.at_each_step(self.queues[queue_id])))
+            case _:
+                return False
+
+    def waited_enough(self) -> None:
+        def leaves_at_ms(contact: "SlowContact") -> tuple[int, str]:
+            return contact.leaves_at_ms or 0, contact.contact_id
+
+        due = [
+            one
+            for one in self.contacts
+            if not one.ringing and one.leaves_at_ms is not None and one.leaves_at_ms <= self.at_ms
+        ]
+        came = Counter[str]()
+        ways: list[tuple[SlowContact, list[str]]] = []
+        for contact in sorted(due, key=leaves_at_ms):
+            rules = (one for one in contact.overflow if one.trigger is OverflowTrigger.WAITED)
+            way = self.way_by(next(rules), contact, came)
+            came[way[-1]] += 1
+            ways.append((contact, way))
+        self.go(ways)
+
+    def exited(self, contact_id: str, key: str) -> None:
+        for contact in [one for one in self.contacts if one.contact_id == contact_id]:
+            rules = [one for one in contact.overflow if one.key == key]
+            if rules:
+                for offer in self.offers:
+                    if offer.pending and offer.contact is contact:
+                        offer.pending = contact.ringing = False
+                self.go([(contact, self.way_by(rules[0], contact, Counter()))])
+
+    def go(self, ways: list[tuple["SlowContact", list[str]]]) -> None:
+        stay = [contact for contact, way in ways if self.stays(contact, way)]
+        self.contacts = [
+            one
+            for one in self.contacts
+            if one in stay or all(one is not contact for contact, _ in ways)
+        ]
+        self.find_agents(stay, [])

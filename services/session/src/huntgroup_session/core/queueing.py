@@ -1,0 +1,130 @@
+"""How a contact comes into a queue, to another one, and out again without an agent."""
+
+from huntgroup_session.core.eligibility import refuse, refuse_queue
+from huntgroup_session.core.messages import (
+    ContactDiverted,
+    ContactHandedBack,
+    ContactMoved,
+    ContactQueued,
+    Event,
+    ObserveContactMoved,
+    ObserveContactOverflowed,
+    ObserveQueueConfigured,
+    ObserveQueueRetired,
+    QueueContact,
+    QueueForgotten,
+    QueueLearned,
+    Refused,
+)
+from huntgroup_session.core.state import (
+    Contact,
+    Initiated,
+    Offering,
+    Place,
+    Queued,
+    State,
+)
+
+Decision = tuple[Event, ...] | Refused
+
+
+def queue_contact(state: State, command: QueueContact, at_ms: int) -> Decision:
+    """Give the contact a place in a queue that is known and not full."""
+    skills = tuple(sorted(set(command.required_skills)))
+    match state.find(command.contact_id):
+        case Contact(phase=Initiated()) as contact:
+            queued = ContactQueued(
+                at_ms=at_ms,
+                contact_id=contact.contact_id,
+                queue_id=command.queue_id,
+                channel=contact.channel,
+                priority=command.priority,
+                required_skills=skills,
+                enqueued_at_ms=at_ms,
+                stay=contact.stay + 1,
+                attempts=contact.attempts,
+            )
+            return refuse_queue(state, command.queue_id) or (queued,)
+        case Contact(
+            phase=Queued() | Offering(),
+            place=Place(queue_id=command.queue_id, priority=command.priority) as place,
+        ) if place.required_skills == skills:
+            return ()
+        case contact:
+            return refuse(contact, command, "it can be queued while INITIATED")
+
+
+def observe_queue_configured(state: State, command: ObserveQueueConfigured, at_ms: int) -> Decision:
+    """Learn of a queue, or of its new limit."""
+    queue = state.queues.get(command.queue_id)
+    if queue is not None and queue.open and queue.waiting_max == command.waiting_max:
+        return ()
+    learned = QueueLearned(at_ms=at_ms, queue_id=command.queue_id, waiting_max=command.waiting_max)
+    return (learned,)
+
+
+def observe_queue_retired(state: State, command: ObserveQueueRetired, at_ms: int) -> Decision:
+    """Send nobody there any more."""
+    queue = state.queues.get(command.queue_id)
+    if queue is None or not queue.open:
+        return ()
+    return (QueueForgotten(at_ms=at_ms, queue_id=command.queue_id),)
+
+
+def observe_contact_moved(state: State, command: ObserveContactMoved, at_ms: int) -> Decision:
+    """Let the contact wait elsewhere, unless the customer has left: routing will hear of that."""
+    match state.live.get(command.contact_id):
+        case Contact(phase=Queued() | Offering()) as contact if contact.stay < command.stay:
+            moved = ContactMoved(
+                at_ms=at_ms,
+                contact_id=contact.contact_id,
+                from_queue_id=contact.place.queue_id,
+                queue_id=command.queue_id,
+                priority=command.priority,
+                enqueued_at_ms=command.enqueued_at_ms,
+                wait_ms=contact.wait_ms(at_ms),
+                stay=command.stay,
+                trigger=command.trigger,
+            )
+            return (moved,)
+        case _:
+            return ()
+
+
+def observe_contact_overflowed(
+    state: State, command: ObserveContactOverflowed, at_ms: int
+) -> Decision:
+    """Give the contact back to whoever queued it, or end it here: its queue let it go."""
+    match state.live.get(command.contact_id):
+        case Contact(phase=Queued() | Offering()) as contact:
+            return (overflowed(contact, command, at_ms),)
+        case _:
+            return ()
+
+
+def overflowed(
+    contact: Contact, command: ObserveContactOverflowed, at_ms: int
+) -> ContactHandedBack | ContactDiverted:
+    """The wait is over without an agent."""
+    if command.action is None:
+        return ContactHandedBack(
+            at_ms=at_ms,
+            contact_id=contact.contact_id,
+            queue_id=contact.place.queue_id,
+            trigger=command.trigger,
+            key=command.key,
+            wait_ms=contact.wait_ms(at_ms),
+            stay=contact.stay,
+            attempts=command.attempts,
+        )
+    return ContactDiverted(
+        at_ms=at_ms,
+        contact_id=contact.contact_id,
+        queue_id=contact.place.queue_id,
+        trigger=command.trigger,
+        key=command.key,
+        action=command.action,
+        endpoint=command.endpoint,
+        wait_ms=contact.wait_ms(at_ms),
+        stay=contact.stay,
+    )
