@@ -30,7 +30,7 @@ from huntgroup_runtime.rpc.errors import RpcRefusedError
 
 SPEED: Final = 40.0
 AGENTS: Final = 8
-CALLS_PER_S: Final = 1.6
+CALLS_PER_S: Final = 1.0
 WAITERS: Final = 8
 ASK_EVERY_S: Final = 0.08
 PARKED: Final = "parked"
