@@ -52,10 +52,11 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 """
 
-_ALONE = """broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=3000
+_ALONE = """broker.heartbeat.interval.ms={heartbeat_ms}
+broker.session.timeout.ms={session_ms}
 """
-"""A broker that was killed may come back when it is known to have gone: after this time (Kafka's default: 9 s)."""
+HEARTBEATS: Final = 6
+"""In a session of `session_ms`, which is Kafka's `broker.session.timeout.ms`, so many are sent."""
 
 _PEERS = """broker.heartbeat.interval.ms=200
 broker.session.timeout.ms=1200
@@ -109,13 +110,15 @@ class LocalKafka:
         port: int = 0,
         heap_mb: int = 512,
         short_lived: bool = False,
+        session_ms: int = 9_000,
         seat: Seat | None = None,
     ) -> None:
         """Prepare a broker that keeps its log in `data`, or in a temporary folder that `stop` removes.
 
         It listens on `port` when that is free, else on another one; see `port` once it has started. A `short_lived`
         broker is compiled less: it starts with two thirds of the CPU time, and would be slower later.
-        A `seat` places it among peers; its ports are fixed then.
+        After a kill it may come back when `session_ms` are over; on a machine that is too busy for it, a short session
+        ends while it runs. A `seat` places it among peers, with their settings; its ports are fixed then.
         """
         self._home = home or kafka_home()
         self._temporary = data is None
@@ -125,6 +128,7 @@ class LocalKafka:
         self._jvm_options = [f"-Xmx{heap_mb}m", *(QUICK if short_lived else ())]
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted_port = port
+        self._session_ms = session_ms
         self._seat = seat
         self._port = 0
 
@@ -221,9 +225,11 @@ class LocalKafka:
             data=data,
             copies=seat.copies,
         )
-        (self._folder / "server.properties").write_text(
-            properties + (_PEERS if self._seat else _ALONE)
+        alone = _ALONE.format(
+            session_ms=self._session_ms, heartbeat_ms=self._session_ms // HEARTBEATS
         )
+        settings = _PEERS if self._seat else alone
+        (self._folder / "server.properties").write_text(properties + settings)
         if not (data / "meta.properties").exists():
             copy_storage(self._home, java, jars, data, seat.node_id)
 

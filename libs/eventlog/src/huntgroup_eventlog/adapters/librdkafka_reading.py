@@ -25,7 +25,7 @@ BUFFER_BYTES_MAX = 8 * 1_048_576
 _LOG = logging.getLogger("huntgroup_eventlog.librdkafka")
 _IDLE_S = 0.2
 _LEARN_S = 1.0
-_FETCH_WAIT_MAX_MS = 100
+_FETCH_WAIT_MAX_MS = 20
 """A new reader waits for the fetch of all others to come back: so long at most."""
 _FETCH_RECORDS_MAX = 500
 

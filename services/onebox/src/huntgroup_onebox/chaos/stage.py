@@ -36,6 +36,8 @@ ANSWERED_WITHIN_S: Final = 60.0
 CALM_S: Final = 1.0
 ASK_EVERY_S_PEERS: Final = 0.25
 """With several brokers, which do everything several times: a full machine shows how full it is, not the fault."""
+SESSION_MS: Final = 4_500
+"""A broker that is killed need not stay away for longer than it takes to start."""
 LOOK_EVERY_S: Final = 0.02
 EPSILON_MS: Final = 60_000
 """What comes late because the machine is busy with other work is no harm here; what never comes is, and is found."""
@@ -61,7 +63,7 @@ class Stage:
     ) -> None:
         self.folder = folder
         self.brokers: LocalKafka | LocalKafkaCluster = (
-            LocalKafka(data=folder / "kafka", short_lived=True)
+            LocalKafka(data=folder / "kafka", short_lived=True, session_ms=SESSION_MS)
             if brokers == 1
             else LocalKafkaCluster(data=folder / "kafka", brokers=brokers)
         )
