@@ -112,7 +112,7 @@ def _offer(
     """Return the offer by a rule that somebody asked for; nobody rings along."""
     idle = contact.requirement.idle
     return offer_waiting(
-        state,
+        state.queues[contact.queue_id],
         contact,
         agent_id=agent.agent_id,
         at_ms=at_ms,
