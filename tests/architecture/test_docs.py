@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
-PAGES = ("events.md", "api.md", "settings.md", "errors.md", "metrics.md", "scenario.md")
+PAGES = (
+    *("events.md", "api.md", "settings.md", "errors.md", "metrics.md"),
+    *("policy.md", "scenario.md"),
+)
 
 
 def reference(root: Path, *options: str) -> subprocess.CompletedProcess[str]:

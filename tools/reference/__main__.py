@@ -1,4 +1,4 @@
-"""Write `docs/reference/{events,api,settings,errors,metrics,scenario}.md` from the contracts and the code: `make docs`.
+"""Write `docs/reference/{events,api,settings,errors,metrics,policy,scenario}.md` from contracts and code: `make docs`.
 
 `--check` writes nothing and names every page that differs from what it would write.
 """
@@ -13,6 +13,7 @@ from tools.reference.contracts import read_contracts
 from tools.reference.errors_page import errors_page
 from tools.reference.events_page import events_page
 from tools.reference.metrics_page import metrics_page
+from tools.reference.policy_page import policy_page, policy_schema
 from tools.reference.scenario_page import scenario_page, scenario_schema
 from tools.reference.settings_page import settings_page
 
@@ -46,6 +47,8 @@ def pages() -> Mapping[str, str]:
         "settings.md": settings_page(ROOT),
         "errors.md": errors_page(contracts),
         "metrics.md": metrics_page(),
+        "policy.md": policy_page(contracts),
+        "policy.schema.json": policy_schema(contracts),
         "scenario.md": scenario_page(),
         "scenario.schema.json": scenario_schema(),
     }

@@ -22,8 +22,8 @@ USE = """```sh
 ```"""
 
 RULES = """Times are seconds from the beginning of the simulated time (`_s`), rates are per hour. A name that the format
-does not know is an error, and so is a name that is there twice; every error names file, line, field, value and rule,
-and the exit code is 2. `scenario.schema.json`, beside this page, is the same format for editors: put
+does not know is an error, and so is a name that is there twice; every error names file, line, column, field, value
+and rule, and the exit code is 2. `scenario.schema.json`, beside this page, is the same format for editors: put
 `# yaml-language-server: $schema=PATH/scenario.schema.json` on the first line."""
 
 METHOD = (

@@ -266,3 +266,12 @@ def test_a_rule_that_says_nothing_about_its_field_is_refused(
     module = compile_proto(f"message Bad {{ {field} }}")
     with pytest.raises(ContractMismatchError, match=r"Bad\.x"):
         violations(module.Bad())
+
+
+def test_a_request_within_another_needs_no_context_of_its_own() -> None:
+    inner = configure_queue()
+    inner.ClearField("context")
+    request = routing_pb2.ApplyPolicyRequest(queues=[inner])
+    assert [one.field for one in violations(request)] == ["context"]
+    request.queues[0].ring_timeout_ms = 0
+    assert "queues[0].ring_timeout_ms" in [one.field for one in violations(request)]

@@ -1,4 +1,4 @@
-"""Reads a YAML file into a typed value; what is wrong is told with its file, line, field, value and rule."""
+"""Reads a YAML file into a typed value; what is wrong is told with file, line, column, field, value and rule."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ NAMED: Final = re.compile(r"Object contains unknown field `(?P<key>.+)`")
 
 
 class YamlFileError(ValueError):
-    """The file cannot be used; the message names file, line, field, value and rule."""
+    """The file cannot be used; the message names file, line, column, field, value and rule."""
 
 
 class YamlFile:
@@ -41,8 +41,9 @@ class YamlFile:
         except (OSError, UnicodeDecodeError) as error:
             raise YamlFileError(f"{path}: cannot be read: {error}") from error
         except yaml.MarkedYAMLError as error:
-            line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-            raise YamlFileError(f"{path}{line}: is no YAML: {error.problem}") from error
+            mark = error.problem_mark
+            place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+            raise YamlFileError(f"{path}{place}: is no YAML: {error.problem}") from error
         except (yaml.YAMLError, RecursionError) as error:
             raise YamlFileError(f"{path}: is no YAML: {error}") from error
 
@@ -53,6 +54,11 @@ class YamlFile:
         except msgspec.ValidationError as error:
             raise self._mismatch(wanted, error) from error
 
+    @property
+    def content(self) -> Any:
+        """The values as plain Python has them."""
+        return self._content
+
     def error(self, field: Field, rule: str) -> YamlFileError:
         """Return the error that says which rule the value of a field breaks."""
         value = _find(self._content, field)
@@ -61,7 +67,8 @@ class YamlFile:
             if isinstance(value, Mapping | list) or value is None
             else f" {value!r:.{SHOWN_MAX}}:"
         )
-        place = f"{self.path}:{self._line(field)}"
+        line, column = self._place(field)
+        place = f"{self.path}:{line}:{column}"
         return YamlFileError(f"{place}: {_dotted(field)}:{shown} {rule}")
 
     def _mismatch(self, wanted: type[T], error: msgspec.ValidationError) -> YamlFileError:
@@ -93,21 +100,21 @@ class YamlFile:
                 )
         return field
 
-    def _line(self, field: Field) -> int:
-        """Return the line of a value, or of the nearest one around it that is in the file as such."""
-        node, line = self._root, 1
+    def _place(self, field: Field) -> tuple[int, int]:
+        """Return line and column of a value's name, or of the nearest one around it that is in the file as such."""
+        node, mark = self._root, None if self._root is None else self._root.start_mark
         for step in field:
             if isinstance(node, yaml.MappingNode):
                 pairs = [(key, value) for key, value in node.value if key.value == str(step)]
                 if not pairs:
                     break
-                line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+                mark, node = pairs[0][0].start_mark, pairs[0][1]
             elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
                 node = node.value[step]
-                line = node.start_mark.line + 1
+                mark = node.start_mark
             else:
                 break
-        return line
+        return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
 
     def _refuse_doubles(self, node: yaml.Node, field: Field, seen: set[int]) -> None:
         if id(node) in seen:
@@ -123,7 +130,8 @@ class YamlFile:
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in keys:
-                place = f"{self.path}:{key.start_mark.line + 1}"
+                mark = key.start_mark
+                place = f"{self.path}:{mark.line + 1}:{mark.column + 1}"
                 raise YamlFileError(f"{place}: {_dotted((*field, key.value))}: is there twice")
             keys.add(key.value)
             self._refuse_doubles(value, (*field, key.value), seen)

@@ -36,22 +36,22 @@ def test_a_good_file_is_a_value(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("seats:\n  a: {row: 1}\n  b:\n    row: 0\n", ":4: seats.b.row: 0: Expected `int` >= 1"),
-        ("seats:\n  a: {row: 1}\n  b:\n    row: one\n", ":4: seats.b.row: 'one': Expected `int`"),
+        ("seats:\n  a: {row: 1}\n  b:\n    row: 0\n", ":4:5: seats.b.row: 0: Expected `int` >= 1"),
+        ("seats:\n  a: {row: 1}\n  b:\n    row: one\n", ":4:5: seats.b.row: 'one': Expected `int`"),
         (
             "seats:\n  a:\n    row: 1\n    aisle: 2\n",
-            ":4: seats.a.aisle: 2: Object contains unknown",
+            ":4:5: seats.a.aisle: 2: Object contains unknown",
         ),
-        ("seats:\n  a:\n    names: []\n", ":2: seats.a: Object missing required field `row`"),
-        ("seats:\n  a:\n    row: 1\n    names:\n    - x\n    - 7\n", ":6: seats.a.names[1]: 7: "),
-        ("seats: {}\nlights: [1,\n  x]\n", ":3: lights[1]: 'x': Expected `int`"),
-        ("seats:\n  a: {row: 1}\n  a: {row: 2}\n", ":3: seats.a: is there twice"),
-        ("seats: [\n", ":2: is no YAML: "),
+        ("seats:\n  a:\n    names: []\n", ":2:3: seats.a: Object missing required field `row`"),
+        ("seats:\n  a:\n    row: 1\n    names:\n    - x\n    - 7\n", ":6:7: seats.a.names[1]: 7: "),
+        ("seats: {}\nlights: [1,\n  x]\n", ":3:3: lights[1]: 'x': Expected `int`"),
+        ("seats:\n  a: {row: 1}\n  a: {row: 2}\n", ":3:3: seats.a: is there twice"),
+        ("seats: [\n", ":2:1: is no YAML: "),
         (
             "seats: !!python/object:os.system {}\n",
-            ":1: is no YAML: could not determine a constructor",
+            ":1:8: is no YAML: could not determine a constructor",
         ),
-        ("", ":1: the file: Expected `object`, got `null`"),
+        ("", ":1:1: the file: Expected `object`, got `null`"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, told: str) -> None:
@@ -62,7 +62,7 @@ def test_a_field_may_be_wrong_by_a_rule_of_the_reader(tmp_path: Path) -> None:
     file = tmp_path / "hall.yaml"
     file.write_text("seats:\n  a:\n    row: 7\n")
     error = YamlFile(file).error(("seats", "a", "row"), "is taken")
-    assert str(error) == f"{file}:3: seats.a.row: 7: is taken"
+    assert str(error) == f"{file}:3:5: seats.a.row: 7: is taken"
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""`huntgroup policy` against a routing service: what it prints, what it changes, and its exit codes."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from huntgroup_eventlog.adapters.memory import MemoryLog
+from huntgroup_eventlog.snapshots import ObjectSnapshotStore
+from huntgroup_onebox.cli import main, parser
+from huntgroup_onebox.policy_command import carry_out
+from huntgroup_routing.wiring import wire
+from huntgroup_runtime.process import Process
+from huntgroup_runtime.settings import RuntimeSettings
+from huntgroup_runtime.telemetry import Telemetry
+
+SALES = """\
+queues:
+  sales:
+    channel: VOICE
+    ring_timeout_ms: 20000
+    service_level_threshold_ms: 20000
+"""
+BOTH = SALES + SALES.removeprefix("queues:\n").replace("sales", "tax")
+
+
+@pytest.fixture
+async def address(capsys: pytest.CaptureFixture[str]) -> AsyncIterator[str]:
+    settings = RuntimeSettings(
+        log_url="memory://",
+        grpc_listen="127.0.0.1:0",
+        http_listen="127.0.0.1:0",
+        heartbeat_ms=0,
+        takeover_after_ms=0,
+    )
+    log, snapshots = MemoryLog(1), ObjectSnapshotStore.from_url("")
+    process = Process("routing", settings, log=log, snapshots=snapshots, telemetry=Telemetry.off())
+    await wire(process)
+    await process.start()
+    await do(process.address, "versions")
+    capsys.readouterr()  # what the service itself has to say until it serves
+    yield process.address
+    await process.stop()
+    await log.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str], str]:
+    def written(text: str) -> str:
+        (tmp_path / "policy.yaml").write_text(text)
+        return str(tmp_path / "policy.yaml")
+
+    return written
+
+
+async def do(address: str, *words: str) -> int:
+    where = ("--target", address, "--tenant", "acme", "--domain", "emea")
+    return await carry_out(parser().parse_args(["policy", *words, *where]))
+
+
+async def test_a_file_is_planned_applied_shown_and_rolled_back(
+    address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await do(address, "plan", file(BOTH)) == 0
+    assert capsys.readouterr().out.startswith("version 0 -> 1\n+ sales is made\n    channel: ")
+    assert await do(address, "apply", file(BOTH), "--yes", "--author", "ada") == 0
+    assert capsys.readouterr().out.endswith("version 1 holds\n")
+    assert await do(address, "apply", file(SALES.replace("20000", "9000", 1)), "--yes") == 0
+    assert capsys.readouterr().out == (
+        "version 1 -> 2\n- tax retires: it takes no new contacts\n~ sales changes\n"
+        "    ring_timeout_ms: 20000 -> 9000\nversion 2 holds\n"
+    )
+    assert await do(address, "rollback", "1", "--yes", "--reason", "too short") == 0
+    capsys.readouterr()
+    assert await do(address, "versions") == 0
+    newest, *_, oldest = capsys.readouterr().out.splitlines()
+    assert newest.split()[0] == "3"
+    assert newest.endswith("2 queues: sales, tax; back to 1; too short")
+    assert oldest.split()[3] == "ada"
+    assert await do(address, "show") == 0
+    shown = capsys.readouterr().out
+    assert await do(address, "apply", file(shown), "--yes") == 0
+    assert capsys.readouterr().out == "nothing changes: version 3 says the same\n"
+
+
+async def test_programs_read_json(
+    address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await do(address, "apply", file(SALES), "--yes", "--json") == 0
+    applied = json.loads(capsys.readouterr().out)
+    assert (applied["applied"], [one["kind"] for one in applied["changes"]]) == (1, ["MADE"])
+    assert await do(address, "show", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["version"] == 1
+    assert shown["policy"]["queues"]["sales"]["channel"] == "VOICE"
+    assert await do(address, "versions", "--json") == 0
+    (version,) = json.loads(capsys.readouterr().out)["versions"]
+    assert (version["version"], isinstance(version["at_ms"], int)) == (1, True)
+
+
+async def test_nothing_is_applied_where_nobody_agreed(
+    address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await do(address, "apply", file(SALES)) == 2
+    assert "nobody can be asked here" in capsys.readouterr().err
+    assert await do(address, "versions") == 0
+    assert capsys.readouterr().out == ""
+
+
+async def test_a_version_that_is_not_there_is_refused(
+    address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await do(address, "rollback", "7", "--yes") == 1
+    assert "version 7 is not remembered: 0 to 0 are" in capsys.readouterr().err
+    assert await do(address, "show", "--version", "7") == 1
+    assert "POLICY_VERSION_UNKNOWN" in capsys.readouterr().err
+
+
+async def test_a_faulty_file_is_bad_input_everywhere(
+    address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    faulty = file(SALES.replace("VOICE", "VOICES"))
+    for words in (("plan", faulty), ("apply", faulty, "--yes")):
+        assert await do(address, *words) == 2
+        assert f"{faulty}:3:5: queues.sales.channel: 'VOICES'" in capsys.readouterr().err
+
+
+def test_a_file_is_checked_without_any_system(
+    file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["policy", "check", file(SALES)]) == 0
+    assert capsys.readouterr().out.endswith(": 1 queues, no fault\n")
+    assert main(["policy", "check", file("queues: 5"), "--json"]) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["faults"] == told.err.splitlines()
+    assert main(["policy", "check", file("queues: [")]) == 2
+    assert ":1:10: is no YAML" in capsys.readouterr().err

@@ -1,0 +1,161 @@
+"""A policy file becomes the request that it means, or is told line by line what is wrong with it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from huntgroup.routing.v1.commands_pb2 import ApplyPolicyRequest, GetPolicyResponse
+from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE, SELECTION_STRATEGY_BEST_SKILL
+from huntgroup_onebox.policy.policy_file import queue_fields, read_policy
+from huntgroup_onebox.policy.text import file_text
+
+ROOT = Path(__file__).resolve().parents[4]
+EXAMPLES = sorted((ROOT / "loadtests/policies").glob("*.yaml"))
+
+GOOD = """\
+skills: {tax: 5, loan: }
+languages: [ar, fa]
+groups: [night]
+queues:
+  sales:
+    channel: VOICE
+    ring_timeout_ms: 20000
+    service_level_threshold_ms: 20000
+  tax:
+    channel: VOICE
+    required_skills: [tax]
+    ring_timeout_ms: 9000
+    service_level_threshold_ms: 20000
+    strategy: BEST_SKILL
+    requirement: skill("tax") >= 3
+    steps:
+      - after_ms: 30000
+        requirement: lang in ("ar", "fa") or group == "night"
+"""
+
+
+def read(tmp_path: Path, text: str) -> tuple[ApplyPolicyRequest, list[str]]:
+    file = tmp_path / "policy.yaml"
+    file.write_text(text)
+    request, errors = read_policy(file)
+    return request, [str(error).removeprefix(f"{file}:") for error in errors]
+
+
+def test_a_file_is_the_request_that_it_means(tmp_path: Path) -> None:
+    request, errors = read(tmp_path, GOOD)
+    assert errors == []
+    sales, tax = request.queues
+    assert (sales.queue_id, sales.channel, sales.ring_timeout_ms) == (
+        "sales",
+        CHANNEL_VOICE,
+        20_000,
+    )
+    assert (list(tax.required_skills), tax.strategy) == (["tax"], SELECTION_STRATEGY_BEST_SKILL)
+    assert tax.steps[0].after_ms == 30_000
+    words = request.vocabulary
+    assert [(one.skill, one.highest_level) for one in words.skills] == [("tax", 5), ("loan", 0)]
+    assert (list(words.languages), list(words.groups)) == (["ar", "fa"], ["night"])
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    request, _ = read(tmp_path, GOOD)
+    policy = GetPolicyResponse(queues=request.queues, vocabulary=request.vocabulary)
+    again, errors = read(tmp_path, file_text(policy))
+    assert errors == []
+    assert again == request
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            "tax: 5",
+            "tax: high",
+            ["1:10: skills.tax: 'high': a whole number is expected, or nothing"],
+        ),
+        ("tax: 5", "tax: 500", ["1:10: skills.tax: 500: breaks the rule: max 100"]),
+        ("[night]", "night", ["3:1: groups: 'night': a list of names is expected"]),
+        ("queues:", "queue:", ["4:1: queue: there is no such field", "1:1: the file: queues is"]),
+        ("  sales:", "  5:", ["5:3: queues[5]: the name of a queue is text"]),
+        ("  sales:", "  a sale:", ["5:3: queues.a sale: breaks the rule: pattern"]),
+        ("VOICE", "voice", ["6:5: queues.sales.channel: 'voice': one of VOICE, CHAT,"]),
+        ("20000", "0", ["7:5: queues.sales.ring_timeout_ms: 0: breaks the rule: required"]),
+        ("20000", "yes", ["7:5: queues.sales.ring_timeout_ms: True: a whole number"]),
+        ("20000", "99999999999", ["7:5: queues.sales.ring_timeout_ms: 99999999999: the number"]),
+        ("[tax]", "tax", ["11:5: queues.tax.required_skills: 'tax': a list is expected"]),
+        ("[tax]", "[tax, 7]", ["11:28: queues.tax.required_skills[1]: 7: text is expected"]),
+        (
+            "[tax]",
+            "[tacks]",
+            ["11:23: queues.tax.required_skills[0]: 'tacks': 'tacks' is not among"],
+        ),
+        (
+            '"tax") >= 3',
+            '"tacks") >= 3',
+            ["15:5: queues.tax.requirement: 'skill(\"tacks\") >= 3': skill 'tacks' is not among"],
+        ),
+        (
+            '"tax") >= 3',
+            '"tax") >= 6',
+            ["15:5: queues.tax.requirement: 'skill(\"tax\") >= 6': nobody"],
+        ),
+        (
+            '"tax") >= 3',
+            '"tax") < 1',
+            ["15:5: queues.tax.requirement: 'skill(\"tax\") < 1': nobody"],
+        ),
+        (
+            '"tax") >= 3',
+            '"tax" >= 3',
+            ["15:5: queues.tax.requirement: 'skill(\"tax\" >= 3': character"],
+        ),
+        (
+            "after_ms: 30000",
+            "after: 30000",
+            ["17:9: queues.tax.steps[0].after: 30000: there is no"],
+        ),
+        (
+            'lang in ("ar", "fa")',
+            'lang in ("ar", "en")',
+            ['18:9: queues.tax.steps[0].requirement: \'lang in ("ar", "en") or group'],
+        ),
+        (
+            "      - after_ms: 30000\n",
+            "      - {after_ms: 90000}\n      - after_ms: 30000\n",
+            ["18:9: queues.tax.steps[1].after_ms: 30000: 30000 is not later than 90000"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(
+    tmp_path: Path, before: str, after: str, told: list[str]
+) -> None:
+    assert before in GOOD
+    _, errors = read(tmp_path, GOOD.replace(before, after, 1))
+    assert len(errors) == len(told), errors
+    for error, begins in zip(errors, told, strict=True):
+        assert error.startswith(begins)
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace('"tax") >= 3', '"tax") >= 7').replace('"night"', '"day"')
+    _, errors = read(tmp_path, text)
+    assert [error.partition(":")[0] for error in errors] == ["15", "18"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_have_no_fault_and_keep_to_the_schema(path: Path) -> None:
+    request, errors = read_policy(path)
+    assert (errors, len(request.queues) > 0) == ([], True)
+    schema = json.loads((ROOT / "docs/reference/policy.schema.json").read_text())
+    queue = schema["$defs"]["ConfigureQueueRequest"]
+    for said in yaml.safe_load(path.read_text())["queues"].values():
+        assert said.keys() <= queue["properties"].keys()
+        assert set(queue["required"]) <= said.keys()
+
+
+def test_the_schema_knows_every_field_that_a_file_may_have() -> None:
+    schema = json.loads((ROOT / "docs/reference/policy.schema.json").read_text())
+    queue = schema["$defs"]["ConfigureQueueRequest"]
+    assert queue["properties"].keys() == {one.name for one in queue_fields()}
