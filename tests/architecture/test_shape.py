@@ -34,6 +34,7 @@ SUBJECTS = {
         "pace",
         "offering",
         "policy",
+        "preferring",
         "previews",
         "queueing",
         "queues",

@@ -26,6 +26,7 @@ from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Strategy
 from huntgroup_routing.wiring import application as routing_application
 from huntgroup_session.core import messages as session
 from huntgroup_session.core.state import Offering, Queued
+from huntgroup_session.core.values import AgentId as SessionAgentId
 from huntgroup_session.core.values import Channel as ContactChannel
 from huntgroup_session.core.values import ContactId, ConversationId, InitiationMethod
 from huntgroup_session.core.values import QueueId as SessionQueueId
@@ -48,6 +49,8 @@ STRATEGIES: Mapping[str, Strategy] = {
     "some": Strategy.RING_PROGRESSIVELY,
 }
 AGENTS = tuple(AgentId(f"a{number}") for number in range(4))
+PREFERRED = ((), (), (SessionAgentId("a0"),), (SessionAgentId("a1"), SessionAgentId("a2")))
+DIRECT = tuple(map(SessionAgentId, ("", "", "", "", "", "a0", "a3")))
 WRAP_UP_MAX_MS, RING_MS = 200, 300
 PATIENCE_MS = 60_000
 """Whatever must happen by itself happens within this time, well before session's guard of an hour."""
@@ -198,6 +201,9 @@ class World:
                 queue_id=SessionQueueId(queue_id),
                 priority=self.chance.choice((0, 0, 1)),
                 required_skills=(),
+                preferred_agents=self.chance.choice(PREFERRED),
+                direct_agent_id=self.chance.choice(DIRECT),
+                customer_key=self.chance.choice(("", "", "one", "two")),
             )
             self.tell("session", queue)
 
@@ -406,6 +412,9 @@ class World:
             reoffer_after_ms=RING_MS,
             steps=(RoutingStep(after_ms=RING_MS),) if skills else (),
             pull_requirement='not agent == "a3"',
+            preferred_hold_ms=RING_MS,
+            prefers_last_agent=True,
+            direct_hold_ms=2 * RING_MS,
             ring_max=self.chance.choice((2, 3)),
             ring_every_ms=RING_MS // 3,
         )

@@ -37,6 +37,7 @@ HAPPENED = (
     "OfferRejected",
     "OfferRescinded",
     "OfferTurnedAway",
+    "PreferenceLapsed",
     "RingWidened",
 )
 

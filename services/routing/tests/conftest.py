@@ -111,6 +111,9 @@ class Floor:
         ring_max: int = 0,
         ring_every_ms: int = 0,
         pull_requirement: str = "",
+        preferred_hold_ms: int = 0,
+        prefers_last_agent: bool = False,
+        direct_hold_ms: int = 0,
         overflow: tuple[OverflowRule, ...] = (),
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
@@ -130,6 +133,9 @@ class Floor:
             ring_max=ring_max,
             ring_every_ms=ring_every_ms,
             pull_requirement=pull_requirement,
+            preferred_hold_ms=preferred_hold_ms,
+            prefers_last_agent=prefers_last_agent,
+            direct_hold_ms=direct_hold_ms,
             overflow=overflow,
         )
 
@@ -162,6 +168,9 @@ class Floor:
         priority: int = 0,
         enqueued_at_ms: int | None = None,
         at_ms: int = 0,
+        preferred: tuple[str, ...] = (),
+        direct: str = "",
+        customer: str = "",
     ) -> tuple[Event, ...]:
         """Let a contact be queued."""
         return self.tell(
@@ -172,6 +181,9 @@ class Floor:
                 priority=priority,
                 required_skills=tuple(Skill(skill) for skill in skills),
                 enqueued_at_ms=at_ms if enqueued_at_ms is None else enqueued_at_ms,
+                preferred_agents=tuple(AgentId(agent_id) for agent_id in preferred),
+                direct_agent_id=AgentId(direct),
+                customer_key=customer,
             ),
             at_ms,
         )

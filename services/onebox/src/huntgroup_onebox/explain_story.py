@@ -146,6 +146,10 @@ class Story:
         if event.requirement:
             needs += f" and {event.requirement}"
         text = f"in {event.queue_id}, priority {event.priority}; it needs {needs}"
+        if event.awaited_agents:
+            text += f"; at first for {' or '.join(event.awaited_agents)}"
+            if event.awaited_until_ms:
+                text += f", until {time_text(event.awaited_until_ms)}"
         self.steps.append(Step(event.at_ms, "took its place", text, [self._who_can(contact)]))
         self._waits = True
 
@@ -304,6 +308,8 @@ class Story:
             case routing.ContactRequeued():
                 what, text = "waits on", "at its old place, with its age"
                 self._waits = True
+            case routing.PreferenceLapsed():
+                what, text = "waits for anybody able", f"{event.reason}"
             case routing.RingWidened():
                 what, text = "may ring at more", f"up to {event.ring_target:,} agents at once"
             case _:

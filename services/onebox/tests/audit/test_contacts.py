@@ -179,6 +179,21 @@ async def test_who_is_passed_over_by_hand_was_not_forgotten() -> None:
     assert (await log.report()).clean
 
 
+async def test_who_waits_for_certain_agents_stands_in_no_line_until_that_lapses() -> None:
+    log = WrittenLog()
+    awaiting = enqueued("ada", 1)
+    awaiting.awaited_agents.append("mary")
+    two_agents_and_waiting(log, awaiting, enqueued("ben", 2))
+    log.tell("routing", offered("ben", "grace", 3, since=2))
+    assert (await log.report()).clean
+    lapsed = routing.PreferenceLapsed(at_ms=at(4), contact_id="ada", queue_id="sales")
+    log.tell("routing", lapsed, enqueued("cai", 5), offered("cai", "alan", 6, since=5))
+    assert "cai was offered to alan out of turn: contact ada" in (await log.the_violation(1)).why
+    log.tell("routing", lapsed)
+    whys = [one.why for one in (await log.report()).violations]
+    assert "contact ada waited for nobody in particular, but lapsed" in whys
+
+
 def ringing(agent_id: str, attempt: int, most: int) -> routing.OfferCreated:
     """Return an offer of `ada`, who may ring at so many."""
     created = offered("ada", agent_id, 3, since=1, attempt=attempt)

@@ -70,6 +70,9 @@ requirements = st.sampled_from(
 queues = st.builds(
     ConfigureQueue,
     queue_id=queue_ids,
+    preferred_hold_ms=st.sampled_from((0, 20)),
+    prefers_last_agent=st.booleans(),
+    direct_hold_ms=st.sampled_from((0, 30)),
     channel=channels,
     required_skills=skills,
     ring_timeout_ms=timeouts,
@@ -98,6 +101,9 @@ arrivals = st.builds(
     priority=st.integers(-1, 1),
     required_skills=skills,
     enqueued_at_ms=st.integers(0, 9),
+    preferred_agents=st.lists(agent_ids, max_size=2).map(tuple),
+    direct_agent_id=st.sampled_from((AgentId(""), AgentId(""), AgentId("a1"))),
+    customer_key=st.sampled_from(("", "x", "y")),
 )
 commands: st.SearchStrategy[Command] = st.one_of(
     arrivals,

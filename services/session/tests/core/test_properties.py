@@ -56,6 +56,7 @@ VALUES: dict[Any, Sequence[Any]] = {
     str: ("some", "other"),
     tuple[str, ...]: ((), ("german",)),
     tuple[Attribute, ...]: ((),),
+    tuple[AgentId, ...]: ((),),
 }
 
 

@@ -142,6 +142,24 @@ def test_a_queued_contact_waits_from_the_time_of_the_decision(story: "Story") ->
     )
 
 
+def test_whom_a_contact_is_for_is_told_to_routing(story: "Story") -> None:
+    story.given(ObserveQueueConfigured(queue_id=SALES, waiting_max=2), 0)
+    story.initiated()
+    said = replace(
+        QUEUE,
+        preferred_agents=(AgentId("grace"),),
+        direct_agent_id=AgentId("alan"),
+        customer_key="+1202",
+    )
+    (queued,) = story.when(said, 2_000)  # type: ignore[misc]
+    assert isinstance(queued, ContactQueued)
+    assert (queued.preferred_agents, queued.direct_agent_id, queued.customer_key) == (
+        ("grace",),
+        "alan",
+        "+1202",
+    )
+
+
 def test_asking_twice_for_the_same_place_asks_once(story: "Story") -> None:
     assert story.queued().when(replace(QUEUE, required_skills=("german", "german")), 2_500) == ()
 

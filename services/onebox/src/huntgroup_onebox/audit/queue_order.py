@@ -22,8 +22,11 @@ from huntgroup_onebox.audit.report import Findings
 
 INVARIANT: Final = 1
 
-BY_HAND: Final = (routing.DECISION_RULE_PULLED, routing.DECISION_RULE_ASSIGNED)
-"""People may pass contacts over, and the offer says so."""
+OUT_OF_TURN: Final = (
+    *(routing.DECISION_RULE_PULLED, routing.DECISION_RULE_ASSIGNED),
+    *(routing.DECISION_RULE_PREFERRED, routing.DECISION_RULE_DIRECT),
+)
+"""People may pass contacts over, and some contacts are for certain agents: the offer says so."""
 
 Need = tuple[int, tuple[str, ...], str]
 """Channel, required skills, and the requirement beside them."""
@@ -38,6 +41,8 @@ class _Contact:
     turn: Turn
     queue_id: str
     waits: bool = True
+    awaits: bool = False
+    """It stands in no line, for it waits for certain agents."""
     rings: dict[str, str] = field(default_factory=dict)
     """While it rings: by open offer, the agent."""
     together: bool = False
@@ -75,6 +80,7 @@ class QueueOrder(EventCheck):
             routing.ContactDequeued: self._dequeued,
             routing.AgentCapacityFreed: self._freed,
             routing.OfferRescinded: self._rescinded,
+            routing.PreferenceLapsed: self._preference_lapsed,
             routing.OfferRejected: self._rings_no_more,
             routing.OfferExpired: self._rings_no_more,
             routing.OfferCanceled: self._rings_no_more,
@@ -107,7 +113,11 @@ class QueueOrder(EventCheck):
         need = (int(event.channel), tuple(event.required_skills), event.requirement)
         turn = (-event.priority, event.enqueued_at_ms, contact_id)
         domain.contacts[contact_id] = _Contact(need, turn, event.queue_id)
-        heapq.heappush(domain.lines.setdefault(need, []), turn)
+        line = domain.lines.setdefault(need, [])
+        if event.awaited_agents:
+            domain.contacts[contact_id].awaits = True
+        else:
+            heapq.heappush(line, turn)
 
     def _stepped(
         self, entry: Entry, event: routing.ContactStepped | routing.ContactReplanned
@@ -119,7 +129,7 @@ class QueueOrder(EventCheck):
             return
         contact.need = (contact.need[0], tuple(event.required_skills), event.requirement)
         line = domain.lines.setdefault(contact.need, [])
-        if contact.waits:
+        if contact.waits and not contact.awaits:
             heapq.heappush(line, contact.turn)
 
     def _moved(self, entry: Entry, event: routing.ContactMoved) -> None:
@@ -145,11 +155,20 @@ class QueueOrder(EventCheck):
             state = "never took a place" if contact is None else "stands there already"
             self._violation(entry, event.contact_id, f"went back to its place, but {state}")
             return
-        contact.waits = True
+        contact.waits, contact.awaits = True, False
         if contact.rings:
             at = ", ".join(contact.rings.values())
             self._violation(entry, event.contact_id, f"went back to its place, but rings at {at}")
             contact.rings.clear()
+        heapq.heappush(domain.lines[contact.need], contact.turn)
+
+    def _preference_lapsed(self, entry: Entry, event: routing.PreferenceLapsed) -> None:
+        domain = self._domain(entry)
+        contact = domain.contacts.get(event.contact_id)
+        if contact is None or not contact.waits or not contact.awaits:
+            self._violation(entry, event.contact_id, "waited for nobody in particular, but lapsed")
+            return
+        contact.awaits = False
         heapq.heappush(domain.lines[contact.need], contact.turn)
 
     def _left(self, entry: Entry, event: Any, *, for_good: bool = True) -> None:
@@ -175,8 +194,8 @@ class QueueOrder(EventCheck):
         if event.enqueued_at_ms != contact.turn[1]:
             why = f"lost its age: queued at {contact.turn[1]}, offered as of {event.enqueued_at_ms}"
             self._violation(entry, event.contact_id, why)
-        by_hand = event.explanation.rule in BY_HAND
-        before = None if by_hand else self._first_passed_over(domain, contact, event.agent_id)
+        out_of_turn = event.explanation.rule in OUT_OF_TURN
+        before = None if out_of_turn else self._first_passed_over(domain, contact, event.agent_id)
         if before is not None:
             why = f"was offered to {event.agent_id} out of turn: contact {before} stands before it"
             self._violation(entry, event.contact_id, why)

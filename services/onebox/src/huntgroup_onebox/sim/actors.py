@@ -106,7 +106,12 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
 
 async def _queue(client: Client, caller: Caller, queue_id: str) -> RpcRefusedError | None:
     queue = session_pb.QueueContactRequest(
-        contact_id=contact_id_of(caller), queue_id=queue_id, priority=caller.priority
+        contact_id=contact_id_of(caller),
+        queue_id=queue_id,
+        priority=caller.priority,
+        customer_key=client.chance.choice(("", "one", "two")),
+        preferred_agents=client.chance.choice(((), (), ("agent-0", "agent-2"))),
+        direct_agent_id=client.chance.choice(("", "", "", "", "agent-0")),
     )
     return await client.command(
         "session",

@@ -236,6 +236,9 @@ class World:
                 service_level_threshold_ms=2_000,
                 strategy=STRATEGIES.get(queue_id, SELECTION_STRATEGY_LONGEST_IDLE),
                 ring_every_ms=RING_MS // 4,
+                preferred_hold_ms=RING_MS,
+                prefers_last_agent=True,
+                direct_hold_ms=RING_MS,
                 pull_requirement='not agent == "nobody"',
                 overflow=overflow_of(queue_id),
             )

@@ -91,6 +91,9 @@ def queue_view(
         ring_max=queue.ring_max,
         ring_every_ms=queue.rules.ring_every_ms,
         pull_requirement=queue.rules.pull_requirement,
+        preferred_hold_ms=queue.rules.preferred_hold_ms,
+        prefers_last_agent=queue.rules.prefers_last_agent,
+        direct_hold_ms=queue.rules.direct_hold_ms,
         overflow=map(overflow_rule, queue.plan.overflow),
         domain_version=queue.rules.domain_version,
         retired=queue.retired,
@@ -191,6 +194,8 @@ def contact_view(contact: Contact, position: int, estimated: Estimate | None) ->
         able_agents=contact.requirement.able,
         estimated_wait=estimate_view(estimated),
         ringing_at=len(contact.open_offers),
+        awaited_agents=() if contact.awaited is None else contact.awaited.agents,
+        awaited_until_ms=0 if contact.awaited is None else contact.awaited.until_ms,
     )
 
 

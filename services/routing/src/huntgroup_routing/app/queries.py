@@ -100,6 +100,10 @@ def _json(value: object) -> str:
 
 def why_text(why: Why | Explanation, agent_id: AgentId, idle_agents: int, at_ms: int) -> str:
     """Return in a sentence or two why an offer made at `at_ms` went to its agent."""
+    if why.rule in (DecisionRule.PREFERRED, DecisionRule.DIRECT):
+        waits = _in_line(why.priority, why.value)
+        said = "it was for them alone" if why.rule is DecisionRule.DIRECT else "they were preferred"
+        return f"{agent_id} got it since {said}: {waits}"
     if why.rule in (DecisionRule.PULLED, DecisionRule.ASSIGNED):
         waits = _in_line(why.priority, why.value)
         if why.rule is DecisionRule.PULLED:

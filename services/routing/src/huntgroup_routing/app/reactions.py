@@ -76,6 +76,9 @@ def on_contact_queued(fact: ContactQueued) -> Command:
         priority=fact.priority,
         required_skills=tuple(Skill(skill) for skill in fact.required_skills),
         enqueued_at_ms=fact.enqueued_at_ms,
+        preferred_agents=tuple(AgentId(agent_id) for agent_id in fact.preferred_agents),
+        direct_agent_id=AgentId(fact.direct_agent_id),
+        customer_key=fact.customer_key,
         stay=fact.stay,
         attempts=fact.attempts,
     )

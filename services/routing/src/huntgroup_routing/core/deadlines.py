@@ -5,6 +5,7 @@ from itertools import islice, takewhile
 from huntgroup_routing.core.state import Contact, Offer, State
 from huntgroup_routing.core.values import (
     EXPIRIES_PER_DECISION_MAX,
+    LAPSES_PER_DECISION_MAX,
     MOVES_PER_DECISION_MAX,
     RINGS_WIDENED_PER_DECISION_MAX,
     STEPS_PER_DECISION_MAX,
@@ -18,7 +19,7 @@ def next_deadline(state: State) -> int | None:
     """
     if state.outdated:
         return state.versions.kept[-1].at_ms
-    lines = (state.leases, state.steps_due, state.rings_due, state.waits_due)
+    lines = (state.leases, state.steps_due, state.rings_due, state.waits_due, state.lapses_due)
     heads = (line.head for line in lines)
     return min((head[0] for head in heads if head is not None), default=None)
 
@@ -47,3 +48,9 @@ def waits_due(state: State, at_ms: int) -> list[Contact]:
     """Return the contacts that have waited enough, the earliest first; not more than one decision may hold."""
     dues = takewhile(lambda due: due[0] <= at_ms, state.waits_due.in_order())
     return [state.contacts[contact_id] for _, contact_id in islice(dues, MOVES_PER_DECISION_MAX)]
+
+
+def lapses_due(state: State, at_ms: int) -> list[Contact]:
+    """Return the contacts that have waited for certain agents long enough; not more than one decision may hold."""
+    dues = takewhile(lambda due: due[0] <= at_ms, state.lapses_due.in_order())
+    return [state.contacts[contact_id] for _, contact_id in islice(dues, LAPSES_PER_DECISION_MAX)]

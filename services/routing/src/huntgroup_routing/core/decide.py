@@ -11,7 +11,7 @@ from typing import assert_never
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.by_hand import assign_contact, pull_contact
 from huntgroup_routing.core.changes import apply_policy, roll_back_policy
-from huntgroup_routing.core.deadlines import due, rings_due
+from huntgroup_routing.core.deadlines import due
 from huntgroup_routing.core.leaving import exit_queue, leave_after_wait
 from huntgroup_routing.core.messages import (
     AcceptOffer,
@@ -51,7 +51,12 @@ from huntgroup_routing.core.messages import (
     RollBackPolicy,
 )
 from huntgroup_routing.core.policy import configure_queue
-from huntgroup_routing.core.queueing import queue_contact, step_contacts
+from huntgroup_routing.core.queueing import (
+    lapse_preferences,
+    queue_contact,
+    step_contacts,
+    widen_rings,
+)
 from huntgroup_routing.core.ranking import Matching, offers_to
 from huntgroup_routing.core.replanning import replan_contacts
 from huntgroup_routing.core.ringing import others_ringing, taken_by_another
@@ -221,8 +226,8 @@ def _ended(offer: Offer) -> Refused:
 def _pass_time(state: State, at_ms: int) -> Decision:
     offers = due(state, at_ms)
     if not offers:
-        stepped = step_contacts(state, at_ms) or _widen_rings(state, at_ms)
-        return stepped or replan_contacts(state, at_ms) or leave_after_wait(state, at_ms)
+        came = (step_contacts, widen_rings, lapse_preferences, replan_contacts, leave_after_wait)
+        return next((events for come in came if (events := come(state, at_ms))), ())
     expired = tuple(
         OfferExpired(
             at_ms=at_ms,
@@ -236,12 +241,6 @@ def _pass_time(state: State, at_ms: int) -> Decision:
         for offer, others in zip(offers, others_ringing(state, offers), strict=True)
     )
     return (*expired, *_requeue(state, offers, at_ms))
-
-
-def _widen_rings(state: State, at_ms: int) -> Decision:
-    contacts = sorted(rings_due(state, at_ms), key=_place)
-    matching = Matching(state, at_ms, said=len(contacts))
-    return tuple(event for contact in contacts for event in matching.widen(contact))
 
 
 def _observe_agent_signed_on(state: State, command: ObserveAgentSignedOn, at_ms: int) -> Decision:

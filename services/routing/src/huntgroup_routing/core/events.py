@@ -13,6 +13,7 @@ from huntgroup_routing.core.values import (
     DequeueReason,
     Explanation,
     IneligibleReason,
+    LapseReason,
     OfferId,
     QueueId,
     RescindReason,
@@ -42,6 +43,9 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     ring_max: int = 0
     ring_every_ms: int = 0
     pull_requirement: str = ""
+    preferred_hold_ms: int = 0
+    prefers_last_agent: bool = False
+    direct_hold_ms: int = 0
     overflow: tuple[OverflowRule, ...] = ()
     domain_version: int = 0
     applies_to_waiting: bool = False
@@ -80,6 +84,10 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     enqueued_at_ms: int
     requirement: str = ""
     own_skills: tuple[Skill, ...] = ()
+    awaited_agents: tuple[AgentId, ...] = ()
+    awaited_until_ms: int = 0
+    direct: bool = False
+    customer_key: str = ""
     stay: int = 0
     attempts: int = 0
 
@@ -126,6 +134,15 @@ class ContactRequeued(Struct, frozen=True, kw_only=True, gc=False):
     contact_id: ContactId
     queue_id: QueueId
     offer_id: OfferId
+
+
+class PreferenceLapsed(Struct, frozen=True, kw_only=True, gc=False):
+    """A contact that waited for certain agents waits for anybody who is able."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    reason: LapseReason
 
 
 class RingWidened(Struct, frozen=True, kw_only=True, gc=False):

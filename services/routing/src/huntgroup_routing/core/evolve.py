@@ -25,9 +25,16 @@ from huntgroup_routing.core.messages import (
     OfferRejected,
     OfferRescinded,
     PolicyApplied,
+    PreferenceLapsed,
     QueueConfigured,
     QueueRetired,
     RingWidened,
+)
+from huntgroup_routing.core.preferring import (
+    let_anybody_have,
+    lose,
+    remember_last_agent,
+    take_place,
 )
 from huntgroup_routing.core.queues import configured, retired
 from huntgroup_routing.core.ringing import (
@@ -38,14 +45,13 @@ from huntgroup_routing.core.ringing import (
     stop_ringing_at,
     widened,
 )
-from huntgroup_routing.core.state import Contact, Offer, State, Why
+from huntgroup_routing.core.state import Contact, Offer, State, why_of
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
     LET_GO_MAX,
     AgentId,
-    Explanation,
     OfferId,
     OfferState,
     RescindReason,
@@ -85,16 +91,12 @@ def evolve(state: State, event: Event) -> State:
             moved_or_kept(state, event)
         case ContactRequeued():
             _contact_requeued(state, event)
-        case OfferRejected():
-            _let_ring_on(state, event)
-            _end_offer(state, event.offer_id, OfferState.REJECTED)
-            state.agents[event.agent_id].parked.pop(event.offer_id, None)
-        case OfferExpired():
-            _let_ring_on(state, event)
-            _end_offer(state, event.offer_id, OfferState.EXPIRED)
-            _doubt(state, state.agents[event.agent_id], event.at_ms)
+        case OfferRejected() | OfferExpired():
+            _offer_failed(state, event)
         case RingWidened():
             widened(state, event)
+        case PreferenceLapsed():
+            let_anybody_have(state, state.contacts[event.contact_id])
         case OfferCanceled():
             _end_offer(state, event.offer_id, OfferState.CANCELED)
         case OfferRescinded():
@@ -134,11 +136,12 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         entered_at_ms=event.at_ms,
         stay=event.stay,
         leaves_at_ms=leaves_at_ms(queue.plan, event.at_ms),
+        customer_key=event.customer_key,
     )
     state.contacts[event.contact_id] = contact
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
-    contact.requirement.waiting.add(contact.place)
+    take_place(state, contact, event)
     queue.waiting.add(contact.lane, contact.place, event.at_ms)
     begin_to_wait(state, contact)
 
@@ -164,7 +167,7 @@ def _stand_elsewhere(state: State, contact: Contact, ask: Ask) -> None:
     """Let a contact stand in another class; its place in the queue stays what it was."""
     before, measure = contact.requirement, state.queues[contact.queue_id].measure
     contact.requirement = state.pool.use(before.channel, ask, measure)
-    if contact.offer_id is None:
+    if contact.stands_in_line:
         before.waiting.remove(contact.place)
         contact.requirement.waiting.add(contact.place)
     move_room(contact, before)
@@ -182,7 +185,7 @@ def _come_to(state: State, contact: Contact, plan: Plan, step: int) -> None:
 
 def _contact_requeued(state: State, event: ContactRequeued) -> None:
     contact = state.contacts[event.contact_id]
-    contact.offer_id = None
+    contact.offer_id, contact.awaited = None, None
     end_ring(state, contact)
     _let_go(contact, state.ended_offers[event.offer_id].agent_id, event.at_ms)
     queue = state.queues[contact.queue_id]
@@ -247,7 +250,7 @@ def _offer_created(state: State, event: OfferCreated) -> None:
         created_at_ms=event.at_ms,
         expires_at_ms=event.expires_at_ms,
         idle_agents=event.idle_agents,
-        why=None if event.explanation is None else _why(event.explanation),
+        why=None if event.explanation is None else why_of(event.explanation),
     )
     state.leases.add((event.expires_at_ms, event.offer_id))
     agent = state.agents[event.agent_id]
@@ -261,19 +264,15 @@ def _offer_created(state: State, event: OfferCreated) -> None:
         state.pool.make_busy(agent, event.channel, event.at_ms)
 
 
-def _why(said: Explanation) -> Why:
-    return Why(
-        rule=said.rule,
-        strategy=said.strategy,
-        policy_version=said.policy_version,
-        value=said.value,
-        runner_up_id=said.runner_up_id,
-        runner_up_value=said.runner_up_value,
-        priority=said.priority,
-        runner_up_priority=said.runner_up_priority,
-        set_aside=said.set_aside,
-        asked_by=said.asked_by,
-    )
+def _offer_failed(state: State, event: OfferRejected | OfferExpired) -> None:
+    _let_ring_on(state, event)
+    agent = state.agents[event.agent_id]
+    if isinstance(event, OfferRejected):
+        _end_offer(state, event.offer_id, OfferState.REJECTED)
+        agent.parked.pop(event.offer_id, None)
+    else:
+        _end_offer(state, event.offer_id, OfferState.EXPIRED)
+        _doubt(state, agent, event.at_ms)
 
 
 def _offer_accepted(state: State, event: OfferAccepted) -> None:
@@ -281,6 +280,7 @@ def _offer_accepted(state: State, event: OfferAccepted) -> None:
     agent = state.agents[offer.agent_id]
     agent.accept(offer.offer_id, event.at_ms)
     agent.forget_parked(offer.channel)
+    remember_last_agent(state, state.contacts[offer.contact_id].customer_key, offer.agent_id)
     state.pool.count_anew(agent, offer.channel)
     _forget_contact(state, state.contacts[offer.contact_id], event.at_ms)
 
@@ -324,6 +324,7 @@ def _agent_joined(state: State, event: AgentJoined) -> None:
     slots = {capacity.channel: capacity.slots for capacity in event.capacity}
     agent.sign_on(event.skills, event.traits, slots, event.at_ms)
     state.pool.join(agent)
+    lose(state, event.agent_id, event.at_ms)
 
 
 def _agent_left(state: State, event: AgentLeft) -> None:
@@ -331,6 +332,7 @@ def _agent_left(state: State, event: AgentLeft) -> None:
     _stop(state, agent, event.at_ms)
     state.pool.leave(agent)
     agent.sign_off()
+    lose(state, event.agent_id, event.at_ms)
     _forget_agent_who_left(state, agent)
 
 
@@ -345,6 +347,7 @@ def _agent_became_ineligible(state: State, event: AgentBecameIneligible) -> None
     agent = state.agents[event.agent_id]
     agent.eligible = False
     _stop(state, agent, event.at_ms)
+    lose(state, event.agent_id, event.at_ms)
 
 
 def _agent_capacity_freed(state: State, event: AgentCapacityFreed) -> None:

@@ -34,6 +34,9 @@ class ObserveContactQueued(Struct, frozen=True, kw_only=True, gc=False):
     priority: int
     required_skills: tuple[Skill, ...]
     enqueued_at_ms: int
+    preferred_agents: tuple[AgentId, ...] = ()
+    direct_agent_id: AgentId = AgentId("")
+    customer_key: str = ""
     stay: int = 0
     attempts: int = 0
 

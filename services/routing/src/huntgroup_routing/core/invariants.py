@@ -11,11 +11,14 @@ from huntgroup_routing.core.values import (
     AGENTS_MAX,
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
+    LAST_AGENTS_MAX,
     QUEUES_MAX,
     UNUSED_REQUIREMENTS_MAX,
     VERSIONS_MAX,
+    AgentId,
     OfferState,
     Place,
+    StepDue,
     contact_of,
     place_of,
 )
@@ -26,6 +29,7 @@ def check(state: State) -> list[str]:
     return [
         *_contacts(state),
         *_steps(state),
+        *_awaiting(state),
         *_policy(state),
         *_waits(state),
         *_offers(state),
@@ -64,6 +68,28 @@ def _ring(state: State, contact: Contact) -> Iterator[str]:
         yield f"contact {contact_id} rings twice at an agent, or at nobody it knows of: {at}"
     if len(ring.offers) > ring.target:
         yield f"contact {contact_id} rings at {len(at)} agents, it may at {ring.target}"
+
+
+def _awaiting(state: State) -> Iterator[str]:
+    """Whoever waits for certain agents stands in their lines and nowhere else, and none of them is idle."""
+    lines: dict[AgentId, list[Place]] = {}
+    dues: list[StepDue] = []
+    for contact in state.contacts.values():
+        if contact.awaited is None or contact.offer_id is not None:
+            continue
+        if contact.awaited.until_ms:
+            dues.append((contact.awaited.until_ms, contact.contact_id))
+        for agent_id in contact.awaited.agents:
+            lines.setdefault(agent_id, []).append(contact.place)
+            agent = state.agents.get(agent_id)
+            if agent is not None and contact.requirement.channel in agent.idle:
+                yield f"contact {contact.contact_id} waits for {agent_id}, who is idle"
+    if {one: sorted(line) for one, line in lines.items()} != {
+        one: list(line.in_order()) for one, line in state.awaiting.items()
+    }:
+        yield "those who wait for certain agents do not stand in their lines"
+    if list(state.lapses_due.in_order()) != sorted(dues):
+        yield "the preferences to lapse are not those of the contacts"
 
 
 def _steps(state: State) -> Iterator[str]:
@@ -151,7 +177,7 @@ def _requirements(state: State) -> Iterator[str]:
         users[queue.requirement] += 1
     for contact in state.contacts.values():
         users[contact.requirement] += 1
-        if contact.offer_id is None:
+        if contact.stands_in_line:
             waiting[contact.requirement].append(contact.place)
         elif contact.ring is not None and 0 < len(contact.ring.offers) < contact.ring.target:
             roomy[contact.requirement].append(contact.place)
@@ -219,6 +245,7 @@ def _bounds(state: State) -> Iterator[str]:
         ("ended offers", len(state.ended_offers), ENDED_OFFERS_MAX),
         ("versions of the policy", len(state.versions.kept), VERSIONS_MAX),
         ("ended contacts", len(state.ended_contacts), ENDED_CONTACTS_MAX),
+        ("last agents", len(state.last_agents), LAST_AGENTS_MAX),
     ):
         if count > most:
             yield f"{count} {name} are kept, at most {most} should be"
@@ -226,7 +253,7 @@ def _bounds(state: State) -> Iterator[str]:
 
 def _work_left_undone(state: State) -> Iterator[str]:
     for contact in state.contacts.values():
-        if contact.offer_id is not None:
+        if not contact.stands_in_line:
             continue
         for agent in contact.requirement.idle.values():
             if not _declined_just_now(contact, agent):

@@ -27,6 +27,7 @@ from huntgroup_routing.core.events import (
     OfferRejected,
     OfferRescinded,
     PolicyApplied,
+    PreferenceLapsed,
     QueueConfigured,
     QueueRetired,
     RingWidened,
@@ -92,6 +93,7 @@ __all__ = [
     "OfferRejected",
     "OfferRescinded",
     "PolicyApplied",
+    "PreferenceLapsed",
     "QueueConfigured",
     "QueueRetired",
     "RingWidened",
@@ -156,6 +158,9 @@ class ConfigureQueue:
     ring_max: int = 0
     ring_every_ms: int = 0
     pull_requirement: str = ""
+    preferred_hold_ms: int = 0
+    prefers_last_agent: bool = False
+    direct_hold_ms: int = 0
     overflow: tuple[OverflowRule, ...] = ()
 
 
@@ -262,4 +267,5 @@ Event = (
     | OfferCanceled
     | OfferRescinded
     | RingWidened
+    | PreferenceLapsed
 )

@@ -79,6 +79,9 @@ def rules_of(
         ring_max=(command.ring_max or RING_MAX_DEFAULT) if rings else 0,
         ring_every_ms=(command.ring_every_ms or RING_EVERY_MS_DEFAULT) if rings else 0,
         pull_requirement=pull_requirement,
+        preferred_hold_ms=command.preferred_hold_ms,
+        prefers_last_agent=command.prefers_last_agent,
+        direct_hold_ms=command.direct_hold_ms,
         overflow=command.overflow,
     )
 

@@ -1,6 +1,8 @@
 """How a contact takes its place, and how it comes to the steps of its queue's plan."""
 
-from huntgroup_routing.core.deadlines import steps_due
+from msgspec.structs import replace
+
+from huntgroup_routing.core.deadlines import lapses_due, rings_due, steps_due
 from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.leaving import overflow_on_arrival
 from huntgroup_routing.core.messages import (
@@ -9,7 +11,8 @@ from huntgroup_routing.core.messages import (
     Event,
     ObserveContactQueued,
 )
-from huntgroup_routing.core.ranking import offers_in_turn, offers_on_arrival
+from huntgroup_routing.core.preferring import awaited_by, lapsed, offer_on_arrival
+from huntgroup_routing.core.ranking import Matching, offers_in_turn, offers_on_arrival
 from huntgroup_routing.core.state import Contact, State
 from huntgroup_routing.core.values import ContactId, QueueId, skill_set
 
@@ -37,9 +40,20 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         own_skills=own_skills,
         stay=command.stay,
         attempts=command.attempts,
+        customer_key=command.customer_key,
     )
     if plan.overflow and (elsewhere := overflow_on_arrival(state, enqueued)):
         return elsewhere
+    if command.direct_agent_id or command.preferred_agents or command.customer_key:
+        awaited = awaited_by(state, queue, command, (skills, requirement), at_ms)
+        if awaited is not None:
+            enqueued = replace(
+                enqueued,
+                awaited_agents=awaited.agents,
+                awaited_until_ms=awaited.until_ms,
+                direct=awaited.direct,
+            )
+            return (enqueued, *offer_on_arrival(state, enqueued))
     if not plan.steps:
         return (enqueued, *offers_on_arrival(state, enqueued))
     waited_ms = at_ms - command.enqueued_at_ms
@@ -75,6 +89,20 @@ def step_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
         reached = plan.reached(state.pool, channel, contact.own_skills, contact.step, waited_ms)
         ask = plan.ask(reached[0], contact.own_skills)
         events.append(_stepped(contact.contact_id, contact.queue_id, reached, ask, at_ms))
-        if contact.offer_id is None:
+        if contact.stands_in_line:
             asks.append((contact, ask))
     return (*events, *offers_in_turn(state, asks, at_ms))
+
+
+def lapse_preferences(state: State, at_ms: int) -> tuple[Event, ...]:
+    """Let contacts that waited for certain agents long enough go to others, in the order of their places."""
+    contacts = sorted(lapses_due(state, at_ms), key=lambda each: each.place)
+    asks = [(contact, contact.requirement.ask) for contact in contacts]
+    return (*lapsed(state, contacts, at_ms), *offers_in_turn(state, asks, at_ms))
+
+
+def widen_rings(state: State, at_ms: int) -> tuple[Event, ...]:
+    """Let contacts that ring ring at more agents, in the order of their places."""
+    contacts = sorted(rings_due(state, at_ms), key=lambda each: each.place)
+    matching = Matching(state, at_ms, said=len(contacts))
+    return tuple(event for contact in contacts for event in matching.widen(contact))

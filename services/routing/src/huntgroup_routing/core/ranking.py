@@ -26,6 +26,7 @@ from huntgroup_routing.core.offering import (
     offer_created,
     offer_waiting,
 )
+from huntgroup_routing.core.preferring import awaiting, offer_to_awaited
 from huntgroup_routing.core.ringing import (
     NOBODY,
     Rung,
@@ -253,16 +254,24 @@ def offers_to(
     returned = _waits_again(state, told)
     places: list[tuple[Place, Place | None]] = []
     along: list[Contact] = []
+    own: list[Contact] = []
     for channel in agent.slots:
         free = agent.free(channel, after=freed)
         if free > 0:
             first = _first_places(state, agent, channel, free + 1, returned)
-            places += zip_longest(first[:free], first[1:])
+            if agent.agent_id in state.awaiting:
+                mine = _before_others(state, awaiting(state, agent, channel, free), first, free)
+                own += mine
+                free -= len(mine)
+            places += zip_longest(first[:free], first[1 : free + 1])
             if len(first) < free and state.pool.keeps_places:
                 along += ringing_for(state, agent, channel, free - len(first), at_ms)
     places.sort(key=_first)
     since = {} if told else _idle_since(state, agent, freed)
     offers = []
+    for contact in own:
+        since_ms = since.pop(contact.requirement.channel, at_ms)
+        offers.append(offer_to_awaited(state, contact, agent, at_ms, since_ms))
     for place, following in places:
         contact = state.contacts[place[2]]
         offers.append(
@@ -281,6 +290,23 @@ def offers_to(
         idle = (since_ms, _idle_agents(contact, agent, told))
         offers.append(offer_along(state, contact, agent, at_ms, idle))
     return offers
+
+
+def _before_others(
+    state: State, mine: list[Contact], others: list[Place], free: int
+) -> list[Contact]:
+    """Return which of those that wait for an agent are served now: each before others of no higher priority."""
+    served: list[Contact] = []
+    passed = 0
+    for contact in mine:
+        while (
+            passed < len(others) and contact.priority < state.contacts[others[passed][2]].priority
+        ):
+            passed += 1
+        if len(served) + passed >= free:
+            break
+        served.append(contact)
+    return served
 
 
 def _waits_again(state: State, told: Sequence[Event]) -> Contact | None:

@@ -29,5 +29,6 @@ def replan_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
             skipped=skipped,
         )
         events.append(replanned)
-        asks.append((contact, ask))
+        if contact.stands_in_line:
+            asks.append((contact, ask))
     return (*events, *offers_in_turn(state, asks, at_ms))

@@ -18,6 +18,7 @@ from huntgroup_routing.core.values import (
     Channel,
     ContactId,
     DecisionRule,
+    Explanation,
     Lease,
     OfferId,
     OfferState,
@@ -118,6 +119,15 @@ class Ring:
     """Whether it stands among those that could ring at one more."""
 
 
+class Awaited(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False):
+    """The agents whom a contact waits for, and nobody else, until then (0: without end)."""
+
+    agents: tuple[AgentId, ...]
+    until_ms: int
+    direct: bool
+    """For the one of them alone, whether able and signed on or not."""
+
+
 class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """A contact that waits, or rings when it has an offer; nothing that it refers to refers to it."""
 
@@ -138,6 +148,9 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     offer_id: OfferId | None = None
     let_go_by: tuple[tuple[AgentId, int], ...] = ()
     """Who of late let it go, and when (ms), oldest first."""
+    awaited: Awaited | None = None
+    """Until it rang at one of them, or they are not to be had."""
+    customer_key: str = ""
     stay: int = 0
     """How many stays in queues it had before this one."""
     leaves_at_ms: int | None = None
@@ -157,6 +170,11 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
             return None
         at_ms = self.plan.next_at_ms(self.step, self.enqueued_at_ms)
         return None if at_ms is None else (at_ms, self.contact_id)
+
+    @property
+    def stands_in_line(self) -> bool:
+        """Whether anybody who is able may have it: it waits, and not for certain agents."""
+        return self.offer_id is None and self.awaited is None
 
     @property
     def open_offers(self) -> tuple[OfferId, ...]:
@@ -179,6 +197,22 @@ class Why(msgspec.Struct, array_like=True, frozen=True, gc=False):
     runner_up_priority: int
     set_aside: int
     asked_by: str = ""
+
+
+def why_of(said: Explanation) -> Why:
+    """Return an explanation as an offer keeps it."""
+    return Why(
+        rule=said.rule,
+        strategy=said.strategy,
+        policy_version=said.policy_version,
+        value=said.value,
+        runner_up_id=said.runner_up_id,
+        runner_up_value=said.runner_up_value,
+        priority=said.priority,
+        runner_up_priority=said.runner_up_priority,
+        set_aside=said.set_aside,
+        asked_by=said.asked_by,
+    )
 
 
 class Offer(msgspec.Struct, array_like=True, kw_only=True, eq=False, gc=False):
@@ -208,6 +242,12 @@ class State:
     """Those pending."""
     leases: Line[Lease] = field(default_factory=Line)
     steps_due: Line[StepDue] = field(default_factory=Line)
+    awaiting: dict[AgentId, Line[Place]] = field(default_factory=dict)
+    """By agent, the contacts that wait for them."""
+    lapses_due: Line[StepDue] = field(default_factory=Line)
+    """When contacts that wait for certain agents may go to others."""
+    last_agents: OrderedDict[str, AgentId] = field(default_factory=OrderedDict)
+    """Who served a customer last, the latest last."""
     rings_due: Line[StepDue] = field(default_factory=Line)
     """When contacts that ring may ring at more agents."""
     outdated: Line[Place] = field(default_factory=Line)

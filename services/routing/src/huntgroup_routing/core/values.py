@@ -41,6 +41,9 @@ RINGS_PER_DECISION_MAX = 1_000
 """The same, however many agents ring at once; what a contact may have beyond them follows in the next decision."""
 RINGS_WIDENED_PER_DECISION_MAX = 256
 RING_MAX_DEFAULT = 10
+LAPSES_PER_DECISION_MAX = 256
+LAST_AGENTS_MAX = 50_000
+"""Of so many customers it is remembered who served them last, the latest."""
 RING_EVERY_MS_DEFAULT = 5_000
 RINGS_LOOKED_AT_MAX = 16
 """So many contacts that ring and may ring at one more are looked at for an agent who becomes idle."""
@@ -91,6 +94,8 @@ class DecisionRule(StrEnum):
     NOBODY_ELSE = "NOBODY_ELSE"
     FIRST_IN_LINE = "FIRST_IN_LINE"
     RINGS_ALONG = "RINGS_ALONG"
+    PREFERRED = "PREFERRED"
+    DIRECT = "DIRECT"
     PULLED = "PULLED"
     ASSIGNED = "ASSIGNED"
 
@@ -196,6 +201,13 @@ class RescindReason(StrEnum):
     AGENT_SIGNED_OFF = "AGENT_SIGNED_OFF"
     AGENT_TURNED_AWAY = "AGENT_TURNED_AWAY"
     TAKEN_BY_ANOTHER = "TAKEN_BY_ANOTHER"
+
+
+class LapseReason(StrEnum):
+    """Why a contact waits for certain agents no more."""
+
+    WAITED_LONG_ENOUGH = "WAITED_LONG_ENOUGH"
+    AGENTS_GONE = "AGENTS_GONE"
 
 
 class IneligibleReason(StrEnum):

@@ -2,6 +2,7 @@
 
 from huntgroup_routing.core.events import ContactDequeued
 from huntgroup_routing.core.overflow import ContactKept, ContactMoved, OverflowAction
+from huntgroup_routing.core.preferring import await_no_more
 from huntgroup_routing.core.ringing import end_ring
 from huntgroup_routing.core.state import Contact, Queue, State
 from huntgroup_routing.core.steps import Plan
@@ -37,7 +38,10 @@ def leaves_at_ms(plan: Plan, entered_at_ms: int) -> int | None:
 
 def step_out(state: State, contact: Contact, queue: Queue) -> None:
     """Take a contact out of the lines of the domain; that of its queue is told why."""
-    contact.requirement.waiting.remove(contact.place)
+    if contact.awaited is None:
+        contact.requirement.waiting.remove(contact.place)
+    else:
+        await_no_more(state, contact)
     if contact.plan_version < queue.followed_from:
         state.outdated.remove(contact.place)
     stop_waiting(state, contact)
@@ -78,6 +82,7 @@ def _moved(state: State, event: ContactMoved) -> None:
         state.queues[contact.queue_id].ringing -= 1
     if contact.step_due is not None:
         state.steps_due.remove(contact.step_due)
+    contact.awaited = None
     queue, before = state.queues[event.queue_id], contact.requirement
     ask = (event.required_skills, event.requirement)
     contact.requirement = state.pool.use(before.channel, ask, queue.measure)

@@ -11,9 +11,10 @@ from huntgroup_routing.core.agents import Agent, Work
 from huntgroup_routing.core.events import QueueConfigured
 from huntgroup_routing.core.lanes import LaneKey
 from huntgroup_routing.core.pace import Pace
+from huntgroup_routing.core.preferring import await_agents
 from huntgroup_routing.core.ringing import set_target
 from huntgroup_routing.core.selection import MEASURE_OF
-from huntgroup_routing.core.state import Contact, Offer, Queue, Ring, State
+from huntgroup_routing.core.state import Awaited, Contact, Offer, Queue, Ring, State
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     AgentId,
@@ -73,6 +74,8 @@ class _Contact(_Record, frozen=True):
     stay: int
     leaves_at_ms: int | None
     ring: _Ring | None
+    awaited: Awaited | None
+    customer_key: str
 
 
 class _Agent(_Record, frozen=True):
@@ -111,6 +114,7 @@ class _Dump(_Record, frozen=True):
     offers: tuple[Offer, ...]
     ended_offers: tuple[Offer, ...]
     ended_contacts: tuple[ContactId, ...]
+    last_agents: tuple[tuple[str, AgentId], ...]
 
 
 def dump(state: State) -> bytes:
@@ -131,6 +135,7 @@ def dump(state: State) -> bytes:
             offers=tuple(state.offers[key] for key in sorted(state.offers)),
             ended_offers=tuple(state.ended_offers.values()),
             ended_contacts=tuple(state.ended_contacts),
+            last_agents=tuple(state.last_agents.items()),
         )
     )
 
@@ -161,6 +166,7 @@ def load(domain: str, dumped: bytes) -> State:
     except (KeyError, IndexError) as error:
         raise ValueError(f"state of {domain} refers to {error}, which it lacks") from error
     state.ended_offers.update((offer.offer_id, offer) for offer in read.ended_offers)
+    state.last_agents.update(read.last_agents)
     state.ended_contacts.update((contact_id, None) for contact_id in read.ended_contacts)
     return state
 
@@ -196,6 +202,8 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         stay=contact.stay,
         leaves_at_ms=contact.leaves_at_ms,
         ring=None if contact.ring is None else _ring_row(contact.ring),
+        awaited=contact.awaited,
+        customer_key=contact.customer_key,
     )
 
 
@@ -333,20 +341,29 @@ def _load_contacts(state: State, read: _Dump) -> None:
             entered_at_ms=contact_row.entered_at_ms,
             stay=contact_row.stay,
             leaves_at_ms=contact_row.leaves_at_ms,
+            awaited=contact_row.awaited,
+            customer_key=contact_row.customer_key,
         )
         if contact_row.ring is not None:
             _load_ring(state, contact, contact_row.ring)
         state.contacts[contact.contact_id] = contact
         if contact.step_due is not None:
             state.steps_due.add(contact.step_due)
-        if contact.offer_id is None:
+        _line_up(state, queue, contact)
+
+
+def _line_up(state: State, queue: Queue, contact: Contact) -> None:
+    if contact.offer_id is None:
+        if contact.awaited is None:
             contact.requirement.waiting.add(contact.place)
-            queue.waiting.put_back(contact.lane, contact.place)
-            begin_to_wait(state, contact)
-            if contact.plan_version < queue.followed_from:
-                state.outdated.add(contact.place)
         else:
-            queue.ringing += 1
+            await_agents(state, contact, contact.awaited)
+        queue.waiting.put_back(contact.lane, contact.place)
+        begin_to_wait(state, contact)
+        if contact.plan_version < queue.followed_from:
+            state.outdated.add(contact.place)
+    else:
+        queue.ringing += 1
 
 
 def _load_ring(state: State, contact: Contact, row: _Ring) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from huntgroup_session.core.values import (
+    NOBODY,
     AbandonStage,
     AgentId,
     Attribute,
@@ -47,6 +48,9 @@ class ContactQueued:
     enqueued_at_ms: int
     stay: int = 0
     attempts: int = 0
+    preferred_agents: tuple[AgentId, ...] = ()
+    direct_agent_id: AgentId = NOBODY
+    customer_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from huntgroup_session.core.events import (
     QueueLearned,
 )
 from huntgroup_session.core.values import (
+    NOBODY,
     AgentId,
     Attribute,
     Channel,
@@ -83,6 +84,9 @@ class QueueContact:
     queue_id: QueueId
     priority: int
     required_skills: tuple[str, ...]
+    preferred_agents: tuple[AgentId, ...] = ()
+    direct_agent_id: AgentId = NOBODY
+    customer_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,9 @@ def queue_contact(state: State, command: QueueContact, at_ms: int) -> Decision:
                 enqueued_at_ms=at_ms,
                 stay=contact.stay + 1,
                 attempts=contact.attempts,
+                preferred_agents=command.preferred_agents,
+                direct_agent_id=command.direct_agent_id,
+                customer_key=command.customer_key,
             )
             return refuse_queue(state, command.queue_id) or (queued,)
         case Contact(

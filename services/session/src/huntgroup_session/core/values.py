@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 ContactId = NewType("ContactId", str)
 ConversationId = NewType("ConversationId", str)
 QueueId = NewType("QueueId", str)
 OfferId = NewType("OfferId", str)
 AgentId = NewType("AgentId", str)
+NOBODY: Final = AgentId("")
 
 
 class Channel(StrEnum):

@@ -42,6 +42,9 @@ class ConfigureQueueRequest(_message.Message):
     RING_MAX_FIELD_NUMBER: _builtins.int
     RING_EVERY_MS_FIELD_NUMBER: _builtins.int
     PULL_REQUIREMENT_FIELD_NUMBER: _builtins.int
+    PREFERRED_HOLD_MS_FIELD_NUMBER: _builtins.int
+    PREFERS_LAST_AGENT_FIELD_NUMBER: _builtins.int
+    DIRECT_HOLD_MS_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
@@ -66,6 +69,12 @@ class ConfigureQueueRequest(_message.Message):
     """Which agents may take waiting contacts by hand, for example `group == "leads"`; empty: none. It stands for what the
     contacts require.
     """
+    preferred_hold_ms: _builtins.int
+    """So long contacts wait for preferred agents who are busy; 0: those are asked if they are idle."""
+    prefers_last_agent: _builtins.bool
+    """Prefer who served the customer last, where the contact says who the customer is."""
+    direct_hold_ms: _builtins.int
+    """So long a contact for one agent waits for nobody else; 0: without end."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -95,11 +104,14 @@ class ConfigureQueueRequest(_message.Message):
         ring_max: _builtins.int = ...,
         ring_every_ms: _builtins.int = ...,
         pull_requirement: _builtins.str = ...,
+        preferred_hold_ms: _builtins.int = ...,
+        prefers_last_agent: _builtins.bool = ...,
+        direct_hold_ms: _builtins.int = ...,
         overflow: _abc.Iterable[_events_pb2.OverflowRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "overflow", b"overflow", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "direct_hold_ms", b"direct_hold_ms", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -828,6 +840,9 @@ class QueueView(_message.Message):
     RING_MAX_FIELD_NUMBER: _builtins.int
     RING_EVERY_MS_FIELD_NUMBER: _builtins.int
     PULL_REQUIREMENT_FIELD_NUMBER: _builtins.int
+    PREFERRED_HOLD_MS_FIELD_NUMBER: _builtins.int
+    PREFERS_LAST_AGENT_FIELD_NUMBER: _builtins.int
+    DIRECT_HOLD_MS_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     RETIRED_FIELD_NUMBER: _builtins.int
@@ -850,6 +865,9 @@ class QueueView(_message.Message):
     ring_max: _builtins.int
     ring_every_ms: _builtins.int
     pull_requirement: _builtins.str
+    preferred_hold_ms: _builtins.int
+    prefers_last_agent: _builtins.bool
+    direct_hold_ms: _builtins.int
     domain_version: _builtins.int
     """The version of the domain's policy that changed it last."""
     retired: _builtins.bool
@@ -890,6 +908,9 @@ class QueueView(_message.Message):
         ring_max: _builtins.int = ...,
         ring_every_ms: _builtins.int = ...,
         pull_requirement: _builtins.str = ...,
+        preferred_hold_ms: _builtins.int = ...,
+        prefers_last_agent: _builtins.bool = ...,
+        direct_hold_ms: _builtins.int = ...,
         overflow: _abc.Iterable[_events_pb2.OverflowRule] | None = ...,
         domain_version: _builtins.int = ...,
         retired: _builtins.bool = ...,
@@ -897,7 +918,7 @@ class QueueView(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "overflow", b"overflow", "policy_version", b"policy_version", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1002,6 +1023,8 @@ class GetContactResponse(_message.Message):
     ABLE_AGENTS_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
     RINGING_AT_FIELD_NUMBER: _builtins.int
+    AWAITED_AGENTS_FIELD_NUMBER: _builtins.int
+    AWAITED_UNTIL_MS_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     offer_id: _builtins.str
     """The offer it rings with, or one of them; empty while it waits."""
@@ -1012,6 +1035,8 @@ class GetContactResponse(_message.Message):
     """How many agents signed on could serve it, busy or not."""
     ringing_at: _builtins.int
     """At how many agents it rings."""
+    awaited_until_ms: _builtins.int
+    """So long; 0: without end."""
     @_builtins.property
     def contact(self) -> Global___WaitingView: ...
     @_builtins.property
@@ -1019,6 +1044,10 @@ class GetContactResponse(_message.Message):
     @_builtins.property
     def estimated_wait(self) -> Global___WaitEstimate:
         """0 while it rings; absent while nothing is known of its queue."""
+
+    @_builtins.property
+    def awaited_agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it waits for, and nobody else."""
 
     def __init__(
         self,
@@ -1032,10 +1061,12 @@ class GetContactResponse(_message.Message):
         able_agents: _builtins.int = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
         ringing_at: _builtins.int = ...,
+        awaited_agents: _abc.Iterable[_builtins.str] | None = ...,
+        awaited_until_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["able_agents", b"able_agents", "contact", b"contact", "estimated_wait", b"estimated_wait", "offer_id", b"offer_id", "position", b"position", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "ringing_at", b"ringing_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["able_agents", b"able_agents", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "contact", b"contact", "estimated_wait", b"estimated_wait", "offer_id", b"offer_id", "position", b"position", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "ringing_at", b"ringing_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

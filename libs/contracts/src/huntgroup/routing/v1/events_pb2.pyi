@@ -99,6 +99,25 @@ RESCIND_REASON_TAKEN_BY_ANOTHER: RescindReason.ValueType  # 30
 """Another agent who rang for the same contact took it; nobody's miss."""
 Global___RescindReason: _TypeAlias = RescindReason  # noqa: Y015
 
+class _LapseReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LapseReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LapseReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LAPSE_REASON_UNSPECIFIED: _LapseReason.ValueType  # 0
+    LAPSE_REASON_WAITED_LONG_ENOUGH: _LapseReason.ValueType  # 1
+    LAPSE_REASON_AGENTS_GONE: _LapseReason.ValueType  # 2
+    """None of them is ready any more."""
+
+class LapseReason(_LapseReason, metaclass=_LapseReasonEnumTypeWrapper): ...
+
+LAPSE_REASON_UNSPECIFIED: LapseReason.ValueType  # 0
+LAPSE_REASON_WAITED_LONG_ENOUGH: LapseReason.ValueType  # 1
+LAPSE_REASON_AGENTS_GONE: LapseReason.ValueType  # 2
+"""None of them is ready any more."""
+Global___LapseReason: _TypeAlias = LapseReason  # noqa: Y015
+
 class _IneligibleReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -195,6 +214,10 @@ class _DecisionRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decision
     """The agent became idle while contacts waited, and this one stood first of all whom they may serve."""
     DECISION_RULE_RINGS_ALONG: _DecisionRule.ValueType  # 30
     """The agent became idle while nobody waited whom they may serve, and this contact rang at fewer agents than it may."""
+    DECISION_RULE_PREFERRED: _DecisionRule.ValueType  # 31
+    """The agent was preferred, or served the customer last."""
+    DECISION_RULE_DIRECT: _DecisionRule.ValueType  # 32
+    """The contact was for this agent alone."""
     DECISION_RULE_PULLED: _DecisionRule.ValueType  # 33
     """The agent took this contact from the queue by hand."""
     DECISION_RULE_ASSIGNED: _DecisionRule.ValueType  # 34
@@ -212,6 +235,10 @@ DECISION_RULE_FIRST_IN_LINE: DecisionRule.ValueType  # 3
 """The agent became idle while contacts waited, and this one stood first of all whom they may serve."""
 DECISION_RULE_RINGS_ALONG: DecisionRule.ValueType  # 30
 """The agent became idle while nobody waited whom they may serve, and this contact rang at fewer agents than it may."""
+DECISION_RULE_PREFERRED: DecisionRule.ValueType  # 31
+"""The agent was preferred, or served the customer last."""
+DECISION_RULE_DIRECT: DecisionRule.ValueType  # 32
+"""The contact was for this agent alone."""
 DECISION_RULE_PULLED: DecisionRule.ValueType  # 33
 """The agent took this contact from the queue by hand."""
 DECISION_RULE_ASSIGNED: DecisionRule.ValueType  # 34
@@ -634,6 +661,9 @@ class QueueConfigured(_message.Message):
     RING_MAX_FIELD_NUMBER: _builtins.int
     RING_EVERY_MS_FIELD_NUMBER: _builtins.int
     PULL_REQUIREMENT_FIELD_NUMBER: _builtins.int
+    PREFERRED_HOLD_MS_FIELD_NUMBER: _builtins.int
+    PREFERS_LAST_AGENT_FIELD_NUMBER: _builtins.int
+    DIRECT_HOLD_MS_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
@@ -657,6 +687,12 @@ class QueueConfigured(_message.Message):
     """RING_PROGRESSIVELY: after so long one agent more."""
     pull_requirement: _builtins.str
     """Who may pull contacts, in its one form; empty: nobody."""
+    preferred_hold_ms: _builtins.int
+    """So long contacts wait for preferred agents who are busy; 0: they are asked if they are idle."""
+    prefers_last_agent: _builtins.bool
+    """Who served the customer last is preferred."""
+    direct_hold_ms: _builtins.int
+    """So long a contact for one agent waits for nobody else; 0: without end."""
     domain_version: _builtins.int
     """The version of the domain's policy that this belongs to; 0 in journals that are older than such versions."""
     applies_to_waiting: _builtins.bool
@@ -686,13 +722,16 @@ class QueueConfigured(_message.Message):
         ring_max: _builtins.int = ...,
         ring_every_ms: _builtins.int = ...,
         pull_requirement: _builtins.str = ...,
+        preferred_hold_ms: _builtins.int = ...,
+        prefers_last_agent: _builtins.bool = ...,
+        direct_hold_ms: _builtins.int = ...,
         overflow: _abc.Iterable[Global___OverflowRule] | None = ...,
         domain_version: _builtins.int = ...,
         applies_to_waiting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "domain_version", b"domain_version", "overflow", b"overflow", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -832,6 +871,10 @@ class ContactEnqueued(_message.Message):
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     OWN_SKILLS_FIELD_NUMBER: _builtins.int
+    AWAITED_AGENTS_FIELD_NUMBER: _builtins.int
+    AWAITED_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    DIRECT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_KEY_FIELD_NUMBER: _builtins.int
     STAY_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
@@ -843,6 +886,11 @@ class ContactEnqueued(_message.Message):
     enqueued_at_ms: _builtins.int
     requirement: _builtins.str
     """The queue's requirement when the contact took its place; empty: none."""
+    awaited_until_ms: _builtins.int
+    """So long; 0: without end."""
+    direct: _builtins.bool
+    """For the one agent alone, whether able and signed on or not."""
+    customer_key: _builtins.str
     stay: _builtins.int
     """How many stays in queues it had before this one."""
     attempts: _builtins.int
@@ -854,6 +902,10 @@ class ContactEnqueued(_message.Message):
     @_builtins.property
     def own_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of `required_skills` that the contact brought."""
+
+    @_builtins.property
+    def awaited_agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it waits for at first, and nobody else; empty: anybody who is able may have it."""
 
     def __init__(
         self,
@@ -867,12 +919,16 @@ class ContactEnqueued(_message.Message):
         enqueued_at_ms: _builtins.int = ...,
         requirement: _builtins.str = ...,
         own_skills: _abc.Iterable[_builtins.str] | None = ...,
+        awaited_agents: _abc.Iterable[_builtins.str] | None = ...,
+        awaited_until_ms: _builtins.int = ...,
+        direct: _builtins.bool = ...,
+        customer_key: _builtins.str = ...,
         stay: _builtins.int = ...,
         attempts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "own_skills", b"own_skills", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "own_skills", b"own_skills", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1085,6 +1141,37 @@ class ContactRequeued(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactRequeued: _TypeAlias = ContactRequeued  # noqa: Y015
+
+@_typing.final
+class PreferenceLapsed(_message.Message):
+    """A contact that waited for certain agents waits for anybody who is able from now on, at its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    reason: Global___LapseReason.ValueType
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        reason: Global___LapseReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreferenceLapsed: _TypeAlias = PreferenceLapsed  # noqa: Y015
 
 @_typing.final
 class RingWidened(_message.Message):

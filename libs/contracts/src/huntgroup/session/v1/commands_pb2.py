@@ -27,7 +27,7 @@ from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_opt
 from huntgroup.session.v1 import events_pb2 as huntgroup_dot_session_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/session/v1/commands.proto\x12\x14huntgroup.session.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/session/v1/events.proto\"\xb3\x03\n\x13StartContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x31\n\x0f\x63onversation_id\x18\x03 \x01(\tB\x18\x92\xb2\x19\x14\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1d.huntgroup.session.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x41\n\x11initiation_method\x18\x05 \x01(\x0e\x32&.huntgroup.session.v1.InitiationMethod\x12\"\n\x11\x63ustomer_endpoint\x18\x06 \x01(\tB\x07\x92\xb2\x19\x03\x10\x80\x02\x12 \n\x0fsystem_endpoint\x18\x07 \x01(\tB\x07\x92\xb2\x19\x03\x10\x80\x02\x12;\n\nattributes\x18\x08 \x03(\x0b\x32\x1f.huntgroup.session.v1.AttributeB\x06\x92\xb2\x19\x02\x18 \"D\n\x14StartContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x80\x02\n\x13QueueContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12,\n\x08queue_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x19\n\x08priority\x18\x04 \x01(\x05\x42\x07\x92\xb2\x19\x03(\xe8\x07\x12\x33\n\x0frequired_skills\x18\x05 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\"D\n\x14QueueContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x83\x01\n\x14HangUpContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"E\n\x15HangUpContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xae\x01\n\x11\x45ndContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"B\n\x12\x45ndContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xaf\x01\n\x12HoldContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13HoldContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xb3\x01\n\x16RetrieveContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"G\n\x17RetrieveContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x85\x01\n\x16\x43ompleteContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"G\n\x17\x43ompleteContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x9b\x01\n\x11GetContactRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xf2\x01\n\x0b\x43ontactView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12.\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1d.huntgroup.session.v1.Channel\x12\x10\n\x08queue_id\x18\x05 \x01(\t\x12\x10\n\x08priority\x18\x06 \x01(\x05\x12\x17\n\x0finitiated_at_ms\x18\x07 \x01(\x03\x12\x16\n\x0e\x65nqueued_at_ms\x18\x08 \x01(\x03\x12\x10\n\x08offer_id\x18\t \x01(\t\x12\x10\n\x08\x61gent_id\x18\n \x01(\t\"H\n\x12GetContactResponse\x12\x32\n\x07\x63ontact\x18\x01 \x01(\x0b\x32!.huntgroup.session.v1.ContactViewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huntgroup/session/v1/commands.proto\x12\x14huntgroup.session.v1\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\x1a!huntgroup/session/v1/events.proto\"\xb3\x03\n\x13StartContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x31\n\x0f\x63onversation_id\x18\x03 \x01(\tB\x18\x92\xb2\x19\x14\x10@2\x10[A-Za-z0-9._:-]+\x12\x36\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1d.huntgroup.session.v1.ChannelB\x06\x92\xb2\x19\x02\x08\x01\x12\x41\n\x11initiation_method\x18\x05 \x01(\x0e\x32&.huntgroup.session.v1.InitiationMethod\x12\"\n\x11\x63ustomer_endpoint\x18\x06 \x01(\tB\x07\x92\xb2\x19\x03\x10\x80\x02\x12 \n\x0fsystem_endpoint\x18\x07 \x01(\tB\x07\x92\xb2\x19\x03\x10\x80\x02\x12;\n\nattributes\x18\x08 \x03(\x0b\x32\x1f.huntgroup.session.v1.AttributeB\x06\x92\xb2\x19\x02\x18 \"D\n\x14StartContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x9b\x03\n\x13QueueContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12,\n\x08queue_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12\x19\n\x08priority\x18\x04 \x01(\x05\x42\x07\x92\xb2\x19\x03(\xe8\x07\x12\x33\n\x0frequired_skills\x18\x05 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12\x34\n\x10preferred_agents\x18\x1e \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x05\x32\x10[A-Za-z0-9._:-]+\x12\x31\n\x0f\x64irect_agent_id\x18\x1f \x01(\tB\x18\x92\xb2\x19\x14\x10@2\x10[A-Za-z0-9._:-]*\x12\x30\n\x0c\x63ustomer_key\x18  \x01(\tB\x1a\x92\xb2\x19\x16\x10\x80\x01\x32\x11[A-Za-z0-9._:+-]*\"D\n\x14QueueContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x83\x01\n\x14HangUpContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"E\n\x15HangUpContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xae\x01\n\x11\x45ndContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"B\n\x12\x45ndContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xaf\x01\n\x12HoldContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"C\n\x13HoldContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xb3\x01\n\x16RetrieveContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12,\n\x08\x61gent_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"G\n\x17RetrieveContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x85\x01\n\x16\x43ompleteContactRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"G\n\x17\x43ompleteContactResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x9b\x01\n\x11GetContactRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12.\n\ncontact_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xf2\x01\n\x0b\x43ontactView\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12.\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1d.huntgroup.session.v1.Channel\x12\x10\n\x08queue_id\x18\x05 \x01(\t\x12\x10\n\x08priority\x18\x06 \x01(\x05\x12\x17\n\x0finitiated_at_ms\x18\x07 \x01(\x03\x12\x16\n\x0e\x65nqueued_at_ms\x18\x08 \x01(\x03\x12\x10\n\x08offer_id\x18\t \x01(\t\x12\x10\n\x08\x61gent_id\x18\n \x01(\t\"H\n\x12GetContactResponse\x12\x32\n\x07\x63ontact\x18\x01 \x01(\x0b\x32!.huntgroup.session.v1.ContactViewb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,6 +58,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUEUECONTACTREQUEST'].fields_by_name['priority']._serialized_options = b'\222\262\031\003(\350\007'
   _globals['_QUEUECONTACTREQUEST'].fields_by_name['required_skills']._loaded_options = None
   _globals['_QUEUECONTACTREQUEST'].fields_by_name['required_skills']._serialized_options = b'\222\262\031\026\020@\03022\020[A-Za-z0-9._:-]+'
+  _globals['_QUEUECONTACTREQUEST'].fields_by_name['preferred_agents']._loaded_options = None
+  _globals['_QUEUECONTACTREQUEST'].fields_by_name['preferred_agents']._serialized_options = b'\222\262\031\026\020@\030\0052\020[A-Za-z0-9._:-]+'
+  _globals['_QUEUECONTACTREQUEST'].fields_by_name['direct_agent_id']._loaded_options = None
+  _globals['_QUEUECONTACTREQUEST'].fields_by_name['direct_agent_id']._serialized_options = b'\222\262\031\024\020@2\020[A-Za-z0-9._:-]*'
+  _globals['_QUEUECONTACTREQUEST'].fields_by_name['customer_key']._loaded_options = None
+  _globals['_QUEUECONTACTREQUEST'].fields_by_name['customer_key']._serialized_options = b'\222\262\031\026\020\200\0012\021[A-Za-z0-9._:+-]*'
   _globals['_HANGUPCONTACTREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_HANGUPCONTACTREQUEST'].fields_by_name['context']._serialized_options = b'\222\262\031\002\010\001'
   _globals['_HANGUPCONTACTREQUEST'].fields_by_name['contact_id']._loaded_options = None
@@ -93,33 +99,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STARTCONTACTRESPONSE']._serialized_start=603
   _globals['_STARTCONTACTRESPONSE']._serialized_end=671
   _globals['_QUEUECONTACTREQUEST']._serialized_start=674
-  _globals['_QUEUECONTACTREQUEST']._serialized_end=930
-  _globals['_QUEUECONTACTRESPONSE']._serialized_start=932
-  _globals['_QUEUECONTACTRESPONSE']._serialized_end=1000
-  _globals['_HANGUPCONTACTREQUEST']._serialized_start=1003
-  _globals['_HANGUPCONTACTREQUEST']._serialized_end=1134
-  _globals['_HANGUPCONTACTRESPONSE']._serialized_start=1136
-  _globals['_HANGUPCONTACTRESPONSE']._serialized_end=1205
-  _globals['_ENDCONTACTREQUEST']._serialized_start=1208
-  _globals['_ENDCONTACTREQUEST']._serialized_end=1382
-  _globals['_ENDCONTACTRESPONSE']._serialized_start=1384
-  _globals['_ENDCONTACTRESPONSE']._serialized_end=1450
-  _globals['_HOLDCONTACTREQUEST']._serialized_start=1453
-  _globals['_HOLDCONTACTREQUEST']._serialized_end=1628
-  _globals['_HOLDCONTACTRESPONSE']._serialized_start=1630
-  _globals['_HOLDCONTACTRESPONSE']._serialized_end=1697
-  _globals['_RETRIEVECONTACTREQUEST']._serialized_start=1700
-  _globals['_RETRIEVECONTACTREQUEST']._serialized_end=1879
-  _globals['_RETRIEVECONTACTRESPONSE']._serialized_start=1881
-  _globals['_RETRIEVECONTACTRESPONSE']._serialized_end=1952
-  _globals['_COMPLETECONTACTREQUEST']._serialized_start=1955
-  _globals['_COMPLETECONTACTREQUEST']._serialized_end=2088
-  _globals['_COMPLETECONTACTRESPONSE']._serialized_start=2090
-  _globals['_COMPLETECONTACTRESPONSE']._serialized_end=2161
-  _globals['_GETCONTACTREQUEST']._serialized_start=2164
-  _globals['_GETCONTACTREQUEST']._serialized_end=2319
-  _globals['_CONTACTVIEW']._serialized_start=2322
-  _globals['_CONTACTVIEW']._serialized_end=2564
-  _globals['_GETCONTACTRESPONSE']._serialized_start=2566
-  _globals['_GETCONTACTRESPONSE']._serialized_end=2638
+  _globals['_QUEUECONTACTREQUEST']._serialized_end=1085
+  _globals['_QUEUECONTACTRESPONSE']._serialized_start=1087
+  _globals['_QUEUECONTACTRESPONSE']._serialized_end=1155
+  _globals['_HANGUPCONTACTREQUEST']._serialized_start=1158
+  _globals['_HANGUPCONTACTREQUEST']._serialized_end=1289
+  _globals['_HANGUPCONTACTRESPONSE']._serialized_start=1291
+  _globals['_HANGUPCONTACTRESPONSE']._serialized_end=1360
+  _globals['_ENDCONTACTREQUEST']._serialized_start=1363
+  _globals['_ENDCONTACTREQUEST']._serialized_end=1537
+  _globals['_ENDCONTACTRESPONSE']._serialized_start=1539
+  _globals['_ENDCONTACTRESPONSE']._serialized_end=1605
+  _globals['_HOLDCONTACTREQUEST']._serialized_start=1608
+  _globals['_HOLDCONTACTREQUEST']._serialized_end=1783
+  _globals['_HOLDCONTACTRESPONSE']._serialized_start=1785
+  _globals['_HOLDCONTACTRESPONSE']._serialized_end=1852
+  _globals['_RETRIEVECONTACTREQUEST']._serialized_start=1855
+  _globals['_RETRIEVECONTACTREQUEST']._serialized_end=2034
+  _globals['_RETRIEVECONTACTRESPONSE']._serialized_start=2036
+  _globals['_RETRIEVECONTACTRESPONSE']._serialized_end=2107
+  _globals['_COMPLETECONTACTREQUEST']._serialized_start=2110
+  _globals['_COMPLETECONTACTREQUEST']._serialized_end=2243
+  _globals['_COMPLETECONTACTRESPONSE']._serialized_start=2245
+  _globals['_COMPLETECONTACTRESPONSE']._serialized_end=2316
+  _globals['_GETCONTACTREQUEST']._serialized_start=2319
+  _globals['_GETCONTACTREQUEST']._serialized_end=2474
+  _globals['_CONTACTVIEW']._serialized_start=2477
+  _globals['_CONTACTVIEW']._serialized_end=2719
+  _globals['_GETCONTACTRESPONSE']._serialized_start=2721
+  _globals['_GETCONTACTRESPONSE']._serialized_end=2793
 # @@protoc_insertion_point(module_scope)

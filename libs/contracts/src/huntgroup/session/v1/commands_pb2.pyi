@@ -97,15 +97,26 @@ class QueueContactRequest(_message.Message):
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
+    PREFERRED_AGENTS_FIELD_NUMBER: _builtins.int
+    DIRECT_AGENT_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_KEY_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     queue_id: _builtins.str
     priority: _builtins.int
     """Higher is served first."""
+    direct_agent_id: _builtins.str
+    """The one agent it is for; the queue says how long it waits for nobody else."""
+    customer_key: _builtins.str
+    """Who the customer is, so that a later contact may find the same agent."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In addition to those of the queue."""
+
+    @_builtins.property
+    def preferred_agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom the contact is for if they can be had soon, the first first; the queue says how long it waits for them."""
 
     def __init__(
         self,
@@ -115,10 +126,13 @@ class QueueContactRequest(_message.Message):
         queue_id: _builtins.str = ...,
         priority: _builtins.int = ...,
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
+        preferred_agents: _abc.Iterable[_builtins.str] | None = ...,
+        direct_agent_id: _builtins.str = ...,
+        customer_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -270,6 +270,9 @@ class ContactQueued(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
+    PREFERRED_AGENTS_FIELD_NUMBER: _builtins.int
+    DIRECT_AGENT_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_KEY_FIELD_NUMBER: _builtins.int
     STAY_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
@@ -281,6 +284,10 @@ class ContactQueued(_message.Message):
     """Higher is served first."""
     enqueued_at_ms: _builtins.int
     """Its age counts from here, however often it goes back to the queue."""
+    direct_agent_id: _builtins.str
+    """Empty: any agent who is able."""
+    customer_key: _builtins.str
+    """Empty: not known."""
     stay: _builtins.int
     """How many stays in queues it had before this one."""
     attempts: _builtins.int
@@ -289,6 +296,8 @@ class ContactQueued(_message.Message):
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In addition to those of the queue."""
 
+    @_builtins.property
+    def preferred_agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -299,12 +308,15 @@ class ContactQueued(_message.Message):
         priority: _builtins.int = ...,
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
         enqueued_at_ms: _builtins.int = ...,
+        preferred_agents: _abc.Iterable[_builtins.str] | None = ...,
+        direct_agent_id: _builtins.str = ...,
+        customer_key: _builtins.str = ...,
         stay: _builtins.int = ...,
         attempts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "enqueued_at_ms", b"enqueued_at_ms", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

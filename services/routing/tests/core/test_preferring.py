@@ -1,0 +1,192 @@
+"""Contacts that are for certain agents: who waits for whom, how long, and then what when they are not to be had."""
+
+from typing import TYPE_CHECKING
+
+from huntgroup_routing.app.queries import why_text
+from huntgroup_routing.core.messages import (
+    ContactEnqueued,
+    ContactRequeued,
+    Event,
+    OfferCreated,
+    PreferenceLapsed,
+)
+from huntgroup_routing.core.values import AgentId, ContactId, DecisionRule, LapseReason, Strategy
+
+if TYPE_CHECKING:
+    from services.routing.tests.conftest import Floor
+
+HOLD_MS = 60_000
+
+
+def two_agents(floor: "Floor", **policy: object) -> None:
+    """Let grace and alan work in a queue that holds contacts for a minute; grace is idle longer."""
+    said: dict[str, object] = {"preferred_hold_ms": HOLD_MS, **policy}
+    floor.tell(floor.queue_command(**said))  # type: ignore[arg-type]
+    floor.agent("grace", at_ms=1)
+    floor.agent("alan", at_ms=2)
+
+
+def busy(floor: "Floor", agent_id: str, at_ms: int) -> None:
+    """Let an agent talk to somebody."""
+    floor.contact(f"of-{agent_id}", direct=agent_id, at_ms=at_ms)
+    floor.accept(f"of-{agent_id}.1", agent_id, at_ms=at_ms)
+
+
+def rule_of(events: tuple[Event, ...]) -> DecisionRule:
+    (offer,) = (one for one in events if isinstance(one, OfferCreated))
+    assert offer.explanation is not None
+    return offer.explanation.rule
+
+
+def test_a_preferred_agent_who_is_idle_is_asked_first(floor: "Floor") -> None:
+    two_agents(floor)
+    events = floor.contact("ada", preferred=("alan",), at_ms=10)
+    assert floor.offered(events) == [("ada", "alan")]
+    assert rule_of(events) is DecisionRule.PREFERRED
+    offer = events[1]
+    assert isinstance(offer, OfferCreated)
+    assert offer.explanation is not None
+    text = why_text(offer.explanation, offer.agent_id, offer.idle_agents, 10)
+    assert text.startswith("alan got it since they were preferred: priority 0, waiting since")
+
+
+def test_of_several_the_first_who_is_idle_is_asked(floor: "Floor") -> None:
+    two_agents(floor)
+    busy(floor, "grace", 5)
+    events = floor.contact("ada", preferred=("grace", "alan"), at_ms=10)
+    assert floor.offered(events) == [("ada", "alan")]
+
+
+def test_a_contact_waits_for_a_busy_one_while_others_are_idle(floor: "Floor") -> None:
+    two_agents(floor)
+    busy(floor, "alan", 5)
+    (enqueued,) = floor.contact("ada", preferred=("alan",), at_ms=10)
+    assert isinstance(enqueued, ContactEnqueued)
+    assert (enqueued.awaited_agents, enqueued.awaited_until_ms) == (("alan",), 10 + HOLD_MS)
+    events = floor.release("of-alan.1", "alan", at_ms=500)
+    assert floor.offered(events) == [("ada", "alan")]
+
+
+def test_then_anybody_may_have_it_with_its_age(floor: "Floor") -> None:
+    two_agents(floor)
+    busy(floor, "alan", 5)
+    floor.contact("ada", preferred=("alan",), at_ms=10)
+    assert floor.core.next_deadline(floor.state) == 10 + HOLD_MS
+    lapsed, offer = floor.pass_time(10 + HOLD_MS)
+    assert isinstance(lapsed, PreferenceLapsed)
+    assert lapsed.reason is LapseReason.WAITED_LONG_ENOUGH
+    assert isinstance(offer, OfferCreated)
+    assert (offer.agent_id, offer.enqueued_at_ms) == ("grace", 10)
+
+
+def test_it_does_not_wait_for_who_is_not_there_or_not_ready_or_not_able(floor: "Floor") -> None:
+    two_agents(floor)
+    floor.not_ready("alan", at_ms=5)
+    assert floor.offered(floor.contact("ada", preferred=("alan", "nobody"), at_ms=10)) == [
+        ("ada", "grace")
+    ]
+    floor.queue("tax", "tax", preferred_hold_ms=HOLD_MS, at_ms=11)
+    (enqueued,) = floor.contact("ben", queue_id="tax", preferred=("grace",), at_ms=12)
+    assert isinstance(enqueued, ContactEnqueued)
+    assert enqueued.awaited_agents == ()
+
+
+def test_without_a_hold_only_who_is_idle_is_preferred(floor: "Floor") -> None:
+    two_agents(floor, preferred_hold_ms=0)
+    assert floor.offered(floor.contact("ada", preferred=("alan",), at_ms=10)) == [("ada", "alan")]
+    assert floor.offered(floor.contact("ben", preferred=("alan",), at_ms=11)) == [("ben", "grace")]
+
+
+def test_when_the_last_of_them_goes_it_goes_over_at_once(floor: "Floor") -> None:
+    two_agents(floor)
+    busy(floor, "alan", 5)
+    floor.contact("ada", preferred=("alan",), at_ms=10)
+    floor.not_ready("alan", at_ms=20)
+    assert floor.core.next_deadline(floor.state) == 20
+    lapsed, offer = floor.pass_time(20)
+    assert isinstance(lapsed, PreferenceLapsed)
+    assert lapsed.reason is LapseReason.AGENTS_GONE
+    assert isinstance(offer, OfferCreated)
+    assert offer.agent_id == "grace"
+
+
+def test_who_lets_it_ring_in_vain_is_not_waited_for_again(floor: "Floor") -> None:
+    two_agents(floor)
+    floor.contact("ada", preferred=("alan",), at_ms=10)
+    events = floor.reject("ada.1", "alan", at_ms=11)
+    assert any(isinstance(one, ContactRequeued) for one in events)
+    assert floor.offered(events) == [("ada", "grace")]
+
+
+def test_of_equal_priority_those_who_wait_for_an_agent_go_first(floor: "Floor") -> None:
+    two_agents(floor)
+    busy(floor, "alan", 5)
+    busy(floor, "grace", 5)
+    floor.contact("old", at_ms=6)
+    floor.contact("ada", preferred=("alan",), at_ms=10)
+    floor.contact("urgent", priority=1, at_ms=11)
+    assert floor.offered(floor.release("of-alan.1", "alan", at_ms=20)) == [("urgent", "alan")]
+    floor.accept("urgent.1", "alan", at_ms=21)
+    assert floor.offered(floor.release("urgent.1", "alan", at_ms=22)) == [("ada", "alan")]
+    assert floor.offered(floor.release("of-grace.1", "grace", at_ms=23)) == [("old", "grace")]
+
+
+def test_with_two_slots_an_agent_gets_their_own_and_the_next_in_line(floor: "Floor") -> None:
+    two_agents(floor)
+    floor.sign_on("joan", at_ms=3, voice=2)
+    busy(floor, "alan", 5)
+    busy(floor, "grace", 5)
+    floor.contact("old", at_ms=6)
+    floor.contact("ada", direct="joan", at_ms=10)
+    assert floor.offered(floor.ready("joan", at_ms=20)) == [("ada", "joan"), ("old", "joan")]
+
+
+def test_who_served_a_customer_last_is_preferred_where_the_queue_says_so(floor: "Floor") -> None:
+    two_agents(floor, prefers_last_agent=True)
+    floor.contact("ada", customer="+1202", preferred=("alan",), at_ms=10)
+    floor.accept("ada.1", "alan", at_ms=11)
+    floor.release("ada.1", "alan", at_ms=12)
+    assert floor.offered(floor.contact("again", customer="+1202", at_ms=20)) == [("again", "alan")]
+    assert floor.offered(floor.contact("other", customer="+1203", at_ms=21)) == [("other", "grace")]
+
+
+def test_a_contact_for_one_agent_waits_for_them_alone(floor: "Floor") -> None:
+    two_agents(floor, direct_hold_ms=90_000)
+    (enqueued,) = floor.contact("ada", direct="joan", at_ms=10)
+    assert isinstance(enqueued, ContactEnqueued)
+    assert (enqueued.awaited_agents, enqueued.direct) == (("joan",), True)
+    events = floor.agent("joan", at_ms=1_000)
+    assert floor.offered(events) == [("ada", "joan")]
+    assert rule_of(events) is DecisionRule.DIRECT
+    floor.accept("ada.1", "joan", at_ms=1_500)
+    floor.contact("ben", direct="mary", at_ms=2_000)
+    lapsed, offer = floor.pass_time(92_000)[-2:]
+    assert isinstance(lapsed, PreferenceLapsed)
+    assert isinstance(offer, OfferCreated)
+    assert offer.contact_id == "ben"
+
+
+def test_without_an_end_it_waits_until_the_customer_leaves(floor: "Floor") -> None:
+    two_agents(floor)
+    floor.contact("ada", direct="joan", at_ms=10)
+    assert floor.core.next_deadline(floor.state) is None
+    floor.abandon("ada", at_ms=99)
+    assert not floor.state.awaiting
+
+
+def test_it_rings_at_them_alone_also_where_several_may_ring(floor: "Floor") -> None:
+    two_agents(floor, strategy=Strategy.RING_ALL)
+    events = floor.contact("ada", preferred=("alan",), at_ms=10)
+    assert floor.offered(events) == [("ada", "alan")]
+    assert floor.offered(floor.reject("ada.1", "alan", at_ms=11)) == [("ada", "grace")]
+
+
+def test_a_snapshot_keeps_who_waits_for_whom(floor: "Floor") -> None:
+    two_agents(floor, prefers_last_agent=True)
+    busy(floor, "alan", 5)
+    floor.contact("ada", preferred=("alan",), customer="+1", at_ms=10)
+    dumped = floor.core.dump(floor.state)
+    floor.state = floor.core.load("acme/emea", dumped)
+    assert floor.core.dump(floor.state) == dumped
+    assert [*floor.state.awaiting] == [AgentId("alan")]
+    assert floor.state.contacts[ContactId("ada")].customer_key == "+1"
