@@ -22,8 +22,23 @@ CLIMB_STEPS_MAX: Final = 20
 WARM_ROUND_S, WARM_ROUNDS_MAX = 20.0, 60
 KEPT_UP_SHARE: Final = 0.9
 """A rate is kept up with when so much of what was offered got through."""
+WARM_UP_S: Final = 10.0
+"""What has just been started is slow, and takes less than it will."""
+SHORT_STEPS: Final = 2
+"""The climb ends after so many steps in a row that were not kept up with: one alone may be chance."""
+HIGHER_SHARE: Final = 1.15
+CORRECTIONS_MAX: Final = 3
+"""When so much more than the peak gets through in a round, the climb had met a slow moment: then that is the peak."""
 
 Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """At the peak's rate, twice at twice that, and at the peak's rate again: what drifts meanwhile weighs on both."""
+
+    once: tuple[Outcome, Outcome]
+    twice: tuple[Outcome, Outcome]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,44 +47,70 @@ class Goodput:
 
     peak_per_s: float
     climb: list[Outcome]
-    pairs: list[tuple[Outcome, Outcome]] = field(default_factory=list)
-    """At the peak's rate, and at twice that, one after the other."""
+    rounds: list[Round] = field(default_factory=list)
 
     @property
     def ratios(self) -> list[float]:
-        """Return, for each pair, goodput at twice the rate over goodput at the rate."""
-        return [twice.goodput_per_s / max(once.goodput_per_s, 1e-9) for once, twice in self.pairs]
+        """Return, for each round, goodput at twice the rate over goodput at the rate."""
+        return [
+            sum(one.goodput_per_s for one in each.twice)
+            / max(sum(one.goodput_per_s for one in each.once), 1e-9)
+            for each in self.rounds
+        ]
 
     def values(self) -> dict[str, Any]:
         """Return the figures for programs."""
         return {
             "peak_per_s": round(self.peak_per_s, 1),
             "ratios": [round(one, 3) for one in self.ratios],
-            "ratio": round(median(self.ratios), 3) if self.pairs else 0.0,
+            "ratio": round(median(self.ratios), 3) if self.rounds else 0.0,
             "climb": [one.values() for one in self.climb],
-            "pairs": [[once.values(), twice.values()] for once, twice in self.pairs],
+            "rounds": [
+                {
+                    "once": [one.values() for one in each.once],
+                    "twice": [one.values() for one in each.twice],
+                }
+                for each in self.rounds
+            ],
         }
 
 
 async def goodput(
-    loop: OpenLoop, *, first_rate: float, step_s: float, pair_s: float, pairs: int, tell: Tell
+    loop: OpenLoop, *, first_rate: float, step_s: float, span_s: float, rounds: int, tell: Tell
 ) -> Goodput:
-    """Find the most that gets through, then play pairs; `loop` must be set up."""
+    """Find the most that gets through, then play rounds of four spans; `loop` must be set up."""
+    await loop.load(first_rate, WARM_UP_S)
     climb: list[Outcome] = []
-    rate = first_rate
-    for _ in range(CLIMB_STEPS_MAX):
+    rate, short = first_rate, 0
+    while short < SHORT_STEPS and len(climb) < CLIMB_STEPS_MAX:
         climb.append(await loop.load(rate, step_s))
-        tell(f"{rate:.0f}/s offered: {climb[-1].goodput_per_s:.0f}/s get through")
-        if climb[-1].goodput_per_s < KEPT_UP_SHARE * rate:
-            break
+        offered = climb[-1].offered / step_s
+        tell(f"{offered:.0f}/s offered: {climb[-1].goodput_per_s:.0f}/s get through")
+        short = short + 1 if climb[-1].goodput_per_s < KEPT_UP_SHARE * offered else 0
         rate *= CLIMB_FACTOR
     found = Goodput(peak_per_s=max(one.goodput_per_s for one in climb), climb=climb)
-    for number in range(pairs):
-        once = await loop.load(found.peak_per_s, pair_s, seed=2 * number)
-        twice = await loop.load(2 * found.peak_per_s, pair_s, seed=2 * number + 1)
-        found.pairs.append((once, twice))
-        tell(f"pair {number + 1}: {once.goodput_per_s:.0f}/s, then {twice.goodput_per_s:.0f}/s")
+    corrections = 0
+    while len(found.rounds) < rounds:
+        found.rounds.append(await _round(loop, found, span_s, tell))
+        last = found.rounds[-1]
+        best = max(one.goodput_per_s for one in (*last.once, *last.twice))
+        if best > HIGHER_SHARE * found.peak_per_s and corrections < CORRECTIONS_MAX:
+            tell(f"{best:.0f}/s got through: that is the peak, so from the beginning")
+            corrections += 1
+            found.peak_per_s = best
+            found.rounds.clear()
     return found
+
+
+async def _round(loop: OpenLoop, found: Goodput, span_s: float, tell: Tell) -> Round:
+    rates = [times * found.peak_per_s for times in (1, 2, 2, 1)]
+    seeds = range(4 * len(found.rounds), 4 * len(found.rounds) + 4)
+    a, b, c, d = [
+        await loop.load(rate, span_s, seed=seed) for rate, seed in zip(rates, seeds, strict=True)
+    ]
+    per_s = ", ".join(f"{one.goodput_per_s:.0f}/s" for one in (a, b, c, d))
+    tell(f"round {len(found.rounds) + 1}, at 1, 2, 2 and 1 times the peak: {per_s}")
+    return Round(once=(a, d), twice=(b, c))
 
 
 async def soak(

@@ -33,11 +33,15 @@ def saturation(bench: Workbench, served: Served, name: str, *, first_rate: float
     while len(knees) < min(HOLDS, bench.repeats):
         fine = Stairs(first_rate=max(5.0, below), factor=1.1, step_s=hold_s, steps=8)
         climbs.append(_climb(bench, served, fine, name, len(climbs)))
-        if climbs[-1].knee() or len(climbs) > CLIMBS_MAX:
+        if climbs[-1].knee():
             knees.append(climbs[-1].knee())
         else:
             below *= BELOW
-    bench.found[name] = median(knees)
+        if len(climbs) > CLIMBS_MAX:
+            break
+    bench.found[name] = median(knees) if knees else 0.0
+    if not knees:
+        raise RuntimeError(f"not even {below / BELOW:.0f} contacts/s were kept up with")
     return Measured(
         name=name,
         repeats=knees,

@@ -52,6 +52,8 @@ def replay(bench: Workbench) -> list[Measured]:
     if "contacts-onebox" not in bench.found:
         contacts_onebox(bench)
     live_rate = bench.found["contacts-onebox"]
+    if not live_rate:
+        raise RuntimeError("there is no live rate to hold replay against: see contacts-onebox")
     live = live_rate * events / max(1, contacts)
     per_service = {
         name: round(count / min(one[name][1] for one in rounds))
