@@ -40,6 +40,8 @@ SUBJECTS = {
         "queues",
         "replanning",
         "ringing",
+        "scorers",
+        "scoring",
         "selection",
         "soundness",
         "steps",

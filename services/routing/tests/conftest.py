@@ -114,6 +114,7 @@ class Floor:
         preferred_hold_ms: int = 0,
         prefers_last_agent: bool = False,
         direct_hold_ms: int = 0,
+        scorer: str = "",
         overflow: tuple[OverflowRule, ...] = (),
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
@@ -136,6 +137,7 @@ class Floor:
             preferred_hold_ms=preferred_hold_ms,
             prefers_last_agent=prefers_last_agent,
             direct_hold_ms=direct_hold_ms,
+            scorer=scorer,
             overflow=overflow,
         )
 

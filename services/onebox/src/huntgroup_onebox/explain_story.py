@@ -308,6 +308,8 @@ class Story:
             case routing.ContactRequeued():
                 what, text = "waits on", "at its old place, with its age"
                 self._waits = True
+            case routing.ScorerFailed():
+                what, text = f"scorer {event.scorer} failed", event.error
             case routing.PreferenceLapsed():
                 what, text = "waits for anybody able", f"{event.reason}"
             case routing.RingWidened():

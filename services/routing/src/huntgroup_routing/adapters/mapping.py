@@ -50,6 +50,7 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.CONTACT_RINGS: StatusCode.FAILED_PRECONDITION,
     Reason.AGENT_NOT_AVAILABLE: StatusCode.FAILED_PRECONDITION,
     Reason.AGENT_NOT_ABLE: StatusCode.FAILED_PRECONDITION,
+    Reason.SCORER_UNKNOWN: StatusCode.INVALID_ARGUMENT,
     Reason.PULL_NOT_ALLOWED: StatusCode.FAILED_PRECONDITION,
 }
 
@@ -94,6 +95,7 @@ def queue_view(
         preferred_hold_ms=queue.rules.preferred_hold_ms,
         prefers_last_agent=queue.rules.prefers_last_agent,
         direct_hold_ms=queue.rules.direct_hold_ms,
+        scorer=queue.rules.scorer,
         overflow=map(overflow_rule, queue.plan.overflow),
         domain_version=queue.rules.domain_version,
         retired=queue.retired,
@@ -226,4 +228,5 @@ def explanation(why: Why) -> events_pb2.Explanation:
         runner_up_priority=why.runner_up_priority,
         set_aside=why.set_aside,
         asked_by=why.asked_by,
+        scorer=why.scorer,
     )

@@ -119,7 +119,8 @@ def why_text(why: Why | Explanation, agent_id: AgentId, idle_agents: int, at_ms:
     if why.rule is DecisionRule.RINGS_ALONG:
         return f"{agent_id} became idle and rings along, as agent number {why.value:,} at once"
     agents = "the only idle agent" if idle_agents == 1 else f"one of {idle_agents:,} idle agents"
-    text = f"{why.strategy} chose {agent_id}, {agents}: {_figure(why.strategy, why.value, at_ms)}"
+    by = f"scorer {why.scorer}" if why.scorer else why.strategy
+    text = f"{by} chose {agent_id}, {agents}: {_figure(why.strategy, why.value, at_ms)}"
     if why.runner_up_id:
         text += f"; next was {why.runner_up_id}"
         if why.strategy not in ALIKE:
@@ -164,6 +165,8 @@ def _figure(strategy: Strategy, value: int, at_ms: int) -> str:
             return f"idle since {time_text(value)}"
         case Strategy.MOST_IDLE:
             return f"idle for {(at_ms - value) / 1_000:,.3f} s in all"
+        case Strategy.SCORED:
+            return f"{value:,} points"
         case Strategy.FEWEST_CONTACTS:
             return f"{value:,} contacts accepted"
         case Strategy.LEAST_HANDLE_TIME:

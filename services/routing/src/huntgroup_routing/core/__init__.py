@@ -1,9 +1,12 @@
 """The pure core of routing, as the journal runs it."""
 
+from collections.abc import Mapping
+
 from huntgroup_routing.core.deadlines import next_deadline
 from huntgroup_routing.core.decide import decide
 from huntgroup_routing.core.evolve import evolve
 from huntgroup_routing.core.messages import Command, Event, PassTime, Refused
+from huntgroup_routing.core.scorers import Scorer
 from huntgroup_routing.core.state import State, initial
 from huntgroup_routing.core.written import dump, load
 
@@ -14,9 +17,15 @@ class RoutingCore:
     `evolve` alone may change the state it is given.
     """
 
+    def __init__(self, scorers: Mapping[str, Scorer] | None = None) -> None:
+        """`scorers` are those that queues may name."""
+        self._scorers = scorers or {}
+
     def initial(self, domain: str) -> State:
         """Return the state of a domain in which nothing has happened."""
-        return initial(domain)
+        state = initial(domain)
+        state.scorers = self._scorers
+        return state
 
     def decide(self, state: State, command: Command, at_ms: int) -> tuple[Event, ...] | Refused:
         """Return the events that follow from `command`, or a refusal."""
@@ -40,4 +49,6 @@ class RoutingCore:
 
     def load(self, domain: str, dumped: bytes) -> State:
         """Return the state that was written; raise `ValueError` when it cannot be read."""
-        return load(domain, dumped)
+        state = load(domain, dumped)
+        state.scorers = self._scorers
+        return state

@@ -46,6 +46,7 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     preferred_hold_ms: int = 0
     prefers_last_agent: bool = False
     direct_hold_ms: int = 0
+    scorer: str = ""
     overflow: tuple[OverflowRule, ...] = ()
     domain_version: int = 0
     applies_to_waiting: bool = False
@@ -143,6 +144,16 @@ class PreferenceLapsed(Struct, frozen=True, kw_only=True, gc=False):
     contact_id: ContactId
     queue_id: QueueId
     reason: LapseReason
+
+
+class ScorerFailed(Struct, frozen=True, kw_only=True, gc=False):
+    """A scorer gave no points; the longest idle agent got the contact."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    scorer: str
+    error: str
 
 
 class RingWidened(Struct, frozen=True, kw_only=True, gc=False):

@@ -29,6 +29,7 @@ from huntgroup_routing.core.messages import (
     QueueConfigured,
     QueueRetired,
     RingWidened,
+    ScorerFailed,
 )
 from huntgroup_routing.core.preferring import (
     let_anybody_have,
@@ -89,6 +90,8 @@ def evolve(state: State, event: Event) -> State:
             _contact_stepped(state, event)
         case ContactMoved() | ContactKept():
             moved_or_kept(state, event)
+        case ScorerFailed():
+            pass  # a fact for people: the offer that follows says whom it went to
         case ContactRequeued():
             _contact_requeued(state, event)
         case OfferRejected() | OfferExpired():

@@ -31,6 +31,7 @@ from huntgroup_routing.core.events import (
     QueueConfigured,
     QueueRetired,
     RingWidened,
+    ScorerFailed,
 )
 from huntgroup_routing.core.facts import (
     ChannelCapacity,
@@ -97,6 +98,7 @@ __all__ = [
     "QueueConfigured",
     "QueueRetired",
     "RingWidened",
+    "ScorerFailed",
 ]
 """Told here too, so that one module names every message."""
 
@@ -116,6 +118,7 @@ class Reason(StrEnum):
     AGENT_NOT_AVAILABLE = "AGENT_NOT_AVAILABLE"
     AGENT_NOT_ABLE = "AGENT_NOT_ABLE"
     PULL_NOT_ALLOWED = "PULL_NOT_ALLOWED"
+    SCORER_UNKNOWN = "SCORER_UNKNOWN"
     OVERFLOW_INVALID = "OVERFLOW_INVALID"
     EXIT_KEY_UNKNOWN = "EXIT_KEY_UNKNOWN"
     TARGET_FULL = "TARGET_FULL"
@@ -161,6 +164,7 @@ class ConfigureQueue:
     preferred_hold_ms: int = 0
     prefers_last_agent: bool = False
     direct_hold_ms: int = 0
+    scorer: str = ""
     overflow: tuple[OverflowRule, ...] = ()
 
 
@@ -268,4 +272,5 @@ Event = (
     | OfferRescinded
     | RingWidened
     | PreferenceLapsed
+    | ScorerFailed
 )

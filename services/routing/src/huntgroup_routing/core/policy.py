@@ -36,6 +36,10 @@ def configure_queue(
     rules = rules_of(command, at_ms)
     if isinstance(rules, Refused):
         return rules
+    if rules.strategy is Strategy.SCORED and rules.scorer not in state.scorers:
+        installed = ", ".join(sorted(state.scorers)) or "none"
+        detail = f"scorer {rules.scorer!r} is not installed, these are: {installed}"
+        return Refused(reason=Reason.SCORER_UNKNOWN, detail=detail)
     there = {key: one.rules.overflow for key, one in state.queues.items() if not one.retired}
     for text in complaints(command.queue_id, command.overflow, there):
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
@@ -82,6 +86,7 @@ def rules_of(
         preferred_hold_ms=command.preferred_hold_ms,
         prefers_last_agent=command.prefers_last_agent,
         direct_hold_ms=command.direct_hold_ms,
+        scorer=command.scorer if command.strategy is Strategy.SCORED else "",
         overflow=command.overflow,
     )
 

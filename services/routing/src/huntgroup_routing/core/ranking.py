@@ -40,6 +40,7 @@ from huntgroup_routing.core.ringing import (
     rung_on_arrival,
     widen,
 )
+from huntgroup_routing.core.scoring import Made, offer_by_score
 from huntgroup_routing.core.selection import BY_CHANCE, Measure, Roster, draw
 from huntgroup_routing.core.state import Contact, Queue, State
 from huntgroup_routing.core.values import (
@@ -55,7 +56,7 @@ from huntgroup_routing.core.values import (
 
 def offers_on_arrival(
     state: State, enqueued: ContactEnqueued, ask: Ask | None = None
-) -> tuple[OfferCreated, ...]:
+) -> tuple[Made, ...]:
     """Return the offers of a contact that arrives to whom its queue's strategy names; none when nobody is idle for it.
 
     `ask` is what is asked of agents when the contact comes to a step at once.
@@ -68,10 +69,9 @@ def offers_on_arrival(
         requirement = queue.requirement
     if not requirement.idle:
         return ()
-    if queue.ring_target:
-        return tuple(
-            Matching(state, enqueued.at_ms).ring(rung_on_arrival(queue, enqueued), requirement)
-        )
+    if queue.ring_target or queue.strategy is Strategy.SCORED:
+        matching, rung = Matching(state, enqueued.at_ms), rung_on_arrival(queue, enqueued)
+        return tuple(matching.ring_or_score(rung, requirement))
     if queue.strategy is Strategy.LONGEST_IDLE:
         ranked = [
             (agent_id, requirement.idle[agent_id].idle[channel][1])
@@ -112,7 +112,7 @@ class Matching:
 
     def offer(
         self, contact: Contact, ask: Ask | None = None, queue: Queue | None = None
-    ) -> list[OfferCreated]:
+    ) -> Sequence[Made]:
         """Return the offers to whom its queue's strategy names; none when nobody is idle for the contact.
 
         `ask` and `queue` are what is asked of agents from this decision on and where it stands, when that is other.
@@ -121,8 +121,8 @@ class Matching:
         if ask is not None:
             requirement = self._requirement(requirement.channel, ask)
         let_go_by = let_go_lately(contact, queue, self._at_ms)
-        if queue.ring_target:
-            return self.ring(rung(queue, contact), requirement, let_go_by)
+        if queue.ring_target or queue.strategy is Strategy.SCORED:
+            return self.ring_or_score(rung(queue, contact, self._at_ms), requirement, let_go_by)
         ranked, rule = self.rank(queue, requirement, let_go_by), DecisionRule.STRATEGY
         if not ranked and let_go_by:
             ranked, rule = self.rank(queue, requirement, NOBODY), DecisionRule.NOBODY_ELSE
@@ -144,11 +144,13 @@ class Matching:
         self._given.give(queue.queue_id, agent, channel)
         return [created]
 
-    def ring(
+    def ring_or_score(
         self, rung: Rung, requirement: Requirement, let_go_by: Collection[AgentId] = NOBODY
-    ) -> list[OfferCreated]:
-        """Return the offers of a contact that waits to all at whom it may ring, the longest idle first."""
-        return ring_first(self._given, rung, requirement, let_go_by, self._at_ms)
+    ) -> Sequence[Made]:
+        """Return the offers of a contact that waits to all at whom it may ring, or to whom a scorer chooses."""
+        if rung.queue.ring_target:
+            return ring_first(self._given, rung, requirement, let_go_by)
+        return offer_by_score(self._state, self._given, rung, requirement, let_go_by)
 
     def ring_on(self, contact: Contact, over: Collection[OfferId]) -> list[OfferCreated]:
         """Return offers to further agents of a contact that rings, some of whose open offers are over now."""
@@ -229,9 +231,7 @@ class Matching:
                 yield agent_id, value
 
 
-def offers_in_turn(
-    state: State, asks: Sequence[tuple[Contact, Ask]], at_ms: int
-) -> list[OfferCreated]:
+def offers_in_turn(state: State, asks: Sequence[tuple[Contact, Ask]], at_ms: int) -> list[Made]:
     """Return the offers of contacts of which something else is asked now, in the order of their places."""
     matching = Matching(state, at_ms, said=len(asks))
     turns = sorted(asks, key=lambda each: each[0].place)

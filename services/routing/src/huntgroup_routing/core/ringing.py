@@ -46,6 +46,9 @@ class Rung:
     channel: Channel
     enqueued_at_ms: int
     attempts: int
+    at_ms: int
+    priority: int
+    customer_key: str
 
 
 def rung_on_arrival(queue: Queue, enqueued: ContactEnqueued) -> Rung:
@@ -56,10 +59,13 @@ def rung_on_arrival(queue: Queue, enqueued: ContactEnqueued) -> Rung:
         channel=enqueued.channel,
         enqueued_at_ms=enqueued.enqueued_at_ms,
         attempts=enqueued.attempts,
+        at_ms=enqueued.at_ms,
+        priority=enqueued.priority,
+        customer_key=enqueued.customer_key,
     )
 
 
-def rung(queue: Queue, contact: Contact) -> Rung:
+def rung(queue: Queue, contact: Contact, at_ms: int) -> Rung:
     """Return a contact that is here."""
     return Rung(
         queue=queue,
@@ -67,6 +73,9 @@ def rung(queue: Queue, contact: Contact) -> Rung:
         channel=contact.requirement.channel,
         enqueued_at_ms=contact.enqueued_at_ms,
         attempts=contact.attempts,
+        at_ms=at_ms,
+        priority=contact.priority,
+        customer_key=contact.customer_key,
     )
 
 
@@ -78,14 +87,13 @@ def ring_first(
     rung: Rung,
     requirement: Requirement,
     let_go_by: Collection[AgentId],
-    at_ms: int,
 ) -> list[OfferCreated]:
     """Return the offers of a contact that waits, to the longest idle; none when nobody is idle for it."""
-    queue, target = rung.queue, rung.queue.ring_target
+    queue, target, at_ms = rung.queue, rung.queue.ring_target, rung.at_ms
     most = min(target, max(1, given.rings_left))
-    agents, rule = _idle_in_turn(given, requirement, let_go_by, most), DecisionRule.STRATEGY
+    agents, rule = idle_in_turn(given, requirement, let_go_by, most), DecisionRule.STRATEGY
     if not agents and let_go_by:
-        agents, rule = _idle_in_turn(given, requirement, NOBODY, most), DecisionRule.NOBODY_ELSE
+        agents, rule = idle_in_turn(given, requirement, NOBODY, most), DecisionRule.NOBODY_ELSE
     is_cut = len(agents) == most < target
     widens_at_ms = at_ms if is_cut else queue.widens_at_ms(target, at_ms)
     ring = Ring(offers={}, asked=set(), target=target, widens_at_ms=widens_at_ms)
@@ -99,9 +107,9 @@ def ring_on(
     """Return offers to further agents of a contact that rings, as many as fit beside its open offers."""
     room = wider.target - len(wider.offers)
     but = wider.asked | let_go_lately(contact, queue, at_ms)
-    agents = _idle_in_turn(given, contact.requirement, but, min(room, given.rings_left))
+    agents = idle_in_turn(given, contact.requirement, but, min(room, given.rings_left))
     said = (at_ms, wider, DecisionRule.STRATEGY, 0)
-    return _offers(given, rung(queue, contact), contact.requirement, agents, said)
+    return _offers(given, rung(queue, contact, at_ms), contact.requirement, agents, said)
 
 
 def widen(
@@ -127,7 +135,7 @@ def widen(
     yield from ring_on(given, contact, queue, wider, at_ms)
 
 
-def _idle_in_turn(
+def idle_in_turn(
     given: Given, requirement: Requirement, but: Collection[AgentId], most: int
 ) -> list[AgentId]:
     """Return the longest idle; who was given an offer in this decision and has a slot left stands at the end."""

@@ -1,6 +1,7 @@
 """What routing knows of one domain."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +12,7 @@ from huntgroup_routing.core.eligibility import Pool, Requirement
 from huntgroup_routing.core.events import QueueConfigured
 from huntgroup_routing.core.lanes import LaneKey, Lanes
 from huntgroup_routing.core.lines import Line
+from huntgroup_routing.core.scorers import Scorer
 from huntgroup_routing.core.selection import MEASURE_OF, Measure
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
@@ -197,6 +199,7 @@ class Why(msgspec.Struct, array_like=True, frozen=True, gc=False):
     runner_up_priority: int
     set_aside: int
     asked_by: str = ""
+    scorer: str = ""
 
 
 def why_of(said: Explanation) -> Why:
@@ -212,6 +215,7 @@ def why_of(said: Explanation) -> Why:
         runner_up_priority=said.runner_up_priority,
         set_aside=said.set_aside,
         asked_by=said.asked_by,
+        scorer=said.scorer,
     )
 
 
@@ -242,6 +246,8 @@ class State:
     """Those pending."""
     leases: Line[Lease] = field(default_factory=Line)
     steps_due: Line[StepDue] = field(default_factory=Line)
+    scorers: Mapping[str, Scorer] = field(default_factory=dict)
+    """Those installed: they come with the program and are no part of what is written."""
     awaiting: dict[AgentId, Line[Place]] = field(default_factory=dict)
     """By agent, the contacts that wait for them."""
     lapses_due: Line[StepDue] = field(default_factory=Line)

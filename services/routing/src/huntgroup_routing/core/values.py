@@ -42,6 +42,8 @@ RINGS_PER_DECISION_MAX = 1_000
 RINGS_WIDENED_PER_DECISION_MAX = 256
 RING_MAX_DEFAULT = 10
 LAPSES_PER_DECISION_MAX = 256
+SCORED_MAX = 64
+"""So many idle agents a scorer is asked about, the longest idle."""
 LAST_AGENTS_MAX = 50_000
 """Of so many customers it is remembered who served them last, the latest."""
 RING_EVERY_MS_DEFAULT = 5_000
@@ -85,6 +87,7 @@ class Strategy(StrEnum):
     BEST_SKILL = "BEST_SKILL"
     RING_ALL = "RING_ALL"
     RING_PROGRESSIVELY = "RING_PROGRESSIVELY"
+    SCORED = "SCORED"
 
 
 class DecisionRule(StrEnum):
@@ -116,6 +119,8 @@ class Explanation(Struct, frozen=True, kw_only=True, gc=False):
     """How many idle agents had let the contact go a moment ago."""
     asked_by: str = ""
     """By hand: who asked for it."""
+    scorer: str = ""
+    """The plug-in that gave the points, and its version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -446,6 +446,8 @@ class SlowRouter(SlowOverflow):
                 return (after or by_name)[0]
             case Strategy.LINEAR:
                 return by_name[0]
+            case Strategy.SCORED:
+                return max(idle, key=lambda one: int(one.agent_id[1:]) % 3)
             case Strategy.BEST_SKILL:
                 return max(idle, key=weight)
             case Strategy.RANDOM | Strategy.WEIGHTED_RANDOM:

@@ -42,6 +42,7 @@ from huntgroup_routing.core.overflow import (
     OverflowRule,
     OverflowTrigger,
 )
+from huntgroup_routing.core.scorers import ScoredAgent, ScoredContact
 from huntgroup_routing.core.values import (
     AgentId,
     AgentTraits,
@@ -199,6 +200,7 @@ class Traffic:
             skip_unservable_steps=self.chance.random() < 0.5,
             ring_max=self.chance.choice((0, 1, 2, 3)),
             ring_every_ms=self.chance.choice((100, 700)),
+            scorer="by-id",
             pull_requirement=self.chance.choice(("", 'not agent == "a2"')),
             overflow=self.some_rules(queue_id) if self.overflow else (),
         )
@@ -294,6 +296,15 @@ def test_contacts_come_to_their_steps_as_a_slow_router_takes_them(seed: int) -> 
     play(seed, strategies, requirements=tuple(REQUIREMENTS), steps=True)
 
 
+class ById:
+    """Prefers agents whose number leaves most when divided by three."""
+
+    version = "1"
+
+    def score(self, contact: ScoredContact, agents: Sequence[ScoredAgent]) -> list[int]:
+        return [int(one.agent_id[1:]) % 3 for one in agents if contact.contact_id]
+
+
 RINGING = (Strategy.RING_ALL, Strategy.RING_PROGRESSIVELY)
 
 
@@ -331,7 +342,7 @@ def play(
     by_hand: bool = False,
     overflow: bool = False,
 ) -> None:
-    chance, core = random.Random(seed), RoutingCore()
+    chance, core = random.Random(seed), RoutingCore({"by-id": ById()})
     traffic = Traffic(
         chance, strategies, requirements, steps, policies, overflow=overflow, sign_ons=sign_ons
     )

@@ -45,6 +45,7 @@ class ConfigureQueueRequest(_message.Message):
     PREFERRED_HOLD_MS_FIELD_NUMBER: _builtins.int
     PREFERS_LAST_AGENT_FIELD_NUMBER: _builtins.int
     DIRECT_HOLD_MS_FIELD_NUMBER: _builtins.int
+    SCORER_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
@@ -75,6 +76,8 @@ class ConfigureQueueRequest(_message.Message):
     """Prefer who served the customer last, where the contact says who the customer is."""
     direct_hold_ms: _builtins.int
     """So long a contact for one agent waits for nobody else; 0: without end."""
+    scorer: _builtins.str
+    """With SCORED: the name of an installed plug-in."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -107,11 +110,12 @@ class ConfigureQueueRequest(_message.Message):
         preferred_hold_ms: _builtins.int = ...,
         prefers_last_agent: _builtins.bool = ...,
         direct_hold_ms: _builtins.int = ...,
+        scorer: _builtins.str = ...,
         overflow: _abc.Iterable[_events_pb2.OverflowRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "direct_hold_ms", b"direct_hold_ms", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "direct_hold_ms", b"direct_hold_ms", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -843,6 +847,7 @@ class QueueView(_message.Message):
     PREFERRED_HOLD_MS_FIELD_NUMBER: _builtins.int
     PREFERS_LAST_AGENT_FIELD_NUMBER: _builtins.int
     DIRECT_HOLD_MS_FIELD_NUMBER: _builtins.int
+    SCORER_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     RETIRED_FIELD_NUMBER: _builtins.int
@@ -868,6 +873,7 @@ class QueueView(_message.Message):
     preferred_hold_ms: _builtins.int
     prefers_last_agent: _builtins.bool
     direct_hold_ms: _builtins.int
+    scorer: _builtins.str
     domain_version: _builtins.int
     """The version of the domain's policy that changed it last."""
     retired: _builtins.bool
@@ -911,6 +917,7 @@ class QueueView(_message.Message):
         preferred_hold_ms: _builtins.int = ...,
         prefers_last_agent: _builtins.bool = ...,
         direct_hold_ms: _builtins.int = ...,
+        scorer: _builtins.str = ...,
         overflow: _abc.Iterable[_events_pb2.OverflowRule] | None = ...,
         domain_version: _builtins.int = ...,
         retired: _builtins.bool = ...,
@@ -918,7 +925,7 @@ class QueueView(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -167,6 +167,8 @@ class _SelectionStrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sel
     """All at once, up to the queue's `ring_max`; the first to accept gets it."""
     SELECTION_STRATEGY_RING_PROGRESSIVELY: _SelectionStrategy.ValueType  # 31
     """The longest idle, and one more every `ring_every_ms`, up to `ring_max`."""
+    SELECTION_STRATEGY_SCORED: _SelectionStrategy.ValueType  # 32
+    """Whom the queue's `scorer`, a plug-in, gives the most points of the longest idle."""
 
 class SelectionStrategy(_SelectionStrategy, metaclass=_SelectionStrategyEnumTypeWrapper):
     """Which of the idle agents gets a contact."""
@@ -197,6 +199,8 @@ SELECTION_STRATEGY_RING_ALL: SelectionStrategy.ValueType  # 30
 """All at once, up to the queue's `ring_max`; the first to accept gets it."""
 SELECTION_STRATEGY_RING_PROGRESSIVELY: SelectionStrategy.ValueType  # 31
 """The longest idle, and one more every `ring_every_ms`, up to `ring_max`."""
+SELECTION_STRATEGY_SCORED: SelectionStrategy.ValueType  # 32
+"""Whom the queue's `scorer`, a plug-in, gives the most points of the longest idle."""
 Global___SelectionStrategy: _TypeAlias = SelectionStrategy  # noqa: Y015
 
 class _DecisionRule:
@@ -355,6 +359,7 @@ class Explanation(_message.Message):
     RUNNER_UP_PRIORITY_FIELD_NUMBER: _builtins.int
     SET_ASIDE_FIELD_NUMBER: _builtins.int
     ASKED_BY_FIELD_NUMBER: _builtins.int
+    SCORER_FIELD_NUMBER: _builtins.int
     rule: Global___DecisionRule.ValueType
     strategy: Global___SelectionStrategy.ValueType
     """The queue's, where it chose."""
@@ -372,6 +377,8 @@ class Explanation(_message.Message):
     """How many idle agents were set aside, since they had let the contact go a moment ago."""
     asked_by: _builtins.str
     """By hand: who asked for it."""
+    scorer: _builtins.str
+    """The plug-in that gave the points, and its version."""
     def __init__(
         self,
         *,
@@ -385,10 +392,11 @@ class Explanation(_message.Message):
         runner_up_priority: _builtins.int = ...,
         set_aside: _builtins.int = ...,
         asked_by: _builtins.str = ...,
+        scorer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "policy_version", b"policy_version", "priority", b"priority", "rule", b"rule", "runner_up_id", b"runner_up_id", "runner_up_priority", b"runner_up_priority", "runner_up_value", b"runner_up_value", "set_aside", b"set_aside", "strategy", b"strategy", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "policy_version", b"policy_version", "priority", b"priority", "rule", b"rule", "runner_up_id", b"runner_up_id", "runner_up_priority", b"runner_up_priority", "runner_up_value", b"runner_up_value", "scorer", b"scorer", "set_aside", b"set_aside", "strategy", b"strategy", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -664,6 +672,7 @@ class QueueConfigured(_message.Message):
     PREFERRED_HOLD_MS_FIELD_NUMBER: _builtins.int
     PREFERS_LAST_AGENT_FIELD_NUMBER: _builtins.int
     DIRECT_HOLD_MS_FIELD_NUMBER: _builtins.int
+    SCORER_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
@@ -693,6 +702,8 @@ class QueueConfigured(_message.Message):
     """Who served the customer last is preferred."""
     direct_hold_ms: _builtins.int
     """So long a contact for one agent waits for nobody else; 0: without end."""
+    scorer: _builtins.str
+    """SCORED: the name of the plug-in."""
     domain_version: _builtins.int
     """The version of the domain's policy that this belongs to; 0 in journals that are older than such versions."""
     applies_to_waiting: _builtins.bool
@@ -725,13 +736,14 @@ class QueueConfigured(_message.Message):
         preferred_hold_ms: _builtins.int = ...,
         prefers_last_agent: _builtins.bool = ...,
         direct_hold_ms: _builtins.int = ...,
+        scorer: _builtins.str = ...,
         overflow: _abc.Iterable[Global___OverflowRule] | None = ...,
         domain_version: _builtins.int = ...,
         applies_to_waiting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1172,6 +1184,41 @@ class PreferenceLapsed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PreferenceLapsed: _TypeAlias = PreferenceLapsed  # noqa: Y015
+
+@_typing.final
+class ScorerFailed(_message.Message):
+    """A scorer gave no points, or what makes none: the longest idle agent got the contact instead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    SCORER_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    scorer: _builtins.str
+    error: _builtins.str
+    """What was wrong, at most 200 characters."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        scorer: _builtins.str = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "error", b"error", "queue_id", b"queue_id", "scorer", b"scorer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScorerFailed: _TypeAlias = ScorerFailed  # noqa: Y015
 
 @_typing.final
 class RingWidened(_message.Message):
