@@ -195,6 +195,22 @@ def test_time_is_told_when_a_deadline_comes(world: World) -> None:
     assert replica.next_wake_ms() is None
 
 
+def test_time_waits_while_enough_batches_are_in_flight(world: World) -> None:
+    replica = world.owner(limits=Limits(batches_in_flight_max=1))
+    for delay_ms in (500, 600):
+        world.ask(
+            replica, f"c{delay_ms}", Remind(name=f"{delay_ms}", delay_ms=delay_ms), now_ms=2_000
+        )
+    for now_ms in (2_500, 2_600):  # the log answers nothing
+        replica.advance(now_ms)
+    assert (replica.in_flight, replica.next_wake_ms()) == (1, None)
+    world.settle(replica, 2_700)
+    assert [one.event for one in world.accepted[-2:]] == [
+        Reminded(at_ms=2_500, name="500"),
+        Reminded(at_ms=2_700, name="600"),
+    ]
+
+
 def test_log_time_never_goes_back(world: World) -> None:
     replica = world.owner()
     world.ask(replica, "c1", Add(name="x", amount=1), now_ms=5_000)

@@ -128,7 +128,8 @@ class Decider:
             return
         self._at_ms = self.time.tick(now_ms, self.fold.at_ms)
         sealed = self._seq
-        for name in self.fold.due(self._at_ms):
+        room = self.limits.batches_in_flight_max - len(self.pending)
+        for name in self.fold.due(self._at_ms, room):
             yield from self._switch(name)
             self._decide_time(self._draft())
         while self.inputs and len(self.pending) < self.limits.batches_in_flight_max:

@@ -131,10 +131,14 @@ class Fold:
             heapq.heappop(self._deadlines)
         return None
 
-    def due(self, now_ms: int) -> list[str]:
-        """Return the domains whose deadline has come, each once, earliest first."""
+    def due(self, now_ms: int, most: int) -> list[str]:
+        """Return up to `most` domains whose deadline has come, each once, earliest first."""
         names: list[str] = []
-        while (deadline := self.next_deadline()) is not None and deadline <= now_ms:
+        while (
+            len(names) < most
+            and (deadline := self.next_deadline()) is not None
+            and deadline <= now_ms
+        ):
             name = heapq.heappop(self._deadlines)[1]
             del self._deadline_of[name]
             names.append(name)

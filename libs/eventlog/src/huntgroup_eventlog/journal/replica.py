@@ -195,8 +195,10 @@ class Replica:
 
         None also while it waits for its own batches: it is advanced when they have been read.
         """
-        draining = self.decider.pending and self._snapshot_due()
-        if self.role is not Role.OWNING or draining or self.decider.resigned:
+        if self.role is not Role.OWNING or self.decider.resigned:
+            return None
+        in_flight = self.in_flight
+        if in_flight >= self.limits.batches_in_flight_max or (in_flight and self._snapshot_due()):
             return None
         deadline = self.fold.next_deadline()
         return None if deadline is None else self.decider.time.clock_at(deadline)
