@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from typing import Any, Final
@@ -19,8 +20,9 @@ from rich.progress import (
 from huntgroup_onebox.sim.runner import Tally, play_many, play_seed, play_shrunk
 from huntgroup_onebox.sim.sabotage import SABOTAGES
 from huntgroup_onebox.sim.verdict import Verdict
+from huntgroup_onebox.sim.workers import WorkerEndedError
 
-EXIT_CLEAN, EXIT_VIOLATED, EXIT_BAD_INPUT = 0, 1, 2
+EXIT_CLEAN, EXIT_VIOLATED, EXIT_FAILED = 0, 1, 1
 LINES_SHOWN: Final = 60
 PLAIN_AFTER_S: Final = 2.0
 WIDTH: Final = 200
@@ -59,19 +61,34 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def run(arguments: argparse.Namespace) -> int:
     """Play; return the exit code."""
     started = time.monotonic()
+    # Whoever stops a run stops the processes that it started, too.
+    signal.signal(signal.SIGTERM, _interrupt)
     if arguments.seeds == 1:
         return _run_one(arguments)
     seeds = range(arguments.seed, arguments.seed + arguments.seeds)
-    console = Console(stderr=True)
-    with _progress(console, arguments) as progress:
+    played = 0
+    with _progress(Console(stderr=True), arguments) as progress:
         task = progress.add_task(f"{arguments.mode} seeds", total=len(seeds))
-        tally = play_many(
-            seeds,
-            arguments.mode,
-            arguments.sabotage,
-            workers=arguments.workers or 0,
-            progress=lambda so_far: _show(so_far, progress, task, arguments, started),
-        )
+
+        def show(so_far: Tally) -> None:
+            nonlocal played
+            played = so_far.seeds
+            _show(so_far, progress, task, arguments, started)
+
+        try:
+            tally = play_many(
+                seeds,
+                arguments.mode,
+                arguments.sabotage,
+                workers=arguments.workers or 0,
+                progress=show,
+            )
+        except KeyboardInterrupt:
+            sys.stderr.write(f"stopped after {played} of {arguments.seeds} seeds\n")
+            raise
+        except WorkerEndedError as error:
+            sys.stderr.write(f"huntgroup sim: after {played} of {arguments.seeds} seeds {error}\n")
+            return EXIT_FAILED
     _tell(tally, arguments, time.monotonic() - started)
     if not arguments.json:
         for failed in tally.violated[1:]:
@@ -80,6 +97,11 @@ def run(arguments: argparse.Namespace) -> int:
         for failed in tally.violated[:1]:
             _explain(failed, arguments)
     return EXIT_VIOLATED if tally.violated else EXIT_CLEAN
+
+
+def _interrupt(number: int, frame: object) -> None:
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def _show(

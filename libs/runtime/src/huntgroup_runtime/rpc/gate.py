@@ -83,7 +83,7 @@ class Gate:
     def __init__(
         self,
         service: str,
-        limits: AdmissionLimits,
+        admission: Admission,
         *,
         door: Door,
         streams: OpenStreams,
@@ -93,7 +93,7 @@ class Gate:
         self.streams = streams
         self.slow_reader_s = slow_reader_s
         """A stream whose reader takes nothing for so long is cut off."""
-        self._admission = Admission(limits)
+        self._admission = admission
         self._door = door
         self._telemetry = telemetry
         self._words = {"huntgroup.service": service}

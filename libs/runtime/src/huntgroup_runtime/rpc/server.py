@@ -8,6 +8,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from huntgroup_runtime.rpc.admission import Admission
 from huntgroup_runtime.rpc.channel import server_options
 from huntgroup_runtime.rpc.deadline import CallLimits
 from huntgroup_runtime.rpc.door import Door
@@ -68,7 +69,7 @@ class RpcServer:
         """Return what lets the calls of one service in."""
         return Gate(
             service_of(full_service_name),
-            limits_of(self._settings),
+            Admission(limits_of(self._settings)),
             door=self.door,
             streams=self.streams,
             slow_reader_s=self._settings.grpc_slow_reader_ms / 1_000,

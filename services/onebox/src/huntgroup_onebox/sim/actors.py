@@ -72,14 +72,7 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
     When `closing` is set, nobody hangs up any more: the end of the story serves whoever waits.
     """
     contact_id = contact_id_of(caller)
-    start = session_pb.StartContactRequest(contact_id=contact_id, channel=CONTACT_VOICE)
-    await client.command(
-        "session",
-        f"{SESSION}StartContact",
-        start,
-        session_pb.StartContactResponse,
-        twice=caller.doubles,
-    )
+    await _start(client, contact_id, twice=caller.doubles)
     await _state_of(client, contact_id)
     refused = await _queue(client, caller, caller.queue_id)
     for read in range(READS):
@@ -93,10 +86,7 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
                 "routing", f"{ROUTING}ExitQueue", press, routing_pb.ExitQueueResponse
             )
     if refused or not closing.is_set() or caller.hangs_up:
-        hang_up = session_pb.HangUpContactRequest(contact_id=contact_id)
-        await client.command(
-            "session", f"{SESSION}HangUpContact", hang_up, session_pb.HangUpContactResponse
-        )
+        await _hang_up(client, contact_id)
         return
     while (state := await _state_of(client, contact_id)) in WITHOUT_AGENT:
         if state == "INITIATED":
@@ -119,6 +109,26 @@ async def _queue(client: Client, caller: Caller, queue_id: str) -> RpcRefusedErr
         queue,
         session_pb.QueueContactResponse,
         twice=caller.doubles,
+    )
+
+
+async def start_and_hang_up(client: Client, contact_id: str) -> None:
+    """Start a contact that nobody queues, and end it."""
+    await _start(client, contact_id)
+    await _hang_up(client, contact_id)
+
+
+async def _start(client: Client, contact_id: str, *, twice: bool = False) -> None:
+    start = session_pb.StartContactRequest(contact_id=contact_id, channel=CONTACT_VOICE)
+    await client.command(
+        "session", f"{SESSION}StartContact", start, session_pb.StartContactResponse, twice=twice
+    )
+
+
+async def _hang_up(client: Client, contact_id: str) -> None:
+    hang_up = session_pb.HangUpContactRequest(contact_id=contact_id)
+    await client.command(
+        "session", f"{SESSION}HangUpContact", hang_up, session_pb.HangUpContactResponse
     )
 
 

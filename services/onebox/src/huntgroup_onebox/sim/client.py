@@ -89,14 +89,24 @@ class Client:
                 refused = from_rpc_error(error)
             finally:
                 call.cancel()
+            self._check_turned_away(method, refused)
             if refused.status in FAULTY:
                 raise ViolationError(f"{method} at {address} was answered {refused}")
             if refused.status not in AGAIN:
                 return refused
             if loop.time() > ends_s:
                 raise ViolationError(f"{method} was not answered for {GIVES_UP_AFTER_S:.0f} s")
-            await asyncio.sleep(pause_s * self.chance.uniform(0.5, 1.0))
+            least_s = refused.retry_after_ms / 1_000
+            await asyncio.sleep(least_s + pause_s * self.chance.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, 0.8)
+
+    def _check_turned_away(self, method: str, refused: RpcRefusedError) -> None:
+        """Who is turned away for load is told why, and when to come again."""
+        if refused.status is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return
+        self._onlooker.counts["turned away"] += 1
+        if not refused.reason or not refused.retry_after_ms:
+            raise ViolationError(f"10: {method} was turned away without a word on when: {refused}")
 
     def _check(
         self, service: str, command_id: str, answer: bytes | RpcRefusedError, response: Any

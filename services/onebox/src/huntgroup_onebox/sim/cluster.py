@@ -10,6 +10,7 @@ from huntgroup_agent_state.wiring import wire as wire_agent_state
 from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.journal.replica import Role
 from huntgroup_onebox.sim.codes import REPORTING, todays, upgraded
+from huntgroup_onebox.sim.gates import WatchedAdmission
 from huntgroup_onebox.sim.network import Endpoint, Network, SimPeers
 from huntgroup_onebox.sim.plan import SERVICES
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop
@@ -92,8 +93,10 @@ class SimProcess:
         network: Network,
         address: str,
         upgraded: bool,
+        failed: Callable[[Exception], None],
     ) -> None:
         self._upgraded = upgraded
+        self._failed = failed
         self.settings = settings
         self.log = log
         self.snapshots = snapshots
@@ -130,7 +133,7 @@ class SimProcess:
         """As `Process.add_api`: with admission, whose bounds a story meets."""
         api.gate = Gate(
             api.name.split(".")[1].replace("_", "-"),
-            limits_of(self.settings),
+            WatchedAdmission(limits_of(self.settings), self._failed),
             door=Door(0.0, _TELEMETRY),
             streams=self._streams,
             slow_reader_s=SLOW_READER_S,
@@ -195,6 +198,7 @@ class Replica:
             network=cluster.network,
             address=self.address,
             upgraded=self.upgraded,
+            failed=cluster.failed,
         )
         cluster.loop.call_on(node, 0.0, lambda: cluster.spawn(self._run(process)))
 
@@ -240,6 +244,7 @@ class Cluster:
         replicas_each: int,
         moment: Moment,
         taken: Taken,
+        failed: Callable[[Exception], None],
     ) -> None:
         self.loop = loop
         self.broker = broker
@@ -247,6 +252,7 @@ class Cluster:
         self.replicas_each = replicas_each
         self.moment = moment
         self.taken = taken
+        self.failed = failed
         self.network = Network(loop, weather)
         self.snapshots = Snapshots()
         self.vault = MemoryVault()

@@ -19,13 +19,19 @@ class Mischief:
         """Faults by kind, and moments at which a replica died."""
         self._told = told
         self._armed: dict[tuple[str, str], tuple[int, float]] = {}
-        """By replica and moment: at which occurrence it dies, and for how long it is down then."""
+        """By service and moment: at which occurrence whose it is dies, and for how long it is down then."""
         self._cluster: Cluster | None = None
         self._agents: Mapping[str, AgentAtWork] = {}
+        self._flood: Callable[[Fault], None] = lambda _: None
 
-    def begin(self, cluster: Cluster, agents: Mapping[str, AgentAtWork]) -> None:
-        """Say what there is to break."""
-        self._cluster, self._agents = cluster, agents
+    def begin(
+        self,
+        cluster: Cluster,
+        agents: Mapping[str, AgentAtWork],
+        flood: Callable[[Fault], None],
+    ) -> None:
+        """Say what there is to break, and who lets a crowd of callers in."""
+        self._cluster, self._agents, self._flood = cluster, agents, flood
 
     @property
     def cluster(self) -> Cluster:
@@ -35,14 +41,15 @@ class Mischief:
 
     def moment(self, node: Node, what: str) -> bool:
         """Return whether `node` dies at this moment of its life."""
-        armed = self._armed.get((node.name, what))
+        key = (node.name.partition("/")[0], what)
+        armed = self._armed.get(key)
         if armed is None or not node.alive:
             return False
         count, down_s = armed
         if count > 1:
-            self._armed[node.name, what] = (count - 1, down_s)
+            self._armed[key] = (count - 1, down_s)
             return False
-        del self._armed[node.name, what]
+        del self._armed[key]
         self.struck[what] += 1
         self._crash(self._replica(node.name), down_s, what)
         return True
@@ -56,7 +63,9 @@ class Mischief:
             case "crash":
                 self._crash(self._replica(fault.target), fault.for_s, "killed")
             case "crash at a moment":
-                self._armed[fault.target, fault.detail] = (fault.amount, fault.for_s)
+                # Most moments are an owner's, whoever that is by then.
+                service = fault.target.partition("/")[0]
+                self._armed[service, fault.detail] = (fault.amount, fault.for_s)
             case "upgrade":
                 self._replica(fault.target).upgraded = True
                 self._crash(self._replica(fault.target), fault.for_s, "upgraded")
@@ -79,6 +88,8 @@ class Mischief:
                 self._later(fault.for_s, lambda: setattr(weather, "disk_full", False))
             case "silent desktop" | "slow reader":
                 self._desktop(fault)
+            case "flood":
+                self._flood(fault)
             case _:
                 raise ValueError(f"{fault.name}: there is no fault {fault.kind!r}")
 

@@ -44,8 +44,18 @@ FAULTS: Final = (
     "disk full",
     "silent desktop",
     "slow reader",
+    "flood",
 )
-MOMENTS: Final = ("before append", "after append", "before reply", "during snapshot")
+MOMENTS: Final = (
+    "before append",
+    "after append",
+    "before reply",
+    "before snapshot",
+    "during snapshot",
+    "after snapshot",
+)
+FLOOD_MIN, FLOOD_MAX = 10, 20
+"""Callers who come at once: more than admission lets in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +204,10 @@ def _fault(
     match kind:
         case "crash at a moment":
             detail, amount = chance.choice(MOMENTS), chance.randint(1, 12)
-            if detail == "during snapshot":
+            if detail.endswith("snapshot"):
                 amount = 1
+        case "flood":
+            amount = chance.randint(FLOOD_MIN, FLOOD_MAX)
         case "clock":
             amount = chance.choice((-3_600_000, -5_000, 700, 30_000, 3_600_000))
         case "loss":

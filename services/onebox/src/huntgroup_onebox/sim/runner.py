@@ -1,15 +1,11 @@
 """Plays many seeds on all cores, each worker process its own share, and reports as they come."""
 
 import os
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from typing import Final
 
 from huntgroup_onebox.sim.plan import Plan, plan_of
@@ -17,6 +13,7 @@ from huntgroup_onebox.sim.sabotage import SABOTAGES
 from huntgroup_onebox.sim.shrink import shrunk
 from huntgroup_onebox.sim.stage import play
 from huntgroup_onebox.sim.verdict import Mode, Verdict
+from huntgroup_onebox.sim.workers import Workers
 
 CHUNK: Final = 10
 """Seeds that a worker plays before it reports."""
@@ -81,39 +78,20 @@ def play_many(
     progress: Callable[[Tally], None] = lambda _: None,
     stop_at: int = 1,
 ) -> Tally:
-    """Play all `seeds` on `workers` processes (0: one for each core); stop after `stop_at` violations."""
+    """Play all `seeds` on `workers` processes (0: one for each core); stop after `stop_at` violations.
+
+    Raises `WorkerEndedError`.
+    """
     whole = Tally()
     parts = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
+    play = partial(play_some, mode=mode, sabotage=sabotage)
     if len(parts) == 1:
-        whole.add(play_some(seeds, mode, sabotage))
+        whole.add(play(seeds))
         return whole
-    with ProcessPoolExecutor(
-        workers or os.cpu_count(), mp_context=get_context("spawn"), initializer=_end_with_parent
-    ) as pool:
-        for tally in _in_turn(pool, parts, mode, sabotage):
+    with Workers[range, Tally](play, workers or os.cpu_count() or 1) as pool:
+        for tally in pool.found(parts):
             whole.add(tally)
             progress(whole)
             if len(whole.violated) >= stop_at:
-                pool.shutdown(wait=True, cancel_futures=True)
                 break
     return whole
-
-
-def _in_turn(
-    pool: ProcessPoolExecutor, parts: Iterable[range], mode: Mode, sabotage: str
-) -> Iterator[Tally]:
-    futures = [pool.submit(play_some, part, mode, sabotage) for part in parts]
-    for future in as_completed(futures):
-        yield future.result()
-
-
-def _end_with_parent() -> None:
-    """Let this worker end when the process that started it has ended, however that was."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()

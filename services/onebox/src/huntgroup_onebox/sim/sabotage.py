@@ -20,6 +20,7 @@ from huntgroup_onebox.sim.stores import NodeHistory
 from huntgroup_reporting.app.ports import Cursor
 from huntgroup_routing.core import RoutingCore
 from huntgroup_runtime.relay import Relay
+from huntgroup_runtime.rpc import admission
 
 Sabotage = Callable[[], AbstractContextManager[None]]
 
@@ -106,6 +107,11 @@ def skipping_relay() -> AbstractContextManager[None]:
     return _patched(Relay, _records=skipping)
 
 
+def newcomers_first() -> AbstractContextManager[None]:
+    """New work may use up what is kept for calls in progress."""
+    return _patched(admission, NEW_SHARE=1.0)
+
+
 def double_counting() -> AbstractContextManager[None]:
     """The ledger's database takes changes and does not note how far they go."""
 
@@ -123,6 +129,7 @@ SABOTAGES: Final[Mapping[str, tuple[Sabotage, str]]] = {
     "no-lease": (no_lease, "after its end"),
     "standby-serves": (standby_serves, "and a read says"),
     "any-code-version": (any_code_version, "7: "),
+    "newcomers-first": (newcomers_first, "10: new work was let in"),
     "skipping-relay": (skipping_relay, "says that it published"),
 }
 """By name: how to break a rule, and what the simulation says when it sees that."""

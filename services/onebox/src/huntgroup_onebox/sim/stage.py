@@ -7,7 +7,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 from weakref import WeakMethod
 
 import structlog
@@ -15,6 +15,8 @@ import structlog
 from huntgroup_onebox.sim.plan import Plan
 from huntgroup_onebox.sim.verdict import Mode, Verdict
 from huntgroup_onebox.sim.world import World
+
+ROUNDS_MAX: Final = 10
 
 
 def play(plan: Plan, mode: Mode) -> Verdict:
@@ -54,9 +56,16 @@ def _alone() -> Iterator[list["WeakMethod[Callable[[str], None]]"]]:
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            gc.collect()
+            _collect()
         gc.unfreeze()
         sys.unraisablehook = hook
         structlog.configure(**config)
         if collecting:
             gc.enable()
+
+
+def _collect() -> None:
+    """Let go of the story: what is closed in one round may hold the rest until the next."""
+    for _ in range(ROUNDS_MAX):
+        if not gc.collect():
+            return

@@ -49,14 +49,22 @@ class NodeSnapshots:
         self._taken = taken
 
     async def put(self, service: str, partition: int, position: int, dumped: bytes) -> None:
-        if self._moment(self._node, "during snapshot"):
-            await asyncio.Event().wait()
+        await self._live_on("before snapshot")
         await _reach(self._node, self._weather, OSError)
         self._taken(self._node, service, partition, position, dumped)
         kept = self._shared.kept.setdefault((service, partition), {})
+        # Object storage keeps all or nothing; a file system may keep a part.
+        kept[position] = dumped[: len(dumped) // 2]
+        await self._live_on("during snapshot")
         kept[position] = dumped
+        await self._live_on("after snapshot")
         for old in sorted(kept)[:-KEPT]:
             del kept[old]
+
+    async def _live_on(self, moment: str) -> None:
+        """Return, unless the node dies at this moment."""
+        if self._moment(self._node, moment):
+            await asyncio.Event().wait()
 
     async def newest_first(self, service: str, partition: int) -> Sequence[bytes]:
         try:

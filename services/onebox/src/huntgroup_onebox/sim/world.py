@@ -21,6 +21,7 @@ from huntgroup_onebox.sim.actors import (
     call,
     contact_id_of,
     overflow_of,
+    start_and_hang_up,
 )
 from huntgroup_onebox.sim.books import Books, ViolationError
 from huntgroup_onebox.sim.client import Client
@@ -28,7 +29,7 @@ from huntgroup_onebox.sim.cluster import Cluster
 from huntgroup_onebox.sim.codes import INTERVAL_MS, todays, upgraded
 from huntgroup_onebox.sim.faults import Mischief
 from huntgroup_onebox.sim.onlooker import PARTITION, Onlooker
-from huntgroup_onebox.sim.plan import ACME, GLOBEX, QUEUES, STRATEGIES, Agent, Caller, Plan
+from huntgroup_onebox.sim.plan import ACME, GLOBEX, QUEUES, STRATEGIES, Agent, Caller, Fault, Plan
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop, node_of_this_task
 from huntgroup_onebox.sim.settling import Settling
 from huntgroup_onebox.sim.sim_log import Broker
@@ -69,6 +70,7 @@ class World:
             replicas_each=plan.replicas_each,
             moment=self.mischief.moment,
             taken=self._snapshot_taken,
+            failed=self._fail,
         )
         self.cluster.network.before_reply = lambda node: self.mischief.moment(node, "before reply")
         self.books = {domain: _books(plan, domain) for domain in (ACME, GLOBEX)}
@@ -81,7 +83,7 @@ class World:
         callers = (*plan.callers, *plan.regulars)
         self._talks = {contact_id_of(one): one.talk_s for one in callers}
         self.agents = {one.name: self._agent(one) for one in plan.agents}
-        self.mischief.begin(self.cluster, self.agents)
+        self.mischief.begin(self.cluster, self.agents, self._flood)
         self._callers_left = len(plan.callers)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -206,6 +208,17 @@ class World:
 
         self._person(caller.name, caller.domain, calls)
 
+    def _flood(self, fault: Fault) -> None:
+        """Let many callers come at once, who hang up as soon as they are heard."""
+
+        async def comes(client: Client) -> None:
+            await start_and_hang_up(client, f"flood-{client.node.name.replace(' ', '-')}")
+            self._callers_left -= 1
+
+        self._callers_left += fault.amount
+        for number in range(fault.amount):
+            self._person(f"caller {fault.name} {number}", ACME, comes)
+
     def _person(self, name: str, domain: str, does: Any) -> None:
         chance = random.Random(f"{self._plan.seed} {name} {domain}")  # noqa: S311
         node = Node(f"{name} of {domain.partition('/')[0]}")
@@ -278,8 +291,8 @@ class World:
             self._guard(self.onlooker.check_replica, one)
             asked = sum(isinstance(each, Submission) for each in one.decider.inputs)
             in_flight = len(one.decider.pending)
-            # One batch for each of the two domains may tell the time beyond the bound.
-            in_flight_max = one.limits.batches_in_flight_max + len(self.books)
+            # The one that was open when the bound was reached goes out, too.
+            in_flight_max = one.limits.batches_in_flight_max + 1
             if asked > one.limits.inputs_waiting_max or in_flight > in_flight_max:
                 held = f"{asked} commands that wait, {in_flight} batches in flight"
                 self._fail(ViolationError(f"10: {replica.name} holds {held}"))

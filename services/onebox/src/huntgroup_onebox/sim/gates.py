@@ -1,0 +1,66 @@
+"""Admission as services have it, watched: calls in progress are never turned away in favour of new work."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from huntgroup_onebox.sim.books import ViolationError
+from huntgroup_runtime.rpc import errors
+from huntgroup_runtime.rpc.admission import (
+    NEW_SHARE,
+    Admission,
+    AdmissionLimits,
+    Shed,
+    Waiting,
+    Work,
+)
+
+
+class WatchedAdmission(Admission):
+    """Tells `failed` when the half that is kept for work in progress was given to anything else."""
+
+    def __init__(self, limits: AdmissionLimits, failed: Callable[[Exception], None]) -> None:
+        super().__init__(limits)
+        self._failed = failed
+        self._empty_at_s: dict[str, float] = {}
+        """When work in progress of a domain found no token."""
+        self._others: dict[int, Waiting] = {}
+        """What waits and is no work in progress."""
+
+    def enter(
+        self, domain: str, work: Work, *, now_s: float, door_s: float, crowded: bool
+    ) -> Waiting | Shed:
+        """As `Admission.enter`."""
+        found = super().enter(domain, work, now_s=now_s, door_s=door_s, crowded=crowded)
+        in_progress = work is Work.IN_PROGRESS
+        if isinstance(found, Shed):
+            if in_progress:
+                self._check_places(domain, found)
+                if found.reason == errors.DOMAIN_RATE_EXCEEDED:
+                    self._empty_at_s[domain] = now_s
+        elif not in_progress:
+            self._others[id(found)] = found
+            self._check_tokens(domain, now_s)
+        return found
+
+    def leave(self, entered: Waiting) -> None:
+        """As `Admission.leave`."""
+        self._others.pop(id(entered), None)
+        super().leave(entered)
+
+    def _check_tokens(self, domain: str, now_s: float) -> None:
+        """Anything else may go in when the kept half of the bucket has come back, not before."""
+        limits = self.limits
+        refill_s = limits.domain_burst * (1 - NEW_SHARE) / limits.domain_commands_per_s
+        since_s = now_s - self._empty_at_s.get(domain, float("-inf"))
+        if since_s < refill_s:
+            self._tell(f"{since_s:.3f} s after work in progress of {domain} found no token")
+
+    def _check_places(self, domain: str, shed: Shed) -> None:
+        if shed.reason != errors.DOMAIN_QUEUE_FULL:
+            return
+        held = Counter(one.domain for one in self._others.values())[domain]
+        if held > self.limits.domain_waiting_max * NEW_SHARE:
+            self._tell(f"while it held {held} places, and work in progress of {domain} found none")
+
+    def _tell(self, when: str) -> None:
+        self._failed(ViolationError(f"10: new work was let in {when}"))
