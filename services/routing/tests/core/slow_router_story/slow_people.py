@@ -20,6 +20,10 @@ class SlowContact:
     let_go_by: list[tuple[str, int]] = field(default_factory=list)
     lately: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
+    awaited: tuple[str, ...] = ()
+    awaited_until_ms: int = 0
+    direct: bool = False
+    customer: str = ""
     target: int = 0
     widens_at_ms: int = 0
     requirement: str = ""
@@ -87,6 +91,9 @@ class SlowQueue:
     ring_max: int
     ring_every_ms: int
     pull_requirement: str
+    preferred_hold_ms: int
+    prefers_last: bool
+    direct_hold_ms: int
     overflow: tuple[OverflowRule, ...]
     plan: int = 0
     """How many other plans it had before."""

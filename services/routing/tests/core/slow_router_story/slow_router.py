@@ -1,6 +1,6 @@
 """A router that is plain to see right: it knows no index, no heap and no cache, and looks at everybody, each time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from huntgroup_routing.core.messages import (
@@ -32,7 +32,6 @@ from huntgroup_routing.core.values import (
     Strategy,
 )
 
-from .slow_overflow import SlowOverflow
 from .slow_people import (
     REQUIREMENTS,
     SlowAgent,
@@ -43,13 +42,14 @@ from .slow_people import (
     can,
     said,
 )
+from .slow_preferring import SlowPreferring
 
 Outcome = tuple[str, str, int, int, int, str]
 """Contact, agent, attempt, idle since (ms), idle agents, who was next."""
 
 
 @dataclass
-class SlowRouter(SlowOverflow):
+class SlowRouter(SlowPreferring):
     policies: list[dict[str, ConfigureQueue]] = field(default_factory=lambda: [{}])
     queues: dict[str, SlowQueue] = field(default_factory=dict)
     contacts: list[SlowContact] = field(default_factory=list)
@@ -117,6 +117,9 @@ class SlowRouter(SlowOverflow):
             ring_max=command.ring_max or 10,
             ring_every_ms=command.ring_every_ms or 5_000,
             pull_requirement=command.pull_requirement,
+            preferred_hold_ms=command.preferred_hold_ms,
+            prefers_last=command.prefers_last_agent,
+            direct_hold_ms=command.direct_hold_ms,
             overflow=command.overflow,
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
@@ -147,6 +150,7 @@ class SlowRouter(SlowOverflow):
                     agent.ready = False
                     agent.stop(self.at_ms)
                     self.forget_parked(agent)
+                    self.lose(agent)
             case ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id):
                 self.slot_freed(agent_id, offer_id, turned_away=False)
             case ObserveOfferTurnedAway(agent_id=agent_id, offer_id=offer_id):
@@ -170,7 +174,9 @@ class SlowRouter(SlowOverflow):
         )
         if self.comes(contact):
             self.contacts.append(contact)
-            self.find_agents([contact], [])
+            moved = contact.queue_id != command.queue_id
+            if moved or not self.awaits(contact, command):
+                self.find_agents([contact], [])
 
     def on_duty(self, contact: SlowContact) -> bool:
         return any(
@@ -212,6 +218,8 @@ class SlowRouter(SlowOverflow):
                     if offer.contact.channel in offer.agent.work:
                         offer.agent.work[offer.contact.channel].contacts += 1
                     self.contacts.remove(offer.contact)
+                    if offer.contact.customer:
+                        self.last_agents[offer.contact.customer] = agent_id
                 else:
                     offer.parked = None
                     self.failed([offer])
@@ -237,7 +245,7 @@ class SlowRouter(SlowOverflow):
             for contact in due:
                 contact.go_on(self.at_ms, self.agents)
             self.find_agents([one for one in due if not one.ringing], [])
-            if not due and not self.widened():
+            if not due and not self.widened() and not self.lapsed():
                 self.waited_enough()
         self.failed(over)
 
@@ -297,6 +305,7 @@ class SlowRouter(SlowOverflow):
         agent.skills, agent.slots, agent.idle, agent.levels = skills, slots, {}, levels
         agent.work = {channel: SlowWork() for channel in slots}
         self.forget_parked(agent)
+        self.lose(agent)
         for offer in self.held_by(agent):
             if offer.handled_since_ms is not None:
                 offer.handled_since_ms = self.at_ms
@@ -308,6 +317,7 @@ class SlowRouter(SlowOverflow):
         agent.joined = agent.ready = agent.in_doubt = False
         agent.skills, agent.slots, agent.idle, agent.work = frozenset(), {}, {}, {}
         self.forget_parked(agent)
+        self.lose(agent)
         self.failed([one for one in self.offers if one.pending and one.agent is agent])
 
     def slot_freed(self, agent_id: str, offer_id: str, *, turned_away: bool) -> None:
@@ -341,7 +351,7 @@ class SlowRouter(SlowOverflow):
             if before and channel and self.free(agent, channel) > 0:
                 agent.idle[channel] = before[:2]
                 agent.work[channel].idle_ms = before[2]
-            self.became_idle(agent)
+            self.became_idle(agent, returned)
 
     def idle_before(self, offer: SlowOffer) -> tuple[int, int, int] | None:
         """Return the idleness that goes on after an offer that rang at others, too."""
@@ -364,31 +374,39 @@ class SlowRouter(SlowOverflow):
             contact.ringing = bool(self.open(contact))
             if not contact.ringing:
                 contact.asked, contact.target, contact.widens_at_ms = set(), 0, 0
+                contact.awaited = ()
         self.find_agents(contacts, without)
 
-    def became_idle(self, agent: SlowAgent) -> None:
+    def became_idle(self, agent: SlowAgent, let_go: Sequence[SlowContact] = ()) -> None:
         for channel in sorted(agent.slots):
             if channel not in agent.idle and self.free(agent, channel) > 0:
                 self.tick += 1
                 agent.idle[channel] = (self.tick, self.at_ms)
+        self.serve_own(agent)
         while fitting := [
             one
             for one in self.contacts
-            if not one.ringing and one.channel in agent.idle and can(agent, one)
+            if not one.ringing and not one.awaited and one.channel in agent.idle and can(agent, one)
         ]:
             first = min(fitting, key=lambda one: one.place)
             behind = [one for one in fitting if one.channel is first.channel and one is not first]
             following = min(behind, key=lambda one: one.place, default=None)
             self.offer(first, agent, [], following.contact_id if following else "")
         for channel in sorted(agent.slots):
-            self.ring_along(agent, channel)
+            self.ring_along(agent, channel, let_go)
 
-    def ring_along(self, agent: SlowAgent, channel: Channel) -> None:
-        """Let an agent for whom nobody waits ring with contacts that ring and may ring at one more."""
+    def ring_along(self, agent: SlowAgent, channel: Channel, let_go: Sequence[SlowContact]) -> None:
+        """Let an agent for whom nobody waits ring with contacts that ring and may ring at one more.
+
+        Not with who was taken from them in this decision.
+        """
         roomy = [
             one
             for one in self.contacts
-            if one.channel is channel and can(agent, one) and 0 < len(self.open(one)) < one.target
+            if one.channel is channel
+            and one not in let_go
+            and can(agent, one)
+            and 0 < len(self.open(one)) < one.target
         ]
         for contact in sorted(roomy, key=lambda one: one.place)[:16]:
             asked = contact.asked | self.let_go_lately(contact)
@@ -462,6 +480,11 @@ class SlowRouter(SlowOverflow):
         for agent in self.agents:
             if contact.channel in agent.idle and can(agent, contact):
                 yield agent
+
+    def offer_for(self, contact: SlowContact, agent: SlowAgent) -> None:
+        self.offer(contact, agent, [], "", alone=True)
+        contact_id, agent_id, attempt, since_ms, _, following = self.made[-1]
+        self.made[-1] = (contact_id, agent_id, attempt, since_ms, 1, following)
 
     def offer(
         self,

@@ -6,6 +6,7 @@ The slow router knows no index, no heap and no cache: it looks at every agent an
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,10 @@ class Traffic:
     overflow: bool = False
     sign_ons: int = 8
     """How often agents sign on anew, which makes them forget their work."""
+    arrivals: int = 22
+    """Of a hundred commands or so; with few of them agents are idle for a while."""
     by_hand: bool = False
+    for_some: bool = False
     at_ms: int = 0
     contacts: int = 0
     ringing: list[tuple[OfferId, AgentId]] = field(default_factory=list)
@@ -91,7 +95,7 @@ class Traffic:
     def next(self) -> Command:
         self.at_ms += self.chance.choice((0, 0, 1, 50, 400))
         agent_id = self.chance.choice(AGENTS)
-        weights = (22, 3, 12, 6, 14, 4, self.sign_ons, 4, 1, 16, 1, 2)
+        weights = (self.arrivals, 3, 12, 6, 14, 4, self.sign_ons, 4, 1, 16, 1, 2)
         more = (2 * self.policies, 4 * self.overflow)
         if self.by_hand and self.chance.random() < 0.06:
             return self.taken_by_hand(agent_id)
@@ -149,7 +153,17 @@ class Traffic:
             priority=self.chance.choice((0, 0, 0, 1, -2)),
             required_skills=self.skills(0.15),
             enqueued_at_ms=max(0, self.at_ms - self.chance.choice((0, 0, 7, 300))),
+            **(self.whom_for() if self.for_some else {}),
         )
+
+    def whom_for(self) -> dict[str, Any]:
+        match self.chance.randrange(5):
+            case 0:
+                return {"direct_agent_id": self.chance.choice(AGENTS)}
+            case 1 | 2:
+                return {"preferred_agents": tuple(self.chance.sample(AGENTS, 2))}
+            case _:
+                return {"customer_key": self.chance.choice(("", "ada", "ben", "cai"))}
 
     def old(self) -> ContactId:
         return ContactId(f"c{max(0, self.contacts - self.chance.randrange(12))}")
@@ -201,6 +215,9 @@ class Traffic:
             ring_max=self.chance.choice((0, 1, 2, 3)),
             ring_every_ms=self.chance.choice((100, 700)),
             scorer="by-id",
+            preferred_hold_ms=self.chance.choice((0, 700, 9_000)),
+            prefers_last_agent=self.chance.random() < 0.7,
+            direct_hold_ms=self.chance.choice((0, 900, 9_000)),
             pull_requirement=self.chance.choice(("", 'not agent == "a2"')),
             overflow=self.some_rules(queue_id) if self.overflow else (),
         )
@@ -316,11 +333,25 @@ def test_several_ring_as_a_slow_router_lets_them(seed: int) -> None:
 
 
 @pytest.mark.sim
+@pytest.mark.parametrize("seed", range(520, 526))
+def test_who_lost_a_ring_goes_on_being_idle_as_in_a_slow_router(seed: int) -> None:
+    strategies = (*RINGING, Strategy.LONGEST_IDLE, Strategy.MOST_IDLE)
+    play(seed, strategies, sign_ons=1, rounds=1_200, arrivals=6)
+
+
+@pytest.mark.sim
 @pytest.mark.parametrize("seed", range(600, 608))
 def test_contacts_overflow_as_a_slow_router_sends_them(seed: int) -> None:
     strategies = (Strategy.LONGEST_IDLE, Strategy.LINEAR)
     some_steps = bool(seed % 2)
     play(seed, strategies, requirements=tuple(REQUIREMENTS), steps=some_steps, overflow=True)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(600, 608))
+def test_contacts_wait_for_certain_agents_as_a_slow_router_lets_them(seed: int) -> None:
+    strategies = (Strategy.LONGEST_IDLE, Strategy.FEWEST_CONTACTS, *RINGING)
+    play(seed, strategies, sign_ons=3, rounds=800, by_hand=True, for_some=True)
 
 
 def outcome(offer: OfferCreated) -> Outcome:
@@ -340,13 +371,15 @@ def play(
     policies: bool = False,
     rounds: int = 2_500,
     by_hand: bool = False,
+    for_some: bool = False,
+    arrivals: int = 22,
     overflow: bool = False,
 ) -> None:
     chance, core = random.Random(seed), RoutingCore({"by-id": ById()})
     traffic = Traffic(
         chance, strategies, requirements, steps, policies, overflow=overflow, sign_ons=sign_ons
     )
-    traffic.by_hand = by_hand
+    traffic.by_hand, traffic.for_some, traffic.arrivals = by_hand, for_some, arrivals
     slow, state = SlowRouter(), core.initial("acme/emea")
     # From behind, since queues that others overflow to must be there.
     commands: list[Command] = [traffic.configure(queue_id) for queue_id in reversed(QUEUES)]

@@ -1,0 +1,92 @@
+"""What the slow router does with contacts that are for certain agents: all of them looked at, each time."""
+
+from dataclasses import dataclass, field
+
+from huntgroup_routing.core.messages import ObserveContactQueued
+from huntgroup_routing.core.values import Channel
+
+from .slow_overflow import SlowOverflow
+from .slow_people import SlowAgent, SlowContact, can
+
+
+@dataclass
+class SlowPreferring(SlowOverflow):
+    last_agents: dict[str, str] = field(default_factory=dict)
+
+    def free(self, agent: SlowAgent, channel: Channel) -> int:
+        raise NotImplementedError
+
+    def offer_for(self, contact: SlowContact, agent: SlowAgent) -> None:
+        raise NotImplementedError
+
+    def agents_named(self, names: tuple[str, ...]) -> list[SlowAgent]:
+        return [one for name in names for one in self.agents if one.agent_id == name]
+
+    def awaits(self, contact: SlowContact, command: ObserveContactQueued) -> bool:
+        """Let a contact that comes wait for whom it is for; return whether it does, or rings at one of them."""
+        queue = self.queues[command.queue_id]
+        contact.customer = command.customer_key
+        if command.direct_agent_id:
+            until_ms = command.enqueued_at_ms + queue.direct_hold_ms if queue.direct_hold_ms else 0
+            if until_ms and until_ms <= self.at_ms:
+                return False
+            contact.awaited, contact.awaited_until_ms = (command.direct_agent_id,), until_ms
+            contact.direct = True
+        else:
+            names = tuple(dict.fromkeys(map(str, command.preferred_agents)))
+            if not names and queue.prefers_last and command.customer_key in self.last_agents:
+                names = (self.last_agents[command.customer_key],)
+            ready = [
+                one.agent_id
+                for one in self.agents_named(names)
+                if one.joined and one.ready and contact.channel in one.slots and can(one, contact)
+            ]
+            until_ms = command.enqueued_at_ms + queue.preferred_hold_ms
+            idle = [one for one in self.agents_named(tuple(ready)) if contact.channel in one.idle]
+            if not ready or (until_ms <= self.at_ms and not idle):
+                return False
+            contact.awaited, contact.awaited_until_ms = tuple(ready), until_ms
+        for agent in self.agents_named(contact.awaited):
+            if contact.channel in agent.idle:
+                self.offer_for(contact, agent)
+                break
+        return True
+
+    def serve_own(self, agent: SlowAgent) -> None:
+        """Let an agent who becomes idle have whoever waits for them before others of no higher priority."""
+        own = [one for channel in sorted(agent.slots) for one in self.own_of(agent, channel)]
+        for contact in own:
+            self.offer_for(contact, agent)
+
+    def own_of(self, agent: SlowAgent, channel: Channel) -> list[SlowContact]:
+        waiting = [one for one in self.contacts if one.channel is channel and not one.ringing]
+        waiting.sort(key=lambda one: one.place)
+        mine = [one for one in waiting if agent.agent_id in one.awaited]
+        others = [one for one in waiting if not one.awaited and can(agent, one)]
+        own = []
+        for _ in range(self.free(agent, channel) if channel in agent.idle else 0):
+            if mine and (not others or -mine[0].place[0] >= -others[0].place[0]):
+                own.append(mine.pop(0))
+            elif others:
+                others.pop(0)
+        return own
+
+    def lose(self, agent: SlowAgent) -> None:
+        """Let the wait end for which nobody is ready any more."""
+        for contact in self.contacts:
+            if contact.ringing or contact.direct or agent.agent_id not in contact.awaited:
+                continue
+            if not any(one.joined and one.ready for one in self.agents_named(contact.awaited)):
+                contact.awaited_until_ms = min(contact.awaited_until_ms, self.at_ms)
+
+    def lapsed(self) -> bool:
+        """Let those go over to anybody who have waited enough; return whether there were any."""
+        due = [
+            one
+            for one in self.contacts
+            if one.awaited and not one.ringing and 0 < one.awaited_until_ms <= self.at_ms
+        ]
+        for contact in due:
+            contact.awaited = ()
+        self.find_agents(due, [])
+        return bool(due)
