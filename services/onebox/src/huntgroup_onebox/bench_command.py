@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from huntgroup_onebox.bench.figure import Measured, Objective, Verdict, read_objectives
-from huntgroup_onebox.bench.machine import busy_share, machine, pin
+from huntgroup_onebox.bench.machine import busy_share, machine, pinned
 from huntgroup_onebox.bench.report import table, values
 from huntgroup_onebox.bench.workbench import Workbench
 from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
@@ -60,12 +60,24 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
-    pin()
+    # Whoever stops a run stops the processes that it started, too.
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with pinned():
+            return _run(entries, objectives, arguments, console)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(
+    entries: "list[Entry]",
+    objectives: dict[str, Objective],
+    arguments: argparse.Namespace,
+    console: Console,
+) -> int:
     here = machine()
     for name, said in here.items():
         console.print(f"{name}: {said}", style="dim", highlight=False)
-    # Whoever stops a run stops the processes that it started, too.
-    signal.signal(signal.SIGTERM, _interrupt)
 
     def keep(measured: Sequence[Measured]) -> None:
         if arguments.json is not None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def stand_in(
         Entry(names=("sim-seeds",), measure=fails),
     )
     monkeypatch.setattr(registry, "chosen", lambda *_, **__: list(entries))
-    monkeypatch.setattr(bench_command, "pin", lambda: None)
+    monkeypatch.setattr(bench_command, "pinned", nullcontext)
     monkeypatch.setattr(bench_command, "LOOK_S", 0.01)
 
 

@@ -11,8 +11,11 @@ AGENTS = 300
 BURST_S, HOLD_S = 3.0, 20.0
 HOLDS = 3
 """So many climbs of long steps; each ends at its first step that is not kept up with."""
-BELOW = 0.75
-"""A burst of a few seconds is taken that would not be for long: the climb begins so much below it."""
+BELOW, JUST_BELOW = 0.75, 0.9
+"""A burst of a few seconds is taken that would not be for long: the first climb begins so much below it.
+
+Those that follow begin just below what the one before found.
+"""
 CLIMBS_MAX = 8
 CLIENT = "grpc.aio, one process, one connection a service, requests as bytes; Poisson arrivals, open loop"
 
@@ -33,8 +36,9 @@ def saturation(bench: Workbench, served: Served, name: str, *, first_rate: float
     while len(knees) < min(HOLDS, bench.repeats):
         fine = Stairs(first_rate=max(5.0, below), factor=1.1, step_s=hold_s, steps=8)
         climbs.append(_climb(bench, served, fine, name, len(climbs)))
-        if climbs[-1].knee():
-            knees.append(climbs[-1].knee())
+        if knee := climbs[-1].knee():
+            knees.append(knee)
+            below = JUST_BELOW * knee
         else:
             below *= BELOW
         if len(climbs) > CLIMBS_MAX:

@@ -4,6 +4,8 @@ import os
 import platform
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,18 @@ PACKAGES = ("grpcio", "protobuf", "confluent-kafka", "aiokafka", "uvloop", "msgs
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def pin() -> None:
-    """Keep this process, and all that it starts from now on, to the first two cores that it may use."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+@contextmanager
+def pinned() -> Iterator[None]:
+    """Keep this process, and all that it starts meanwhile, to the first two cores that it may use."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:CORES])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def busy_share(seconds: float) -> float:

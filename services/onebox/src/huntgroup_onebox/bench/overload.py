@@ -13,7 +13,7 @@ from huntgroup_onebox.bench.serving import Served, onebox
 from huntgroup_onebox.bench.workbench import Workbench, finish, read_json, running
 
 AGENTS: Final = 600
-SPAN_S: Final = 15.0
+SPAN_S: Final = 12.0
 ROUNDS: Final = 3
 CLIENT: Final = "grpc.aio, one process; Poisson arrivals, open loop; callers give up after 2 s"
 WITHIN_S: Final = 1_500.0
