@@ -24,6 +24,7 @@ QUEUE_COLUMNS: Final = (
     *("abandoned_within_threshold", "answered_wait_ms", "abandoned_wait_ms", "wait_ms_max"),
     *("handled", "talk_ms", "hold_ms", "wrap_up_ms", "offers_accepted", "offers_rejected"),
     *("offers_expired", "offers_canceled", "offers_rescinded"),
+    *("overflowed", "overflowed_within_threshold", "overflowed_wait_ms"),
 )
 GREATEST: Final = frozenset({"wait_ms_max"})
 """Columns that are the greatest of all amounts, not their sum."""
@@ -58,6 +59,7 @@ class DatabaseRows(EventCheck):
             reporting.OfferedContactCounted: self._offered,
             reporting.AnsweredContactCounted: self._answered,
             reporting.AbandonedContactCounted: self._abandoned,
+            reporting.OverflowedContactCounted: self._overflowed,
             reporting.HandledContactCounted: self._handled,
             reporting.OfferOutcomeCounted: self._offer_ended,
             reporting.AgentTimeCounted: self._agent_time,
@@ -142,6 +144,16 @@ class DatabaseRows(EventCheck):
 
     def _abandoned(self, entry: Entry, event: reporting.AbandonedContactCounted) -> None:
         self._wait_ended(entry, event, "abandoned")
+
+    def _overflowed(self, entry: Entry, event: reporting.OverflowedContactCounted) -> None:
+        within = int(event.within_threshold)
+        self._add(
+            entry,
+            event,
+            ("overflowed", 1),
+            ("overflowed_within_threshold", within),
+            ("overflowed_wait_ms", event.wait_ms),
+        )
 
     def _wait_ended(self, entry: Entry, event: Any, column: str) -> None:
         within = int(event.within_threshold)
