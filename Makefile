@@ -37,6 +37,7 @@ $(LOCKED): requirements-dev.lock
 	@echo "== setup: .venv from requirements-dev.lock"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later needed: make setup PYTHON=...")'
 	@$(PYTHON) -m venv --clear .venv
+	@echo "   pip installs what it names, checked by hash: a minute, or several on a slow line"
 	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 

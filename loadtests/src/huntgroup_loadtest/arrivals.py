@@ -80,7 +80,8 @@ def read_day(file: Path, day: date | None, seed: int) -> Day:
             if "arrived_at" in names:
                 return _read_long(file, names.index("arrived_at"), rows, day)
     except (OSError, UnicodeDecodeError) as error:
-        raise ArrivalsError(file, 0, "", f"cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ArrivalsError(file, 0, "", f"cannot be read: {why}") from error
     raise ArrivalsError(file, 1, "", "the first column must be `date`, or one must be `arrived_at`")
 
 

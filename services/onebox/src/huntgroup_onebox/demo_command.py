@@ -254,14 +254,13 @@ class Quiet:
 
 def _say_end(console: Console, played: Played, verdict: AuditReport, seconds: float) -> None:
     done = " · ".join(f"{name} {count:,}" for name, count in sorted(played.counts.items()))
-    console.print(f"callers and agents: {done}", style="dim", highlight=False)
+    console.print(f"callers and agents: {done}", style="dim", highlight=False, soft_wrap=True)
     for line in verdict.lines:
-        console.print(str(line), highlight=False)
+        console.print(str(line), highlight=False, soft_wrap=True)
     style = "bold green" if verdict.clean else "bold red"
     word = "clean" if verdict.clean else "VIOLATED"
-    console.print(
-        f"auditor: {word}; {seconds:.1f} s from start to end", style=style, highlight=False
-    )
+    console.print(f"auditor: {word}", style=style, highlight=False)
+    console.print(f"played and audited in {seconds:.1f} s", style="dim", highlight=False)
 
 
 def _say_more(console: Console, arguments: argparse.Namespace) -> None:
@@ -274,7 +273,7 @@ def _say_more(console: Console, arguments: argparse.Namespace) -> None:
     else:
         lines.append(f"the log is in {arguments.data}: .venv/bin/huntgroup verify {arguments.data}")
     for line in lines:
-        console.print(line, style="dim", highlight=False)
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
 
 
 def _write_json(

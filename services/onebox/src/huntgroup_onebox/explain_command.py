@@ -36,11 +36,17 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="why a contact went to whom it went, decision by decision",
         description="Exit code 0: told; 1: the log knows no such contact; 2: the log cannot be read.",
     )
-    verb.add_argument("contact", metavar="CONTACT", help="the contact's id")
+    verb.add_argument("contact", metavar="CONTACT", type=_id, help="the contact's id")
     add_source(verb)
     verb.add_argument("--domain", type=domain_name, help="where to look: tenant/domain")
     verb.add_argument("--json", action="store_true", help="one JSON object instead of a page")
     verb.set_defaults(run=run)
+
+
+def _id(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no contact's id: it must not be empty")
+    return text
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -32,6 +32,8 @@ EXIT_UNREADABLE: Final = 2
 
 PROGRESS_AFTER_S: Final = 2.0
 PROGRESS_EVERY_S: Final = 0.1
+PLAIN_EVERY_S: Final = 5.0
+"""Without a terminal a line says how far it is, so often."""
 DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
@@ -252,7 +254,7 @@ def _milliseconds(text: str) -> int:
 
 
 class ProgressBar:
-    """Shows on a terminal how far the reading is, when it takes longer than a moment."""
+    """Shows how far the reading is, when it takes longer than a moment: a bar, or lines where no terminal is."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -270,7 +272,11 @@ class ProgressBar:
     def __call__(self, done: int, total: int) -> None:
         """Show that `done` of `total` records are read."""
         now_s = time.monotonic()
-        if now_s < self._next_s or not self._console.is_terminal:
+        if now_s < self._next_s:
+            return
+        if not self._console.is_terminal:
+            self._next_s = now_s + PLAIN_EVERY_S
+            sys.stderr.write(f"{done:,} of {total:,} records\n")
             return
         self._next_s = now_s + PROGRESS_EVERY_S
         if self._bar is None:

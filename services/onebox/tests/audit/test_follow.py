@@ -11,7 +11,7 @@ from huntgroup.reporting.v1 import events_pb2 as reporting
 from huntgroup_eventlog.port import Log, LogUnavailableError
 from huntgroup_onebox.audit import follow as follow_module
 from huntgroup_onebox.audit.checks import Scope
-from huntgroup_onebox.audit.database import ReportingDatabase
+from huntgroup_onebox.audit.database import DatabaseUnavailableError, ReportingDatabase
 from huntgroup_onebox.audit.follow import Follower, Seldom
 from huntgroup_onebox.audit.report import Findings
 from huntgroup_runtime.telemetry import Telemetry
@@ -184,6 +184,27 @@ async def test_a_log_without_all_journals_is_waited_for() -> None:
     with pytest.raises(LogUnavailableError, match="not all journals are there yet"):
         await auditor.new()
     assert not auditor.follower.ready
+
+
+async def test_no_round_is_whole_while_the_database_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = WrittenLog()
+    tell_the_day(log)
+    tell_the_ledger(log)
+    async with ReportingDatabase(await copied(log, tmp_path / "r")) as database:
+        auditor = Auditor(log.log, database=database)
+        with monkeypatch.context() as away:
+            away.setattr(ReportingDatabase, "read", _unavailable)
+            for _ in range(2):
+                assert await auditor.new() == []
+                assert not auditor.follower.ready
+        assert await auditor.new() == []
+        assert auditor.follower.ready
+
+
+async def _unavailable(*_: object, **__: object) -> None:
+    raise DatabaseUnavailableError("it is away")
 
 
 async def test_a_row_that_is_changed_in_the_database_is_found(

@@ -80,6 +80,7 @@ class Follower:
         self._partitions: list[PartitionAudit] = []
         self._beside, self._examined = Seldom(BESIDE_EVERY_S), Seldom(EXAMINED_EVERY_S)
         self._passed_s = 0.0
+        self._database_away = False
         self._violations = {
             number: telemetry.counter("huntgroup.audit.violations", {"invariant": str(number)})
             for number in INVARIANTS
@@ -92,7 +93,7 @@ class Follower:
 
     @property
     def ready(self) -> bool:
-        """Whether everything there was had been audited a moment ago."""
+        """Whether everything there was, in the database too, had been audited a moment ago."""
         return bool(self._passed_s) and time.monotonic() - self._passed_s < READY_WITHIN_S
 
     def state(self) -> Mapping[str, object]:
@@ -128,6 +129,7 @@ class Follower:
         self._lag.set(ends.records - sum(one.position for one in self._partitions))
         await self._examine()
         beside = self._beside.begin()
+        self._database_away &= not beside
         for partition in self._partitions:
             await self._read(partition, ends, database=beside)
         now_ms = max(one.newest_ms for one in self._partitions)
@@ -136,6 +138,9 @@ class Follower:
         if beside:
             for partition in self._partitions:
                 await partition.look_beside()
+        if self._database_away:
+            return  # it stays due, and this was no whole round
+        if beside:
             self._beside.done()
         self._passed_s = time.monotonic()
         self._last_pass.set(int(time.time()))
@@ -169,6 +174,7 @@ class Follower:
             await partition.read(ends, self._progress, database=database)
         except DatabaseUnavailableError as error:
             _log.warning("audit_database_unavailable", error=str(error))
+            self._database_away = True
             await partition.read(ends, self._progress, database=False)
 
     def _progress(self, more: int) -> None:
