@@ -5,12 +5,21 @@ from typing import TYPE_CHECKING
 from huntgroup_routing.app.queries import why_text
 from huntgroup_routing.core.messages import (
     ContactEnqueued,
+    ContactMoved,
     ContactRequeued,
     Event,
     OfferCreated,
     PreferenceLapsed,
 )
-from huntgroup_routing.core.values import AgentId, ContactId, DecisionRule, LapseReason, Strategy
+from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
+from huntgroup_routing.core.values import (
+    AgentId,
+    ContactId,
+    DecisionRule,
+    LapseReason,
+    QueueId,
+    Strategy,
+)
 
 if TYPE_CHECKING:
     from services.routing.tests.conftest import Floor
@@ -190,3 +199,20 @@ def test_a_snapshot_keeps_who_waits_for_whom(floor: "Floor") -> None:
     assert floor.core.dump(floor.state) == dumped
     assert [*floor.state.awaiting] == [AgentId("alan")]
     assert floor.state.contacts[ContactId("ada")].customer_key == "+1"
+
+
+def test_a_rule_of_its_queue_sends_it_to_another_where_anybody_may_have_it(floor: "Floor") -> None:
+    floor.queue("others")
+    to_others = OverflowRule(
+        trigger=OverflowTrigger.WAITED,
+        action=OverflowAction.QUEUE,
+        limit=30_000,
+        queue_id=QueueId("others"),
+    )
+    two_agents(floor, overflow=(to_others,))
+    floor.contact("ada", direct="joan", at_ms=10)
+    moved, offer = floor.pass_time(30_010)
+    assert isinstance(moved, ContactMoved)
+    assert isinstance(offer, OfferCreated)
+    assert (offer.agent_id, offer.queue_id, offer.enqueued_at_ms) == ("grace", "others", 10)
+    assert not floor.state.awaiting
