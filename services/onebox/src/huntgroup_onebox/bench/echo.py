@@ -36,6 +36,8 @@ PRODUCING = {
 }
 SETTINGS = "librdkafka, acks=all, idempotent, linger 0, fetch.min.bytes 1, fetch.wait.max 20 ms"
 POLL_S = 0.1
+WARM_UP, WARM_UP_WITHIN_S = 50, 10.0
+"""The first records of a new client are slow; they would be the echo's p99."""
 
 
 def consumer_of(kafka: str, places: Sequence[tuple[str, int]]) -> "Consumer":
@@ -58,8 +60,8 @@ def producer_of(kafka: str) -> "Producer":
 class Heard:
     """What a probe heard: nanoseconds on the monotonic clock."""
 
-    echoes_ms: list[float] = field(default_factory=list)
-    """From the moment a message was due to its echo."""
+    echoes: list[tuple[int, float]] = field(default_factory=list)
+    """When a message was due, and the milliseconds from then to its echo."""
     others: list[tuple[int, bytes]] = field(default_factory=list)
     """When a record of the other partition was heard, and its value."""
 
@@ -74,6 +76,7 @@ class Probe:
         self._topic_in, self._topic_out = echo
         self._producer = producer_of(kafka)
         self._due_ns: dict[int, int] = {}
+        self._warm = threading.Semaphore(0)
         self._stopping = False
         places = [(self._topic_out, 0)] + ([other] if other else [])
         self._consumer = consumer_of(kafka, places)
@@ -81,6 +84,10 @@ class Probe:
 
     def __enter__(self) -> Self:
         self._listening.start()
+        for _ in range(WARM_UP):
+            self._produce(0)
+            if not self._warm.acquire(timeout=WARM_UP_WITHIN_S):
+                raise RuntimeError(f"no echo came within {WARM_UP_WITHIN_S:.0f} s")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -100,11 +107,13 @@ class Probe:
                 time.sleep(left_s)
             number += 1
             self._due_ns[number] = round(due_s * 1e9)
-            self._producer.produce(
-                self._topic_in, number.to_bytes(8, "big") + bytes(PAYLOAD_BYTES - 8), b"bench", 0
-            )
-            self._producer.poll(0)
+            self._produce(number)
         self._producer.flush(5)
+
+    def _produce(self, number: int) -> None:
+        value = number.to_bytes(8, "big") + bytes(PAYLOAD_BYTES - 8)
+        self._producer.produce(self._topic_in, value, b"bench", 0)
+        self._producer.poll(0)
 
     def _listen(self) -> None:
         while not self._stopping:
@@ -115,9 +124,12 @@ class Probe:
             if message.topic() != self._topic_out:
                 self.heard.others.append((now_ns, message.value()))
                 continue
-            due_ns = self._due_ns.get(int.from_bytes(message.value()[:8], "big"))
-            if due_ns is not None:
-                self.heard.echoes_ms.append((now_ns - due_ns) / 1e6)
+            number = int.from_bytes(message.value()[:8], "big")
+            due_ns = self._due_ns.get(number)
+            if number == 0:
+                self._warm.release()
+            elif due_ns is not None:
+                self.heard.echoes.append((due_ns, (now_ns - due_ns) / 1e6))
 
 
 def main(kafka: str, topic_in: str, topic_out: str) -> None:

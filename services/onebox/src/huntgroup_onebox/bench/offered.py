@@ -53,7 +53,7 @@ def offered(bench: Workbench, served: Served, kafka: str, rate: float) -> Measur
             with Probe(kafka, ECHO, _journal(number)) as probe:
                 stairs = Stairs(first_rate=rate, step_s=seconds, queue_after_ms=QUEUE_AFTER_MS)
                 played = _together(bench, served, probe, stairs, number)
-            ours, beside = _offered_ms(played, probe.heard), probe.heard.echoes_ms
+            ours, beside = _offered_ms(played, probe.heard), _beside_ms(played, probe.heard)
             ratios.append(percentile(ours, 0.99) / percentile(beside, 0.99))
             ours_ms += ours
             echo_ms += beside
@@ -91,7 +91,7 @@ def _alone(kafka: str, rate: float, seconds: float, seed: int) -> list[float]:
     """Return the echo's milliseconds while nothing else goes on."""
     with Probe(kafka, ECHO) as probe:
         probe.send(rate, seconds, seed)
-    return probe.heard.echoes_ms
+    return [ms for _, ms in probe.heard.echoes]
 
 
 def _domain(number: int) -> str:
@@ -113,6 +113,12 @@ def _together(
     played = play_load(bench, served, stairs, domain=domain, agents=AGENTS, seed=seed)
     sending.join()
     return played
+
+
+def _beside_ms(played: LoadResult, heard: Heard) -> list[float]:
+    """Return the echoes of the time in which contacts came: not of that in which the load signed its agents on."""
+    (step,) = played.steps
+    return [ms for due_ns, ms in heard.echoes if step["begins_ns"] <= due_ns < step["ends_ns"]]
 
 
 def _offered_ms(played: LoadResult, heard: Heard) -> list[float]:
