@@ -143,10 +143,9 @@ def test_four_of_five_times_lie_between_the_limits_where_chance_is_pure(
     chance, within, tries = Random(f"{ahead} {heard}"), 0, 2_000
     for _ in range(tries):
         pace, at_ms = Pace(), 0
-        pace.begin(0)
         for _ in range(heard):
             at_ms += round(chance.expovariate(1 / 10_000))
-            pace.fetch(at_ms, 10_000, last=False)
+            pace.fetch(at_ms, 10_000)
         estimate = pace.estimate(ahead, at_ms, empty=False)
         assert estimate is not None
         real_ms = sum(chance.expovariate(1 / 10_000) for _ in range(ahead))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from huntgroup_onebox.bench.append_ratio import append_ratio
 from huntgroup_onebox.bench.contacts import contacts_onebox
 from huntgroup_onebox.bench.core_echo import core_echo
+from huntgroup_onebox.bench.core_extras import core_extras
 from huntgroup_onebox.bench.core_figures import core_memory, core_scale, core_worst
 from huntgroup_onebox.bench.core_sql import core_sql
 from huntgroup_onebox.bench.figure import Measured
@@ -47,6 +48,7 @@ ENTRIES = (
         names=("core-agents-ratio", "core-waiting-ratio", "core-queues-ratio", "core-contacts"),
         measure=core_scale,
     ),
+    Entry(names=("core-explanations", "core-shadow"), measure=core_extras),
     Entry(names=("core-worst-decision",), measure=core_worst),
     Entry(names=("core-memory-contact", "core-memory-agent"), measure=core_memory),
     Entry(names=("core-sql-ratio",), measure=core_sql),

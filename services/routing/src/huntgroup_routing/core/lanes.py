@@ -51,14 +51,17 @@ class Lanes:
         """Let a contact join that does not wait here."""
         lane = self._lanes.get(key) or self._open(key)
         if not lane.line:
-            lane.pace.begin(at_ms)
+            lane.pace.since_ms = at_ms
         lane.line.add(place)
         self._waiting += 1
 
     def fetch(self, key: LaneKey, place: Place, at_ms: int, waited_ms: int) -> None:
         """Let a contact go that was found an agent."""
         lane = self._leave(key, place)
-        lane.pace.fetch(at_ms, max(0, waited_ms), last=not lane.line)
+        last = not lane.line
+        # Who is fetched at once, and was alone, did not wait.
+        if not last or at_ms != lane.pace.since_ms:
+            lane.pace.fetch(at_ms, max(0, waited_ms))
 
     def give_up(self, key: LaneKey, place: Place, at_ms: int, waited_ms: int) -> None:
         """Let a contact go that leaves without an agent."""

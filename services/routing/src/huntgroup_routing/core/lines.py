@@ -123,9 +123,14 @@ class SortedKeys(Generic[S]):
 
     def add(self, key: S) -> None:
         """Put in a key that is not there."""
-        if not self._blocks:
+        lasts = self._lasts
+        if not lasts:
             self._blocks.append([key])
-            self._lasts.append(key)
+            lasts.append(key)
+            return
+        if key > lasts[-1] and len(self._blocks[-1]) < BLOCK_MAX:
+            self._blocks[-1].append(key)
+            lasts[-1] = key
             return
         index = min(bisect_left(self._lasts, key), len(self._lasts) - 1)
         block = self._blocks[index]
@@ -140,7 +145,10 @@ class SortedKeys(Generic[S]):
         """Take out a key that is there."""
         index = bisect_left(self._lasts, key)
         block = self._blocks[index]
-        del block[bisect_left(block, key)]
+        if block[0] == key:
+            del block[0]
+        else:
+            del block[bisect_left(block, key)]
         if block:
             self._lasts[index] = block[-1]
         else:

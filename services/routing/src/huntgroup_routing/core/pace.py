@@ -66,14 +66,8 @@ class Pace(msgspec.Struct, array_like=True, eq=False, gc=False):
     waited_ms: int = 0
     """How long those who left had waited."""
 
-    def begin(self, at_ms: int) -> None:
-        """Somebody stands there again."""
-        self.since_ms = at_ms
-
-    def fetch(self, at_ms: int, waited_ms: int, *, last: bool) -> None:
-        """Count one who goes to an agent; who is fetched at once, and was alone, did not wait and says nothing."""
-        if last and at_ms == self.since_ms:
-            return
+    def fetch(self, at_ms: int, waited_ms: int) -> None:
+        """Count one who goes to an agent after a wait."""
         gap_ms = self.open_ms + at_ms - self.since_ms
         self.since_ms, self.open_ms = at_ms, 0
         if self.begun:

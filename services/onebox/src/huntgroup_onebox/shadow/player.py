@@ -1,0 +1,356 @@
+"""A second core with another policy is told what really happened, and decides by itself.
+
+Where it makes the same offer at the same moment, the agent answers as they did. Any other offer ends as the offer of
+the same number of that contact did, is taken after as long as it really rang, and keeps the agent as long as the
+contact really did. With the same policy every offer is the same, so the shadow is exactly what was.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec.structs import replace
+
+from huntgroup_onebox.shadow.past import Past
+from huntgroup_routing.core.decide import decide
+from huntgroup_routing.core.evolve import evolve
+from huntgroup_routing.core.messages import (
+    AcceptOffer,
+    AgentBecameEligible,
+    AgentBecameIneligible,
+    AgentCapacityFreed,
+    AgentJoined,
+    AgentLeft,
+    AssignContact,
+    Command,
+    ConfigureQueue,
+    ContactDequeued,
+    ContactEnqueued,
+    ContactKept,
+    ContactMoved,
+    ContactReplanned,
+    ContactRequeued,
+    ContactStepped,
+    Event,
+    ExitQueue,
+    ObserveAgentReleased,
+    ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
+    ObserveAgentStoppedResponding,
+    ObserveAgentWentNotReady,
+    ObserveAgentWentReady,
+    ObserveContactAbandoned,
+    ObserveContactQueued,
+    ObserveOfferTurnedAway,
+    OfferAccepted,
+    OfferCanceled,
+    OfferCreated,
+    OfferExpired,
+    OfferRejected,
+    OfferRescinded,
+    PassTime,
+    PolicyApplied,
+    PullContact,
+    QueueConfigured,
+    QueueRetired,
+    Refused,
+    RejectOffer,
+    RingWidened,
+)
+from huntgroup_routing.core.overflow import OverflowTrigger
+from huntgroup_routing.core.policy import rules_of
+from huntgroup_routing.core.state import State, initial
+from huntgroup_routing.core.values import (
+    AgentId,
+    ContactId,
+    DecisionRule,
+    DequeueReason,
+    IneligibleReason,
+    OfferId,
+    QueueId,
+    RescindReason,
+)
+
+ANSWER, DECLINE, FREE, TIME = range(4)
+LATE_MS: Final = 10_000
+"""Time that had passed was noticed so much later at most."""
+
+COMES_TO: Final = (
+    *(ContactEnqueued, ContactKept, ContactMoved, ContactRequeued, ContactStepped, RingWidened),
+)
+"""After these, time alone may do more to a contact."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """Whom a contact was answered by in the shadow, and when (ms)."""
+
+    agent_id: AgentId
+    at_ms: int
+
+
+@dataclass(slots=True)
+class Shadow:
+    """Takes the events of one domain, in order."""
+
+    domain: str
+    """Chance goes by its name."""
+    past: Past
+    rules: Mapping[QueueId, ConfigureQueue]
+    """The other policy; queues that it does not name keep the rules that they have."""
+    state: State = field(init=False)
+    answers: dict[ContactId, Answer] = field(default_factory=dict)
+    left_at_ms: dict[ContactId, int] = field(default_factory=dict)
+    offers: int = 0
+    same: int = 0
+    """Of them, made really, too: of the same contact to the same agent at the same moment."""
+    refused: list[str] = field(default_factory=list)
+    """What the core would not do, of the other policy's queues."""
+    _ours: dict[OfferId, OfferId] = field(default_factory=dict)
+    """The shadow's offers by those really made that they are the same as."""
+    _real: dict[OfferId, OfferId] = field(default_factory=dict)
+    _fresh: dict[OfferId, OfferCreated] = field(default_factory=dict)
+    """Made at this moment; whether they are the same is not told yet."""
+    _calendar: list[tuple[int, int, int, OfferId, AgentId]] = field(default_factory=list)
+    _ties: int = 0
+    _tried: Counter[ContactId] = field(default_factory=Counter)
+    """How many of a contact's offers were not made really."""
+
+    def __post_init__(self) -> None:
+        self.state = initial(self.domain)
+
+    def take(self, event: Event) -> None:
+        """Let time pass until an event, and do what it means for the shadow."""
+        if self._fresh or self._calendar:
+            self._until(event.at_ms)
+        match event:
+            case OfferCreated():
+                self._by_hand(event)
+                self._compare(event)
+            case OfferAccepted() if self._is_that(event.offer_id, event.contact_id):
+                evolve(self.state, event)  # the very same: there is nothing to decide
+                self.answers[event.contact_id] = Answer(event.agent_id, event.at_ms)
+            case QueueConfigured() | QueueRetired() | PolicyApplied():
+                self._follow(event)
+            case _:
+                command = self._means(event)
+                if command is not None:
+                    self._tell(command, event.at_ms)
+
+    def finish(self) -> None:
+        """Let everybody be served who still can be."""
+        self._settle()
+        while self._calendar:
+            self._until(self._calendar[0][0] + 1)
+
+    def _means(self, event: Event) -> Command | None:
+        match event:
+            case ContactEnqueued():
+                return ObserveContactQueued(
+                    contact_id=event.contact_id,
+                    queue_id=event.queue_id,
+                    channel=event.channel,
+                    priority=event.priority,
+                    required_skills=event.own_skills,
+                    enqueued_at_ms=event.enqueued_at_ms,
+                    stay=event.stay,
+                    attempts=event.attempts,
+                )
+            case OfferAccepted():
+                return self._of_same(AcceptOffer, event.offer_id, event.agent_id)
+            case AgentCapacityFreed():
+                return self._of_same(ObserveAgentReleased, event.offer_id, event.agent_id)
+            case ContactDequeued() | ContactMoved() | ContactKept():
+                return self._of_leaving(event)
+            case OfferExpired() | ContactStepped() | ContactReplanned() | RingWidened():
+                return PassTime()
+            case OfferRejected() if event.offer_id in self._ours:
+                return RejectOffer(
+                    offer_id=self._ours[event.offer_id],
+                    agent_id=event.agent_id,
+                    reason=event.reason,
+                )
+            case OfferRescinded(reason=RescindReason.AGENT_TURNED_AWAY):
+                return self._of_same(ObserveOfferTurnedAway, event.offer_id, event.agent_id)
+            case _:
+                return _of_agent(event)
+
+    def _of_leaving(self, event: ContactDequeued | ContactMoved | ContactKept) -> Command | None:
+        """Return what a contact that left was told, or why it went: by its customer, by key, or by time alone."""
+        if isinstance(event, ContactKept):
+            return PassTime()
+        if event.overflow is not None and event.overflow.trigger is OverflowTrigger.EXIT_KEY:
+            return ExitQueue(contact_id=event.contact_id, key=event.overflow.key)
+        if isinstance(event, ContactDequeued) and event.reason is DequeueReason.CUSTOMER_LEFT:
+            return ObserveContactAbandoned(contact_id=event.contact_id)
+        contact = self.state.contacts.get(event.contact_id)
+        leaves_at_ms = None if contact is None else contact.leaves_at_ms
+        return PassTime() if leaves_at_ms is not None and leaves_at_ms <= event.at_ms else None
+
+    def _of_same(
+        self,
+        kind: type[AcceptOffer] | type[ObserveAgentReleased] | type[ObserveOfferTurnedAway],
+        real_id: OfferId,
+        agent_id: AgentId,
+    ) -> Command | None:
+        if (
+            real_id not in self.past.offers
+        ):  # a word about an offer that is not told of ends doubt all the same
+            return kind(offer_id=real_id, agent_id=agent_id)
+        offer_id = self._ours.get(real_id)
+        return None if offer_id is None else kind(offer_id=offer_id, agent_id=agent_id)
+
+    def _is_that(self, real_id: OfferId, contact_id: ContactId) -> bool:
+        """Return whether an offer made really rings in the shadow under the same id, and at nobody else."""
+        same = self._ours.get(real_id) == real_id and real_id in self.state.offers
+        return same and self.state.contacts[contact_id].ring is None
+
+    def _follow(self, event: QueueConfigured | QueueRetired | PolicyApplied) -> None:
+        """Let the policy be what it was, but for the queues that the other one names."""
+        other = None if isinstance(event, PolicyApplied) else self.rules.get(event.queue_id)
+        if other is None:
+            evolve(self.state, event)
+            if self.state.outdated:
+                self._schedule(event.at_ms + LATE_MS, TIME, OfferId(""), AgentId(""))
+        elif isinstance(event, QueueConfigured) and event.queue_id not in self.state.queues:
+            rules = rules_of(other, event.at_ms)
+            if isinstance(rules, Refused):
+                self.refused.append(f"queue {event.queue_id}: {rules.detail}")
+            else:
+                evolve(self.state, replace(rules, domain_version=event.domain_version))
+
+    def _by_hand(self, real: OfferCreated) -> None:
+        """Let a contact be taken or given out by hand as it was, if it waits and the agent is free."""
+        rule = None if real.explanation is None else real.explanation.rule
+        if rule is DecisionRule.PULLED:
+            command: Command = PullContact(contact_id=real.contact_id, agent_id=real.agent_id)
+        elif rule is DecisionRule.ASSIGNED:
+            command = AssignContact(
+                contact_id=real.contact_id,
+                agent_id=real.agent_id,
+                supervisor_id=AgentId(real.explanation.asked_by if real.explanation else ""),
+                waive_requirement=True,
+            )
+        else:
+            return
+        self._tell(command, real.at_ms)
+
+    def _compare(self, real: OfferCreated) -> None:
+        for offer_id, ours in self._fresh.items():
+            if ours.contact_id == real.contact_id and ours.agent_id == real.agent_id:
+                self.same += 1
+                self._ours[real.offer_id] = offer_id
+                self._real[offer_id] = real.offer_id
+                del self._fresh[offer_id]
+                if ours.expires_at_ms != real.expires_at_ms or real.offer_id in self.past.ringing:
+                    self._lease(ours)
+                return
+
+    def _until(self, at_ms: int) -> None:
+        """Let happen what is due before a moment; what was made at an earlier one is the shadow's own by now."""
+        if self._fresh and next(iter(self._fresh.values())).at_ms < at_ms:
+            self._settle()
+        while self._calendar and self._calendar[0][0] < at_ms:
+            now_ms, _, what, offer_id, agent_id = heapq.heappop(self._calendar)
+            if what == TIME:
+                self._tell(PassTime(), now_ms)
+            elif what == FREE:
+                self._tell(ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id), now_ms)
+            elif offer_id in self.state.offers and what == DECLINE:
+                self._tell(RejectOffer(offer_id=offer_id, agent_id=agent_id, reason=""), now_ms)
+            elif offer_id in self.state.offers:
+                self._tell(AcceptOffer(offer_id=offer_id, agent_id=agent_id), now_ms)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Let offers that were not made really end as the contact's offer of the same number did."""
+        for offer in self._fresh.values():
+            self._lease(offer)
+            missed = self.past.missed.get(offer.contact_id, ())
+            tried = self._tried[offer.contact_id]
+            self._tried[offer.contact_id] += 1
+            if tried >= len(missed):
+                ring_ms, what = self.past.ring_ms(offer.contact_id), ANSWER
+            else:
+                ring_ms, what = missed[tried].ring_ms, DECLINE
+                if isinstance(missed[tried], OfferExpired):
+                    continue
+            self._schedule(offer.at_ms + ring_ms, what, offer.offer_id, offer.agent_id)
+        self._fresh.clear()
+
+    def _lease(self, offer: OfferCreated) -> None:
+        """Let the lease of an offer run out where no fact will tell of it."""
+        self._schedule(offer.expires_at_ms, TIME, offer.offer_id, offer.agent_id)
+
+    def _schedule(self, at_ms: int, what: int, offer_id: OfferId, agent_id: AgentId) -> None:
+        self._ties += 1
+        heapq.heappush(self._calendar, (at_ms, self._ties, what, offer_id, agent_id))
+
+    def _tell(self, command: Command, at_ms: int) -> None:
+        events = decide(self.state, command, at_ms)
+        if isinstance(events, Refused):
+            return
+        for event in events:
+            evolve(self.state, event)
+            if isinstance(event, OfferCreated):
+                self.offers += 1
+                self._fresh[event.offer_id] = event
+                if event.widens_at_ms:
+                    self._expect(event.contact_id, event.at_ms)
+            elif isinstance(event, OfferAccepted):
+                self._answered(event)
+            elif isinstance(event, ContactDequeued):
+                self.left_at_ms[event.contact_id] = event.at_ms
+            elif isinstance(event, COMES_TO) and event.contact_id in self.state.contacts:
+                self._expect(event.contact_id, event.at_ms)
+            elif isinstance(event, OfferCanceled | OfferExpired | OfferRejected | OfferRescinded):
+                self._ended(event)
+
+    def _expect(self, contact_id: ContactId, now_ms: int) -> None:
+        """Let a contact come to its next step, leave, or ring more widely, where no fact will tell of it."""
+        contact = self.state.contacts[contact_id]
+        noticed = self.past.noticed_at_ms.get(contact_id, ())
+        step_ms = 0 if contact.step_due is None else contact.step_due[0]
+        ring_ms = 0 if contact.ring is None else contact.ring.widens_at_ms
+        for due_ms in (step_ms, ring_ms, contact.leaves_at_ms or 0):
+            if due_ms and not any(due_ms <= at_ms <= due_ms + LATE_MS for at_ms in noticed):
+                self._schedule(max(due_ms, now_ms), TIME, OfferId(""), AgentId(""))
+
+    def _answered(self, event: OfferAccepted) -> None:
+        self.answers[event.contact_id] = Answer(event.agent_id, event.at_ms)
+        if event.offer_id not in self._real:
+            at_ms = event.at_ms + self.past.handle_ms(event.contact_id)
+            self._schedule(at_ms, FREE, event.offer_id, event.agent_id)
+
+    def _ended(self, event: OfferCanceled | OfferExpired | OfferRejected | OfferRescinded) -> None:
+        """Free the agent of an offer that came to nothing, where no fact will tell of it."""
+        self._fresh.pop(event.offer_id, None)
+        real_id = self._real.get(event.offer_id)
+        if real_id is None or self.past.outcomes.get(real_id) is not type(event):
+            if real_id is not None:
+                del self._ours[real_id], self._real[event.offer_id]
+            self._schedule(event.at_ms, FREE, event.offer_id, event.agent_id)
+
+
+def _of_agent(event: Event) -> Command | None:
+    """Return the fact about an agent that an event states; None when it states none."""
+    match event:
+        case AgentJoined():
+            return ObserveAgentSignedOn(
+                agent_id=event.agent_id,
+                skills=event.skills,
+                capacity=event.capacity,
+                traits=event.traits,
+            )
+        case AgentLeft():
+            return ObserveAgentSignedOff(agent_id=event.agent_id)
+        case AgentBecameEligible():
+            return ObserveAgentWentReady(agent_id=event.agent_id)
+        case AgentBecameIneligible(reason=IneligibleReason.NOT_RESPONDING):
+            return ObserveAgentStoppedResponding(agent_id=event.agent_id)
+        case AgentBecameIneligible():
+            return ObserveAgentWentNotReady(agent_id=event.agent_id)
+        case _:
+            return None

@@ -1,0 +1,152 @@
+"""`huntgroup shadow`: what another policy would have done with the contacts that really came."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from rich.console import Console
+
+from huntgroup.routing.v1.commands_pb2 import ApplyPolicyRequest
+from huntgroup_contracts.codec import CommandCodec
+from huntgroup_contracts.registry import topic_journal
+from huntgroup_eventlog.partitioning import partition_of
+from huntgroup_eventlog.port import Log, LogCorruptError, LogUnavailableError
+from huntgroup_onebox.audit.reading import Entries, Records
+from huntgroup_onebox.audit.report import Findings
+from huntgroup_onebox.log_source import add_source, open_source, source_problem
+from huntgroup_onebox.policy.policy_file import read_policy
+from huntgroup_onebox.shadow.difference import differences, table
+from huntgroup_onebox.shadow.past import Past
+from huntgroup_onebox.shadow.player import Shadow
+from huntgroup_onebox.verify_command import ProgressBar, domain_name
+from huntgroup_onebox.yaml_file import YamlFileError
+from huntgroup_routing.adapters.mapping import event_codec
+from huntgroup_routing.core.messages import ApplyPolicy, ConfigureQueue, Event
+from huntgroup_routing.core.values import QueueId
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_BAD_INPUT: Final = 2
+PIPE_WIDTH: Final = 120
+EVENTS_MAX: Final = 20_000_000
+"""Of one domain; they are read twice, and every contact is remembered."""
+SAID: Final = (
+    "Real → shadow. Who gave up really does so at the same moment in the shadow unless answered before; who was",
+    "answered is taken to wait as long as it takes. An offer that was not made really is missed, or answered after as",
+    "long, like the contact's real one of that number; the contact keeps the agent as long. Agents pause as they did.",
+)
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "shadow",
+        help="what another policy would have done with the contacts that really came",
+        description="Reads routing's journal up to its end, also of a live system; writes nothing."
+        " Exit code 0: told; 1: the log has no such domain; 2: bad policy, or the log cannot be read.",
+    )
+    verb.add_argument("policy", type=Path, metavar="POLICY.yaml", help="the other policy")
+    add_source(verb)
+    verb.add_argument("--domain", type=domain_name, required=True, help="whose: tenant/domain")
+    verb.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    verb.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play the shadow; return the exit code."""
+    problem = source_problem(arguments)
+    if problem:
+        return _failed(problem, EXIT_BAD_INPUT)
+    try:
+        rules = policy_rules(arguments.policy)
+        with (
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            ProgressBar(Console(stderr=True)) as bar,
+        ):
+            shadow = runner.run(_shadow(arguments, rules, bar))
+    except (YamlFileError, LogUnavailableError, LogCorruptError) as error:
+        return _failed(str(error), EXIT_BAD_INPUT)
+    if shadow.refused:
+        return _failed("; ".join(shadow.refused), EXIT_BAD_INPUT)
+    if not shadow.past.fates:
+        return _failed(f"routing's journal has no contact of {arguments.domain}", EXIT_FAILED)
+    _write(arguments, shadow)
+    return EXIT_OK
+
+
+def policy_rules(path: Path) -> dict[QueueId, ConfigureQueue]:
+    """Return the queues of a policy file; raises `YamlFileError` that tells of everything that is wrong with it."""
+    request, errors = read_policy(path)
+    if errors:
+        raise YamlFileError("\n".join(map(str, errors)))
+    policy = CommandCodec(ApplyPolicyRequest, ApplyPolicy).decode(request)
+    return {queue.queue_id: queue for queue in policy.queues}
+
+
+async def _shadow(
+    arguments: argparse.Namespace, rules: Mapping[QueueId, ConfigureQueue], bar: ProgressBar
+) -> Shadow:
+    past = Past()
+    shadow = Shadow(arguments.domain, past, rules)
+    async with open_source(arguments) as log:
+        end = await _read(log, arguments.domain, past.take, bar, 0)
+        await _read(log, arguments.domain, shadow.take, bar, end)
+    shadow.finish()
+    return shadow
+
+
+async def _read(
+    log: Log, domain: str, take: Callable[[Event], None], bar: ProgressBar, before: int
+) -> int:
+    """Give each event of a domain to `take`, up to the end, or where the pass `before` ended; return that position."""
+    topic, partition = topic_journal("routing"), partition_of(domain, log.partitions)
+    if topic not in await log.topics():
+        raise LogUnavailableError(f"this log has no journal of routing, {topic}")
+    codec, count = event_codec(), 0
+    known = set(codec.event_types)
+    async with Records(log, "routing", topic, partition) as records:
+        records.end = before or await log.end(topic, partition)
+        entries = Entries(records, "routing", Findings())
+        while (entry := await entries.head()) is not None:
+            entries.move_on()
+            if hasattr(entry.kind, "events") and entry.batch.domain == domain:
+                for recorded in entry.batch.events:
+                    if recorded.type in known:
+                        take(codec.decode(recorded.type, recorded.payload))
+                count += len(entry.batch.events)
+                if count > EVENTS_MAX:
+                    raise LogUnavailableError(
+                        f"{domain} has more than {EVENTS_MAX:,} events in routing's journal, the most for a shadow"
+                    )
+            bar(before + records.position, 2 * records.end)
+        return records.end
+
+
+def _write(arguments: argparse.Namespace, shadow: Shadow) -> None:
+    found = differences(shadow)
+    if arguments.json:
+        told = {
+            "domain": arguments.domain,
+            "policy": str(arguments.policy),
+            "offers": shadow.offers,
+            "same_offers": shadow.same,
+            "queues": {name: one.values() for name, one in found.items()},
+        }
+        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    title = f"{arguments.domain}, had {arguments.policy} held: {shadow.same:,} of {shadow.offers:,} offers are the same"
+    console.print(table(title, found))
+    console.print("\n".join(SAID), highlight=False)
+
+
+def _failed(why: str, code: int) -> int:
+    sys.stderr.write(f"huntgroup shadow: {why}\n")
+    return code

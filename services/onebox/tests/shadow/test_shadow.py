@@ -1,0 +1,163 @@
+"""Another policy decides along: what would have been different, and what is taken as it was."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import convert
+
+from huntgroup_onebox.shadow.difference import ALL, Difference, differences
+from huntgroup_onebox.shadow.past import Past
+from huntgroup_onebox.shadow.player import Shadow
+from huntgroup_onebox.simulate.centre import Centre
+from huntgroup_onebox.simulate.measures import Measures
+from huntgroup_onebox.simulate.replications import Simulation, prepare
+from huntgroup_onebox.simulate.scenario import Scenario
+from huntgroup_routing.core.decide import decide
+from huntgroup_routing.core.messages import Command, ConfigureQueue, Event, Refused
+from huntgroup_routing.core.state import State
+from huntgroup_routing.core.values import Channel, QueueId, RoutingStep, Skill, Strategy
+
+SALES, TAX = QueueId("sales"), QueueId("tax")
+DAY: dict[str, Any] = {
+    "name": "two queues that share some agents",
+    "seed": 7,
+    "replications": 1,
+    "run": {"contacts": 1_500},
+    "queues": {"tax": {"required_skills": ["tax"]}, "sales": {}},
+    "classes": {
+        name: {
+            "queue": name,
+            "arrivals": {"kind": "poisson", "per_hour": per_hour},
+            "service": {"kind": "lognormal", "mean_s": 180, "sigma": 0.8},
+            "patience": {"kind": "exponential", "mean_s": 240},
+        }
+        for name, per_hour in (("sales", 90), ("tax", 60))
+    },
+    "agents": {
+        "generalist": {"count": 4, "answer_after": {"kind": "empirical", "values_s": [2, 3, 30]}},
+        "expert": {"count": 3, "skills": ["tax"]},
+    },
+}
+
+
+def played(**queues: dict[str, Any]) -> list[Event]:
+    """Return what routing's journal would hold after the day, with such policies."""
+    words = DAY | {
+        "queues": {
+            name: one | {"policy": queues.get(name, {})} for name, one in DAY["queues"].items()
+        }
+    }
+    scenario, events = convert(words, Scenario), list[Event]()
+    simulation = Simulation(scenario=scenario, folder=Path(), journals={})
+
+    def noted(state: State, command: Command, at_ms: int) -> tuple[Event, ...] | Refused:
+        decision = decide(state, command, at_ms)
+        if not isinstance(decision, Refused):
+            events.extend(decision)
+        return decision
+
+    plan, measures = prepare(simulation, 0, Measures)
+    Centre(plan, measures, noted).play(lambda _: None)
+    # A nested command was noted within the one that it followed from; the journal has one after the other.
+    return events
+
+
+def shadow_of(events: Sequence[Event], *rules: ConfigureQueue) -> Shadow:
+    past = Past()
+    for event in events:
+        past.take(event)
+    shadow = Shadow("simulated/centre", past, {one.queue_id: one for one in rules})
+    for event in events:
+        shadow.take(event)
+    shadow.finish()
+    return shadow
+
+
+def queue_of(queue_id: QueueId, *skills: str, **rules: Any) -> ConfigureQueue:
+    return ConfigureQueue(
+        queue_id=queue_id,
+        channel=Channel.VOICE,
+        required_skills=tuple(Skill(one) for one in skills),
+        ring_timeout_ms=20_000,
+        wrap_up_timeout_ms=0,
+        service_level_threshold_ms=20_000,
+        waiting_max=0,
+        **rules,
+    )
+
+
+def found(shadow: Shadow, queue_id: str = ALL) -> Difference:
+    return differences(shadow)[queue_id]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {},
+        {"strategy": "RING_ALL", "ring_max": 3},
+        {"strategy": "RING_PROGRESSIVELY", "ring_max": 3, "ring_every_ms": 4_000},
+        {"strategy": "WEIGHTED_RANDOM", "reoffer_after_ms": 60_000},
+        {
+            "overflow": [
+                {"trigger": "WAITED", "limit": 60_000, "action": "QUEUE", "queue_id": "tax"},
+                {"trigger": "QUEUE_LENGTH", "limit": 6, "action": "VOICEMAIL", "endpoint": "v"},
+            ]
+        },
+        {
+            "requirement": 'skill("tax") >= 1',
+            "steps": [{"after_ms": 30_000}],
+            "skip_unservable_steps": True,
+        },
+    ],
+)
+def test_with_the_same_policy_everything_is_as_it_was(policy: dict[str, Any]) -> None:
+    shadow = shadow_of(played(sales=policy))
+    assert shadow.offers == shadow.same > 1_000
+    difference = found(shadow)
+    assert difference.contacts == difference.same_agent + difference.real.left > 1_400
+    assert difference.real == difference.shadow
+
+
+def test_another_strategy_gives_contacts_to_others_and_makes_nobody_wait_otherwise() -> None:
+    """Agents are alike and contacts take their time with them: work conserved is the same waits, nearly."""
+    shadow = shadow_of(played(), queue_of(SALES, strategy=Strategy.LINEAR))
+    assert shadow.same < shadow.offers / 2
+    difference = found(shadow)
+    assert difference.other_agent > difference.contacts / 4
+    real, other = difference.real.figures(), difference.shadow.figures()
+    assert other["wait_mean_s"] == pytest.approx(real["wait_mean_s"], rel=0.25)
+
+
+def test_a_requirement_that_more_agents_meet_makes_its_queue_wait_less() -> None:
+    shadow = shadow_of(played(), queue_of(TAX))
+    tax, sales = found(shadow, TAX), found(shadow, SALES)
+    assert tax.shadow.figures()["wait_mean_s"] < 0.9 * tax.real.figures()["wait_mean_s"]
+    assert sales.shadow.figures()["wait_mean_s"] > sales.real.figures()["wait_mean_s"]
+
+
+def test_who_gave_up_is_answered_in_the_shadow_only_before_that_moment() -> None:
+    shadow = shadow_of(played(), queue_of(TAX))
+    saved = {
+        contact_id: fate.left_at_ms
+        for contact_id, fate in shadow.past.fates.items()
+        if fate.left_at_ms is not None and contact_id in shadow.answers
+    }
+    assert len(saved) == found(shadow).only_in_shadow > 0
+    for contact_id, left_at_ms in saved.items():
+        assert shadow.answers[contact_id].at_ms <= left_at_ms
+
+
+def test_who_was_answered_waits_as_long_as_it_takes() -> None:
+    """Nobody of them gives up, so a worse policy shows longer waits and not more who leave."""
+    worse = queue_of(SALES, "tax", steps=(RoutingStep(after_ms=120_000),))
+    difference = found(shadow_of(played(), worse), SALES)
+    assert difference.shadow.figures()["wait_mean_s"] > 2 * difference.real.figures()["wait_mean_s"]
+    assert difference.shadow.left <= difference.real.left
+    assert difference.only_really == 0
+
+
+def test_a_policy_that_routing_would_refuse_is_told() -> None:
+    shadow = shadow_of(played(), queue_of(SALES, requirement='lang = "ar"'))
+    assert shadow.refused[0].startswith("queue sales: requirement, character ")
