@@ -22,6 +22,10 @@ class Clock(Protocol):
         """Return when the time is at least `at_ms`."""
         ...
 
+    async def sleep(self, for_ms: int) -> None:
+        """Return after so long, also when the clock is set meanwhile."""
+        ...
+
 
 class SystemClock:
     """The machine's clock."""
@@ -34,6 +38,10 @@ class SystemClock:
         """Sleep; a jump of the wall clock is noticed within a second."""
         while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - the wall clock has no event to wait for
             await asyncio.sleep(min(left_ms, 1_000) / 1_000)
+
+    async def sleep(self, for_ms: int) -> None:
+        """Sleep by the loop's time, which nobody sets."""
+        await asyncio.sleep(for_ms / 1_000)
 
 
 class Activity:
@@ -73,6 +81,10 @@ class VirtualClock:
         self._ties += 1
         heapq.heappush(self._waiting, (at_ms, self._ties, future))
         await future
+
+    async def sleep(self, for_ms: int) -> None:
+        """Wait until `run` has come so far."""
+        await self.sleep_until(self._now_ms + for_ms)
 
     def jump(self) -> bool:
         """Go on to the next moment that is waited for; False when nobody waits."""

@@ -78,6 +78,10 @@ class NodeClock:
         while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - a clock has no event
             await asyncio.sleep(min(left_ms, 1_000) / 1_000)
 
+    async def sleep(self, for_ms: int) -> None:
+        """As the system's clock does."""
+        await asyncio.sleep(for_ms / 1_000)
+
 
 class SimProcess:
     """What `wire` finds where it otherwise finds a `Process`: the same parts, on a simulated node."""

@@ -101,27 +101,22 @@ class AudioIntake:
 
     async def _find(self, domain: str, contact_id: str) -> LiveRecording:
         """Return the recording of a contact; one that has just connected may not be known here yet."""
-        until_ms = self._clock.now_ms() + self._hello_wait_ms
-        while True:
-            expected = self._live.expect(domain, contact_id)
-            try:
-                recording = self._live.find(domain, contact_id)
-                if recording is not None:
-                    return recording
-                why_not = await self._journals.query(
-                    domain, lambda state: why_not_recordable(state, contact_id)
-                )
-                late = self._clock.now_ms() >= until_ms
-                if why_not and (late or why_not.reason is not Reason.CONTACT_UNKNOWN):
-                    raise refused(why_not.reason, why_not.detail)
-                await self._wait(expected, until_ms)
-            finally:
-                expected.cancel()
-
-    async def _wait(self, expected: "asyncio.Future[None]", until_ms: int) -> None:
-        late = asyncio.create_task(self._clock.sleep_until(until_ms))
+        late = asyncio.create_task(self._clock.sleep(self._hello_wait_ms))
         try:
-            await asyncio.wait([expected, late], return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                expected = self._live.expect(domain, contact_id)
+                try:
+                    recording = self._live.find(domain, contact_id)
+                    if recording is not None:
+                        return recording
+                    why_not = await self._journals.query(
+                        domain, lambda state: why_not_recordable(state, contact_id)
+                    )
+                    if why_not and (late.done() or why_not.reason is not Reason.CONTACT_UNKNOWN):
+                        raise refused(why_not.reason, why_not.detail)
+                    await asyncio.wait([expected, late], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    expected.cancel()
         finally:
             late.cancel()
 

@@ -135,10 +135,9 @@ class Sealing:
 
     async def _late_audio(self, recording: LiveRecording) -> None:
         """Wait until the client has closed its stream, or a grace has passed."""
-        until_ms = self._clock.now_ms() + self._stop_grace_ms
         waits: list[asyncio.Task[Any]] = [
             asyncio.create_task(recording.delivered.wait()),
-            asyncio.create_task(self._clock.sleep_until(until_ms)),
+            asyncio.create_task(self._clock.sleep(self._stop_grace_ms)),
         ]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -216,7 +215,7 @@ class Sealing:
                 return
             else:
                 return
-            await self._clock.sleep_until(self._clock.now_ms() + pause_ms)
+            await self._clock.sleep(pause_ms)
             pause_ms = min(2 * pause_ms, RETRY_MS_MAX)
 
     def _spawn(self, partition: int, work: Coroutine[Any, Any, None]) -> None:
