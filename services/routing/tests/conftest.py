@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from huntgroup_routing.core import RoutingCore
+from huntgroup_routing.core.hours import OpeningHours
 from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.messages import (
     AcceptOffer,
@@ -116,6 +117,7 @@ class Floor:
         direct_hold_ms: int = 0,
         scorer: str = "",
         overflow: tuple[OverflowRule, ...] = (),
+        hours: OpeningHours | None = None,
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -139,6 +141,7 @@ class Floor:
             direct_hold_ms=direct_hold_ms,
             scorer=scorer,
             overflow=overflow,
+            hours=hours,
         )
 
     def queue(

@@ -87,6 +87,8 @@ class Story:
                 self._moved(event)
             case routing.OfferCreated():
                 self._offered(event)
+            case routing.QueueClosed() | routing.QueueOpened():
+                pass
             case routing.QueueConfigured() | routing.QueueRetired() | routing.PolicyApplied():
                 pass
             case _:
@@ -275,6 +277,9 @@ class Story:
             and event.agent_id in self._agents
         ):
             self._agents[event.agent_id].held.pop(event.offer_id, None)
+        if isinstance(event, routing.ContactReprioritized) and event.contact_id in self._contacts:
+            contact = self._contacts[event.contact_id]
+            contact.place = place_of(event.priority, contact.place[1], event.contact_id)
         gone = isinstance(event, routing.OfferAccepted | routing.ContactDequeued)
         if event.contact_id == self.contact_id:
             self._tell_end(event)
@@ -293,6 +298,8 @@ class Story:
             case routing.OfferCanceled():
                 what = f"canceled at {event.agent_id}"
                 text = f"the customer left after {_s(event.ring_ms)} of ringing; nobody's miss"
+            case routing.ContactReprioritized():
+                what, text = f"has priority {event.priority}", "at its age"
             case routing.ContactKept():
                 what, text = "kept", f"{event.trigger} held, but every queue it leads to is full"
             case routing.ContactDequeued() if event.overflow is not None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from huntgroup.routing.v1.commands_pb2 import WaitEstimate
 from huntgroup_routing.adapters.mapping import STATUSES, estimate_view, event_codec
+from huntgroup_routing.core.hours import Holiday, WeeklyHours
 from huntgroup_routing.core.messages import ChannelCapacity, Event, Reason
 from huntgroup_routing.core.overflow import Overflow, OverflowRule
 from huntgroup_routing.core.pace import Estimate
@@ -23,7 +24,7 @@ SMALL_FIELDS = (
     *("ring_max", "ring_target", "others_ringing"),
     *("domain_version", "version", "rolled_back_to", "queues_configured", "queues_retired"),
     "highest_level",
-    *("stay", "attempts"),
+    *("stay", "attempts", "weekday", "opens_minute", "closes_minute"),
 )
 
 
@@ -40,7 +41,7 @@ def said(kind: type) -> st.SearchStrategy[Event]:
 
 for part in (
     *(ChannelCapacity, SkillLevel, Explanation, RoutingStep, DeclaredSkill),
-    *(Overflow, OverflowRule),
+    *(Overflow, OverflowRule, WeeklyHours, Holiday),
 ):
     st.register_type_strategy(part, st.builds(part, **numbers_of(part)))
 

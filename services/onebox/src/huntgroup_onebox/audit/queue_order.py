@@ -74,6 +74,7 @@ class QueueOrder(EventCheck):
             routing.ContactStepped: self._stepped,
             routing.ContactReplanned: self._stepped,
             routing.ContactMoved: self._moved,
+            routing.ContactReprioritized: self._reprioritized,
             routing.OfferCreated: self._offered,
             routing.ContactRequeued: self._requeued,
             routing.OfferAccepted: self._left,
@@ -147,6 +148,16 @@ class QueueOrder(EventCheck):
         contact.turn = (-event.priority, event.enqueued_at_ms, event.contact_id)
         contact.queue_id, contact.waits = event.queue_id, True
         heapq.heappush(domain.lines.setdefault(contact.need, []), contact.turn)
+
+    def _reprioritized(self, entry: Entry, event: routing.ContactReprioritized) -> None:
+        domain = self._domain(entry)
+        contact = domain.contacts.get(event.contact_id)
+        if contact is None:
+            self._violation(entry, event.contact_id, "has another priority without a place")
+            return
+        contact.turn = (-event.priority, contact.turn[1], event.contact_id)
+        if contact.waits:
+            heapq.heappush(domain.lines.setdefault(contact.need, []), contact.turn)
 
     def _requeued(self, entry: Entry, event: routing.ContactRequeued) -> None:
         domain = self._domain(entry)

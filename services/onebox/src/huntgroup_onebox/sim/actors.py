@@ -52,6 +52,7 @@ CHUNK_MS: Final = 250
 RECORDED_QUEUE: Final = "sales"
 LAST_RESORT: Final = "sales"
 """Where contacts go that other queues do not take, or let go."""
+DRILLED: Final = "german"
 WITHOUT_AGENT: Final = {"INITIATED", "QUEUED", "OFFERING"}
 READS: Final = 4
 """So often a caller who waits looks whether the services still know of them."""
@@ -80,6 +81,8 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
             await asyncio.wait_for(closing.wait(), caller.patience_s / READS)
         if await _state_of(client, contact_id) == "INITIATED" and not refused:
             await _queue(client, caller, LAST_RESORT)
+        if read == 1:
+            await _be_looked_after(client, caller)
         if caller.key and read == READS // 2:
             press = routing_pb.ExitQueueRequest(contact_id=contact_id, key=caller.key)
             await client.command(
@@ -92,6 +95,34 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
         if state == "INITIATED":
             await _queue(client, caller, LAST_RESORT)
         await asyncio.sleep(1.0)
+
+
+async def _be_looked_after(client: Client, caller: Caller) -> None:
+    """Somebody moves who is important, and puts forward who says everything twice."""
+    contact_id = contact_id_of(caller)
+    if caller.priority:
+        move = routing_pb.MoveContactRequest(contact_id=contact_id, queue_id=LAST_RESORT)
+        await client.command(
+            "routing", f"{ROUTING}MoveContact", move, routing_pb.MoveContactResponse
+        )
+    if caller.doubles:
+        raised = routing_pb.SetContactPriorityRequest(contact_id=contact_id, priority=5)
+        await client.command(
+            "routing",
+            f"{ROUTING}SetContactPriority",
+            raised,
+            routing_pb.SetContactPriorityResponse,
+        )
+
+
+async def drill(client: Client) -> None:
+    """Close a queue for a while, as in an emergency."""
+    await asyncio.sleep(client.chance.uniform(1.0, 4.0))
+    close = routing_pb.CloseQueueRequest(queue_id=DRILLED, note="drill")
+    await client.command("routing", f"{ROUTING}CloseQueue", close, routing_pb.CloseQueueResponse)
+    await asyncio.sleep(client.chance.uniform(0.5, 2.0))
+    reopen = routing_pb.OpenQueueRequest(queue_id=DRILLED)
+    await client.command("routing", f"{ROUTING}OpenQueue", reopen, routing_pb.OpenQueueResponse)
 
 
 async def _queue(client: Client, caller: Caller, queue_id: str) -> RpcRefusedError | None:

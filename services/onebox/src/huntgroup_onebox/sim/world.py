@@ -20,6 +20,7 @@ from huntgroup_onebox.sim.actors import (
     AgentAtWork,
     call,
     contact_id_of,
+    drill,
     overflow_of,
     start_and_hang_up,
 )
@@ -267,6 +268,7 @@ class World:
             policy,
             recording_pb.SetRecordingPolicyResponse,
         )
+        await drill(client)
 
     # What is watched.
 

@@ -49,14 +49,18 @@ from huntgroup_routing.core.messages import (
     AcceptOffer,
     ApplyPolicy,
     AssignContact,
+    CloseQueue,
     ConfigureQueue,
     ExitQueue,
+    MoveContact,
+    OpenQueue,
     PolicyApplied,
     PullContact,
     Reason,
     Refused,
     RejectOffer,
     RollBackPolicy,
+    SetContactPriority,
 )
 from huntgroup_routing.core.previews import forecasts
 from huntgroup_routing.core.soundness import rules_and_faults
@@ -79,6 +83,10 @@ COMMANDS: Final[Mapping[str, type]] = {
     "PullContact": PullContact,
     "AssignContact": AssignContact,
     "ExitQueue": ExitQueue,
+    "MoveContact": MoveContact,
+    "SetContactPriority": SetContactPriority,
+    "CloseQueue": CloseQueue,
+    "OpenQueue": OpenQueue,
 }
 
 APPLY: Final = CommandCodec(ApplyPolicyRequest, ApplyPolicy)

@@ -22,6 +22,7 @@ from huntgroup.routing.v1.events_pb2 import Channel, DecisionRule, SelectionStra
 from huntgroup_contracts.codec import CONTEXT_FIELD, EventCodec
 from huntgroup_contracts.mapping import build_mapping
 from huntgroup_routing.app.queries import changed_fields
+from huntgroup_routing.core.hours import OpeningHours
 from huntgroup_routing.core.messages import ConfigureQueue, Event, QueueConfigured, Reason
 from huntgroup_routing.core.overflow import OverflowRule
 from huntgroup_routing.core.pace import Estimate
@@ -33,6 +34,7 @@ from huntgroup_routing.core.versions import Rules, Version
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.EXIT_KEY_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.HOURS_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.OVERFLOW_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.TARGET_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.OFFER_ENDED: StatusCode.FAILED_PRECONDITION,
@@ -56,6 +58,7 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
 
 CONFIGURE: Final = build_mapping(ConfigureQueueRequest, ConfigureQueue, (CONTEXT_FIELD,))
 VOCABULARY: Final = build_mapping(events_pb2.Vocabulary, Vocabulary)
+HOURS: Final = build_mapping(events_pb2.OpeningHours, OpeningHours)
 QUEUE_IDS_MAX: Final = 100
 
 
@@ -97,6 +100,10 @@ def queue_view(
         direct_hold_ms=queue.rules.direct_hold_ms,
         scorer=queue.rules.scorer,
         overflow=map(overflow_rule, queue.plan.overflow),
+        hours=None if queue.rules.hours is None else HOURS.to_message(queue.rules.hours),
+        closed=queue.is_closed,
+        closed_note=queue.closed_note or "",
+        next_change_at_ms=queue.hours_change_at_ms,
         domain_version=queue.rules.domain_version,
         retired=queue.retired,
         waiting=len(queue.waiting),

@@ -140,6 +140,7 @@ def overflow_text(overflow: Overflow) -> str:
         OverflowTrigger.LONGEST_WAIT: f"somebody had waited {value / 1_000:,.3f} s already",
         OverflowTrigger.ESTIMATED_WAIT: f"it would wait {value / 1_000:,.3f} s by the estimate",
         OverflowTrigger.NOBODY_ON_DUTY: "nobody signed on could serve it",
+        OverflowTrigger.CLOSED: "the queue was closed",
         OverflowTrigger.WAITED: f"it had waited {value / 1_000:,.3f} s in the queue",
         OverflowTrigger.EXIT_KEY: f"the customer pressed {key}",
     }[overflow.trigger]

@@ -20,7 +20,7 @@ def next_deadline(state: State) -> int | None:
     if state.outdated:
         return state.versions.kept[-1].at_ms
     lines = (state.leases, state.steps_due, state.rings_due, state.waits_due, state.lapses_due)
-    heads = (line.head for line in lines)
+    heads = (state.hours_due.head, *(line.head for line in lines))
     return min((head[0] for head in heads if head is not None), default=None)
 
 

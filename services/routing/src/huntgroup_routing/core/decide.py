@@ -12,7 +12,7 @@ from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.by_hand import assign_contact, pull_contact
 from huntgroup_routing.core.changes import apply_policy, roll_back_policy
 from huntgroup_routing.core.deadlines import due
-from huntgroup_routing.core.leaving import exit_queue, leave_after_wait
+from huntgroup_routing.core.leaving import customer_left, exit_queue
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     AgentBecameEligible,
@@ -23,12 +23,13 @@ from huntgroup_routing.core.messages import (
     ApplyPolicy,
     AssignContact,
     ChannelCapacity,
+    CloseQueue,
     Command,
     ConfigureQueue,
-    ContactDequeued,
     ContactRequeued,
     Event,
     ExitQueue,
+    MoveContact,
     ObserveAgentReleased,
     ObserveAgentSignedOff,
     ObserveAgentSignedOn,
@@ -39,17 +40,20 @@ from huntgroup_routing.core.messages import (
     ObserveContactQueued,
     ObserveOfferTurnedAway,
     OfferAccepted,
-    OfferCanceled,
     OfferExpired,
     OfferRejected,
     OfferRescinded,
+    OpenQueue,
     PassTime,
     PullContact,
     Reason,
     Refused,
     RejectOffer,
     RollBackPolicy,
+    SetContactPriority,
 )
+from huntgroup_routing.core.moving import in_time, move_contact, set_contact_priority
+from huntgroup_routing.core.opening import close_queue, open_queue
 from huntgroup_routing.core.policy import configure_queue
 from huntgroup_routing.core.queueing import (
     lapse_preferences,
@@ -64,9 +68,7 @@ from huntgroup_routing.core.state import Contact, Offer, State
 from huntgroup_routing.core.values import (
     AGENTS_MAX,
     AgentId,
-    CancelReason,
     ContactId,
-    DequeueReason,
     IneligibleReason,
     OfferId,
     OfferState,
@@ -92,11 +94,19 @@ def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
         case ObserveAgentWentNotReady():
             return _stop(state, command.agent_id, IneligibleReason.NOT_READY, at_ms)
         case ObserveContactAbandoned():
-            return _observe_contact_abandoned(state, command, at_ms)
+            return customer_left(state, command, at_ms)
         case PassTime():
             return _pass_time(state, at_ms)
         case ExitQueue():
             return exit_queue(state, command, at_ms)
+        case MoveContact():
+            return move_contact(state, command, at_ms)
+        case SetContactPriority():
+            return set_contact_priority(state, command, at_ms)
+        case CloseQueue():
+            return close_queue(state, command, at_ms)
+        case OpenQueue():
+            return open_queue(state, command, at_ms)
         case RejectOffer():
             return _reject_offer(state, command, at_ms)
         case PullContact():
@@ -119,35 +129,6 @@ def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
             return roll_back_policy(state, command, at_ms)
         case _:
             assert_never(command)
-
-
-def _observe_contact_abandoned(
-    state: State, command: ObserveContactAbandoned, at_ms: int
-) -> Decision:
-    contact = state.contacts.get(command.contact_id)
-    if contact is None:
-        return ()
-    dequeued = ContactDequeued(
-        at_ms=at_ms,
-        contact_id=contact.contact_id,
-        queue_id=contact.queue_id,
-        reason=DequeueReason.CUSTOMER_LEFT,
-    )
-    if contact.offer_id is None:
-        return (dequeued,)
-    canceled = (
-        OfferCanceled(
-            at_ms=at_ms,
-            offer_id=offer.offer_id,
-            contact_id=offer.contact_id,
-            agent_id=offer.agent_id,
-            queue_id=offer.queue_id,
-            reason=CancelReason.CUSTOMER_LEFT,
-            ring_ms=at_ms - offer.created_at_ms,
-        )
-        for offer in map(state.offers.__getitem__, contact.open_offers)
-    )
-    return (*canceled, dequeued)
 
 
 def _accept_offer(state: State, command: AcceptOffer, at_ms: int) -> Decision | Refused:
@@ -226,7 +207,7 @@ def _ended(offer: Offer) -> Refused:
 def _pass_time(state: State, at_ms: int) -> Decision:
     offers = due(state, at_ms)
     if not offers:
-        came = (step_contacts, widen_rings, lapse_preferences, replan_contacts, leave_after_wait)
+        came = (step_contacts, widen_rings, lapse_preferences, replan_contacts, in_time)
         return next((events for come in came if (events := come(state, at_ms))), ())
     expired = tuple(
         OfferExpired(

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from huntgroup_routing.core.facts import ChannelCapacity
+from huntgroup_routing.core.hours import OpeningHours
 from huntgroup_routing.core.overflow import Overflow, OverflowRule
 from huntgroup_routing.core.values import (
     AgentId,
@@ -48,6 +49,7 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     direct_hold_ms: int = 0
     scorer: str = ""
     overflow: tuple[OverflowRule, ...] = ()
+    hours: OpeningHours | None = None
     domain_version: int = 0
     applies_to_waiting: bool = False
 

@@ -15,6 +15,7 @@ from huntgroup_routing.core.messages import (
     ContactKept,
     ContactMoved,
     ContactReplanned,
+    ContactReprioritized,
     ContactRequeued,
     ContactStepped,
     Event,
@@ -26,18 +27,21 @@ from huntgroup_routing.core.messages import (
     OfferRescinded,
     PolicyApplied,
     PreferenceLapsed,
+    QueueClosed,
     QueueConfigured,
+    QueueOpened,
     QueueRetired,
     RingWidened,
     ScorerFailed,
 )
+from huntgroup_routing.core.opening import opened_or_closed
 from huntgroup_routing.core.preferring import (
     let_anybody_have,
     lose,
     remember_last_agent,
     take_place,
 )
-from huntgroup_routing.core.queues import configured, retired
+from huntgroup_routing.core.queues import policy_changed
 from huntgroup_routing.core.ringing import (
     end_ring,
     idle_as_before,
@@ -64,8 +68,8 @@ from huntgroup_routing.core.waiting import (
     give_up_waiting,
     leave_at,
     leaves_at_ms,
-    moved_or_kept,
     step_out,
+    stood_otherwise,
 )
 
 
@@ -88,8 +92,10 @@ def evolve(state: State, event: Event) -> State:
             _contact_dequeued(state, event)
         case ContactStepped():
             _contact_stepped(state, event)
-        case ContactMoved() | ContactKept():
-            moved_or_kept(state, event)
+        case ContactMoved() | ContactKept() | ContactReprioritized():
+            stood_otherwise(state, event)
+        case QueueClosed() | QueueOpened():
+            opened_or_closed(state, event)
         case ScorerFailed():
             pass  # a fact for people: the offer that follows says whom it went to
         case ContactRequeued():
@@ -108,12 +114,8 @@ def evolve(state: State, event: Event) -> State:
             _agent_joined(state, event)
         case AgentLeft():
             _agent_left(state, event)
-        case QueueConfigured():
-            configured(state, event)
-        case QueueRetired():
-            retired(state, event)
-        case PolicyApplied():
-            state.versions.begin(event)
+        case QueueConfigured() | QueueRetired() | PolicyApplied():
+            policy_changed(state, event)
         case ContactReplanned():
             _contact_replanned(state, event)
         case _:

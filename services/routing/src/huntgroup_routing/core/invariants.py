@@ -32,6 +32,7 @@ def check(state: State) -> list[str]:
         *_awaiting(state),
         *_policy(state),
         *_waits(state),
+        *_hours(state),
         *_offers(state),
         *_agents(state),
         *_requirements(state),
@@ -130,6 +131,17 @@ def _waits(state: State) -> Iterator[str]:
     dues = ((one.leaves_at_ms, one.contact_id) for one in waiting if one.leaves_at_ms is not None)
     if list(state.waits_due.in_order()) != sorted(dues):
         yield "the longest waits to come are not those of the contacts"
+
+
+def _hours(state: State) -> Iterator[str]:
+    dues = ((one.hours_change_at_ms, one.queue_id) for one in state.queues.values())
+    if list(state.hours_due.in_order()) != sorted(due for due in dues if due[0]):
+        yield "the hours to come are not those of the queues"
+    for queue in state.queues.values():
+        if (queue.hours_change_at_ms > 0) != (queue.rules.hours is not None):
+            yield f"queue {queue.queue_id} has hours and does not keep them, or the reverse"
+        if queue.closed_by_hours and queue.rules.hours is None:
+            yield f"queue {queue.queue_id} is closed by hours that it does not have"
 
 
 def _offers(state: State) -> Iterator[str]:

@@ -7,6 +7,7 @@ queue is full is passed over. Within one decision each contact sees those before
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from huntgroup_routing.core.messages import (
     ContactMoved,
     Event,
     ExitQueue,
+    ObserveContactAbandoned,
     OfferCanceled,
     Reason,
     Refused,
@@ -42,6 +44,9 @@ from huntgroup_routing.core.values import (
     Skill,
 )
 
+CLOSED: Final = OverflowRule(trigger=OverflowTrigger.CLOSED, action=OverflowAction.HAND_BACK)
+"""What holds for a closed queue that has no rule of its own, or none that leads anywhere."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comer:
@@ -58,10 +63,10 @@ class Comer:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """From a queue by a rule: to another queue, or out of routing."""
+    """From a queue to another one, by a rule or because somebody said so, or by a rule out of routing."""
 
     queue: Queue
-    overflow: Overflow
+    overflow: Overflow | None
     to: Queue | None
 
 
@@ -76,7 +81,10 @@ class Leaving:
 
     def on_arrival(self, queue: Queue, comer: Comer) -> list[Hop]:
         """Return where a contact goes that comes to a queue; nothing when it stays."""
-        return self._counted(self._on_arrival(queue, comer, HOPS_MAX))
+        hops = self._counted(self._on_arrival(queue, comer, HOPS_MAX))
+        if hops or not queue.is_closed:
+            return hops
+        return self._by(queue, CLOSED, 0, comer, HOPS_MAX)
 
     def by(self, queue: Queue, rule: OverflowRule, value: int, comer: Comer) -> list[Hop]:
         """Return where a contact goes by a rule that holds; nothing when every queue on the way is full."""
@@ -116,7 +124,10 @@ class Leaving:
         stands = len(target.waiting) + target.ringing + self.came[target.queue_id]
         if not hops_left or stands >= target.waiting_max:
             return []
-        return [Hop(queue, overflow, target), *self._on_arrival(target, comer, hops_left - 1)]
+        onward = self._on_arrival(target, comer, hops_left - 1)
+        if target.is_closed and not onward:
+            return []
+        return [Hop(queue, overflow, target), *onward]
 
     def _compared(self, queue: Queue, rule: OverflowRule, comer: Comer) -> int | None:
         """Return the value for which a rule about who comes holds; None when it does not hold."""
@@ -131,6 +142,8 @@ class Leaving:
                 priority, own_skills = comer.priority, comer.own_skills
                 estimate = estimated_wait_of_next(queue, self.at_ms, priority, own_skills)
                 value = 0 if estimate is None else estimate.wait_ms
+            case OverflowTrigger.CLOSED:
+                return 0 if queue.is_closed else None
             case OverflowTrigger.NOBODY_ON_DUTY:
                 return None if self._somebody_could_serve(queue, comer) else 0
             case _:
@@ -245,7 +258,9 @@ def exit_queue(state: State, command: ExitQueue, at_ms: int) -> tuple[Event, ...
     return (*cancel(state, contact, at_ms), *follow(leaving, [(contact, comer, hops)]))
 
 
-def cancel(state: State, contact: Contact, at_ms: int) -> Iterator[OfferCanceled]:
+def cancel(
+    state: State, contact: Contact, at_ms: int, reason: CancelReason = CancelReason.CUSTOMER_EXITED
+) -> Iterator[OfferCanceled]:
     """Yield the ends of the offers of a contact that is taken elsewhere, if it rings."""
     for offer in map(state.offers.__getitem__, contact.open_offers):
         yield OfferCanceled(
@@ -254,9 +269,23 @@ def cancel(state: State, contact: Contact, at_ms: int) -> Iterator[OfferCanceled
             contact_id=offer.contact_id,
             agent_id=offer.agent_id,
             queue_id=offer.queue_id,
-            reason=CancelReason.CUSTOMER_EXITED,
+            reason=reason,
             ring_ms=at_ms - offer.created_at_ms,
         )
+
+
+def customer_left(state: State, command: ObserveContactAbandoned, at_ms: int) -> tuple[Event, ...]:
+    """Let a contact go whose customer is not there any more."""
+    contact = state.contacts.get(command.contact_id)
+    if contact is None:
+        return ()
+    dequeued = ContactDequeued(
+        at_ms=at_ms,
+        contact_id=contact.contact_id,
+        queue_id=contact.queue_id,
+        reason=DequeueReason.CUSTOMER_LEFT,
+    )
+    return (*cancel(state, contact, at_ms, CancelReason.CUSTOMER_LEFT), dequeued)
 
 
 Way = tuple[Contact, Comer, list[Hop]]

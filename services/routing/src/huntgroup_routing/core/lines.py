@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Generic, TypeVar
 
-from huntgroup_routing.core.values import AgentId, Lease, Place, StepDue
+from huntgroup_routing.core.values import AgentId, HoursDue, Lease, Place, StepDue
 
-K = TypeVar("K", Place, Lease, StepDue)
+K = TypeVar("K", Place, Lease, StepDue, HoursDue)
 
 Key = tuple[int, int, AgentId]
 """By what an idle agent is sorted; the least comes first."""

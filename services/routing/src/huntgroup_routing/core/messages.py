@@ -45,11 +45,21 @@ from huntgroup_routing.core.facts import (
     ObserveContactQueued,
     ObserveOfferTurnedAway,
 )
+from huntgroup_routing.core.hours import (
+    CloseQueue,
+    OpeningHours,
+    OpenQueue,
+    QueueClosed,
+    QueueOpened,
+)
 from huntgroup_routing.core.overflow import (
     ContactKept,
     ContactMoved,
+    ContactReprioritized,
     ExitQueue,
+    MoveContact,
     OverflowRule,
+    SetContactPriority,
 )
 from huntgroup_routing.core.values import (
     AgentId,
@@ -70,14 +80,17 @@ __all__ = [
     "AgentJoined",
     "AgentLeft",
     "ChannelCapacity",
+    "CloseQueue",
     "ContactDequeued",
     "ContactEnqueued",
     "ContactKept",
     "ContactMoved",
     "ContactReplanned",
+    "ContactReprioritized",
     "ContactRequeued",
     "ContactStepped",
     "ExitQueue",
+    "MoveContact",
     "ObserveAgentReleased",
     "ObserveAgentSignedOff",
     "ObserveAgentSignedOn",
@@ -93,12 +106,16 @@ __all__ = [
     "OfferExpired",
     "OfferRejected",
     "OfferRescinded",
+    "OpenQueue",
     "PolicyApplied",
     "PreferenceLapsed",
+    "QueueClosed",
     "QueueConfigured",
+    "QueueOpened",
     "QueueRetired",
     "RingWidened",
     "ScorerFailed",
+    "SetContactPriority",
 ]
 """Told here too, so that one module names every message."""
 
@@ -118,6 +135,7 @@ class Reason(StrEnum):
     AGENT_NOT_AVAILABLE = "AGENT_NOT_AVAILABLE"
     AGENT_NOT_ABLE = "AGENT_NOT_ABLE"
     PULL_NOT_ALLOWED = "PULL_NOT_ALLOWED"
+    HOURS_INVALID = "HOURS_INVALID"
     SCORER_UNKNOWN = "SCORER_UNKNOWN"
     OVERFLOW_INVALID = "OVERFLOW_INVALID"
     EXIT_KEY_UNKNOWN = "EXIT_KEY_UNKNOWN"
@@ -166,6 +184,7 @@ class ConfigureQueue:
     direct_hold_ms: int = 0
     scorer: str = ""
     overflow: tuple[OverflowRule, ...] = ()
+    hours: OpeningHours | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +255,10 @@ Command = (
     | PullContact
     | AssignContact
     | ExitQueue
+    | MoveContact
+    | SetContactPriority
+    | CloseQueue
+    | OpenQueue
     | PassTime
     | ObserveContactQueued
     | ObserveContactAbandoned
@@ -257,6 +280,9 @@ Event = (
     | ContactStepped
     | ContactMoved
     | ContactKept
+    | ContactReprioritized
+    | QueueClosed
+    | QueueOpened
     | ContactDequeued
     | ContactRequeued
     | AgentJoined

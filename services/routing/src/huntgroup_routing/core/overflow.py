@@ -24,6 +24,7 @@ class OverflowTrigger(StrEnum):
     LONGEST_WAIT = "LONGEST_WAIT"
     ESTIMATED_WAIT = "ESTIMATED_WAIT"
     NOBODY_ON_DUTY = "NOBODY_ON_DUTY"
+    CLOSED = "CLOSED"
     WAITED = "WAITED"
     EXIT_KEY = "EXIT_KEY"
 
@@ -80,6 +81,32 @@ class ExitQueue:
 
     contact_id: ContactId
     key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveContact:
+    """Let a contact stand in another queue."""
+
+    contact_id: ContactId
+    queue_id: QueueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetContactPriority:
+    """Let a contact stand by another priority."""
+
+    contact_id: ContactId
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactReprioritized:
+    """A contact stands by another priority from now on, at its age."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    priority: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import fields
 from msgspec.structs import replace
 
 from huntgroup_routing.core.expressions import ExpressionError, Term, parse
+from huntgroup_routing.core.hours import hours_complaints
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
 from huntgroup_routing.core.overflow import complaints
 from huntgroup_routing.core.queues import droppable
@@ -66,6 +67,8 @@ def rules_of(
     if isinstance(steps, Refused):
         return steps
     rings = command.strategy in (Strategy.RING_ALL, Strategy.RING_PROGRESSIVELY)
+    for text in hours_complaints(command.hours) if command.hours else ():
+        return Refused(reason=Reason.HOURS_INVALID, detail=text)
     return QueueConfigured(
         at_ms=at_ms,
         queue_id=command.queue_id,
@@ -88,6 +91,7 @@ def rules_of(
         direct_hold_ms=command.direct_hold_ms,
         scorer=command.scorer if command.strategy is Strategy.SCORED else "",
         overflow=command.overflow,
+        hours=command.hours,
     )
 
 

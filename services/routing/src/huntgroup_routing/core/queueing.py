@@ -42,7 +42,7 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         attempts=command.attempts,
         customer_key=command.customer_key,
     )
-    if plan.overflow and (elsewhere := overflow_on_arrival(state, enqueued)):
+    if (plan.overflow or queue.is_closed) and (elsewhere := overflow_on_arrival(state, enqueued)):
         return elsewhere
     if command.direct_agent_id or command.preferred_agents or command.customer_key:
         awaited = awaited_by(state, queue, command, (skills, requirement), at_ms)

@@ -2,11 +2,22 @@
 
 from msgspec.structs import replace
 
-from huntgroup_routing.core.events import QueueConfigured, QueueRetired
+from huntgroup_routing.core.events import PolicyApplied, QueueConfigured, QueueRetired
 from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.state import Queue, State
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import QUEUES_MAX, QueueId, Strategy
+
+
+def policy_changed(state: State, event: QueueConfigured | QueueRetired | PolicyApplied) -> None:
+    """Let queues have other rules, or leave the policy. The state is changed in place."""
+    match event:
+        case QueueConfigured():
+            configured(state, event)
+        case QueueRetired():
+            retired(state, event)
+        case PolicyApplied():
+            state.versions.begin(event)
 
 
 def configured(state: State, event: QueueConfigured) -> None:
@@ -22,13 +33,17 @@ def configured(state: State, event: QueueConfigured) -> None:
     if queue is None:
         if len(state.queues) >= QUEUES_MAX:
             _forget(state, next(iter(droppable(state))))
-        state.queues[event.queue_id] = Queue(
+        queue = state.queues[event.queue_id] = Queue(
             queue_id=event.queue_id, rules=rules, plan=plan, requirement=requirement
         )
+        state.reckon_hours(queue, max(1, event.at_ms) if rules.hours else 0)
         return
     state.pool.choose_no_more_by(queue.measure)
     state.pool.give_back(queue.requirement)
     queue.requirement = requirement
+    if queue.rules.hours != rules.hours:
+        state.reckon_hours(queue, max(1, event.at_ms) if rules.hours else 0)
+        queue.closed_by_hours = queue.closed_by_hours and rules.hours is not None
     queue.follow(rules)
     queue.version += 1
     if plan != queue.plan:
@@ -67,6 +82,7 @@ def droppable(state: State) -> list[QueueId]:
 def _forget(state: State, queue_id: QueueId) -> None:
     queue = state.queues.pop(queue_id)
     del state.retired[queue_id]
+    state.reckon_hours(queue, 0)
     state.pool.choose_no_more_by(queue.measure)
     state.pool.give_back(queue.requirement)
 

@@ -21,6 +21,7 @@ from huntgroup_routing.core.values import (
     ContactId,
     DecisionRule,
     Explanation,
+    HoursDue,
     Lease,
     OfferId,
     OfferState,
@@ -65,10 +66,20 @@ class Queue:
     """Made so far: the chance of the next one."""
     last_agent_id: AgentId = NOBODY
     """Who was given its last contact: where the next round goes on."""
+    closed_note: str | None = None
+    """Why it is closed by command; None: it is not."""
+    closed_by_hours: bool = False
+    hours_change_at_ms: int = 0
+    """When its hours open or close it next; 0: it has none."""
 
     def __post_init__(self) -> None:
         """Have the rules at hand."""
         self.follow(self.rules)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes nobody who comes."""
+        return self.closed_by_hours or self.closed_note is not None
 
     @property
     def is_followed_in_part(self) -> bool:
@@ -261,6 +272,8 @@ class State:
     versions: Versions = field(default_factory=Versions)
     retired: OrderedDict[QueueId, None] = field(default_factory=OrderedDict)
     """Queues that are no longer in the policy, in the order in which they left it."""
+    hours_due: Line[HoursDue] = field(default_factory=Line)
+    """When queues open or close by their hours."""
     waits_due: Line[StepDue] = field(default_factory=Line)
     """When those who wait, and do not ring, have waited as long as their queue lets them."""
     ended_offers: OrderedDict[OfferId, Offer] = field(default_factory=OrderedDict)
@@ -268,6 +281,14 @@ class State:
     ended_contacts: OrderedDict[ContactId, None] = field(default_factory=OrderedDict)
     """The last that left, oldest first: told of once more, they do not come back."""
     pool: Pool = field(default_factory=Pool)
+
+    def reckon_hours(self, queue: Queue, change_at_ms: int) -> None:
+        """Let a queue open or close by its hours at a time; 0: never."""
+        if queue.hours_change_at_ms:
+            self.hours_due.remove((queue.hours_change_at_ms, queue.queue_id))
+        queue.hours_change_at_ms = change_at_ms
+        if change_at_ms:
+            self.hours_due.add((change_at_ms, queue.queue_id))
 
     def find_offer(self, offer_id: OfferId) -> Offer | None:
         """Return an offer that is pending, or among the last to end."""

@@ -24,6 +24,9 @@ AGENTS_MAX = 50_000
 StepDue = tuple[int, ContactId]
 """When a contact comes to its next step (ms), and its id."""
 
+HoursDue = tuple[int, QueueId]
+"""When a queue opens or closes by its hours (ms), and its id."""
+
 WAITING_MAX_DEFAULT = 10_000
 LANES_MAX = 64
 """Of one queue, with the pace of each; more are kept only where contacts wait."""
@@ -59,6 +62,8 @@ VERSIONS_MAX = 100
 """So many changes of a domain's policy can be undone, the last."""
 VERSIONS_QUEUES_MAX = 20_000
 """So many changed queues are kept for that in all versions together."""
+HOURS_PER_DECISION_MAX = 64
+"""So many queues open and close by their hours in one decision; reckoning takes long for those closed for long."""
 MOVES_PER_DECISION_MAX = 128
 """The same for those that go to other queues at once; each may have several events."""
 
@@ -198,6 +203,7 @@ class CancelReason(StrEnum):
 
     CUSTOMER_LEFT = "CUSTOMER_LEFT"
     CUSTOMER_EXITED = "CUSTOMER_EXITED"
+    CONTACT_MOVED = "CONTACT_MOVED"
 
 
 class RescindReason(StrEnum):

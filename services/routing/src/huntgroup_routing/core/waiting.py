@@ -1,8 +1,13 @@
 """How a contact stands in line, goes to another queue, and leaves without an agent. The state is changed in place."""
 
 from huntgroup_routing.core.events import ContactDequeued
-from huntgroup_routing.core.overflow import ContactKept, ContactMoved, OverflowAction
-from huntgroup_routing.core.preferring import await_no_more
+from huntgroup_routing.core.overflow import (
+    ContactKept,
+    ContactMoved,
+    ContactReprioritized,
+    OverflowAction,
+)
+from huntgroup_routing.core.preferring import await_agents, await_no_more
 from huntgroup_routing.core.ringing import end_ring
 from huntgroup_routing.core.state import Contact, Queue, State
 from huntgroup_routing.core.steps import Plan
@@ -63,12 +68,15 @@ def comes_again(event: ContactDequeued) -> bool:
     return event.overflow is not None and event.overflow.action is OverflowAction.HAND_BACK
 
 
-def moved_or_kept(state: State, event: ContactMoved | ContactKept) -> None:
-    """Let a contact that has waited enough go to another queue, or wait on where no queue has room for it."""
-    if isinstance(event, ContactKept):
-        leave_at(state, state.contacts[event.contact_id], event.next_at_ms)
-    else:
-        _moved(state, event)
+def stood_otherwise(state: State, event: ContactMoved | ContactKept | ContactReprioritized) -> None:
+    """Let a contact stand in another queue or by another priority, or wait on where no queue has room for it."""
+    match event:
+        case ContactMoved():
+            _moved(state, event)
+        case ContactReprioritized():
+            _reprioritized(state, event)
+        case ContactKept():
+            leave_at(state, state.contacts[event.contact_id], event.next_at_ms)
 
 
 def _moved(state: State, event: ContactMoved) -> None:
@@ -98,3 +106,28 @@ def _moved(state: State, event: ContactMoved) -> None:
     contact.requirement.waiting.add(contact.place)
     queue.waiting.add(contact.lane, contact.place, event.at_ms)
     begin_to_wait(state, contact)
+
+
+def _reprioritized(state: State, event: ContactReprioritized) -> None:
+    """Let a contact stand by another priority."""
+    contact = state.contacts[event.contact_id]
+    queue, waits, ring = state.queues[contact.queue_id], contact.offer_id is None, contact.ring
+    roomy = ring is not None and ring.roomy
+    if waits:
+        step_out(state, contact, queue)
+        queue.waiting.withdraw(contact.lane, contact.place)
+    elif roomy:
+        contact.requirement.roomy.remove(contact.place)
+    contact.priority = event.priority
+    contact.place = place_of(event.priority, contact.enqueued_at_ms, event.contact_id)
+    if waits:
+        if contact.awaited is None:
+            contact.requirement.waiting.add(contact.place)
+        else:
+            await_agents(state, contact, contact.awaited)
+        queue.waiting.add(contact.lane, contact.place, event.at_ms)
+        begin_to_wait(state, contact)
+        if contact.plan_version < queue.followed_from:
+            state.outdated.add(contact.place)
+    elif roomy:
+        contact.requirement.roomy.add(contact.place)

@@ -46,6 +46,9 @@ class _Queue(_Record, frozen=True):
     followed_from: int
     offers: int
     last_agent_id: AgentId
+    closed_note: str | None
+    closed_by_hours: bool
+    hours_change_at_ms: int
     paces: tuple[tuple[LaneKey, Pace], ...]
     """Of its lanes, in the order in which they were opened."""
 
@@ -180,6 +183,9 @@ def _queue_row(queue: Queue, plans: dict[Plan, int]) -> _Queue:
         followed_from=queue.followed_from,
         offers=queue.offers,
         last_agent_id=queue.last_agent_id,
+        closed_note=queue.closed_note,
+        closed_by_hours=queue.closed_by_hours,
+        hours_change_at_ms=queue.hours_change_at_ms,
         paces=tuple(queue.waiting.paces),
     )
 
@@ -310,7 +316,10 @@ def _load_queues(state: State, read: _Dump) -> None:
             retired=rules.queue_id in state.retired,
             offers=row.offers,
             last_agent_id=row.last_agent_id,
+            closed_note=row.closed_note,
+            closed_by_hours=row.closed_by_hours,
         )
+        state.reckon_hours(state.queues[rules.queue_id], row.hours_change_at_ms)
         for lane, pace in row.paces:
             state.queues[rules.queue_id].waiting.restore(lane, pace)
 

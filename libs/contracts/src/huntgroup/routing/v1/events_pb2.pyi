@@ -69,6 +69,8 @@ class _CancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelRe
     CANCEL_REASON_CUSTOMER_LEFT: _CancelReason.ValueType  # 1
     CANCEL_REASON_CUSTOMER_EXITED: _CancelReason.ValueType  # 40
     """The customer left the queue for something else, by key."""
+    CANCEL_REASON_CONTACT_MOVED: _CancelReason.ValueType  # 41
+    """Somebody moved the contact to another queue."""
 
 class CancelReason(_CancelReason, metaclass=_CancelReasonEnumTypeWrapper): ...
 
@@ -76,6 +78,8 @@ CANCEL_REASON_UNSPECIFIED: CancelReason.ValueType  # 0
 CANCEL_REASON_CUSTOMER_LEFT: CancelReason.ValueType  # 1
 CANCEL_REASON_CUSTOMER_EXITED: CancelReason.ValueType  # 40
 """The customer left the queue for something else, by key."""
+CANCEL_REASON_CONTACT_MOVED: CancelReason.ValueType  # 41
+"""Somebody moved the contact to another queue."""
 Global___CancelReason: _TypeAlias = CancelReason  # noqa: Y015
 
 class _RescindReason:
@@ -264,6 +268,8 @@ class _OverflowTriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Overf
     """It comes while a contact that comes would wait `limit` milliseconds, by the estimate."""
     OVERFLOW_TRIGGER_NOBODY_ON_DUTY: _OverflowTrigger.ValueType  # 4
     """It comes while nobody is signed on who could serve it, at any step."""
+    OVERFLOW_TRIGGER_CLOSED: _OverflowTrigger.ValueType  # 5
+    """It comes while the queue is closed: by its hours, or by command."""
     OVERFLOW_TRIGGER_WAITED: _OverflowTrigger.ValueType  # 6
     """It has waited `limit` milliseconds in this queue."""
     OVERFLOW_TRIGGER_EXIT_KEY: _OverflowTrigger.ValueType  # 7
@@ -281,11 +287,31 @@ OVERFLOW_TRIGGER_ESTIMATED_WAIT: OverflowTrigger.ValueType  # 3
 """It comes while a contact that comes would wait `limit` milliseconds, by the estimate."""
 OVERFLOW_TRIGGER_NOBODY_ON_DUTY: OverflowTrigger.ValueType  # 4
 """It comes while nobody is signed on who could serve it, at any step."""
+OVERFLOW_TRIGGER_CLOSED: OverflowTrigger.ValueType  # 5
+"""It comes while the queue is closed: by its hours, or by command."""
 OVERFLOW_TRIGGER_WAITED: OverflowTrigger.ValueType  # 6
 """It has waited `limit` milliseconds in this queue."""
 OVERFLOW_TRIGGER_EXIT_KEY: OverflowTrigger.ValueType  # 7
 """The customer pressed `key`."""
 Global___OverflowTrigger: _TypeAlias = OverflowTrigger  # noqa: Y015
+
+class _ClosedReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ClosedReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClosedReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CLOSED_REASON_UNSPECIFIED: _ClosedReason.ValueType  # 0
+    CLOSED_REASON_HOURS: _ClosedReason.ValueType  # 1
+    CLOSED_REASON_BY_COMMAND: _ClosedReason.ValueType  # 2
+
+class ClosedReason(_ClosedReason, metaclass=_ClosedReasonEnumTypeWrapper):
+    """What opened or closed a queue."""
+
+CLOSED_REASON_UNSPECIFIED: ClosedReason.ValueType  # 0
+CLOSED_REASON_HOURS: ClosedReason.ValueType  # 1
+CLOSED_REASON_BY_COMMAND: ClosedReason.ValueType  # 2
+Global___ClosedReason: _TypeAlias = ClosedReason  # noqa: Y015
 
 class _OverflowAction:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -483,6 +509,92 @@ class AgentTraits(_message.Message):
 Global___AgentTraits: _TypeAlias = AgentTraits  # noqa: Y015
 
 @_typing.final
+class WeeklyHours(_message.Message):
+    """Open on a weekday from one minute of the day to another, which may lie in the next day: 1,500 is 01:00."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEEKDAY_FIELD_NUMBER: _builtins.int
+    OPENS_MINUTE_FIELD_NUMBER: _builtins.int
+    CLOSES_MINUTE_FIELD_NUMBER: _builtins.int
+    weekday: _builtins.int
+    """1: Monday; 7: Sunday."""
+    opens_minute: _builtins.int
+    closes_minute: _builtins.int
+    def __init__(
+        self,
+        *,
+        weekday: _builtins.int = ...,
+        opens_minute: _builtins.int = ...,
+        closes_minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closes_minute", b"closes_minute", "opens_minute", b"opens_minute", "weekday", b"weekday"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WeeklyHours: _TypeAlias = WeeklyHours  # noqa: Y015
+
+@_typing.final
+class Holiday(_message.Message):
+    """Instead of the weekly hours of a date. Both minutes 0: closed. A date may be there several times."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    OPENS_MINUTE_FIELD_NUMBER: _builtins.int
+    CLOSES_MINUTE_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """For example 2026-12-25."""
+    opens_minute: _builtins.int
+    closes_minute: _builtins.int
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        opens_minute: _builtins.int = ...,
+        closes_minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closes_minute", b"closes_minute", "date", b"date", "opens_minute", b"opens_minute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Holiday: _TypeAlias = Holiday  # noqa: Y015
+
+@_typing.final
+class OpeningHours(_message.Message):
+    """When a queue is open, by the clock of a time zone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    WEEKLY_FIELD_NUMBER: _builtins.int
+    HOLIDAYS_FIELD_NUMBER: _builtins.int
+    time_zone: _builtins.str
+    """For example Africa/Cairo, by the IANA time zone database."""
+    @_builtins.property
+    def weekly(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeeklyHours]: ...
+    @_builtins.property
+    def holidays(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holiday]: ...
+    def __init__(
+        self,
+        *,
+        time_zone: _builtins.str = ...,
+        weekly: _abc.Iterable[Global___WeeklyHours] | None = ...,
+        holidays: _abc.Iterable[Global___Holiday] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holidays", b"holidays", "time_zone", b"time_zone", "weekly", b"weekly"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpeningHours: _TypeAlias = OpeningHours  # noqa: Y015
+
+@_typing.final
 class OverflowRule(_message.Message):
     """One rule of a queue. Rules are tried in their order, and the first that holds decides."""
 
@@ -674,6 +786,7 @@ class QueueConfigured(_message.Message):
     DIRECT_HOLD_MS_FIELD_NUMBER: _builtins.int
     SCORER_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
@@ -714,6 +827,10 @@ class QueueConfigured(_message.Message):
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoutingStep]: ...
     @_builtins.property
     def overflow(self) -> _containers.RepeatedCompositeFieldContainer[Global___OverflowRule]: ...
+    @_builtins.property
+    def hours(self) -> Global___OpeningHours:
+        """Absent: always open."""
+
     def __init__(
         self,
         *,
@@ -738,12 +855,13 @@ class QueueConfigured(_message.Message):
         direct_hold_ms: _builtins.int = ...,
         scorer: _builtins.str = ...,
         overflow: _abc.Iterable[Global___OverflowRule] | None = ...,
+        hours: Global___OpeningHours | None = ...,
         domain_version: _builtins.int = ...,
         applies_to_waiting: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -988,6 +1106,105 @@ class ContactStepped(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactStepped: _TypeAlias = ContactStepped  # noqa: Y015
+
+@_typing.final
+class QueueClosed(_message.Message):
+    """A queue takes nobody from now on. Those who wait stay."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    NEXT_CHANGE_AT_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    queue_id: _builtins.str
+    reason: Global___ClosedReason.ValueType
+    note: _builtins.str
+    """By command: why."""
+    next_change_at_ms: _builtins.int
+    """By its hours: when it opens, or when that is reckoned anew."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        queue_id: _builtins.str = ...,
+        reason: Global___ClosedReason.ValueType = ...,
+        note: _builtins.str = ...,
+        next_change_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "next_change_at_ms", b"next_change_at_ms", "note", b"note", "queue_id", b"queue_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueClosed: _TypeAlias = QueueClosed  # noqa: Y015
+
+@_typing.final
+class QueueOpened(_message.Message):
+    """A queue takes contacts again, unless the other reason still keeps it closed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NEXT_CHANGE_AT_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    queue_id: _builtins.str
+    reason: Global___ClosedReason.ValueType
+    next_change_at_ms: _builtins.int
+    """By its hours: when it closes, or when that is reckoned anew."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        queue_id: _builtins.str = ...,
+        reason: Global___ClosedReason.ValueType = ...,
+        next_change_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "next_change_at_ms", b"next_change_at_ms", "queue_id", b"queue_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueOpened: _TypeAlias = QueueOpened  # noqa: Y015
+
+@_typing.final
+class ContactReprioritized(_message.Message):
+    """A contact that waits or rings stands by another priority from now on, at its age."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    priority: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        priority: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "priority", b"priority", "queue_id", b"queue_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactReprioritized: _TypeAlias = ContactReprioritized  # noqa: Y015
 
 @_typing.final
 class ContactMoved(_message.Message):

@@ -65,6 +65,26 @@ class RoutingServiceStub:
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsRequest.SerializeToString,
                 response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsResponse.FromString,
                 _registered_method=True)
+        self.MoveContact = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/MoveContact',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.MoveContactRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.MoveContactResponse.FromString,
+                _registered_method=True)
+        self.SetContactPriority = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/SetContactPriority',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityResponse.FromString,
+                _registered_method=True)
+        self.CloseQueue = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/CloseQueue',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.CloseQueueRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.CloseQueueResponse.FromString,
+                _registered_method=True)
+        self.OpenQueue = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/OpenQueue',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.OpenQueueRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.OpenQueueResponse.FromString,
+                _registered_method=True)
         self.ExitQueue = channel.unary_unary(
                 '/huntgroup.routing.v1.RoutingService/ExitQueue',
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ExitQueueRequest.SerializeToString,
@@ -153,6 +173,34 @@ class RoutingServiceServicer:
 
     def ListPolicyVersions(self, request, context):
         """Reads which versions of the policy are remembered: the last 100.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveContact(self, request, context):
+        """Somebody lets a contact that waits or rings stand in another queue, with its age and priority.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetContactPriority(self, request, context):
+        """Somebody lets a contact that waits or rings stand by another priority, at its age.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseQueue(self, request, context):
+        """Lets a queue take nobody until OpenQueue, whatever its hours say.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenQueue(self, request, context):
+        """Ends what CloseQueue began; the queue's hours hold again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -253,6 +301,26 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ListPolicyVersions,
                     request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsRequest.FromString,
                     response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsResponse.SerializeToString,
+            ),
+            'MoveContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveContact,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.MoveContactRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.MoveContactResponse.SerializeToString,
+            ),
+            'SetContactPriority': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetContactPriority,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityResponse.SerializeToString,
+            ),
+            'CloseQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseQueue,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.CloseQueueRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.CloseQueueResponse.SerializeToString,
+            ),
+            'OpenQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenQueue,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.OpenQueueRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.OpenQueueResponse.SerializeToString,
             ),
             'ExitQueue': grpc.unary_unary_rpc_method_handler(
                     servicer.ExitQueue,
@@ -463,6 +531,114 @@ class RoutingService:
             '/huntgroup.routing.v1.RoutingService/ListPolicyVersions',
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsRequest.SerializeToString,
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.ListPolicyVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/MoveContact',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.MoveContactRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.MoveContactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetContactPriority(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/SetContactPriority',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/CloseQueue',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.CloseQueueRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.CloseQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/OpenQueue',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.OpenQueueRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.OpenQueueResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -28,6 +28,14 @@ class RoutingServiceStub:
     """Reads a version of the policy of the domain."""
     ListPolicyVersions: _aio.UnaryUnaryMultiCallable[_commands_pb2.ListPolicyVersionsRequest, _commands_pb2.ListPolicyVersionsResponse]
     """Reads which versions of the policy are remembered: the last 100."""
+    MoveContact: _aio.UnaryUnaryMultiCallable[_commands_pb2.MoveContactRequest, _commands_pb2.MoveContactResponse]
+    """Somebody lets a contact that waits or rings stand in another queue, with its age and priority."""
+    SetContactPriority: _aio.UnaryUnaryMultiCallable[_commands_pb2.SetContactPriorityRequest, _commands_pb2.SetContactPriorityResponse]
+    """Somebody lets a contact that waits or rings stand by another priority, at its age."""
+    CloseQueue: _aio.UnaryUnaryMultiCallable[_commands_pb2.CloseQueueRequest, _commands_pb2.CloseQueueResponse]
+    """Lets a queue take nobody until OpenQueue, whatever its hours say."""
+    OpenQueue: _aio.UnaryUnaryMultiCallable[_commands_pb2.OpenQueueRequest, _commands_pb2.OpenQueueResponse]
+    """Ends what CloseQueue began; the queue's hours hold again."""
     ExitQueue: _aio.UnaryUnaryMultiCallable[_commands_pb2.ExitQueueRequest, _commands_pb2.ExitQueueResponse]
     """The customer who waits leaves the queue by key; a rule of the queue says what becomes of the contact."""
     AcceptOffer: _aio.UnaryUnaryMultiCallable[_commands_pb2.AcceptOfferRequest, _commands_pb2.AcceptOfferResponse]
@@ -97,6 +105,38 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_commands_pb2.ListPolicyVersionsRequest, _abc.Awaitable[_commands_pb2.ListPolicyVersionsResponse]],
     ) -> _abc.Awaitable[_commands_pb2.ListPolicyVersionsResponse]:
         """Reads which versions of the policy are remembered: the last 100."""
+
+    @_abc_1.abstractmethod
+    def MoveContact(
+        self,
+        request: _commands_pb2.MoveContactRequest,
+        context: _aio.ServicerContext[_commands_pb2.MoveContactRequest, _abc.Awaitable[_commands_pb2.MoveContactResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.MoveContactResponse]:
+        """Somebody lets a contact that waits or rings stand in another queue, with its age and priority."""
+
+    @_abc_1.abstractmethod
+    def SetContactPriority(
+        self,
+        request: _commands_pb2.SetContactPriorityRequest,
+        context: _aio.ServicerContext[_commands_pb2.SetContactPriorityRequest, _abc.Awaitable[_commands_pb2.SetContactPriorityResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.SetContactPriorityResponse]:
+        """Somebody lets a contact that waits or rings stand by another priority, at its age."""
+
+    @_abc_1.abstractmethod
+    def CloseQueue(
+        self,
+        request: _commands_pb2.CloseQueueRequest,
+        context: _aio.ServicerContext[_commands_pb2.CloseQueueRequest, _abc.Awaitable[_commands_pb2.CloseQueueResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.CloseQueueResponse]:
+        """Lets a queue take nobody until OpenQueue, whatever its hours say."""
+
+    @_abc_1.abstractmethod
+    def OpenQueue(
+        self,
+        request: _commands_pb2.OpenQueueRequest,
+        context: _aio.ServicerContext[_commands_pb2.OpenQueueRequest, _abc.Awaitable[_commands_pb2.OpenQueueResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.OpenQueueResponse]:
+        """Ends what CloseQueue began; the queue's hours hold again."""
 
     @_abc_1.abstractmethod
     def ExitQueue(

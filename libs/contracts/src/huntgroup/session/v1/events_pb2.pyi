@@ -147,6 +147,7 @@ class _OverflowTriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Overf
     OVERFLOW_TRIGGER_LONGEST_WAIT: _OverflowTrigger.ValueType  # 2
     OVERFLOW_TRIGGER_ESTIMATED_WAIT: _OverflowTrigger.ValueType  # 3
     OVERFLOW_TRIGGER_NOBODY_ON_DUTY: _OverflowTrigger.ValueType  # 4
+    OVERFLOW_TRIGGER_CLOSED: _OverflowTrigger.ValueType  # 5
     OVERFLOW_TRIGGER_WAITED: _OverflowTrigger.ValueType  # 6
     OVERFLOW_TRIGGER_EXIT_KEY: _OverflowTrigger.ValueType  # 7
 
@@ -158,6 +159,7 @@ OVERFLOW_TRIGGER_QUEUE_LENGTH: OverflowTrigger.ValueType  # 1
 OVERFLOW_TRIGGER_LONGEST_WAIT: OverflowTrigger.ValueType  # 2
 OVERFLOW_TRIGGER_ESTIMATED_WAIT: OverflowTrigger.ValueType  # 3
 OVERFLOW_TRIGGER_NOBODY_ON_DUTY: OverflowTrigger.ValueType  # 4
+OVERFLOW_TRIGGER_CLOSED: OverflowTrigger.ValueType  # 5
 OVERFLOW_TRIGGER_WAITED: OverflowTrigger.ValueType  # 6
 OVERFLOW_TRIGGER_EXIT_KEY: OverflowTrigger.ValueType  # 7
 Global___OverflowTrigger: _TypeAlias = OverflowTrigger  # noqa: Y015

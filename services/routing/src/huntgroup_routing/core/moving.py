@@ -1,0 +1,73 @@
+"""What somebody may do about contacts that wait, and what time does: another queue, another priority, opening hours."""
+
+from huntgroup_routing.core.leaving import (
+    Hop,
+    Leaving,
+    cancel,
+    comer_of,
+    follow,
+    leave_after_wait,
+)
+from huntgroup_routing.core.messages import (
+    ContactReprioritized,
+    Event,
+    MoveContact,
+    Reason,
+    Refused,
+    SetContactPriority,
+)
+from huntgroup_routing.core.opening import keep_hours
+from huntgroup_routing.core.state import Contact, State
+from huntgroup_routing.core.values import CancelReason, ContactId
+
+
+def in_time(state: State, at_ms: int) -> tuple[Event, ...]:
+    """Return what time changes about queues and those who wait in them."""
+    return keep_hours(state, at_ms) or leave_after_wait(state, at_ms)
+
+
+def move_contact(state: State, command: MoveContact, at_ms: int) -> tuple[Event, ...] | Refused:
+    """Let a contact stand in another queue with its age, whatever the rules there say; also while it rings."""
+    contact = _find(state, command.contact_id)
+    if isinstance(contact, Refused) or contact.queue_id == command.queue_id:
+        return contact if isinstance(contact, Refused) else ()
+    queue = state.queues.get(command.queue_id)
+    if queue is None or queue.retired:
+        return Refused(
+            reason=Reason.QUEUE_UNKNOWN,
+            detail=f"queue_id {command.queue_id!r} names no queue of this domain",
+        )
+    if len(queue.waiting) + queue.ringing >= queue.waiting_max:
+        return Refused(
+            reason=Reason.TARGET_FULL,
+            detail=f"queue_id {command.queue_id!r} is full: its waiting_max is {queue.waiting_max}",
+        )
+    hop = Hop(state.queues[contact.queue_id], None, queue)
+    canceled = cancel(state, contact, at_ms, CancelReason.CONTACT_MOVED)
+    return (*canceled, *follow(Leaving(state, at_ms), [(contact, comer_of(contact), [hop])]))
+
+
+def set_contact_priority(
+    state: State, command: SetContactPriority, at_ms: int
+) -> tuple[Event, ...] | Refused:
+    """Let a contact stand by another priority, at its age; one that rings finds its new place when it comes back."""
+    contact = _find(state, command.contact_id)
+    if isinstance(contact, Refused):
+        return contact
+    if contact.priority == command.priority:
+        return ()
+    return (
+        ContactReprioritized(
+            at_ms=at_ms,
+            contact_id=contact.contact_id,
+            queue_id=contact.queue_id,
+            priority=command.priority,
+        ),
+    )
+
+
+def _find(state: State, contact_id: ContactId) -> Contact | Refused:
+    return state.contacts.get(contact_id) or Refused(
+        reason=Reason.CONTACT_UNKNOWN,
+        detail=f"contact_id {contact_id!r} neither waits nor rings in this domain",
+    )
