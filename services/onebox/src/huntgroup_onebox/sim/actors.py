@@ -18,25 +18,12 @@ from huntgroup.agent_state.v1.events_pb2 import (
 )
 from huntgroup.recording.v1 import commands_pb2 as recording_pb
 from huntgroup.routing.v1 import commands_pb2 as routing_pb
-from huntgroup.routing.v1.events_pb2 import (
-    OVERFLOW_ACTION_HAND_BACK,
-    OVERFLOW_ACTION_QUEUE,
-    OVERFLOW_ACTION_VOICEMAIL,
-    OVERFLOW_TRIGGER_EXIT_KEY,
-    OVERFLOW_TRIGGER_NOBODY_ON_DUTY,
-    OVERFLOW_TRIGGER_QUEUE_LENGTH,
-    OVERFLOW_TRIGGER_WAITED,
-    OverflowRule,
-)
 from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as CONTACT_VOICE
 from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.client import Client
 from huntgroup_onebox.sim.plan import (
-    HAND_BACK_KEY,
-    OTHER_QUEUE_KEY,
     QUEUES,
-    VOICEMAIL_KEY,
     Agent,
     Caller,
     happens,
@@ -52,7 +39,6 @@ CHUNK_MS: Final = 250
 RECORDED_QUEUE: Final = "sales"
 LAST_RESORT: Final = "sales"
 """Where contacts go that other queues do not take, or let go."""
-DRILLED: Final = "german"
 WITHOUT_AGENT: Final = {"INITIATED", "QUEUED", "OFFERING"}
 READS: Final = 4
 """So often a caller who waits looks whether the services still know of them."""
@@ -115,16 +101,6 @@ async def _be_looked_after(client: Client, caller: Caller) -> None:
         )
 
 
-async def drill(client: Client) -> None:
-    """Close a queue for a while, as in an emergency."""
-    await asyncio.sleep(client.chance.uniform(1.0, 4.0))
-    close = routing_pb.CloseQueueRequest(queue_id=DRILLED, note="drill")
-    await client.command("routing", f"{ROUTING}CloseQueue", close, routing_pb.CloseQueueResponse)
-    await asyncio.sleep(client.chance.uniform(0.5, 2.0))
-    reopen = routing_pb.OpenQueueRequest(queue_id=DRILLED)
-    await client.command("routing", f"{ROUTING}OpenQueue", reopen, routing_pb.OpenQueueResponse)
-
-
 async def _queue(client: Client, caller: Caller, queue_id: str) -> RpcRefusedError | None:
     queue = session_pb.QueueContactRequest(
         contact_id=contact_id_of(caller),
@@ -172,34 +148,6 @@ async def _state_of(client: Client, contact_id: str) -> str:
     if isinstance(found, RpcRefusedError):
         raise ViolationError(f"4: {contact_id} was started, and a read says {found}")
     return str(found.contact.state)
-
-
-def overflow_of(queue_id: str) -> list[OverflowRule]:
-    """Return what a queue does with contacts that it does not take, or lets go."""
-    rules = [
-        OverflowRule(
-            trigger=OVERFLOW_TRIGGER_EXIT_KEY,
-            key=VOICEMAIL_KEY,
-            action=OVERFLOW_ACTION_VOICEMAIL,
-            endpoint="box-1",
-        ),
-        OverflowRule(
-            trigger=OVERFLOW_TRIGGER_EXIT_KEY, key=HAND_BACK_KEY, action=OVERFLOW_ACTION_HAND_BACK
-        ),
-    ]
-    if queue_id == LAST_RESORT:
-        return rules
-    elsewhere = OverflowRule(action=OVERFLOW_ACTION_QUEUE, queue_id=LAST_RESORT)
-    on_duty, waited, key = OverflowRule(), OverflowRule(), OverflowRule()
-    for rule in (on_duty, waited, key):
-        rule.CopyFrom(elsewhere)
-    on_duty.trigger = OVERFLOW_TRIGGER_NOBODY_ON_DUTY
-    waited.trigger, waited.limit = OVERFLOW_TRIGGER_WAITED, 2_500
-    key.trigger, key.key = OVERFLOW_TRIGGER_EXIT_KEY, OTHER_QUEUE_KEY
-    too_many = OverflowRule(
-        trigger=OVERFLOW_TRIGGER_QUEUE_LENGTH, limit=2, action=OVERFLOW_ACTION_HAND_BACK
-    )
-    return [on_duty, too_many, waited, key, *rules]
 
 
 class AgentAtWork:

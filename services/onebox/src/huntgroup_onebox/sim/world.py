@@ -20,8 +20,6 @@ from huntgroup_onebox.sim.actors import (
     AgentAtWork,
     call,
     contact_id_of,
-    drill,
-    overflow_of,
     start_and_hang_up,
 )
 from huntgroup_onebox.sim.books import Books, ViolationError
@@ -34,6 +32,7 @@ from huntgroup_onebox.sim.plan import ACME, GLOBEX, QUEUES, STRATEGIES, Agent, C
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop, node_of_this_task
 from huntgroup_onebox.sim.settling import Settling
 from huntgroup_onebox.sim.sim_log import Broker
+from huntgroup_onebox.sim.supervisors import drill, overflow_of
 from huntgroup_onebox.sim.verdict import Line, Mode, Verdict
 from huntgroup_onebox.sim.weather import Weather
 
