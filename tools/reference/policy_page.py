@@ -1,6 +1,7 @@
 """docs/reference/policy.md and policy.schema.json: the format of `huntgroup policy`, from the contract of a queue."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,7 +45,9 @@ FAULTS = (
     "a field that breaks its rule in the table above, or that there is not",
     "a requirement that cannot be understood, with the character; one that is always true or that nobody can ever meet",
     "a requirement that nobody can meet who has the `required_skills` beside it",
-    "a step that is never come to, since it begins no later than the one before, or that asks for the same",
+    "a step that is never come to: it begins no later than the one before, or when rules have let every contact go",
+    "a step that asks for the same as the one before",
+    "queues that overflow in a circle, or to one that is not in the file",
     "a skill, a language or a group that is not declared, and a level that nobody has",
     "two queues of the same name",
 )
@@ -89,7 +92,7 @@ def _fields_of(contracts: Contracts, message: str, title: str) -> Iterator[str]:
     within = []
     rows = []
     for field in contracts.messages[message].fields:
-        if field.name in LEFT_OUT:
+        if message == QUEUE and field.name in LEFT_OUT:
             continue
         rows.append(
             (code(field.name), _kind(contracts, field), rule_of(field), sentence(field.comment))
@@ -116,8 +119,9 @@ def _kind(contracts: Contracts, field: Field) -> str:
 
 
 def _values(contracts: Contracts, enum: str) -> list[str]:
-    first, *values = contracts.enums[enum].values
-    return [name.removeprefix(first.removesuffix("UNSPECIFIED")) for name in values]
+    prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", enum.rpartition(".")[2]).upper() + "_"
+    values = (name.removeprefix(prefix) for name in contracts.enums[enum].values)
+    return [name for name in values if name != "UNSPECIFIED"]
 
 
 def policy_schema(contracts: Contracts) -> str:
@@ -157,7 +161,8 @@ def policy_schema(contracts: Contracts) -> str:
 
 def _define(contracts: Contracts, message: str, definitions: dict[str, Any]) -> None:
     """Add a message, and those within it."""
-    fields = [one for one in contracts.messages[message].fields if one.name not in LEFT_OUT]
+    left_out = LEFT_OUT if message == QUEUE else ()
+    fields = [one for one in contracts.messages[message].fields if one.name not in left_out]
     definitions[message.rpartition(".")[2]] = {
         "type": "object",
         "description": contracts.messages[message].comment,

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from huntgroup_eventlog.adapters.memory import MemoryLog
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
@@ -33,15 +34,17 @@ async def address(capsys: pytest.CaptureFixture[str]) -> AsyncIterator[str]:
         http_listen="127.0.0.1:0",
         heartbeat_ms=0,
         takeover_after_ms=0,
+        admission_delay_target_ms=0,
     )
     log, snapshots = MemoryLog(1), ObjectSnapshotStore.from_url("")
     process = Process("routing", settings, log=log, snapshots=snapshots, telemetry=Telemetry.off())
     await wire(process)
-    await process.start()
-    await do(process.address, "versions")
-    capsys.readouterr()  # what the service itself has to say until it serves
-    yield process.address
-    await process.stop()
+    with capture_logs():  # standard output is the command's alone
+        await process.start()
+        await do(process.address, "versions")
+        capsys.readouterr()
+        yield process.address
+        await process.stop()
     await log.close()
 
 

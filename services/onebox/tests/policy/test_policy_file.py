@@ -8,7 +8,7 @@ import yaml
 
 from huntgroup.routing.v1.commands_pb2 import ApplyPolicyRequest, GetPolicyResponse
 from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE, SELECTION_STRATEGY_BEST_SKILL
-from huntgroup_onebox.policy.policy_file import queue_fields, read_policy
+from huntgroup_onebox.policy.policy_file import enum_names, queue_fields, read_policy
 from huntgroup_onebox.policy.text import file_text
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -138,6 +138,35 @@ def test_what_is_wrong_is_told_with_its_place(
         assert error.startswith(begins)
 
 
+def test_queues_that_overflow_in_a_circle_are_told_of(tmp_path: Path) -> None:
+    sends = "    overflow: [{trigger: WAITED, limit: 60000, action: QUEUE, queue_id: %s}]\n"
+    text = GOOD.replace("  tax:\n", sends % "tax" + "  tax:\n") + sends % "sales"
+    _, errors = read(tmp_path, text)
+    assert errors == [
+        "9:5: queues.sales.overflow: goes in a circle: sales to tax to sales",
+        "20:5: queues.tax.overflow: goes in a circle: tax to sales to tax",
+    ]
+    _, errors = read(tmp_path, GOOD + sends % "nowhere")
+    assert errors == [
+        "19:63: queues.tax.overflow[0].queue_id: 'nowhere': 'nowhere' names no queue of this domain"
+    ]
+
+
+def test_a_step_after_everybody_has_left_is_told_of(tmp_path: Path) -> None:
+    leaves = "    overflow: [{trigger: WAITED, limit: 30000, action: DISCONNECT}]\n"
+    _, errors = read(tmp_path, GOOD + leaves)
+    (told,) = errors
+    assert told.startswith("17:9: queues.tax.steps[0].after_ms: 30000: is never come to: ")
+    assert told.endswith("overflow[0] lets contacts go after 30000")
+
+
+def test_the_words_of_who_may_pull_are_looked_at(tmp_path: Path) -> None:
+    _, errors = read(tmp_path, GOOD + "    pull_requirement: group == 'leads'\n".replace("'", '"'))
+    (told,) = errors
+    assert told.startswith("19:5: queues.tax.pull_requirement: ")
+    assert told.endswith("group 'leads' is not among the declared groups")
+
+
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     text = GOOD.replace('"tax") >= 3', '"tax") >= 7').replace('"night"', '"day"')
     _, errors = read(tmp_path, text)
@@ -155,7 +184,16 @@ def test_the_examples_have_no_fault_and_keep_to_the_schema(path: Path) -> None:
         assert set(queue["required"]) <= said.keys()
 
 
-def test_the_schema_knows_every_field_that_a_file_may_have() -> None:
+def test_the_schema_knows_every_field_that_a_file_may_have_and_all_its_values() -> None:
     schema = json.loads((ROOT / "docs/reference/policy.schema.json").read_text())
-    queue = schema["$defs"]["ConfigureQueueRequest"]
-    assert queue["properties"].keys() == {one.name for one in queue_fields()}
+    looked_at = [("ConfigureQueueRequest", queue_fields())]
+    for name, fields in looked_at:
+        properties = schema["$defs"][name]["properties"]
+        assert properties.keys() == {one.name for one in fields}
+        for one in fields:
+            said = properties[one.name].get("items", properties[one.name])
+            if one.enum_type is not None:
+                assert said["enum"] == enum_names(one)
+            if one.message_type is not None:
+                looked_at.append((one.message_type.name, list(one.message_type.fields)))
+    assert len(looked_at) > 1

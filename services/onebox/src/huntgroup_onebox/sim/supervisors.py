@@ -1,10 +1,15 @@
-"""Who looks after the queues of a story: what they do with contacts, and a drill in which one is closed for a while."""
+"""Who looks after the queues of a story: makes them, closes one for a drill, and in some stories changes the policy."""
 
 import asyncio
+import random
+from contextlib import suppress
 from typing import Final
 
+from huntgroup.recording.v1 import commands_pb2 as recording_pb
+from huntgroup.recording.v1.events_pb2 import RECORDING_MODE_ALL
 from huntgroup.routing.v1 import commands_pb2 as routing_pb
 from huntgroup.routing.v1.events_pb2 import (
+    CHANNEL_VOICE,
     OVERFLOW_ACTION_HAND_BACK,
     OVERFLOW_ACTION_QUEUE,
     OVERFLOW_ACTION_VOICEMAIL,
@@ -12,13 +17,27 @@ from huntgroup.routing.v1.events_pb2 import (
     OVERFLOW_TRIGGER_NOBODY_ON_DUTY,
     OVERFLOW_TRIGGER_QUEUE_LENGTH,
     OVERFLOW_TRIGGER_WAITED,
+    SELECTION_STRATEGY_LONGEST_IDLE,
     OverflowRule,
 )
-from huntgroup_onebox.sim.actors import LAST_RESORT, ROUTING
+from huntgroup_onebox.sim.actors import LAST_RESORT, RECORDED_QUEUE, RECORDING, ROUTING
+from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.client import Client
-from huntgroup_onebox.sim.plan import HAND_BACK_KEY, OTHER_QUEUE_KEY, VOICEMAIL_KEY
+from huntgroup_onebox.sim.plan import (
+    HAND_BACK_KEY,
+    OTHER_QUEUE_KEY,
+    QUEUES,
+    STRATEGIES,
+    VOICEMAIL_KEY,
+    happens,
+)
+from huntgroup_runtime.rpc.errors import RpcRefusedError
 
 DRILLED: Final = "german"
+RING_MS: Final = 2_500
+WRAP_UP_MS: Final = 1_500
+CHANGING: Final = 0.3
+"""In so many stories the policy changes."""
 
 
 def overflow_of(queue_id: str) -> list[OverflowRule]:
@@ -57,3 +76,105 @@ async def drill(client: Client) -> None:
     await asyncio.sleep(client.chance.uniform(0.5, 2.0))
     reopen = routing_pb.OpenQueueRequest(queue_id=DRILLED)
     await client.command("routing", f"{ROUTING}OpenQueue", reopen, routing_pb.OpenQueueResponse)
+
+
+async def supervise(client: Client, closing: asyncio.Event) -> None:
+    """Make the queues; perhaps change them until the end of the story, which finds them as they were made."""
+    for queue in _queues():
+        await client.command(
+            "routing", f"{ROUTING}ConfigureQueue", queue, routing_pb.ConfigureQueueResponse
+        )
+    all_calls = recording_pb.SetRecordingPolicyRequest(
+        queue_id=RECORDED_QUEUE, mode=RECORDING_MODE_ALL
+    )
+    await client.command(
+        "recording",
+        f"{RECORDING}SetRecordingPolicy",
+        all_calls,
+        recording_pb.SetRecordingPolicyResponse,
+    )
+    await drill(client)
+    if not happens(client.chance, CHANGING):
+        return
+    while not closing.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), client.chance.uniform(0.3, 2.0))
+        if not closing.is_set():
+            await _change(client)
+    await _apply(client, _queues(), waiting=True)
+
+
+def _queues() -> list[routing_pb.ConfigureQueueRequest]:
+    return [
+        routing_pb.ConfigureQueueRequest(
+            queue_id=queue_id,
+            channel=CHANNEL_VOICE,
+            required_skills=skills,
+            ring_timeout_ms=RING_MS,
+            wrap_up_timeout_ms=WRAP_UP_MS,
+            service_level_threshold_ms=2_000,
+            strategy=STRATEGIES.get(queue_id, SELECTION_STRATEGY_LONGEST_IDLE),
+            ring_every_ms=RING_MS // 4,
+            preferred_hold_ms=RING_MS,
+            prefers_last_agent=True,
+            direct_hold_ms=RING_MS,
+            pull_requirement='not agent == "nobody"',
+            overflow=overflow_of(queue_id),
+        )
+        for queue_id, skills in QUEUES.items()
+    ]
+
+
+async def _change(client: Client) -> None:
+    """Apply another policy, or bring one back; what the system then says of itself must be that or newer."""
+    chance = client.chance
+    listed = await client.query(
+        "routing",
+        f"{ROUTING}ListPolicyVersions",
+        routing_pb.ListPolicyVersionsRequest(domain=client.domain),
+        routing_pb.ListPolicyVersionsResponse,
+    )
+    versions = (
+        [] if isinstance(listed, RpcRefusedError) else [one.version for one in listed.versions]
+    )
+    if versions != sorted(versions, reverse=True):
+        raise ViolationError(f"the versions of the policy of {client.domain} are {versions}")
+    waiting = happens(chance, 0.6)
+    if versions and happens(chance, 0.4):
+        back = routing_pb.RollBackPolicyRequest(
+            version=chance.choice(versions), author="supervisor", applies_to_waiting=waiting
+        )
+        await client.command(
+            "routing",
+            f"{ROUTING}RollBackPolicy",
+            back,
+            routing_pb.RollBackPolicyResponse,
+            twice=happens(chance, 0.3),
+        )
+        return
+    queues = [one for one in _queues() if one.queue_id == LAST_RESORT or happens(chance, 0.8)]
+    for queue in queues:
+        _vary(queue, chance)
+    await _apply(client, queues, waiting=waiting)
+
+
+def _vary(queue: routing_pb.ConfigureQueueRequest, chance: random.Random) -> None:
+    queue.ring_timeout_ms = chance.choice((RING_MS, RING_MS, 1_200))
+    if happens(chance, 0.3):
+        queue.requirement = 'skill("german")'
+        queue.steps.add(after_ms=chance.choice((300, 1_500)))
+
+
+async def _apply(
+    client: Client, queues: list[routing_pb.ConfigureQueueRequest], *, waiting: bool
+) -> None:
+    apply = routing_pb.ApplyPolicyRequest(
+        queues=queues, author="supervisor", applies_to_waiting=waiting
+    )
+    await client.command(
+        "routing",
+        f"{ROUTING}ApplyPolicy",
+        apply,
+        routing_pb.ApplyPolicyResponse,
+        twice=happens(client.chance, 0.3),
+    )

@@ -5,18 +5,11 @@ import random
 from hashlib import blake2b
 from typing import Any, Final
 
-from huntgroup.recording.v1 import commands_pb2 as recording_pb
-from huntgroup.recording.v1.events_pb2 import RECORDING_MODE_ALL
-from huntgroup.routing.v1 import commands_pb2 as routing_pb
-from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE, SELECTION_STRATEGY_LONGEST_IDLE
 from huntgroup_eventlog.adapters.memory import Faults, MemoryLog, MemoryPartitions
 from huntgroup_eventlog.journal.decider import Submission
 from huntgroup_eventlog.journal.replica import Role
 from huntgroup_onebox.audit import audit
 from huntgroup_onebox.sim.actors import (
-    RECORDED_QUEUE,
-    RECORDING,
-    ROUTING,
     AgentAtWork,
     call,
     contact_id_of,
@@ -28,16 +21,14 @@ from huntgroup_onebox.sim.cluster import Cluster
 from huntgroup_onebox.sim.codes import INTERVAL_MS, todays, upgraded
 from huntgroup_onebox.sim.faults import Mischief
 from huntgroup_onebox.sim.onlooker import PARTITION, Onlooker
-from huntgroup_onebox.sim.plan import ACME, GLOBEX, QUEUES, STRATEGIES, Agent, Caller, Fault, Plan
+from huntgroup_onebox.sim.plan import ACME, GLOBEX, Agent, Caller, Fault, Plan
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop, node_of_this_task
 from huntgroup_onebox.sim.settling import Settling
 from huntgroup_onebox.sim.sim_log import Broker
-from huntgroup_onebox.sim.supervisors import drill, overflow_of
+from huntgroup_onebox.sim.supervisors import supervise
 from huntgroup_onebox.sim.verdict import Line, Mode, Verdict
 from huntgroup_onebox.sim.weather import Weather
 
-RING_MS: Final = 2_500
-WRAP_UP_MS: Final = 1_500
 SETTLES_WITHIN_S: Final = 120.0
 """After everything is healed, whatever must happen by itself happens within this time."""
 WATCH_EVERY_S: Final = 2.0
@@ -110,7 +101,7 @@ class World:
         for replica in self.cluster.replicas:
             self.loop.call_in_world(self.weather.chance.uniform(0.0, 0.3), replica.start)
         for domain in (ACME, GLOBEX):
-            self._person("supervisor", domain, self._configure)
+            self._person("supervisor", domain, lambda client: supervise(client, self._closing))
         for caller in self._plan.callers:
             self.loop.call_in_world(caller.at_s, self._begin_caller, caller)
         for agent in self._plan.agents:
@@ -237,37 +228,6 @@ class World:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
-
-    async def _configure(self, client: Client) -> None:
-        for queue_id, skills in QUEUES.items():
-            queue = routing_pb.ConfigureQueueRequest(
-                queue_id=queue_id,
-                channel=CHANNEL_VOICE,
-                required_skills=skills,
-                ring_timeout_ms=RING_MS,
-                wrap_up_timeout_ms=WRAP_UP_MS,
-                service_level_threshold_ms=2_000,
-                strategy=STRATEGIES.get(queue_id, SELECTION_STRATEGY_LONGEST_IDLE),
-                ring_every_ms=RING_MS // 4,
-                preferred_hold_ms=RING_MS,
-                prefers_last_agent=True,
-                direct_hold_ms=RING_MS,
-                pull_requirement='not agent == "nobody"',
-                overflow=overflow_of(queue_id),
-            )
-            await client.command(
-                "routing", f"{ROUTING}ConfigureQueue", queue, routing_pb.ConfigureQueueResponse
-            )
-        policy = recording_pb.SetRecordingPolicyRequest(
-            queue_id=RECORDED_QUEUE, mode=RECORDING_MODE_ALL
-        )
-        await client.command(
-            "recording",
-            f"{RECORDING}SetRecordingPolicy",
-            policy,
-            recording_pb.SetRecordingPolicyResponse,
-        )
-        await drill(client)
 
     # What is watched.
 

@@ -16,7 +16,7 @@ from huntgroup_routing.core.expressions import (
     parse,
 )
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Refused
-from huntgroup_routing.core.overflow import complaints
+from huntgroup_routing.core.overflow import OverflowTrigger, complaints
 from huntgroup_routing.core.policy import Terms, rules_of
 from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Vocabulary
 
@@ -58,25 +58,47 @@ def _twice(queues: Sequence[ConfigureQueue]) -> Iterator[str]:
 
 def _faults(queue: ConfigureQueue, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
     yield from _ask_faults(queue, "", vocabulary, terms)
+    yield from _word_faults(queue.pull_requirement, "pull_requirement", vocabulary, terms)
+    leaves = next(
+        (
+            (number, rule.limit)
+            for number, rule in enumerate(queue.overflow)
+            if rule.trigger is OverflowTrigger.WAITED
+        ),
+        None,
+    )
     for number, step in enumerate(queue.steps):
         yield from _ask_faults(step, f"steps[{number}].", vocabulary, terms)
+        if leaves is not None and step.after_ms >= leaves[1]:
+            gone = f"overflow[{leaves[0]}] lets contacts go after {leaves[1]}"
+            yield f"steps[{number}].after_ms, is never come to: {gone}"
 
 
 def _ask_faults(ask: Ask, where: str, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
     """Tell of words that are not declared, and of what nobody can ever meet."""
-    highest = {one.skill: one.highest_level or LEVEL_MAX for one in vocabulary.skills}
+    highest = _highest(vocabulary)
     for index, skill in enumerate(ask.required_skills):
         if highest and skill not in highest:
             yield f"{where}required_skills[{index}] {skill!r} is not among the declared skills"
-    if not ask.requirement.strip():
-        return
-    term = terms[ask.requirement]
-    unknown = [*_unknown(term, vocabulary, highest)]
-    yield from (f"{where}requirement, {told}" for told in unknown)
-    if not unknown and not _possible(term, highest):
-        yield f"{where}requirement, nobody can ever meet this: it asks for more than the highest level declared"
-    elif (why := _against(ask.required_skills, ask.requirement)) is not None:
+    found = list(_word_faults(ask.requirement, f"{where}requirement", vocabulary, terms))
+    yield from found
+    if not found and (why := _against(ask.required_skills, ask.requirement)) is not None:
         yield f"{where}requirement, {why} together with required_skills"
+
+
+def _word_faults(text: str, where: str, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
+    """Tell of words in a requirement that are not declared, and of levels beyond those declared."""
+    if not text.strip():
+        return
+    highest, term = _highest(vocabulary), terms[text]
+    unknown = [*_unknown(term, vocabulary, highest)]
+    yield from (f"{where}, {told}" for told in unknown)
+    if not unknown and not _possible(term, highest):
+        yield f"{where}, nobody can ever meet this: it asks for more than the highest level declared"
+
+
+def _highest(vocabulary: Vocabulary) -> dict[Skill, int]:
+    return {one.skill: one.highest_level or LEVEL_MAX for one in vocabulary.skills}
 
 
 def _unknown(term: Term, vocabulary: Vocabulary, highest: dict[Skill, int]) -> Iterator[str]:
@@ -112,7 +134,7 @@ def _possible(term: Term, highest: dict[Skill, int]) -> bool:
 def _against(skills: Sequence[Skill], requirement: str) -> str | None:
     """Return why nobody who has the skills can meet the requirement, if that is plain to see."""
     having = " and ".join(f'skill("{skill}")' for skill in skills)
-    if not having:
+    if not having or not requirement.strip():
         return None
     try:
         parse(f"{having} and ({requirement})")
