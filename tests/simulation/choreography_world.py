@@ -13,7 +13,14 @@ from typing import Any
 
 from huntgroup_agent_state.core import messages as agents
 from huntgroup_agent_state.core.invariants import check as check_agents
-from huntgroup_agent_state.core.values import AgentId, Channel, ChannelCapacity, Presence, SlotPhase
+from huntgroup_agent_state.core.values import (
+    AgentId,
+    AgentTraits,
+    Channel,
+    ChannelCapacity,
+    Presence,
+    SlotPhase,
+)
 from huntgroup_agent_state.wiring import application as agent_state_application
 from huntgroup_eventlog.application import Application, Core, ForeignEvent
 from huntgroup_onebox.sim.books import Books, ViolationError
@@ -22,7 +29,7 @@ from huntgroup_routing.core.invariants import check as check_routing
 from huntgroup_routing.core.values import AgentId as RoutingAgentId
 from huntgroup_routing.core.values import Channel as QueueChannel
 from huntgroup_routing.core.values import ContactId as RoutingContactId
-from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Strategy
+from huntgroup_routing.core.values import QueueId, RoutingStep, ServingGroup, Skill, Strategy
 from huntgroup_routing.wiring import application as routing_application
 from huntgroup_session.core import messages as session
 from huntgroup_session.core.state import Offering, Queued
@@ -52,6 +59,7 @@ AGENTS = tuple(AgentId(f"a{number}") for number in range(4))
 PREFERRED = ((), (), (SessionAgentId("a0"),), (SessionAgentId("a1"), SessionAgentId("a2")))
 DIRECT = tuple(map(SessionAgentId, ("", "", "", "", "", "a0", "a3")))
 WRAP_UP_MAX_MS, RING_MS = 200, 300
+GROUPS = (ServingGroup(group="late", weight=2, delay_ms=RING_MS), ServingGroup(group="", weight=3))
 PATIENCE_MS = 60_000
 """Whatever must happen by itself happens within this time, well before session's guard of an hour."""
 
@@ -280,7 +288,8 @@ class World:
             for channel in ("VOICE", "CHAT")
         )
         skills = ("german",) if agent_id in self.skilled else ()
-        sign_on = agents.SignOn(agent_id=agent_id, skills=skills, capacity=capacity)
+        traits = AgentTraits(groups=("late",)) if agent_id == AGENTS[0] else None
+        sign_on = agents.SignOn(agent_id=agent_id, skills=skills, capacity=capacity, traits=traits)
         self.tell("agent-state", sign_on)
         self._want(agent_id, Presence.READY, "")
 
@@ -410,6 +419,8 @@ class World:
             waiting_max=0,
             strategy=STRATEGIES[queue_id],
             reoffer_after_ms=RING_MS,
+            priority_point_ms=RING_MS if queue_id == "sales" else 0,
+            groups=GROUPS if skills else (),
             steps=(RoutingStep(after_ms=RING_MS),) if skills else (),
             pull_requirement='not agent == "a3"',
             preferred_hold_ms=RING_MS,

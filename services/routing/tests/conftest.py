@@ -38,6 +38,7 @@ from huntgroup_routing.core.values import (
     OfferId,
     QueueId,
     RoutingStep,
+    ServingGroup,
     Skill,
     SkillLevel,
     Strategy,
@@ -118,6 +119,8 @@ class Floor:
         scorer: str = "",
         overflow: tuple[OverflowRule, ...] = (),
         hours: OpeningHours | None = None,
+        priority_point_ms: int = 0,
+        groups: tuple[ServingGroup, ...] = (),
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -142,6 +145,8 @@ class Floor:
             scorer=scorer,
             overflow=overflow,
             hours=hours,
+            priority_point_ms=priority_point_ms,
+            groups=groups,
         )
 
     def queue(
@@ -199,6 +204,7 @@ class Floor:
         *skills: str,
         at_ms: int = 0,
         levels: Mapping[str, int] | None = None,
+        groups: tuple[str, ...] = (),
         **slots: int,
     ) -> tuple[Event, ...]:
         """Let an agent sign on, with one voice slot unless told otherwise."""
@@ -212,7 +218,9 @@ class Floor:
                     ChannelCapacity(channel=Channel[name.upper()], slots=count)
                     for name, count in (slots or {"voice": 1}).items()
                 ),
-                traits=AgentTraits(skill_levels=tuple(skill_levels)) if levels else None,
+                traits=AgentTraits(skill_levels=tuple(skill_levels), groups=groups)
+                if levels or groups
+                else None,
             ),
             at_ms,
         )
@@ -227,10 +235,11 @@ class Floor:
         *skills: str,
         at_ms: int = 0,
         levels: Mapping[str, int] | None = None,
+        groups: tuple[str, ...] = (),
         **slots: int,
     ) -> tuple[Event, ...]:
         """Let an agent sign on and be ready."""
-        self.sign_on(agent_id, *skills, at_ms=at_ms, levels=levels, **slots)
+        self.sign_on(agent_id, *skills, at_ms=at_ms, levels=levels, groups=groups, **slots)
         return self.ready(agent_id, at_ms)
 
     def serve(self, contact_id: str, agent_id: str, from_ms: int, to_ms: int) -> None:

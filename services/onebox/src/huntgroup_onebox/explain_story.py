@@ -5,14 +5,21 @@ what; nothing is decided anew, so the story holds for journals of older versions
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from huntgroup_routing.app.queries import overflow_text, time_text, why_text
 from huntgroup_routing.core import messages as routing
-from huntgroup_routing.core.eligibility import who_is
-from huntgroup_routing.core.expressions import Who, meets, parse
-from huntgroup_routing.core.values import AgentId, ContactId, Place, RescindReason, place_of
+from huntgroup_routing.core.expressions import Who, meets, parse, who_is
+from huntgroup_routing.core.values import (
+    AgentId,
+    ContactId,
+    DecisionRule,
+    Place,
+    RescindReason,
+    place_of,
+)
 
 PASSED_OVER_SHOWN: Final = 10
 
@@ -48,10 +55,16 @@ class _Contact:
     channel: str
     skills: frozenset[str]
     requirement: str
+    groups: tuple[str, ...]
+    """Who is asked; none: whoever can."""
+    since: tuple[int, int]
+    """When it was queued, and what a point of its priority is worth (ms)."""
 
     def met_by(self, agent: _Agent) -> bool:
         """Return whether an agent has the skills and meets the requirement."""
         if not agent.skills >= self.skills:
+            return False
+        if self.groups and "" not in self.groups and agent.who.groups.isdisjoint(self.groups):
             return False
         return not self.requirement or meets(agent.who, agent.agent_id, parse(self.requirement))
 
@@ -65,6 +78,7 @@ class Story:
         self._agents: dict[str, _Agent] = {}
         self._contacts: dict[str, _Contact] = {}
         self._waits = False
+        self._step = 0
         self._passed: Counter[str] = Counter()
         self._passed_first: list[str] = []
 
@@ -136,17 +150,19 @@ class Story:
 
     def _enqueued(self, event: routing.ContactEnqueued) -> None:
         contact = _Contact(
-            place=place_of(event.priority, event.enqueued_at_ms, event.contact_id),
+            place=place_of(
+                event.priority, event.enqueued_at_ms, event.contact_id, event.priority_point_ms
+            ),
             channel=event.channel,
             skills=frozenset(event.required_skills),
             requirement=event.requirement,
+            groups=event.groups,
+            since=(event.enqueued_at_ms, event.priority_point_ms),
         )
         self._contacts[event.contact_id] = contact
         if event.contact_id != self.contact_id:
             return
-        needs = ", ".join([event.channel.lower(), *event.required_skills])
-        if event.requirement:
-            needs += f" and {event.requirement}"
+        needs = _needs(event.channel, event)
         text = f"in {event.queue_id}, priority {event.priority}; it needs {needs}"
         if event.awaited_agents:
             text += f"; at first for {' or '.join(event.awaited_agents)}"
@@ -160,15 +176,16 @@ class Story:
         if contact is None:
             return
         contact.skills = frozenset(event.required_skills)
-        contact.requirement = event.requirement
+        contact.requirement, contact.groups = event.requirement, event.groups
         if event.contact_id != self.contact_id:
             return
-        needs = ", ".join([contact.channel.lower(), *event.required_skills])
-        if event.requirement:
-            needs += f" and {event.requirement}"
+        needs = _needs(contact.channel, event)
         if self.steps:
             self._tell_passed(self.steps[-1])
         what = f"came to step {event.step}"
+        if event.step == self._step:
+            what = "is shown to further groups"
+        self._step = event.step
         if isinstance(event, routing.ContactReplanned):
             what = f"follows a new plan, step {event.step}" if event.step else "follows a new plan"
         step = Step(event.at_ms, what, f"it needs {needs}")
@@ -181,9 +198,12 @@ class Story:
         contact = self._contacts.get(event.contact_id)
         if contact is None:
             return
-        contact.place = place_of(event.priority, event.enqueued_at_ms, event.contact_id)
+        contact.place = place_of(
+            event.priority, event.enqueued_at_ms, event.contact_id, event.priority_point_ms
+        )
         contact.skills = frozenset(event.required_skills)
-        contact.requirement = event.requirement
+        contact.requirement, contact.groups = event.requirement, event.groups
+        contact.since = (event.enqueued_at_ms, event.priority_point_ms)
         if event.contact_id != self.contact_id:
             return
         if self.steps:
@@ -243,23 +263,29 @@ class Story:
         if explained is not None and explained.asked_by:
             why = f"{explained.asked_by} took it or gave it out by hand"
         else:
-            why = self._why_not(mine, event.agent_id, agent)
+            why = self._why_not(mine, event, agent)
         self._passed[why] += 1
         if len(self._passed_first) < PASSED_OVER_SHOWN:
             when = time_text(event.at_ms)
             said = f"{when} contact {event.contact_id} of {event.queue_id} went before: {why}"
             self._passed_first.append(said)
 
-    def _why_not(self, mine: _Contact, agent_id: AgentId, agent: _Agent | None) -> str:
+    def _why_not(self, mine: _Contact, offer: routing.OfferCreated, agent: _Agent | None) -> str:
+        agent_id, said = offer.agent_id, offer.explanation
         if agent is None:
             return f"what {agent_id} can do is not in what is left of the journal"
         missing = sorted(mine.skills - agent.skills)
         if missing:
             return f"{agent_id} lacks {', '.join(missing)}"
         if not mine.met_by(agent):
-            return f"{agent_id} does not meet {mine.requirement}"
+            asked = [mine.requirement] if mine.requirement else []
+            if mine.groups:
+                asked.append(_of_groups(mine.groups))
+            return f"{agent_id} does not meet {' and '.join(asked)}"
         if any(offer_id.startswith(f"{self.contact_id}.") for offer_id in agent.held):
             return f"{agent_id} let it go a moment ago"
+        if said is not None and said.rule is DecisionRule.FIRST_BY_RANK:
+            return f"{agent_id} serves {offer.queue_id} with rank {said.rank}, or it was that queue's share"
         return f"no reason is known; {agent_id} could have served it"
 
     def _tell_passed(self, step: Step) -> None:
@@ -279,7 +305,8 @@ class Story:
             self._agents[event.agent_id].held.pop(event.offer_id, None)
         if isinstance(event, routing.ContactReprioritized) and event.contact_id in self._contacts:
             contact = self._contacts[event.contact_id]
-            contact.place = place_of(event.priority, contact.place[1], event.contact_id)
+            since_ms, point_ms = contact.since
+            contact.place = place_of(event.priority, since_ms, event.contact_id, point_ms)
         gone = isinstance(event, routing.OfferAccepted | routing.ContactDequeued)
         if event.contact_id == self.contact_id:
             self._tell_end(event)
@@ -331,3 +358,17 @@ class Story:
 
 def _s(ms: int) -> str:
     return f"{ms / 1_000:,.3f} s"
+
+
+def _needs(
+    channel: str,
+    event: routing.ContactEnqueued | routing.ContactStepped | routing.ContactReplanned,
+) -> str:
+    needs = ", ".join([channel.lower(), *event.required_skills])
+    if event.requirement:
+        needs += f" and {event.requirement}"
+    return f"{needs} and {_of_groups(event.groups)}" if event.groups else needs
+
+
+def _of_groups(groups: Iterable[str]) -> str:
+    return f"a group of {', '.join(one or 'no other' for one in groups)}"

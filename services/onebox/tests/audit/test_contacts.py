@@ -116,6 +116,16 @@ async def test_priority_comes_before_age_and_the_id_decides_last() -> None:
     assert "contact b stands before it" in (await log.the_violation(1)).why
 
 
+async def test_where_priority_is_worth_time_the_older_contact_may_come_first() -> None:
+    log, urgent = WrittenLog(), enqueued("urgent", 100, priority=5)
+    urgent.priority_point_ms = 1_000
+    two_agents_and_waiting(log, enqueued("ada", 1), urgent, enqueued("ben", 99))
+    log.tell("routing", offered("ada", "grace", 101, since=1))
+    assert (await log.report()).clean
+    log.tell("routing", offered("ben", "alan", 101, since=99))
+    assert "contact urgent stands before it" in (await log.the_violation(1)).why
+
+
 async def test_contacts_that_need_other_skills_stand_in_another_line() -> None:
     log = WrittenLog()
     first = enqueued("ada", 1)

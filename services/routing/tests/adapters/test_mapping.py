@@ -13,7 +13,13 @@ from huntgroup_routing.core.hours import Holiday, WeeklyHours
 from huntgroup_routing.core.messages import ChannelCapacity, Event, Reason
 from huntgroup_routing.core.overflow import Overflow, OverflowRule
 from huntgroup_routing.core.pace import Estimate
-from huntgroup_routing.core.values import DeclaredSkill, Explanation, RoutingStep, SkillLevel
+from huntgroup_routing.core.values import (
+    DeclaredSkill,
+    Explanation,
+    RoutingStep,
+    ServingGroup,
+    SkillLevel,
+)
 
 codec = cache(event_codec)
 SMALL = st.integers(-(2**31), 2**31 - 1)
@@ -24,6 +30,7 @@ SMALL_FIELDS = (
     *("ring_max", "ring_target", "others_ringing"),
     *("domain_version", "version", "rolled_back_to", "queues_configured", "queues_retired"),
     "highest_level",
+    *("delays_over", "rank", "runner_up_rank", "weight"),
     *("stay", "attempts", "weekday", "opens_minute", "closes_minute"),
 )
 
@@ -41,7 +48,7 @@ def said(kind: type) -> st.SearchStrategy[Event]:
 
 for part in (
     *(ChannelCapacity, SkillLevel, Explanation, RoutingStep, DeclaredSkill),
-    *(Overflow, OverflowRule, WeeklyHours, Holiday),
+    *(Overflow, OverflowRule, WeeklyHours, Holiday, ServingGroup),
 ):
     st.register_type_strategy(part, st.builds(part, **numbers_of(part)))
 

@@ -1,9 +1,10 @@
 """Invariant 1, in routing's journal: who is offered next is who stands first among those who need the same.
 
-Contacts that need the same form one line, ordered by priority (higher first), then age, then id; who comes to a step of
-its queue changes lines and keeps its turn. A contact that comes back after an offer finds its old place. The one
-recorded exception: an agent who just declined a contact, and whose slot of that offer is not free yet, is offered the
-next one in line. A contact may ring at several agents where every offer of it says so, and never twice at one of them.
+Contacts that need the same form one line, ordered by priority (higher first), then age, then id, or by age alone where
+a point of priority is worth so much of it; who comes to a step of its queue, or is shown to further groups, changes
+lines and keeps its turn. A contact that comes back after an offer finds its old place. The one recorded exception: an
+agent who just declined a contact, and whose slot of that offer is not free yet, is offered the next one in line. A
+contact may ring at several agents where every offer of it says so, and never twice at one of them.
 """
 
 import heapq
@@ -28,11 +29,20 @@ OUT_OF_TURN: Final = (
 )
 """People may pass contacts over, and some contacts are for certain agents: the offer says so."""
 
-Need = tuple[int, tuple[str, ...], str]
-"""Channel, required skills, and the requirement beside them."""
+Need = tuple[int, tuple[str, ...], str, str, tuple[str, ...]]
+"""Channel, required skills, the requirement beside them; of a queue that names groups its id and who is asked now."""
 
 Turn = tuple[int, int, str]
-"""Where a contact stands: minus its priority, since when it waits, its id. The least is served first."""
+"""Where a contact stands: minus its priority, since when it waits, its id. The least is served first.
+
+Where a point of priority is worth time: 0, since when it waits less what its priority is worth, its id.
+"""
+
+_Enters = routing.ContactEnqueued | routing.ContactMoved
+"""Says since when a contact waits, and by what it counts."""
+
+_Asks = _Enters | routing.ContactStepped | routing.ContactReplanned
+"""Says what a contact needs."""
 
 
 @dataclass(slots=True)
@@ -40,6 +50,8 @@ class _Contact:
     need: Need
     turn: Turn
     queue_id: str
+    since_ms: int
+    point_ms: int
     waits: bool = True
     awaits: bool = False
     """It stands in no line, for it waits for certain agents."""
@@ -111,9 +123,10 @@ class QueueOrder(EventCheck):
             return
         if domain.gone.get(contact_id) is not None:
             self._violation(entry, contact_id, f"was queued in {event.queue_id} after it had left")
-        need = (int(event.channel), tuple(event.required_skills), event.requirement)
-        turn = (-event.priority, event.enqueued_at_ms, contact_id)
-        domain.contacts[contact_id] = _Contact(need, turn, event.queue_id)
+        need, turn = _need(event.channel, event), _turn(event)
+        domain.contacts[contact_id] = _Contact(
+            need, turn, event.queue_id, event.enqueued_at_ms, event.priority_point_ms
+        )
         line = domain.lines.setdefault(need, [])
         if event.awaited_agents:
             domain.contacts[contact_id].awaits = True
@@ -128,7 +141,7 @@ class QueueOrder(EventCheck):
         if contact is None:
             self._violation(entry, event.contact_id, "came to a step without a place in a queue")
             return
-        contact.need = (contact.need[0], tuple(event.required_skills), event.requirement)
+        contact.need = _need(contact.need[0], event)
         line = domain.lines.setdefault(contact.need, [])
         if contact.waits and not contact.awaits:
             heapq.heappush(line, contact.turn)
@@ -141,12 +154,12 @@ class QueueOrder(EventCheck):
             why = f"was moved from queue {event.from_queue_id} while it stood {stood}"
             self._violation(entry, event.contact_id, why)
             return
-        if event.HasField("overflow") and event.enqueued_at_ms != contact.turn[1]:
-            why = f"lost its age: queued at {contact.turn[1]}, moved as of {event.enqueued_at_ms}"
+        if event.HasField("overflow") and event.enqueued_at_ms != contact.since_ms:
+            why = f"lost its age: queued at {contact.since_ms}, moved as of {event.enqueued_at_ms}"
             self._violation(entry, event.contact_id, why)
-        contact.need = (contact.need[0], tuple(event.required_skills), event.requirement)
-        contact.turn = (-event.priority, event.enqueued_at_ms, event.contact_id)
-        contact.queue_id, contact.waits = event.queue_id, True
+        contact.need, contact.turn = _need(contact.need[0], event), _turn(event)
+        contact.queue_id, contact.since_ms = event.queue_id, event.enqueued_at_ms
+        contact.waits, contact.point_ms = True, event.priority_point_ms
         heapq.heappush(domain.lines.setdefault(contact.need, []), contact.turn)
 
     def _reprioritized(self, entry: Entry, event: routing.ContactReprioritized) -> None:
@@ -155,7 +168,8 @@ class QueueOrder(EventCheck):
         if contact is None:
             self._violation(entry, event.contact_id, "has another priority without a place")
             return
-        contact.turn = (-event.priority, contact.turn[1], event.contact_id)
+        point_ms = contact.point_ms
+        contact.turn = _turn_of(event.priority, contact.since_ms, event.contact_id, point_ms)
         if contact.waits:
             heapq.heappush(domain.lines.setdefault(contact.need, []), contact.turn)
 
@@ -202,8 +216,10 @@ class QueueOrder(EventCheck):
             state = "does not wait" if contact is None else problem
             self._violation(entry, event.contact_id, f"was offered while it {state}")
             return
-        if event.enqueued_at_ms != contact.turn[1]:
-            why = f"lost its age: queued at {contact.turn[1]}, offered as of {event.enqueued_at_ms}"
+        if event.enqueued_at_ms != contact.since_ms:
+            why = (
+                f"lost its age: queued at {contact.since_ms}, offered as of {event.enqueued_at_ms}"
+            )
             self._violation(entry, event.contact_id, why)
         out_of_turn = event.explanation.rule in OUT_OF_TURN
         before = None if out_of_turn else self._first_passed_over(domain, contact, event.agent_id)
@@ -268,3 +284,20 @@ def _not_to_be_offered(contact: _Contact, event: routing.OfferCreated) -> str:
     if contact.rings and not (contact.together and event.ring_target > len(contact.rings)):
         return f"rings with {', '.join(contact.rings)}"
     return ""
+
+
+def _need(channel: int, event: _Asks) -> Need:
+    groups = tuple(event.groups)
+    queue_id = event.queue_id if groups else ""
+    return (channel, tuple(event.required_skills), event.requirement, queue_id, groups)
+
+
+def _turn(event: _Enters) -> Turn:
+    since_ms, point_ms = event.enqueued_at_ms, event.priority_point_ms
+    return _turn_of(event.priority, since_ms, event.contact_id, point_ms)
+
+
+def _turn_of(priority: int, since_ms: int, contact_id: str, point_ms: int) -> Turn:
+    if point_ms:
+        return (0, since_ms - priority * point_ms, contact_id)
+    return (-priority, since_ms, contact_id)

@@ -29,7 +29,7 @@ from huntgroup_routing.core.pace import Estimate
 from huntgroup_routing.core.policy import command_of
 from huntgroup_routing.core.previews import Forecast
 from huntgroup_routing.core.state import Contact, Offer, Queue, Why
-from huntgroup_routing.core.values import Vocabulary
+from huntgroup_routing.core.values import ServingGroup, Vocabulary
 from huntgroup_routing.core.versions import Rules, Version
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
@@ -47,6 +47,7 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.REQUIREMENT_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.CONTACT_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.STEPS_INVALID: StatusCode.INVALID_ARGUMENT,
+    Reason.GROUPS_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.TOO_MANY_QUEUES: StatusCode.RESOURCE_EXHAUSTED,
     Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
     Reason.CONTACT_RINGS: StatusCode.FAILED_PRECONDITION,
@@ -106,6 +107,8 @@ def queue_view(
         next_change_at_ms=queue.hours_change_at_ms,
         domain_version=queue.rules.domain_version,
         retired=queue.retired,
+        priority_point_ms=queue.rules.priority_point_ms,
+        groups=map(_serving_group, queue.rules.groups),
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=map(waiting_view, first_waiting),
@@ -166,6 +169,12 @@ def change_view(change: Forecast) -> QueueChange:
     )
 
 
+def _serving_group(group: ServingGroup) -> events_pb2.ServingGroup:
+    return events_pb2.ServingGroup(
+        group=group.group, rank=group.rank, weight=group.weight, delay_ms=group.delay_ms
+    )
+
+
 def overflow_rule(rule: OverflowRule) -> events_pb2.OverflowRule:
     """Return a rule as the API shows it."""
     return events_pb2.OverflowRule(
@@ -186,13 +195,15 @@ def waiting_view(contact: Contact) -> WaitingView:
         enqueued_at_ms=contact.enqueued_at_ms,
         attempts=contact.attempts,
         step=contact.step,
+        priority_point_ms=contact.priority_point_ms,
+        delays_over=contact.delays_over,
         next_step_at_ms=contact.plan.next_at_ms(contact.step, contact.enqueued_at_ms) or 0,
     )
 
 
 def contact_view(contact: Contact, position: int, estimated: Estimate | None) -> GetContactResponse:
     """Return where a contact stands, and what is asked of agents for it."""
-    skills, requirement = contact.requirement.ask
+    skills, requirement, _ = contact.requirement.ask
     return GetContactResponse(
         contact=waiting_view(contact),
         queue_id=contact.queue_id,
@@ -236,4 +247,8 @@ def explanation(why: Why) -> events_pb2.Explanation:
         set_aside=why.set_aside,
         asked_by=why.asked_by,
         scorer=why.scorer,
+        head_start_ms=why.head_start_ms,
+        runner_up_head_start_ms=why.runner_up_head_start_ms,
+        rank=why.rank,
+        runner_up_rank=why.runner_up_rank,
     )

@@ -101,20 +101,25 @@ def _json(value: object) -> str:
 def why_text(why: Why | Explanation, agent_id: AgentId, idle_agents: int, at_ms: int) -> str:
     """Return in a sentence or two why an offer made at `at_ms` went to its agent."""
     if why.rule in (DecisionRule.PREFERRED, DecisionRule.DIRECT):
-        waits = _in_line(why.priority, why.value)
+        waits = _in_line(why.priority, why.head_start_ms, why.value)
         said = "it was for them alone" if why.rule is DecisionRule.DIRECT else "they were preferred"
         return f"{agent_id} got it since {said}: {waits}"
     if why.rule in (DecisionRule.PULLED, DecisionRule.ASSIGNED):
-        waits = _in_line(why.priority, why.value)
+        waits = _in_line(why.priority, why.head_start_ms, why.value)
         if why.rule is DecisionRule.PULLED:
             return f"{agent_id} took it from the queue by hand: {waits}"
         return f"{why.asked_by} gave it to {agent_id} by hand: {waits}"
-    if why.rule is DecisionRule.FIRST_IN_LINE or why.strategy is None:
-        text = f"{agent_id} became idle and got the first of the contacts they may serve: "
-        text += _in_line(why.priority, why.value)
+    if why.strategy is None:
+        by_rank = why.rule is DecisionRule.FIRST_BY_RANK
+        text = f"{agent_id} became idle and got the first of the contacts they may serve"
+        text += f" by rank and share: rank {why.rank}, " if by_rank else ": "
+        text += _in_line(why.priority, why.head_start_ms, why.value)
         if why.runner_up_id:
-            behind = _in_line(why.runner_up_priority, why.runner_up_value)
-            text += f"; next was contact {why.runner_up_id}: {behind}"
+            behind = _in_line(
+                why.runner_up_priority, why.runner_up_head_start_ms, why.runner_up_value
+            )
+            rank = f"rank {why.runner_up_rank}, " if by_rank else ""
+            text += f"; next was contact {why.runner_up_id}: {rank}{behind}"
         return text
     if why.rule is DecisionRule.RINGS_ALONG:
         return f"{agent_id} became idle and rings along, as agent number {why.value:,} at once"
@@ -156,8 +161,9 @@ def overflow_text(overflow: Overflow) -> str:
     )
 
 
-def _in_line(priority: int, since_ms: int) -> str:
-    return f"priority {priority}, waiting since {time_text(since_ms)}"
+def _in_line(priority: int, head_start_ms: int, since_ms: int) -> str:
+    worth = f" worth {head_start_ms / 1_000:,.3f} s" if head_start_ms else ""
+    return f"priority {priority}{worth}, waiting since {time_text(since_ms)}"
 
 
 def _figure(strategy: Strategy, value: int, at_ms: int) -> str:

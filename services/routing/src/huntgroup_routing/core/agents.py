@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from huntgroup_routing.core.sharing import Team
 from huntgroup_routing.core.values import AgentId, AgentTraits, Channel, OfferId, Skill
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Agent:
     """Of offers that ring at others, too: the idleness that goes on when another agent takes the contact."""
     work: dict[Channel, Work] = field(default_factory=dict)
     """Of every channel with slots, since sign-on."""
+
+    @property
+    def team(self) -> Team:
+        """The groups they are in, sorted."""
+        return () if self.traits is None else tuple(sorted(set(self.traits.groups)))
 
     @property
     def available(self) -> bool:

@@ -102,7 +102,7 @@ def _meets(agent: Agent, requirement: str) -> bool:
 
 
 def _asked(contact: Contact) -> str:
-    skills, requirement = contact.requirement.ask
+    skills, requirement, _ = contact.requirement.ask
     return " and ".join([*skills, requirement] if requirement else skills)
 
 

@@ -9,13 +9,23 @@ asked.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from huntgroup_routing.core.agents import Agent, Parked
-from huntgroup_routing.core.expressions import Has, Skilled, Term, Who, leaves, meets, parse
+from huntgroup_routing.core.expressions import (
+    Skilled,
+    Term,
+    Who,
+    agents_named,
+    leaves,
+    meets,
+    parse,
+    who_is,
+)
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.selection import Measure, Roster
+from huntgroup_routing.core.sharing import Crew, Standing, Team
 from huntgroup_routing.core.values import (
     UNUSED_REQUIREMENTS_MAX,
     AgentId,
@@ -29,8 +39,8 @@ from huntgroup_routing.core.values import (
 ProfileKey = tuple[tuple[Skill, ...], AgentTraits | None, AgentId | None]
 """Skills and traits; the id too of an agent whom an expression names."""
 
-Ask = tuple[tuple[Skill, ...], str]
-"""What is asked of an agent: skills, and an expression in its one form (empty: nothing more)."""
+Ask = tuple[tuple[Skill, ...], str, Crew | None]
+"""What is asked of an agent: skills, an expression in its one form (empty: nothing more), groups that serve a queue."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -63,7 +73,10 @@ class Requirement:
 
     def met_by(self, profile: "Profile", agent_id: AgentId | None) -> bool:
         """Return whether agents of a profile satisfy it; `agent_id` where the expression names them."""
-        if not profile.who.levels.keys() >= set(self.ask[0]):
+        skills, _, crew = self.ask
+        if not profile.who.levels.keys() >= set(skills):
+            return False
+        if crew is not None and crew.standing_of(profile.who.groups) is None:
             return False
         return self.term is None or meets(profile.who, agent_id, self.term)
 
@@ -94,6 +107,20 @@ class Profile:
     """How many of them have slots of a channel."""
     idle: dict[Channel, dict[AgentId, Agent]]
     satisfies: dict[Channel, dict[Ask, Requirement]]
+    standings: dict[Requirement, Standing] = field(default_factory=dict)
+    """How they serve the requirements of queues that name groups."""
+
+    def add(self, requirement: Requirement) -> None:
+        """Note a requirement that they satisfy."""
+        self.satisfies[requirement.channel][requirement.ask] = requirement
+        crew = requirement.ask[2]
+        if crew and (standing := crew.standing_of(self.who.groups)):
+            self.standings[requirement] = standing
+
+    def drop(self, requirement: Requirement) -> None:
+        """Forget a requirement, satisfied or not."""
+        self.satisfies[requirement.channel].pop(requirement.ask, None)
+        self.standings.pop(requirement, None)
 
 
 class Pool:
@@ -109,6 +136,8 @@ class Pool:
         """How many of the requirements name an agent."""
         self._measures = Counter[Measure]()
         """How many queues choose by each."""
+        self.teams = Counter[Team]()
+        """How many are joined of each."""
         self._rank = 0
 
     @property
@@ -127,10 +156,10 @@ class Pool:
 
     def preview(self, channel: Channel, ask: Ask) -> Requirement:
         """Return a requirement that is not indexed, with all who are idle for it."""
-        skills, expression = ask
+        skills, expression, _ = ask
         term = parse(expression) if expression else None
         requirement = Requirement(channel=channel, ask=ask, term=term)
-        named = _agents_named(term)
+        named = agents_named(term)
         idle: list[Agent] = []
         for profile in self._profiles_with(skills):
             all_do = requirement.met_by(profile, profile.key[2])
@@ -156,12 +185,12 @@ class Pool:
         requirement = self._requirements.get(key)
         if requirement is None:
             requirement = self._requirements[key] = self.preview(channel, ask)
-            for agent_id in _agents_named(requirement.term):
+            for agent_id in agents_named(requirement.term):
                 self._named[agent_id] += 1
                 self._set_apart(agent_id)
             for profile in self._profiles_with(ask[0]):
                 if requirement.met_by(profile, profile.key[2]):
-                    profile.satisfies[channel][ask] = requirement
+                    profile.add(requirement)
         elif requirement.users == 0:
             del self._unused[key]
         requirement.users += 1
@@ -211,10 +240,11 @@ class Pool:
             profile = self._add_profile(key)
             for requirement in self._requirements.values():
                 if requirement.met_by(profile, named):
-                    profile.satisfies[requirement.channel][requirement.ask] = requirement
+                    profile.add(requirement)
         profile.agents += 1
         self._count(agent, profile, 1)
         agent.profile, agent.levels = profile, profile.levels
+        self.teams[agent.team] += 1
         self._joined[agent.agent_id] = agent
 
     def leave(self, agent: Agent) -> None:
@@ -222,6 +252,9 @@ class Pool:
         profile = agent.profile
         assert profile is not None
         agent.profile, agent.levels = None, {}
+        self.teams[agent.team] -= 1
+        if not self.teams[agent.team]:
+            del self.teams[agent.team]
         del self._joined[agent.agent_id]
         self._count(agent, profile, -1)
         self._leave_profile(profile)
@@ -352,6 +385,7 @@ class Pool:
         before.slotted.subtract(agent.slots.keys())
         for channel in Channel:
             own.satisfies[channel] = dict(before.satisfies[channel])
+            own.standings = dict(before.standings)
             if before.idle[channel].pop(agent_id, None) is not None:
                 own.idle[channel][agent_id] = agent
         agent.profile, agent.levels = own, own.levels
@@ -359,27 +393,8 @@ class Pool:
 
     def _forget(self, requirement: Requirement) -> None:
         for profile in self._profiles_with(requirement.ask[0]):
-            profile.satisfies[requirement.channel].pop(requirement.ask, None)
-        for agent_id in _agents_named(requirement.term):
+            profile.drop(requirement)
+        for agent_id in agents_named(requirement.term):
             self._named[agent_id] -= 1
             if not self._named[agent_id]:
                 del self._named[agent_id]
-
-
-def who_is(levels: Mapping[Skill, int], traits: AgentTraits | None) -> Who:
-    """Return what requirements may ask of agents with these levels and traits."""
-    if traits is None:
-        return Who(levels)
-    return Who(
-        levels=levels,
-        languages=frozenset(traits.languages),
-        groups=frozenset(traits.groups),
-        attributes=frozenset((one.name, one.value) for one in traits.attributes),
-    )
-
-
-def _agents_named(term: Term | None) -> set[AgentId]:
-    if term is None:
-        return set()
-    found = (one for one in leaves(term) if isinstance(one, Has) and one.kind == "agent")
-    return {AgentId(agent_id) for one in found for agent_id in one.values}

@@ -19,6 +19,7 @@ from huntgroup_routing.core.values import (
     QueueId,
     RescindReason,
     RoutingStep,
+    ServingGroup,
     Skill,
     Strategy,
     Vocabulary,
@@ -52,6 +53,8 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     hours: OpeningHours | None = None
     domain_version: int = 0
     applies_to_waiting: bool = False
+    priority_point_ms: int = 0
+    groups: tuple[ServingGroup, ...] = ()
 
 
 class QueueRetired(Struct, frozen=True, kw_only=True, gc=False):
@@ -93,6 +96,8 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     customer_key: str = ""
     stay: int = 0
     attempts: int = 0
+    priority_point_ms: int = 0
+    groups: tuple[str, ...] = ()
 
 
 class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):
@@ -105,6 +110,8 @@ class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):
     required_skills: tuple[Skill, ...]
     requirement: str
     skipped: int
+    delays_over: int = 0
+    groups: tuple[str, ...] = ()
 
 
 class ContactReplanned(Struct, frozen=True, kw_only=True, gc=False):
@@ -117,6 +124,8 @@ class ContactReplanned(Struct, frozen=True, kw_only=True, gc=False):
     required_skills: tuple[Skill, ...]
     requirement: str
     skipped: int
+    delays_over: int = 0
+    groups: tuple[str, ...] = ()
 
 
 class ContactDequeued(Struct, frozen=True, kw_only=True, gc=False):

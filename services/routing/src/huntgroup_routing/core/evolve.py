@@ -3,7 +3,6 @@
 from typing import assert_never
 
 from huntgroup_routing.core.agents import Agent
-from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.messages import (
     AgentBecameEligible,
     AgentBecameIneligible,
@@ -52,6 +51,7 @@ from huntgroup_routing.core.ringing import (
 )
 from huntgroup_routing.core.state import Contact, Offer, State, why_of
 from huntgroup_routing.core.steps import Plan
+from huntgroup_routing.core.turns import count_offer, leave_pool
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
@@ -128,11 +128,16 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
     contact = Contact(
         contact_id=event.contact_id,
         queue_id=event.queue_id,
-        place=place_of(event.priority, event.enqueued_at_ms, event.contact_id),
+        place=place_of(
+            event.priority, event.enqueued_at_ms, event.contact_id, event.priority_point_ms
+        ),
         priority=event.priority,
+        priority_point_ms=event.priority_point_ms,
         enqueued_at_ms=event.enqueued_at_ms,
         requirement=state.pool.use(
-            event.channel, (event.required_skills, event.requirement), queue.measure
+            event.channel,
+            (event.required_skills, event.requirement, queue.plan.crew(0)),
+            queue.measure,
         ),
         plan=queue.plan,
         plan_version=queue.plan_version,
@@ -153,37 +158,34 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
 
 def _contact_stepped(state: State, event: ContactStepped) -> None:
     contact = state.contacts[event.contact_id]
-    _stand_elsewhere(state, contact, (event.required_skills, event.requirement))
-    _come_to(state, contact, contact.plan, event.step)
+    _come_to(state, contact, contact.plan, event)
 
 
 def _contact_replanned(state: State, event: ContactReplanned) -> None:
     contact = state.contacts[event.contact_id]
     queue = state.queues[contact.queue_id]
-    _stand_elsewhere(state, contact, (event.required_skills, event.requirement))
-    _come_to(state, contact, queue.plan, event.step)
+    _come_to(state, contact, queue.plan, event)
     if contact.offer_id is None and contact.plan_version < queue.followed_from:
         state.outdated.remove(contact.place)
     contact.plan_version = queue.plan_version
     leave_at(state, contact, leaves_at_ms(queue.plan, contact.entered_at_ms))
 
 
-def _stand_elsewhere(state: State, contact: Contact, ask: Ask) -> None:
-    """Let a contact stand in another class; its place in the queue stays what it was."""
+def _come_to(
+    state: State, contact: Contact, plan: Plan, event: ContactStepped | ContactReplanned
+) -> None:
+    """Let a contact be at a step of a plan, and stand in that class; its place in the queue stays what it was."""
     before, measure = contact.requirement, state.queues[contact.queue_id].measure
+    ask = (event.required_skills, event.requirement, plan.crew(event.delays_over))
     contact.requirement = state.pool.use(before.channel, ask, measure)
     if contact.stands_in_line:
         before.waiting.remove(contact.place)
         contact.requirement.waiting.add(contact.place)
     move_room(contact, before)
     state.pool.give_back(before)
-
-
-def _come_to(state: State, contact: Contact, plan: Plan, step: int) -> None:
-    """Let a contact be at a step of a plan."""
     if contact.step_due is not None:
         state.steps_due.remove(contact.step_due)
-    contact.plan, contact.step = plan, step
+    contact.plan, contact.step, contact.delays_over = plan, event.step, event.delays_over
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
 
@@ -240,6 +242,7 @@ def _offer_created(state: State, event: OfferCreated) -> None:
         queue.waiting.fetch(contact.lane, contact.place, event.at_ms, waited_ms)
         contact.offer_id = event.offer_id
         queue.ringing += 1
+        count_offer(state, state.agents[event.agent_id], contact)
     if event.ring_target:
         offer_rings(state, contact, event)
     contact.attempts = event.attempt
@@ -325,7 +328,7 @@ def _agent_joined(state: State, event: AgentJoined) -> None:
         agent = state.agents[event.agent_id] = Agent(agent_id=event.agent_id)
     elif agent.joined:
         _stop(state, agent, event.at_ms)
-        state.pool.leave(agent)
+        leave_pool(state, agent)
     slots = {capacity.channel: capacity.slots for capacity in event.capacity}
     agent.sign_on(event.skills, event.traits, slots, event.at_ms)
     state.pool.join(agent)
@@ -335,7 +338,7 @@ def _agent_joined(state: State, event: AgentJoined) -> None:
 def _agent_left(state: State, event: AgentLeft) -> None:
     agent = state.agents[event.agent_id]
     _stop(state, agent, event.at_ms)
-    state.pool.leave(agent)
+    leave_pool(state, agent)
     agent.sign_off()
     lose(state, event.agent_id, event.at_ms)
     _forget_agent_who_left(state, agent)

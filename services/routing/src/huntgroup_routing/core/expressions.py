@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from huntgroup_routing.core.values import AgentId, Skill
+from huntgroup_routing.core.values import AgentId, AgentTraits, Skill
 
 TEXT_MAX: Final = 1_000
 DEPTH_MAX: Final = 20
@@ -365,3 +365,23 @@ def _impossible(term: Term) -> str:
     if agents is not None and not agents:
         return "nobody can ever meet this: no agent has two ids"
     return ""
+
+
+def agents_named(term: Term | None) -> set[AgentId]:
+    """Return the agents whom a term names."""
+    if term is None:
+        return set()
+    found = (one for one in leaves(term) if isinstance(one, Has) and one.kind == "agent")
+    return {AgentId(agent_id) for one in found for agent_id in one.values}
+
+
+def who_is(levels: Mapping[Skill, int], traits: AgentTraits | None) -> Who:
+    """Return what requirements may ask of agents with these levels and traits."""
+    if traits is None:
+        return Who(levels)
+    return Who(
+        levels=levels,
+        languages=frozenset(traits.languages),
+        groups=frozenset(traits.groups),
+        attributes=frozenset((one.name, one.value) for one in traits.attributes),
+    )

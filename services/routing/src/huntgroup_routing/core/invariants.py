@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from huntgroup_routing.core.agents import Agent
-from huntgroup_routing.core.eligibility import Requirement, who_is
-from huntgroup_routing.core.expressions import meets, parse
+from huntgroup_routing.core.eligibility import Requirement
+from huntgroup_routing.core.expressions import meets, parse, who_is
 from huntgroup_routing.core.selection import Roster
 from huntgroup_routing.core.state import Contact, State
 from huntgroup_routing.core.values import (
@@ -38,15 +38,20 @@ def check(state: State) -> list[str]:
         *_requirements(state),
         *_queues(state),
         *_bounds(state),
+        *_shares(state),
         *_work_left_undone(state),
     ]
 
 
 def _contacts(state: State) -> Iterator[str]:
     for contact_id, contact in state.contacts.items():
-        if contact.place != place_of(contact.priority, contact.enqueued_at_ms, contact_id):
+        if contact.place != place_of(
+            contact.priority, contact.enqueued_at_ms, contact_id, contact.priority_point_ms
+        ):
             yield f"contact {contact_id} lost its place"
-        if contact.requirement.ask != contact.plan.ask(contact.step, contact.own_skills):
+        if contact.requirement.ask != contact.plan.ask(
+            contact.step, contact.own_skills, contact.delays_over
+        ):
             yield f"contact {contact_id} stands in a class that is not that of step {contact.step}"
         if contact_id in state.ended_contacts:
             yield f"contact {contact_id} has left and is here"
@@ -230,8 +235,10 @@ def _idle_for(state: State, requirement: Requirement) -> list[Agent]:
 
 
 def _satisfies(agent: Agent, requirement: Requirement) -> bool:
-    skills, expression = requirement.ask
+    skills, expression, crew = requirement.ask
     who = who_is(agent.levels, agent.traits)
+    if crew is not None and crew.standing_of(who.groups) is None:
+        return False
     return set(agent.skills).issuperset(skills) and (
         not expression or meets(who, agent.agent_id, parse(expression))
     )
@@ -261,6 +268,32 @@ def _bounds(state: State) -> Iterator[str]:
     ):
         if count > most:
             yield f"{count} {name} are kept, at most {most} should be"
+
+
+def _shares(state: State) -> Iterator[str]:
+    weighted = {
+        queue_id
+        for queue_id, queue in state.queues.items()
+        for _, crew in queue.plan.crews[-1:]
+        if crew.has_weight
+    }
+    if state.weighted != weighted or (state.shares and not weighted):
+        yield f"{sorted(state.weighted)} are thought to have weights, {sorted(weighted)} do"
+    teams = {agent.team for agent in state.agents.values() if agent.joined}
+    for team, of_team in state.shares.items():
+        if team not in teams:
+            yield f"team {team} has shares and nobody is here of it"
+        for (channel, rank), shares in of_team.items():
+            if max(shares.ends.values(), default=0) <= shares.clock:
+                yield f"team {team} has come further at rank {rank} for {channel} than any queue"
+    for agent in state.agents.values():
+        profile = agent.profile
+        if profile is None:
+            continue
+        for requirement, standing in profile.standings.items():
+            crew = requirement.ask[2]
+            if crew is None or crew.standing_of(profile.who.groups) != standing:
+                yield f"agent {agent.agent_id} serves {requirement.ask} otherwise than it says"
 
 
 def _work_left_undone(state: State) -> Iterator[str]:

@@ -35,6 +35,7 @@ from huntgroup_routing.core.overflow import (
 )
 from huntgroup_routing.core.ranking import Matching, offers_on_arrival
 from huntgroup_routing.core.state import Contact, Queue, State
+from huntgroup_routing.core.steps import Reached
 from huntgroup_routing.core.values import (
     CancelReason,
     Channel,
@@ -153,7 +154,9 @@ class Leaving:
     def _somebody_could_serve(self, queue: Queue, comer: Comer) -> bool:
         plan, able = queue.plan, self.state.pool.able
         steps = range(len(plan.steps) + 1)
-        return any(able(comer.channel, plan.ask(step, comer.own_skills)) for step in steps)
+        return any(
+            able(comer.channel, plan.ask(step, comer.own_skills, plan.delays)) for step in steps
+        )
 
     def events(self, comer: Comer, hops: list[Hop]) -> Iterator[ContactMoved | ContactDequeued]:
         """Yield what becomes of a contact on its way."""
@@ -178,8 +181,8 @@ class Leaving:
         """Return that a contact goes to another queue, and at once to the step there that its age has come to."""
         plan, waited_ms = to.plan, self.at_ms - comer.enqueued_at_ms
         pool, own_skills = self.state.pool, comer.own_skills
-        step, _ = plan.reached(pool, comer.channel, own_skills, 0, waited_ms)
-        skills, requirement = plan.ask(step, own_skills)
+        reached = plan.reached(pool, comer.channel, own_skills, Reached(), waited_ms)
+        skills, requirement, crew = plan.ask(reached.step, own_skills, reached.delays_over)
         return ContactMoved(
             at_ms=self.at_ms,
             contact_id=comer.contact_id,
@@ -187,11 +190,14 @@ class Leaving:
             queue_id=to.queue_id,
             priority=comer.priority,
             enqueued_at_ms=comer.enqueued_at_ms,
-            step=step,
+            step=reached.step,
             required_skills=skills,
             requirement=requirement,
             stay=stay,
             overflow=overflow,
+            priority_point_ms=to.rules.priority_point_ms,
+            delays_over=reached.delays_over,
+            groups=() if crew is None else crew.groups,
         )
 
 
@@ -215,7 +221,8 @@ def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event,
     if isinstance(last, ContactDequeued):
         return (enqueued, *events)
     there = replace(enqueued, queue_id=last.queue_id)
-    ask = (last.required_skills, last.requirement)
+    crew = state.queues[last.queue_id].plan.crew(last.delays_over)
+    ask = (last.required_skills, last.requirement, crew)
     return (enqueued, *events, *offers_on_arrival(state, there, ask))
 
 
@@ -303,7 +310,8 @@ def follow(leaving: Leaving, ways: list[Way]) -> list[Event]:
             there.append((contact, last))
     matching = Matching(leaving.state, leaving.at_ms, said=len(events))
     for contact, last in sorted(there, key=lambda each: each[0].place):
-        ask, queue = (last.required_skills, last.requirement), leaving.state.queues[last.queue_id]
+        queue = leaving.state.queues[last.queue_id]
+        ask = (last.required_skills, last.requirement, queue.plan.crew(last.delays_over))
         events += matching.offer(contact, ask, queue)
     return events
 

@@ -68,6 +68,7 @@ from huntgroup_routing.core.values import (
     OfferId,
     QueueId,
     RoutingStep,
+    ServingGroup,
     Skill,
     Strategy,
     Vocabulary,
@@ -140,6 +141,7 @@ class Reason(StrEnum):
     OVERFLOW_INVALID = "OVERFLOW_INVALID"
     EXIT_KEY_UNKNOWN = "EXIT_KEY_UNKNOWN"
     TARGET_FULL = "TARGET_FULL"
+    GROUPS_INVALID = "GROUPS_INVALID"
     POLICY_CHANGED = "POLICY_CHANGED"
     POLICY_INVALID = "POLICY_INVALID"
     POLICY_TOO_LARGE = "POLICY_TOO_LARGE"
@@ -185,6 +187,8 @@ class ConfigureQueue:
     scorer: str = ""
     overflow: tuple[OverflowRule, ...] = ()
     hours: OpeningHours | None = None
+    priority_point_ms: int = 0
+    groups: tuple[ServingGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.messages import OfferCreated
-from huntgroup_routing.core.state import Contact, Queue, Ring
+from huntgroup_routing.core.sharing import Turn
+from huntgroup_routing.core.state import Contact, Queue, Ring, State
 from huntgroup_routing.core.values import (
     RINGS_PER_DECISION_MAX,
     AgentId,
@@ -12,7 +13,6 @@ from huntgroup_routing.core.values import (
     ContactId,
     DecisionRule,
     Explanation,
-    Place,
     QueueId,
     offer_id_of,
 )
@@ -80,18 +80,24 @@ def by_strategy(
     )
 
 
-def by_line(queue: Queue, place: Place, following: Place | None) -> Explanation:
+def by_line(state: State, first: Contact, turn: Turn, following: Turn | None) -> Explanation:
     """Return why a contact was the first for an agent who became idle."""
+    behind = None if following is None else state.contacts[following.place[2]]
+    by_rank = turn.rank is not None
     return Explanation(
-        rule=DecisionRule.FIRST_IN_LINE,
+        rule=DecisionRule.FIRST_BY_RANK if by_rank else DecisionRule.FIRST_IN_LINE,
         strategy=None,
-        policy_version=queue.version,
-        value=place[1],
-        runner_up_id="" if following is None else following[2],
-        runner_up_value=0 if following is None else following[1],
-        priority=-place[0],
-        runner_up_priority=0 if following is None else -following[0],
+        policy_version=state.queues[first.queue_id].version,
+        value=first.enqueued_at_ms,
+        runner_up_id="" if behind is None else behind.contact_id,
+        runner_up_value=0 if behind is None else behind.enqueued_at_ms,
+        priority=first.priority,
+        runner_up_priority=0 if behind is None else behind.priority,
         set_aside=0,
+        head_start_ms=first.priority * first.priority_point_ms,
+        runner_up_head_start_ms=0 if behind is None else behind.priority * behind.priority_point_ms,
+        rank=turn.rank or 0,
+        runner_up_rank=(following and following.rank) or 0,
     )
 
 

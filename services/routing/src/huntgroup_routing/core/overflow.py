@@ -124,6 +124,9 @@ class ContactMoved:
     requirement: str
     stay: int
     overflow: Overflow | None = None
+    priority_point_ms: int = 0
+    delays_over: int = 0
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

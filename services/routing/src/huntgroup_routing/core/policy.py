@@ -69,6 +69,9 @@ def rules_of(
     rings = command.strategy in (Strategy.RING_ALL, Strategy.RING_PROGRESSIVELY)
     for text in hours_complaints(command.hours) if command.hours else ():
         return Refused(reason=Reason.HOURS_INVALID, detail=text)
+    wrong = _wrong_groups(command)
+    if wrong is not None:
+        return wrong
     return QueueConfigured(
         at_ms=at_ms,
         queue_id=command.queue_id,
@@ -92,6 +95,8 @@ def rules_of(
         scorer=command.scorer if command.strategy is Strategy.SCORED else "",
         overflow=command.overflow,
         hours=command.hours,
+        priority_point_ms=command.priority_point_ms,
+        groups=command.groups,
     )
 
 
@@ -142,6 +147,21 @@ def _steps(
         steps.append(RoutingStep(after_ms=step.after_ms, required_skills=ask[0], requirement=later))
         before_ms, asked = step.after_ms, ask
     return tuple(steps)
+
+
+def _wrong_groups(command: ConfigureQueue) -> Refused | None:
+    named: set[str] = set()
+    for number, group in enumerate(command.groups):
+        if group.group in named:
+            return _wrong_group(f"groups[{number}].group {group.group!r} is named twice")
+        named.add(group.group)
+    if command.groups and all(group.delay_ms for group in command.groups):
+        return _wrong_group("groups have a delay each: at least one is to be asked at once")
+    return None
+
+
+def _wrong_group(detail: str) -> Refused:
+    return Refused(reason=Reason.GROUPS_INVALID, detail=detail)
 
 
 def _wrong_step(detail: str) -> Refused:

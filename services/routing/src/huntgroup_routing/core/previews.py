@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from huntgroup_routing.core.messages import Event, QueueConfigured, QueueRetired
 from huntgroup_routing.core.queues import plan_of
 from huntgroup_routing.core.state import Contact, Queue, State
-from huntgroup_routing.core.steps import Plan
+from huntgroup_routing.core.steps import Plan, Reached
 from huntgroup_routing.core.values import QueueId
 
 
@@ -65,8 +65,8 @@ def _changed(state: State, queue: Queue, event: QueueConfigured, at_ms: int) -> 
     ):
         channel, own_skills = contact.requirement.channel, contact.own_skills
         waited_ms = plan.steps[time_step - 1].after_ms if time_step else 0
-        step, _ = plan.reached(state.pool, channel, own_skills, 0, waited_ms)
-        ask = plan.ask(step, own_skills)
+        reached = plan.reached(state.pool, channel, own_skills, Reached(), waited_ms)
+        step, ask = reached.step, plan.ask(reached.step, own_skills, reached.delays_over)
         could, can = contact.requirement.able, state.pool.able(channel, ask)
         change_requirement += count * (ask != contact.requirement.ask)
         change_step += count * (step != contact.step)

@@ -14,6 +14,7 @@ from huntgroup_routing.core.messages import (
 from huntgroup_routing.core.preferring import awaited_by, lapsed, offer_on_arrival
 from huntgroup_routing.core.ranking import Matching, offers_in_turn, offers_on_arrival
 from huntgroup_routing.core.state import Contact, State
+from huntgroup_routing.core.steps import Reached
 from huntgroup_routing.core.values import ContactId, QueueId, skill_set
 
 
@@ -27,7 +28,7 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
     if queue is None or contact_id in state.contacts or contact_id in state.ended_contacts:
         return ()
     plan, own_skills = queue.plan, skill_set(command.required_skills)
-    skills, requirement = plan.ask(0, own_skills)
+    skills, requirement, crew = plan.ask(0, own_skills)
     enqueued = ContactEnqueued(
         at_ms=at_ms,
         contact_id=contact_id,
@@ -41,11 +42,13 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         stay=command.stay,
         attempts=command.attempts,
         customer_key=command.customer_key,
+        priority_point_ms=queue.rules.priority_point_ms,
+        groups=() if crew is None else crew.groups,
     )
     if (plan.overflow or queue.is_closed) and (elsewhere := overflow_on_arrival(state, enqueued)):
         return elsewhere
     if command.direct_agent_id or command.preferred_agents or command.customer_key:
-        awaited = awaited_by(state, queue, command, (skills, requirement), at_ms)
+        awaited = awaited_by(state, queue, command, (skills, requirement, crew), at_ms)
         if awaited is not None:
             enqueued = replace(
                 enqueued,
@@ -54,28 +57,31 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
                 direct=awaited.direct,
             )
             return (enqueued, *offer_on_arrival(state, enqueued))
-    if not plan.steps:
+    if not plan.steps and not plan.crews:
         return (enqueued, *offers_on_arrival(state, enqueued))
     waited_ms = at_ms - command.enqueued_at_ms
-    reached = plan.reached(state.pool, command.channel, own_skills, 0, waited_ms)
-    if reached[0] == 0:
+    reached = plan.reached(state.pool, command.channel, own_skills, Reached(), waited_ms)
+    if not (reached.step or reached.delays_over):
         return (enqueued, *offers_on_arrival(state, enqueued))
-    ask = plan.ask(reached[0], own_skills)
+    ask = plan.ask(reached.step, own_skills, reached.delays_over)
     stepped = _stepped(contact_id, queue.queue_id, reached, ask, at_ms)
     return (enqueued, stepped, *offers_on_arrival(state, enqueued, ask))
 
 
 def _stepped(
-    contact_id: ContactId, queue_id: QueueId, reached: tuple[int, int], ask: Ask, at_ms: int
+    contact_id: ContactId, queue_id: QueueId, reached: Reached, ask: Ask, at_ms: int
 ) -> ContactStepped:
+    crew = ask[2]
     return ContactStepped(
         at_ms=at_ms,
         contact_id=contact_id,
         queue_id=queue_id,
-        step=reached[0],
+        step=reached.step,
         required_skills=ask[0],
         requirement=ask[1],
-        skipped=reached[1],
+        skipped=reached.skipped,
+        delays_over=reached.delays_over,
+        groups=() if crew is None else crew.groups,
     )
 
 
@@ -86,8 +92,9 @@ def step_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
     for contact in steps_due(state, at_ms):
         channel, plan = contact.requirement.channel, contact.plan
         waited_ms = at_ms - contact.enqueued_at_ms
-        reached = plan.reached(state.pool, channel, contact.own_skills, contact.step, waited_ms)
-        ask = plan.ask(reached[0], contact.own_skills)
+        now = Reached(contact.step, contact.delays_over)
+        reached = plan.reached(state.pool, channel, contact.own_skills, now, waited_ms)
+        ask = plan.ask(reached.step, contact.own_skills, reached.delays_over)
         events.append(_stepped(contact.contact_id, contact.queue_id, reached, ask, at_ms))
         if contact.stands_in_line:
             asks.append((contact, ask))

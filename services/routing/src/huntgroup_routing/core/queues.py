@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from huntgroup_routing.core.events import PolicyApplied, QueueConfigured, QueueRetired
 from huntgroup_routing.core.selection import MEASURE_OF
+from huntgroup_routing.core.sharing import crews_of
 from huntgroup_routing.core.state import Queue, State
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import QUEUES_MAX, QueueId, Strategy
@@ -30,6 +31,7 @@ def configured(state: State, event: QueueConfigured) -> None:
     state.pool.choose_by(measure)
     plan = plan_of(rules)
     requirement = state.pool.use(rules.channel, plan.ask(0, ()), measure)
+    state.weigh(event.queue_id, plan)
     if queue is None:
         if len(state.queues) >= QUEUES_MAX:
             _forget(state, next(iter(droppable(state))))
@@ -70,6 +72,7 @@ def plan_of(rules: QueueConfigured) -> Plan:
         steps=rules.steps,
         skip_unservable=rules.skip_unservable_steps,
         overflow=rules.overflow,
+        crews=crews_of(rules.queue_id, rules.groups),
     )
 
 
@@ -81,6 +84,7 @@ def droppable(state: State) -> list[QueueId]:
 
 def _forget(state: State, queue_id: QueueId) -> None:
     queue = state.queues.pop(queue_id)
+    state.weigh(queue_id, None)
     del state.retired[queue_id]
     state.reckon_hours(queue, 0)
     state.pool.choose_no_more_by(queue.measure)

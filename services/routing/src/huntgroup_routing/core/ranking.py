@@ -42,7 +42,9 @@ from huntgroup_routing.core.ringing import (
 )
 from huntgroup_routing.core.scoring import Made, offer_by_score
 from huntgroup_routing.core.selection import BY_CHANCE, Measure, Roster, draw
+from huntgroup_routing.core.sharing import Turn
 from huntgroup_routing.core.state import Contact, Queue, State
+from huntgroup_routing.core.turns import first_turns
 from huntgroup_routing.core.values import (
     RINGS_PER_DECISION_MAX,
     AgentId,
@@ -63,7 +65,7 @@ def offers_on_arrival(
     """
     queue, channel = state.queues[enqueued.queue_id], enqueued.channel
     if ask is not None or channel is not queue.channel or enqueued.own_skills:
-        ask = ask or (enqueued.required_skills, enqueued.requirement)
+        ask = ask or (enqueued.required_skills, enqueued.requirement, queue.plan.crew(0))
         requirement = state.pool.find(channel, ask) or state.pool.preview(channel, ask)
     else:
         requirement = queue.requirement
@@ -252,28 +254,29 @@ def offers_to(
     the agent in doubt, and nobody in doubt is idle, so they are idle anew on every channel.
     """
     returned = _waits_again(state, told)
-    places: list[tuple[Place, Place | None]] = []
+    of_channels: list[Iterable[tuple[Turn, Turn | None]]] = []
     along: list[Contact] = []
     own: list[Contact] = []
     for channel in agent.slots:
         free = agent.free(channel, after=freed)
         if free > 0:
-            first = _first_places(state, agent, channel, free + 1, returned)
+            first = first_turns(state, agent, channel, free + 1, returned)
             if agent.agent_id in state.awaiting:
                 mine = _before_others(state, awaiting(state, agent, channel, free), first, free)
                 own += mine
                 free -= len(mine)
-            places += zip_longest(first[:free], first[1 : free + 1])
+            if first:
+                of_channels.append(zip_longest(first[:free], first[1 : free + 1]))
             if len(first) < free and state.pool.keeps_places:
                 along += ringing_for(state, agent, channel, free - len(first), at_ms)
-    places.sort(key=_first)
+    turns = of_channels[0] if len(of_channels) == 1 else heapq.merge(*of_channels, key=_first)
     since = {} if told else _idle_since(state, agent, freed)
     offers = []
     for contact in own:
         since_ms = since.pop(contact.requirement.channel, at_ms)
         offers.append(offer_to_awaited(state, contact, agent, at_ms, since_ms))
-    for place, following in places:
-        contact = state.contacts[place[2]]
+    for turn, following in turns:
+        contact = state.contacts[turn.place[2]]
         offers.append(
             offer_waiting(
                 state.queues[contact.queue_id],
@@ -282,7 +285,7 @@ def offers_to(
                 at_ms=at_ms,
                 idle_since_ms=since.pop(contact.requirement.channel, at_ms),
                 idle_agents=_idle_agents(contact, agent, told),
-                explanation=by_line(state.queues[contact.queue_id], place, following),
+                explanation=by_line(state, contact, turn, following),
             )
         )
     for contact in along:
@@ -293,14 +296,15 @@ def offers_to(
 
 
 def _before_others(
-    state: State, mine: list[Contact], others: list[Place], free: int
+    state: State, mine: list[Contact], others: list[Turn], free: int
 ) -> list[Contact]:
     """Return which of those that wait for an agent are served now: each before others of no higher priority."""
     served: list[Contact] = []
     passed = 0
     for contact in mine:
         while (
-            passed < len(others) and contact.priority < state.contacts[others[passed][2]].priority
+            passed < len(others)
+            and contact.priority < state.contacts[others[passed].place[2]].priority
         ):
             passed += 1
         if len(served) + passed >= free:
@@ -345,40 +349,8 @@ def _idle_since(state: State, agent: Agent, freed: OfferId | None) -> dict[Chann
     return since
 
 
-def _first_places(
-    state: State, agent: Agent, channel: Channel, count: int, returned: Contact | None
-) -> list[Place]:
-    requirements = state.pool.satisfied_by(agent, channel)
-    if returned is None and count == 2:  # noqa: PLR2004 - one slot: the first, and who is next
-        return _first_two(requirements)
-    lines: list[Iterable[Place]] = [one.waiting.in_order() for one in requirements]
-    if returned is not None and returned.requirement in requirements:
-        lines.append([returned.place])
-    return list(islice(heapq.merge(*lines), count))
-
-
-def _first_two(requirements: Iterable[Requirement]) -> list[Place]:
-    """Return the first two places of all lines: two heads, or the first line's head and who stands behind it."""
-    first = second = None
-    line = None
-    for requirement in requirements:
-        head = requirement.waiting.head
-        if head is None:
-            continue
-        if first is None or head < first:
-            first, second, line = head, first, requirement.waiting
-        elif second is None or head < second:
-            second = head
-    if first is None or line is None:
-        return []
-    behind = line.second
-    if behind is not None and (second is None or behind < second):
-        second = behind
-    return [first] if second is None else [first, second]
-
-
-def _first(places: tuple[Place, Place | None]) -> Place:
-    return places[0]
+def _first(turns: tuple[Turn, Turn | None]) -> Place:
+    return turns[0].place
 
 
 def _value(ranked: Ranked) -> int:

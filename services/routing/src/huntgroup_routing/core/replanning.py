@@ -6,6 +6,7 @@ from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.messages import ContactReplanned, Event
 from huntgroup_routing.core.ranking import offers_in_turn
 from huntgroup_routing.core.state import Contact, State
+from huntgroup_routing.core.steps import Reached
 from huntgroup_routing.core.values import REPLANS_PER_DECISION_MAX
 
 
@@ -17,16 +18,18 @@ def replan_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
         contact = state.contacts[contact_id]
         plan, channel = state.queues[contact.queue_id].plan, contact.requirement.channel
         waited_ms = at_ms - contact.enqueued_at_ms
-        step, skipped = plan.reached(state.pool, channel, contact.own_skills, 0, waited_ms)
-        ask = plan.ask(step, contact.own_skills)
+        reached = plan.reached(state.pool, channel, contact.own_skills, Reached(), waited_ms)
+        ask = plan.ask(reached.step, contact.own_skills, reached.delays_over)
         replanned = ContactReplanned(
             at_ms=at_ms,
             contact_id=contact_id,
             queue_id=contact.queue_id,
-            step=step,
+            step=reached.step,
             required_skills=ask[0],
             requirement=ask[1],
-            skipped=skipped,
+            skipped=reached.skipped,
+            delays_over=reached.delays_over,
+            groups=() if ask[2] is None else ask[2].groups,
         )
         events.append(replanned)
         if contact.stands_in_line:

@@ -14,6 +14,7 @@ from huntgroup_routing.core.lanes import LaneKey, Lanes
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.scorers import Scorer
 from huntgroup_routing.core.selection import MEASURE_OF, Measure
+from huntgroup_routing.core.sharing import Team, TeamShares
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     AgentId,
@@ -148,6 +149,8 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     queue_id: QueueId
     place: Place
     priority: int
+    priority_point_ms: int
+    """What a point of it is worth; 0: strict."""
     enqueued_at_ms: int
     entered_at_ms: int
     """Since when it stands in this queue."""
@@ -157,6 +160,8 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """Of the queue, when it had this plan."""
     own_skills: tuple[Skill, ...] = ()
     step: int = 0
+    delays_over: int = 0
+    """Of its queue's groups."""
     attempts: int = 0
     offer_id: OfferId | None = None
     let_go_by: tuple[tuple[AgentId, int], ...] = ()
@@ -179,9 +184,9 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     @property
     def step_due(self) -> StepDue | None:
         """When it comes to its next step; None when there is none."""
-        if not self.plan.steps:
+        if not (self.plan.steps or self.plan.crews):
             return None
-        at_ms = self.plan.next_at_ms(self.step, self.enqueued_at_ms)
+        at_ms = self.plan.due_at_ms(self.step, self.delays_over, self.enqueued_at_ms)
         return None if at_ms is None else (at_ms, self.contact_id)
 
     @property
@@ -211,6 +216,10 @@ class Why(msgspec.Struct, array_like=True, frozen=True, gc=False):
     set_aside: int
     asked_by: str = ""
     scorer: str = ""
+    head_start_ms: int = 0
+    runner_up_head_start_ms: int = 0
+    rank: int = 0
+    runner_up_rank: int = 0
 
 
 def why_of(said: Explanation) -> Why:
@@ -227,6 +236,10 @@ def why_of(said: Explanation) -> Why:
         set_aside=said.set_aside,
         asked_by=said.asked_by,
         scorer=said.scorer,
+        head_start_ms=said.head_start_ms,
+        runner_up_head_start_ms=said.runner_up_head_start_ms,
+        rank=said.rank,
+        runner_up_rank=said.runner_up_rank,
     )
 
 
@@ -281,6 +294,19 @@ class State:
     ended_contacts: OrderedDict[ContactId, None] = field(default_factory=OrderedDict)
     """The last that left, oldest first: told of once more, they do not come back."""
     pool: Pool = field(default_factory=Pool)
+    shares: dict[Team, TeamShares] = field(default_factory=dict)
+    """How far the queues of one rank have come, with each team that is here."""
+    weighted: set[QueueId] = field(default_factory=set)
+    """Queues that name a weight; without any, nothing is shared out."""
+
+    def weigh(self, queue_id: QueueId, plan: Plan | None) -> None:
+        """Note whether a queue names a weight (None: it is no more); shares end with the last one that does."""
+        if plan is not None and plan.crews and plan.crews[-1][1].has_weight:
+            self.weighted.add(queue_id)
+            return
+        self.weighted.discard(queue_id)
+        if not self.weighted:
+            self.shares.clear()
 
     def reckon_hours(self, queue: Queue, change_at_ms: int) -> None:
         """Let a queue open or close by its hours at a time; 0: never."""

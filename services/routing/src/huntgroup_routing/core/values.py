@@ -13,7 +13,10 @@ OfferId = NewType("OfferId", str)
 Skill = NewType("Skill", str)
 
 Place = tuple[int, int, ContactId]
-"""Where a contact stands: minus its priority, when it was queued (ms), its id. The least is served first."""
+"""Where a contact stands: minus its priority where that is strict, since when it counts as waiting (ms), its id.
+
+The least is served first.
+"""
 
 Lease = tuple[int, OfferId]
 """When a pending offer expires (ms), and its id."""
@@ -106,6 +109,7 @@ class DecisionRule(StrEnum):
     DIRECT = "DIRECT"
     PULLED = "PULLED"
     ASSIGNED = "ASSIGNED"
+    FIRST_BY_RANK = "FIRST_BY_RANK"
 
 
 class Explanation(Struct, frozen=True, kw_only=True, gc=False):
@@ -126,6 +130,11 @@ class Explanation(Struct, frozen=True, kw_only=True, gc=False):
     """By hand: who asked for it."""
     scorer: str = ""
     """The plug-in that gave the points, and its version."""
+    head_start_ms: int = 0
+    """In line: by so much longer it counts as having waited, for its priority."""
+    runner_up_head_start_ms: int = 0
+    rank: int = 0
+    runner_up_rank: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +189,19 @@ class Vocabulary:
     groups: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingGroup:
+    """How the agents of a group serve a queue; no group: those of none that is named beside."""
+
+    group: str
+    rank: int = 0
+    """Queues of a lower number go first."""
+    weight: int = 0
+    """The queue's share among those of the same rank; 0: by place."""
+    delay_ms: int = 0
+    """The group is asked for contacts that have waited so long."""
+
+
 class OfferState(StrEnum):
     """An offer is pending until exactly one outcome."""
 
@@ -228,8 +250,15 @@ class IneligibleReason(StrEnum):
     NOT_RESPONDING = "NOT_RESPONDING"
 
 
-def place_of(priority: int, enqueued_at_ms: int, contact_id: ContactId) -> Place:
-    """Return the place of a contact; it never changes, so a contact that comes back finds it again."""
+def place_of(
+    priority: int, enqueued_at_ms: int, contact_id: ContactId, priority_point_ms: int = 0
+) -> Place:
+    """Return the place of a contact; it never changes, so a contact that comes back finds it again.
+
+    Where a point of priority is worth time, priority is a head start in age, else it goes before all age.
+    """
+    if priority_point_ms:
+        return (0, enqueued_at_ms - priority * priority_point_ms, contact_id)
     return (-priority, enqueued_at_ms, contact_id)
 
 

@@ -92,13 +92,16 @@ def _moved(state: State, event: ContactMoved) -> None:
         state.steps_due.remove(contact.step_due)
     contact.awaited = None
     queue, before = state.queues[event.queue_id], contact.requirement
-    ask = (event.required_skills, event.requirement)
+    ask = (event.required_skills, event.requirement, queue.plan.crew(event.delays_over))
     contact.requirement = state.pool.use(before.channel, ask, queue.measure)
     state.pool.give_back(before)
     contact.queue_id, contact.plan, contact.step = queue.queue_id, queue.plan, event.step
-    contact.plan_version = queue.plan_version
+    contact.delays_over, contact.plan_version = event.delays_over, queue.plan_version
+    contact.priority_point_ms = event.priority_point_ms
     contact.priority, contact.enqueued_at_ms = event.priority, event.enqueued_at_ms
-    contact.place = place_of(event.priority, event.enqueued_at_ms, event.contact_id)
+    contact.place = place_of(
+        event.priority, event.enqueued_at_ms, event.contact_id, event.priority_point_ms
+    )
     contact.stay, contact.entered_at_ms = event.stay, event.at_ms
     contact.leaves_at_ms = leaves_at_ms(queue.plan, event.at_ms)
     if contact.step_due is not None:
@@ -119,7 +122,9 @@ def _reprioritized(state: State, event: ContactReprioritized) -> None:
     elif roomy:
         contact.requirement.roomy.remove(contact.place)
     contact.priority = event.priority
-    contact.place = place_of(event.priority, contact.enqueued_at_ms, event.contact_id)
+    contact.place = place_of(
+        event.priority, contact.enqueued_at_ms, event.contact_id, contact.priority_point_ms
+    )
     if waits:
         if contact.awaited is None:
             contact.requirement.waiting.add(contact.place)

@@ -14,6 +14,7 @@ from huntgroup_routing.core.pace import Pace
 from huntgroup_routing.core.preferring import await_agents
 from huntgroup_routing.core.ringing import set_target
 from huntgroup_routing.core.selection import MEASURE_OF
+from huntgroup_routing.core.sharing import SharesRow, rows_of, shares_of
 from huntgroup_routing.core.state import Awaited, Contact, Offer, Queue, Ring, State
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
@@ -31,7 +32,7 @@ from huntgroup_routing.core.values import (
 from huntgroup_routing.core.versions import Version, Versions
 from huntgroup_routing.core.waiting import begin_to_wait
 
-DUMP_VERSION = 3
+DUMP_VERSION = 4
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +66,7 @@ class _Contact(_Record, frozen=True):
     queue_id: QueueId
     channel: Channel
     priority: int
+    priority_point_ms: int
     enqueued_at_ms: int
     attempts: int
     offer_id: OfferId | None
@@ -79,6 +81,7 @@ class _Contact(_Record, frozen=True):
     ring: _Ring | None
     awaited: Awaited | None
     customer_key: str
+    delays_over: int
 
 
 class _Agent(_Record, frozen=True):
@@ -118,6 +121,7 @@ class _Dump(_Record, frozen=True):
     ended_offers: tuple[Offer, ...]
     ended_contacts: tuple[ContactId, ...]
     last_agents: tuple[tuple[str, AgentId], ...]
+    shares: tuple[SharesRow, ...]
 
 
 def dump(state: State) -> bytes:
@@ -139,6 +143,7 @@ def dump(state: State) -> bytes:
             ended_offers=tuple(state.ended_offers.values()),
             ended_contacts=tuple(state.ended_contacts),
             last_agents=tuple(state.last_agents.items()),
+            shares=rows_of(state.shares),
         )
     )
 
@@ -171,6 +176,7 @@ def load(domain: str, dumped: bytes) -> State:
     state.ended_offers.update((offer.offer_id, offer) for offer in read.ended_offers)
     state.last_agents.update(read.last_agents)
     state.ended_contacts.update((contact_id, None) for contact_id in read.ended_contacts)
+    state.shares.update(shares_of(read.shares))
     return state
 
 
@@ -196,6 +202,7 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         queue_id=contact.queue_id,
         channel=contact.requirement.channel,
         priority=contact.priority,
+        priority_point_ms=contact.priority_point_ms,
         enqueued_at_ms=contact.enqueued_at_ms,
         attempts=contact.attempts,
         offer_id=contact.offer_id,
@@ -210,6 +217,7 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         ring=None if contact.ring is None else _ring_row(contact.ring),
         awaited=contact.awaited,
         customer_key=contact.customer_key,
+        delays_over=contact.delays_over,
     )
 
 
@@ -304,6 +312,7 @@ def _load_queues(state: State, read: _Dump) -> None:
     for row in read.queues:
         rules, plan = row.rules, read.plans[row.plan]
         measure = MEASURE_OF.get(rules.strategy or Strategy.LONGEST_IDLE)
+        state.weigh(rules.queue_id, plan)
         state.pool.choose_by(measure)
         state.queues[rules.queue_id] = Queue(
             queue_id=rules.queue_id,
@@ -331,19 +340,24 @@ def _load_contacts(state: State, read: _Dump) -> None:
             contact_id=contact_row.contact_id,
             queue_id=contact_row.queue_id,
             place=place_of(
-                contact_row.priority, contact_row.enqueued_at_ms, contact_row.contact_id
+                contact_row.priority,
+                contact_row.enqueued_at_ms,
+                contact_row.contact_id,
+                contact_row.priority_point_ms,
             ),
             priority=contact_row.priority,
+            priority_point_ms=contact_row.priority_point_ms,
             enqueued_at_ms=contact_row.enqueued_at_ms,
             requirement=state.pool.use(
                 contact_row.channel,
-                plan.ask(contact_row.step, contact_row.own_skills),
+                plan.ask(contact_row.step, contact_row.own_skills, contact_row.delays_over),
                 queue.measure,
             ),
             plan=plan,
             plan_version=contact_row.plan_version,
             own_skills=contact_row.own_skills,
             step=contact_row.step,
+            delays_over=contact_row.delays_over,
             attempts=contact_row.attempts,
             offer_id=contact_row.offer_id,
             let_go_by=contact_row.let_go_by,

@@ -28,6 +28,7 @@ class SlowOverflow:
         queue = self.queues[queue_id]
         contact.queue_id, contact.entered_at_ms = queue_id, self.at_ms
         contact.follow(queue)
+        contact.take_place(queue.point_ms)
         contact.go_on(self.at_ms, self.agents)
 
     def comes(self, contact: "SlowContact") -> bool:
@@ -64,7 +65,7 @@ class SlowOverflow:
             case OverflowTrigger.QUEUE_LENGTH:
                 return len(waiting) + came[queue_id] >= rule.limit
             case OverflowTrigger.LONGEST_WAIT:
-                return any(self.at_ms - one.place[1] >= rule.limit for one in waiting)
+                return any(self.at_ms - one.enqueued_at_ms >= rule.limit for one in waiting)
             case OverflowTrigger.NOBODY_ON_DUTY:
                 like = replace(contact)
                 self.enter(like, queue_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from huntgroup_routing.core.messages import ConfigureQueue
 from huntgroup_routing.core.overflow import OverflowRule, OverflowTrigger
-from huntgroup_routing.core.values import AgentTraits, Channel, RoutingStep, Strategy
+from huntgroup_routing.core.values import AgentTraits, Channel, RoutingStep, ServingGroup, Strategy
 
 
 @dataclass(eq=False)
@@ -14,7 +14,9 @@ class SlowContact:
     queue_id: str
     channel: Channel
     skills: frozenset[str]
-    place: tuple[int, int, str]
+    enqueued_at_ms: int
+    priority: int
+    place: tuple[int, int, str] = (0, 0, "")
     attempts: int = 0
     ringing: bool = False
     let_go_by: list[tuple[str, int]] = field(default_factory=list)
@@ -33,6 +35,8 @@ class SlowContact:
     step: int = 0
     plan: int = 0
     """Which of the plans that its queue has had it follows."""
+    groups: tuple[ServingGroup, ...] = ()
+    asked_of: tuple[ServingGroup, ...] = ()
     overflow: tuple[OverflowRule, ...] = ()
     entered_at_ms: int = 0
 
@@ -46,29 +50,36 @@ class SlowContact:
         self.skills = queue.skills | self.own_skills
         self.requirement, self.steps, self.skip = queue.requirement, queue.steps, queue.skip
         self.step, self.plan, self.overflow = 0, queue.plan, queue.overflow
+        self.groups = queue.groups
 
-    def go_on(self, at_ms: int, agents: list["SlowAgent"]) -> bool:
-        """Go to the step of that time; return whether it is another one."""
-        waited_ms, before = at_ms - self.place[1], self.step
+    def take_place(self, point_ms: int) -> None:
+        strict = 0 if point_ms else -self.priority
+        counted_since_ms = self.enqueued_at_ms - self.priority * point_ms
+        self.place = (strict, counted_since_ms, self.contact_id)
+
+    def go_on(self, at_ms: int, agents: list["SlowAgent"]) -> None:
+        """Go to the step of that time, and ask the groups whose delays are over."""
+        waited_ms = at_ms - self.enqueued_at_ms
         self.step = max([self.step, *self.reached(waited_ms)])
         self.ask()
+        self.asked_of = self.groups
         while self.skip and self.step < len(self.steps):
             if any(one.joined and self.channel in one.slots and can(one, self) for one in agents):
                 break
             self.step += 1
             self.ask()
-        return self.step != before
+        self.asked_of = tuple(one for one in self.groups if one.delay_ms <= waited_ms)
 
     def reached(self, waited_ms: int) -> list[int]:
         return [at for at, step in enumerate(self.steps, 1) if step.after_ms <= waited_ms]
 
     def at_each_step(self, queue: "SlowQueue") -> Iterator["SlowContact"]:
         """Yield the contact as it is at each step of a queue."""
-        first = replace(self, step=0, requirement=queue.requirement)
+        first = replace(self, step=0, requirement=queue.requirement, asked_of=self.groups)
         first.skills = self.own_skills | queue.skills
         yield first
         for step in range(1, len(self.steps) + 1):
-            later = replace(self, step=step)
+            later = replace(self, step=step, asked_of=self.groups)
             later.ask()
             yield later
 
@@ -95,6 +106,8 @@ class SlowQueue:
     prefers_last: bool
     direct_hold_ms: int
     overflow: tuple[OverflowRule, ...]
+    point_ms: int
+    groups: tuple[ServingGroup, ...]
     plan: int = 0
     """How many other plans it had before."""
     followed_from: int = 0
@@ -156,7 +169,24 @@ def said(command: ConfigureQueue) -> ConfigureQueue:
 
 def can(agent: SlowAgent, contact: SlowContact) -> bool:
     ask, _ = REQUIREMENTS[contact.requirement]
-    return agent.skills >= contact.skills and ask(agent)
+    asked = not contact.groups or serving(agent, contact) is not None
+    return agent.skills >= contact.skills and ask(agent) and asked
+
+
+def team(agent: SlowAgent) -> frozenset[str]:
+    return frozenset(agent.traits.groups if agent.traits else ())
+
+
+def serving(agent: SlowAgent, contact: SlowContact) -> ServingGroup | None:
+    mine = [one for one in contact.asked_of if one.group in team(agent)]
+    if not any(one.group in team(agent) for one in contact.groups):
+        mine = [one for one in contact.asked_of if not one.group]
+    return min(mine, key=lambda one: one.rank) if mine else None
+
+
+def terms(agent: SlowAgent, contact: SlowContact) -> tuple[int, int]:
+    one = serving(agent, contact)
+    return (one.rank, one.weight) if one else (0, 0)
 
 
 def speaks(agent: SlowAgent, language: str) -> bool:

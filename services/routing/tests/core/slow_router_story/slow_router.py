@@ -1,7 +1,9 @@
 """A router that is plain to see right: it knows no index, no heap and no cache, and looks at everybody, each time."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from huntgroup_routing.core.messages import (
     AcceptOffer,
@@ -41,11 +43,17 @@ from .slow_people import (
     SlowWork,
     can,
     said,
+    team,
+    terms,
 )
 from .slow_preferring import SlowPreferring
 
 Outcome = tuple[str, str, int, int, int, str]
 """Contact, agent, attempt, idle since (ms), idle agents, who was next."""
+
+
+Record = dict[tuple[frozenset[str], Channel, int], tuple[Fraction, dict[str, Fraction]]]
+"""By team, channel and rank: where the last one served began, and where each queue ended."""
 
 
 @dataclass
@@ -59,6 +67,7 @@ class SlowRouter(SlowPreferring):
     tick: int = 0
     at_ms: int = 0
     made: list[Outcome] = field(default_factory=list)
+    shares: Record = field(default_factory=dict)
 
     def tell(self, command: Command, at_ms: int) -> list[Outcome]:
         self.at_ms, self.made = at_ms, []
@@ -121,16 +130,20 @@ class SlowRouter(SlowPreferring):
             prefers_last=command.prefers_last_agent,
             direct_hold_ms=command.direct_hold_ms,
             overflow=command.overflow,
+            point_ms=command.priority_point_ms,
+            groups=command.groups,
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
         if was:
             before, now = (
-                (one.skills, one.requirement, one.steps, one.skip, one.overflow)
+                (one.skills, one.requirement, one.steps, one.skip, one.overflow, one.groups)
                 for one in (was, queue)
             )
             queue.plan = was.plan + (before != now)
             queue.followed_from = queue.plan if waiting else was.followed_from
+        if not self.weighted():
+            self.shares = {}
 
     def agent_fact(self, command: Command) -> None:
         match command:
@@ -169,7 +182,8 @@ class SlowRouter(SlowPreferring):
             queue_id=command.queue_id,
             channel=command.channel,
             skills=frozenset(),
-            place=(-command.priority, command.enqueued_at_ms, command.contact_id),
+            enqueued_at_ms=command.enqueued_at_ms,
+            priority=command.priority,
             own_skills=frozenset(command.required_skills),
         )
         if self.comes(contact):
@@ -279,7 +293,9 @@ class SlowRouter(SlowPreferring):
         return {one for one, at_ms in contact.let_go_by[-8:] if at_ms > after_ms}
 
     def is_due(self, contact: SlowContact) -> bool:
-        return contact.step < max([0, *contact.reached(self.at_ms - contact.place[1])])
+        waited_ms = self.at_ms - contact.enqueued_at_ms
+        asked = sum(one.delay_ms <= waited_ms for one in contact.groups)
+        return contact.step < max([0, *contact.reached(waited_ms)]) or asked > len(contact.asked_of)
 
     def is_outdated(self, contact: SlowContact) -> bool:
         return not contact.ringing and contact.plan < self.queues[contact.queue_id].followed_from
@@ -300,6 +316,8 @@ class SlowRouter(SlowPreferring):
             command.traits,
         ):
             return
+        if agent.joined:
+            self.team_left(agent)
         agent.traits = command.traits
         agent.joined, agent.ready, agent.in_doubt = True, False, False
         agent.skills, agent.slots, agent.idle, agent.levels = skills, slots, {}, levels
@@ -314,6 +332,7 @@ class SlowRouter(SlowPreferring):
         agent = self.agent(agent_id)
         if agent is None or not agent.joined:
             return
+        self.team_left(agent)
         agent.joined = agent.ready = agent.in_doubt = False
         agent.skills, agent.slots, agent.idle, agent.work = frozenset(), {}, {}, {}
         self.forget_parked(agent)
@@ -388,12 +407,54 @@ class SlowRouter(SlowPreferring):
             for one in self.contacts
             if not one.ringing and not one.awaited and one.channel in agent.idle and can(agent, one)
         ]:
-            first = min(fitting, key=lambda one: one.place)
-            behind = [one for one in fitting if one.channel is first.channel and one is not first]
-            following = min(behind, key=lambda one: one.place, default=None)
+            channels: dict[Channel, list[SlowContact]] = {one.channel: [] for one in fitting}
+            for one in fitting:
+                channels[one.channel].append(one)
+            turns = [self.whose_turn(agent, each, []) for each in channels.values()]
+            first = min(turns, key=lambda one: one.place)
+            behind = [one for one in channels[first.channel] if one is not first]
+            following = self.whose_turn(agent, behind, [first]) if behind else None
             self.offer(first, agent, [], following.contact_id if following else "")
         for channel in sorted(agent.slots):
             self.ring_along(agent, channel, let_go)
+
+    def whose_turn(
+        self, agent: SlowAgent, waiting: list[SlowContact], before: list[SlowContact]
+    ) -> SlowContact:
+        """Lowest rank, then whose queue has come least far with the agent's team, then by place."""
+        record = copy.deepcopy(self.shares)
+        for contact in before:
+            self.count(record, agent, contact)
+        rank = min(terms(agent, one)[0] for one in waiting)
+        fitting = [one for one in waiting if terms(agent, one)[0] == rank]
+
+        def come(contact: SlowContact) -> Fraction:
+            if not self.weighted():
+                return Fraction(0)
+            clock, ends = record.get((team(agent), contact.channel, rank), (Fraction(0), {}))
+            of = contact.queue_id if terms(agent, contact)[1] else ""
+            return max(clock, ends.get(of, Fraction(0)))
+
+        return min(fitting, key=lambda one: (come(one), one.place))
+
+    def weighted(self) -> bool:
+        return any(one.weight for queue in self.queues.values() for one in queue.groups)
+
+    def count(self, record: Record, agent: SlowAgent, contact: SlowContact) -> None:
+        if not self.weighted():
+            return
+        rank, weight = terms(agent, contact)
+        clock, ends = record.get((team(agent), contact.channel, rank), (Fraction(0), {}))
+        of = contact.queue_id if weight else ""
+        clock = max(clock, ends.get(of, Fraction(0)))
+        ends = {**ends, of: clock + Fraction(1, max(1, weight))}
+        record[team(agent), contact.channel, rank] = (clock, ends)
+
+    def team_left(self, agent: SlowAgent) -> None:
+        """Forget the shares of a team whose last agent leaves."""
+        others = (one for one in self.agents if one is not agent)
+        if not any(one.joined and team(one) == team(agent) for one in others):
+            self.shares = {key: one for key, one in self.shares.items() if key[0] != team(agent)}
 
     def ring_along(self, agent: SlowAgent, channel: Channel, let_go: Sequence[SlowContact]) -> None:
         """Let an agent for whom nobody waits ring with contacts that ring and may ring at one more.
@@ -472,7 +533,7 @@ class SlowRouter(SlowPreferring):
                 number = draw("acme/emea", QueueId(contact.queue_id), queue.offers)
                 if queue.strategy is Strategy.RANDOM:
                     return by_name[number % len(by_name)]
-                by_name.sort(key=weight)
+                by_name.sort(key=lambda one: max(1, weight(one)))
                 tickets = [one for one in by_name for _ in range(max(1, weight(one)))]
                 return tickets[number % len(tickets)]
 
@@ -499,6 +560,8 @@ class SlowRouter(SlowPreferring):
         queue, (tick, since_ms) = self.queues[contact.queue_id], agent.idle[contact.channel]
         parked = (tick, since_ms, agent.work[contact.channel].idle_ms)
         agent.stop(self.at_ms, contact.channel)
+        if not contact.ringing:
+            self.count(self.shares, agent, contact)
         if not contact.ringing and queue.rings and not alone:
             contact.target = queue.ring_max if queue.rings_all else 1
             if contact.target < queue.ring_max:

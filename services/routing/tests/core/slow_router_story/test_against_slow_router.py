@@ -52,6 +52,7 @@ from huntgroup_routing.core.values import (
     OfferId,
     QueueId,
     RoutingStep,
+    ServingGroup,
     Skill,
     SkillLevel,
     Strategy,
@@ -61,6 +62,7 @@ from .slow_people import REQUIREMENTS
 from .slow_router import Outcome, SlowRouter
 
 SKILLS = tuple(Skill(name) for name in ("billing", "french", "german", "repair"))
+GROUPS = ("night", "day")
 CHANNELS = (Channel.VOICE, Channel.CHAT)
 QUEUES = tuple(QueueId(f"q{number}") for number in range(5))
 AGENTS = tuple(AgentId(f"a{number}") for number in range(9))
@@ -79,6 +81,10 @@ class Traffic:
     requirements: Sequence[str] = ("",)
     steps: bool = False
     policies: bool = False
+    points: Sequence[int] = (0,)
+    """What a point of priority may be worth (ms)."""
+    groups: Sequence[tuple[ServingGroup, ...]] = ((),)
+    """By whom queues may be served."""
     versions: int = 0
     overflow: bool = False
     sign_ons: int = 8
@@ -189,7 +195,7 @@ class Traffic:
             traits=AgentTraits(
                 skill_levels=tuple(levels),
                 languages=tuple(one for one in ("ar", "fa") if self.chance.random() < 0.4),
-                groups=("night",) if self.chance.random() < 0.3 else (),
+                groups=tuple(one for one in GROUPS if self.chance.random() < 0.3),
             ),
             capacity=tuple(
                 ChannelCapacity(channel=channel, slots=self.chance.choice((1, 1, 2, 3)))
@@ -220,6 +226,8 @@ class Traffic:
             direct_hold_ms=self.chance.choice((0, 900, 9_000)),
             pull_requirement=self.chance.choice(("", 'not agent == "a2"')),
             overflow=self.some_rules(queue_id) if self.overflow else (),
+            priority_point_ms=self.chance.choice(self.points),
+            groups=self.chance.choice(self.groups),
         )
 
     def change_policy(self) -> Command:
@@ -354,6 +362,45 @@ def test_contacts_wait_for_certain_agents_as_a_slow_router_lets_them(seed: int) 
     play(seed, strategies, sign_ons=3, rounds=800, by_hand=True, for_some=True)
 
 
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(520, 524))
+def test_priority_is_worth_time_as_a_slow_router_reckons(seed: int) -> None:
+    play(seed, (Strategy.LONGEST_IDLE,), points=(0, 1, 300, 2_000), rounds=1_500)
+
+
+def serving(*said: tuple[str, int, int, int]) -> tuple[ServingGroup, ...]:
+    return tuple(
+        ServingGroup(group=group, rank=rank, weight=weight, delay_ms=delay_ms)
+        for group, rank, weight, delay_ms in said
+    )
+
+
+SERVED_BY = (
+    (),
+    serving(("night", 1, 0, 0), ("", 0, 0, 300)),
+    serving(("night", 0, 3, 0), ("day", 0, 1, 0)),
+    serving(("day", 0, 2, 0), ("night", 1, 1, 800), ("", 2, 0, 0)),
+    serving(("", 0, 1, 0), ("night", 0, 0, 2_500)),
+    serving(("night", 1, 2, 0), ("day", 1, 2, 0), ("", 1, 5, 0)),
+)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(700, 706))
+def test_queues_share_agents_as_a_slow_router_shares_them(seed: int) -> None:
+    strategies = RINGING if seed % 5 == 4 else ()
+    play(
+        seed,
+        (Strategy.LONGEST_IDLE, *strategies),
+        steps=seed % 2 == 0,
+        policies=seed % 3 == 0,
+        points=(0, 300),
+        groups=SERVED_BY,
+        sign_ons=3,
+        rounds=1_500,
+    )
+
+
 def outcome(offer: OfferCreated) -> Outcome:
     why = offer.explanation
     assert why is not None
@@ -374,11 +421,14 @@ def play(
     for_some: bool = False,
     arrivals: int = 22,
     overflow: bool = False,
+    points: Sequence[int] = (0,),
+    groups: Sequence[tuple[ServingGroup, ...]] = ((),),
 ) -> None:
     chance, core = random.Random(seed), RoutingCore({"by-id": ById()})
     traffic = Traffic(
         chance, strategies, requirements, steps, policies, overflow=overflow, sign_ons=sign_ons
     )
+    traffic.points, traffic.groups = points, groups
     traffic.by_hand, traffic.for_some, traffic.arrivals = by_hand, for_some, arrivals
     slow, state = SlowRouter(), core.initial("acme/emea")
     # From behind, since queues that others overflow to must be there.

@@ -48,6 +48,8 @@ class ConfigureQueueRequest(_message.Message):
     SCORER_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
     HOURS_FIELD_NUMBER: _builtins.int
+    PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -79,6 +81,8 @@ class ConfigureQueueRequest(_message.Message):
     """So long a contact for one agent waits for nobody else; 0: without end."""
     scorer: _builtins.str
     """With SCORED: the name of an installed plug-in."""
+    priority_point_ms: _builtins.int
+    """A point of priority is worth so many milliseconds of waiting; 0: a higher priority always goes first."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -92,6 +96,10 @@ class ConfigureQueueRequest(_message.Message):
     @_builtins.property
     def hours(self) -> _events_pb2.OpeningHours:
         """When it takes contacts; absent: always."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.ServingGroup]:
+        """Who serves it, by group; none: whoever can. At least one is asked without delay."""
 
     def __init__(
         self,
@@ -118,10 +126,12 @@ class ConfigureQueueRequest(_message.Message):
         scorer: _builtins.str = ...,
         overflow: _abc.Iterable[_events_pb2.OverflowRule] | None = ...,
         hours: _events_pb2.OpeningHours | None = ...,
+        priority_point_ms: _builtins.int = ...,
+        groups: _abc.Iterable[_events_pb2.ServingGroup] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "direct_hold_ms", b"direct_hold_ms", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "context", b"context", "direct_hold_ms", b"direct_hold_ms", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1051,6 +1061,8 @@ class QueueView(_message.Message):
     NEXT_CHANGE_AT_MS_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     RETIRED_FIELD_NUMBER: _builtins.int
+    PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
@@ -1084,6 +1096,7 @@ class QueueView(_message.Message):
     """The version of the domain's policy that changed it last."""
     retired: _builtins.bool
     """No longer in the policy: it takes no new contacts."""
+    priority_point_ms: _builtins.int
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1096,6 +1109,8 @@ class QueueView(_message.Message):
     def overflow(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.OverflowRule]: ...
     @_builtins.property
     def hours(self) -> _events_pb2.OpeningHours: ...
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.ServingGroup]: ...
     @_builtins.property
     def estimated_wait(self) -> Global___WaitEstimate:
         """Of a contact that would come now with priority 0 and no skills of its own; absent while nothing is known."""
@@ -1133,11 +1148,13 @@ class QueueView(_message.Message):
         next_change_at_ms: _builtins.int = ...,
         domain_version: _builtins.int = ...,
         retired: _builtins.bool = ...,
+        priority_point_ms: _builtins.int = ...,
+        groups: _abc.Iterable[_events_pb2.ServingGroup] | None = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait", "hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "closed", b"closed", "closed_note", b"closed_note", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "hours", b"hours", "next_change_at_ms", b"next_change_at_ms", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "closed", b"closed", "closed_note", b"closed_note", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "groups", b"groups", "hours", b"hours", "next_change_at_ms", b"next_change_at_ms", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1180,6 +1197,8 @@ class WaitingView(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
     NEXT_STEP_AT_MS_FIELD_NUMBER: _builtins.int
+    PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
+    DELAYS_OVER_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     priority: _builtins.int
     enqueued_at_ms: _builtins.int
@@ -1189,6 +1208,10 @@ class WaitingView(_message.Message):
     """Of its queue's steps, how far it has come; 0: the queue's own requirement holds."""
     next_step_at_ms: _builtins.int
     """0: no step follows."""
+    priority_point_ms: _builtins.int
+    """What a point of its priority is worth in waiting; 0: a higher priority always goes first."""
+    delays_over: _builtins.int
+    """How many delays of its queue's groups are over."""
     def __init__(
         self,
         *,
@@ -1198,10 +1221,12 @@ class WaitingView(_message.Message):
         attempts: _builtins.int = ...,
         step: _builtins.int = ...,
         next_step_at_ms: _builtins.int = ...,
+        priority_point_ms: _builtins.int = ...,
+        delays_over: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "next_step_at_ms", b"next_step_at_ms", "priority", b"priority", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "contact_id", b"contact_id", "delays_over", b"delays_over", "enqueued_at_ms", b"enqueued_at_ms", "next_step_at_ms", b"next_step_at_ms", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

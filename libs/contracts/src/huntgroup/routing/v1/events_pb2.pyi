@@ -230,6 +230,8 @@ class _DecisionRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decision
     """The agent took this contact from the queue by hand."""
     DECISION_RULE_ASSIGNED: _DecisionRule.ValueType  # 34
     """A supervisor gave this contact to this agent."""
+    DECISION_RULE_FIRST_BY_RANK: _DecisionRule.ValueType  # 60
+    """The same, by the ranks and shares that queues have with the agent's groups."""
 
 class DecisionRule(_DecisionRule, metaclass=_DecisionRuleEnumTypeWrapper):
     """By which rule a contact and an agent were brought together."""
@@ -251,6 +253,8 @@ DECISION_RULE_PULLED: DecisionRule.ValueType  # 33
 """The agent took this contact from the queue by hand."""
 DECISION_RULE_ASSIGNED: DecisionRule.ValueType  # 34
 """A supervisor gave this contact to this agent."""
+DECISION_RULE_FIRST_BY_RANK: DecisionRule.ValueType  # 60
+"""The same, by the ranks and shares that queues have with the agent's groups."""
 Global___DecisionRule: _TypeAlias = DecisionRule  # noqa: Y015
 
 class _OverflowTrigger:
@@ -386,6 +390,10 @@ class Explanation(_message.Message):
     SET_ASIDE_FIELD_NUMBER: _builtins.int
     ASKED_BY_FIELD_NUMBER: _builtins.int
     SCORER_FIELD_NUMBER: _builtins.int
+    HEAD_START_MS_FIELD_NUMBER: _builtins.int
+    RUNNER_UP_HEAD_START_MS_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    RUNNER_UP_RANK_FIELD_NUMBER: _builtins.int
     rule: Global___DecisionRule.ValueType
     strategy: Global___SelectionStrategy.ValueType
     """The queue's, where it chose."""
@@ -405,6 +413,12 @@ class Explanation(_message.Message):
     """By hand: who asked for it."""
     scorer: _builtins.str
     """The plug-in that gave the points, and its version."""
+    head_start_ms: _builtins.int
+    """In line: how much longer both count as having waited, for their priorities."""
+    runner_up_head_start_ms: _builtins.int
+    rank: _builtins.int
+    """By rank: those of both."""
+    runner_up_rank: _builtins.int
     def __init__(
         self,
         *,
@@ -419,10 +433,14 @@ class Explanation(_message.Message):
         set_aside: _builtins.int = ...,
         asked_by: _builtins.str = ...,
         scorer: _builtins.str = ...,
+        head_start_ms: _builtins.int = ...,
+        runner_up_head_start_ms: _builtins.int = ...,
+        rank: _builtins.int = ...,
+        runner_up_rank: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "policy_version", b"policy_version", "priority", b"priority", "rule", b"rule", "runner_up_id", b"runner_up_id", "runner_up_priority", b"runner_up_priority", "runner_up_value", b"runner_up_value", "scorer", b"scorer", "set_aside", b"set_aside", "strategy", b"strategy", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "head_start_ms", b"head_start_ms", "policy_version", b"policy_version", "priority", b"priority", "rank", b"rank", "rule", b"rule", "runner_up_head_start_ms", b"runner_up_head_start_ms", "runner_up_id", b"runner_up_id", "runner_up_priority", b"runner_up_priority", "runner_up_rank", b"runner_up_rank", "runner_up_value", b"runner_up_value", "scorer", b"scorer", "set_aside", b"set_aside", "strategy", b"strategy", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -760,6 +778,40 @@ class Vocabulary(_message.Message):
 Global___Vocabulary: _TypeAlias = Vocabulary  # noqa: Y015
 
 @_typing.final
+class ServingGroup(_message.Message):
+    """How the agents of a group serve a queue."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    DELAY_MS_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    """Empty: agents of none of the groups that the queue names beside."""
+    rank: _builtins.int
+    """Agents serve a queue of a higher number only while nobody waits for them in one of a lower."""
+    weight: _builtins.int
+    """The queue's share among those of the same rank; 0: by place, together with others without a weight."""
+    delay_ms: _builtins.int
+    """The group is asked for contacts that have waited so long."""
+    def __init__(
+        self,
+        *,
+        group: _builtins.str = ...,
+        rank: _builtins.int = ...,
+        weight: _builtins.int = ...,
+        delay_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delay_ms", b"delay_ms", "group", b"group", "rank", b"rank", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServingGroup: _TypeAlias = ServingGroup  # noqa: Y015
+
+@_typing.final
 class QueueConfigured(_message.Message):
     """A queue was made or changed."""
 
@@ -789,6 +841,8 @@ class QueueConfigured(_message.Message):
     HOURS_FIELD_NUMBER: _builtins.int
     DOMAIN_VERSION_FIELD_NUMBER: _builtins.int
     APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
+    PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -821,6 +875,8 @@ class QueueConfigured(_message.Message):
     """The version of the domain's policy that this belongs to; 0 in journals that are older than such versions."""
     applies_to_waiting: _builtins.bool
     """Contacts that wait already follow the new requirement and steps, too: `ContactReplanned` tells of each."""
+    priority_point_ms: _builtins.int
+    """A point of priority is worth so many milliseconds of waiting; 0: a higher priority always goes first."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -830,6 +886,10 @@ class QueueConfigured(_message.Message):
     @_builtins.property
     def hours(self) -> Global___OpeningHours:
         """Absent: always open."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServingGroup]:
+        """Who serves it, by group; none: whoever can."""
 
     def __init__(
         self,
@@ -858,10 +918,12 @@ class QueueConfigured(_message.Message):
         hours: Global___OpeningHours | None = ...,
         domain_version: _builtins.int = ...,
         applies_to_waiting: _builtins.bool = ...,
+        priority_point_ms: _builtins.int = ...,
+        groups: _abc.Iterable[Global___ServingGroup] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -956,6 +1018,8 @@ class ContactReplanned(_message.Message):
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     SKIPPED_FIELD_NUMBER: _builtins.int
+    DELAYS_OVER_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -965,8 +1029,11 @@ class ContactReplanned(_message.Message):
     requirement: _builtins.str
     skipped: _builtins.int
     """As in `ContactStepped`."""
+    delays_over: _builtins.int
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -977,10 +1044,12 @@ class ContactReplanned(_message.Message):
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
         requirement: _builtins.str = ...,
         skipped: _builtins.int = ...,
+        delays_over: _builtins.int = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "groups", b"groups", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -988,7 +1057,7 @@ Global___ContactReplanned: _TypeAlias = ContactReplanned  # noqa: Y015
 
 @_typing.final
 class ContactEnqueued(_message.Message):
-    """A contact took its place: by priority, then by age, then by id."""
+    """A contact took its place: by priority, then by age, then by id; where points of priority are worth time, by age alone."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1007,6 +1076,8 @@ class ContactEnqueued(_message.Message):
     CUSTOMER_KEY_FIELD_NUMBER: _builtins.int
     STAY_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1025,6 +1096,8 @@ class ContactEnqueued(_message.Message):
     """How many stays in queues it had before this one."""
     attempts: _builtins.int
     """How many offers it had before."""
+    priority_point_ms: _builtins.int
+    """What each point of its priority is worth in waiting, as its queue said then; 0: a higher priority always goes first."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of the queue and of the contact together, sorted."""
@@ -1036,6 +1109,10 @@ class ContactEnqueued(_message.Message):
     @_builtins.property
     def awaited_agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Whom it waits for at first, and nobody else; empty: anybody who is able may have it."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The agent groups that are asked at first; none: whoever can serve it."""
 
     def __init__(
         self,
@@ -1055,10 +1132,12 @@ class ContactEnqueued(_message.Message):
         customer_key: _builtins.str = ...,
         stay: _builtins.int = ...,
         attempts: _builtins.int = ...,
+        priority_point_ms: _builtins.int = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "own_skills", b"own_skills", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_skills", b"own_skills", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1077,6 +1156,8 @@ class ContactStepped(_message.Message):
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     SKIPPED_FIELD_NUMBER: _builtins.int
+    DELAYS_OVER_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1086,8 +1167,14 @@ class ContactStepped(_message.Message):
     requirement: _builtins.str
     skipped: _builtins.int
     """How many steps, or the queue's own requirement, were left out since no agent signed on could serve them."""
+    delays_over: _builtins.int
+    """How many delays of its queue's groups are over."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The agent groups that are asked from now on; none: whoever can serve it."""
+
     def __init__(
         self,
         *,
@@ -1098,10 +1185,12 @@ class ContactStepped(_message.Message):
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
         requirement: _builtins.str = ...,
         skipped: _builtins.int = ...,
+        delays_over: _builtins.int = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "groups", b"groups", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1223,6 +1312,9 @@ class ContactMoved(_message.Message):
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     STAY_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
+    PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
+    DELAYS_OVER_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1235,11 +1327,19 @@ class ContactMoved(_message.Message):
     requirement: _builtins.str
     stay: _builtins.int
     """How many stays in queues it had before this one."""
+    priority_point_ms: _builtins.int
+    """What each point of its priority is worth in waiting there; 0: a higher priority always goes first."""
+    delays_over: _builtins.int
+    """How many delays of its queue's groups are over."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def overflow(self) -> Global___Overflow:
         """The rule that sent it; absent: somebody moved it."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The agent groups that are asked there; none: whoever can serve it."""
 
     def __init__(
         self,
@@ -1255,10 +1355,13 @@ class ContactMoved(_message.Message):
         requirement: _builtins.str = ...,
         stay: _builtins.int = ...,
         overflow: Global___Overflow | None = ...,
+        priority_point_ms: _builtins.int = ...,
+        delays_over: _builtins.int = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["overflow", b"overflow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "from_queue_id", b"from_queue_id", "overflow", b"overflow", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "enqueued_at_ms", b"enqueued_at_ms", "from_queue_id", b"from_queue_id", "groups", b"groups", "overflow", b"overflow", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
