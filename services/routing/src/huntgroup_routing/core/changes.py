@@ -142,8 +142,10 @@ def _too_much(
 
 
 def _bytes_of(value: object) -> int:
-    """Return how long a value is in a record, at most."""
+    """Return how long a value is in a record, at most; what is not said takes nothing."""
     match value:
+        case 0 | "" | None:
+            return 0
         case str():
             return len(value.encode()) + NUMBER_BYTES
         case tuple():
