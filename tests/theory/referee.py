@@ -12,6 +12,7 @@ from huntgroup_routing.core.messages import (
     ContactDequeued,
     ContactEnqueued,
     Event,
+    OfferAccepted,
     OfferCreated,
     Refused,
 )
@@ -22,7 +23,8 @@ from huntgroup_routing.core.values import AgentId, ContactId, QueueId
 class Referee:
     """Knows who is idle, in the order in which they became so, and who waits, in the order in which they came.
 
-    Agents take one contact at a time, all contacts have the same priority, and every offer is accepted.
+    Agents take one contact at a time, all contacts have the same priority, and every offer is accepted, or the first
+    one where a contact rings at several agents.
     """
 
     def __init__(self, served: Mapping[QueueId, frozenset[str]], *, longest_idle: bool) -> None:
@@ -33,6 +35,7 @@ class Referee:
         self._waiting: dict[QueueId, OrderedDict[ContactId, int]] = {
             one: OrderedDict() for one in served
         }
+        self._ringing: set[ContactId] = set()
         self.offers = 0
         self.violations: list[str] = []
 
@@ -55,16 +58,30 @@ class Referee:
                 self._waiting[event.queue_id][event.contact_id] = event.enqueued_at_ms
             case ContactDequeued():
                 del self._waiting[event.queue_id][event.contact_id]
+            case OfferCreated() if event.contact_id in self._ringing:
+                self._judge_agent(event)
             case OfferCreated():
                 self._judge(event)
+            case OfferAccepted():
+                self._ringing.discard(event.contact_id)
             case _:
                 pass
 
-    def _judge(self, offer: OfferCreated) -> None:
+    def _judge_agent(self, offer: OfferCreated) -> str | None:
         self.offers += 1
-        group = self._idle.get(offer.agent_id)
+        group = self._idle.pop(offer.agent_id, None)
         if group is None or group not in self._served[offer.queue_id]:
             self.violations.append(f"{offer.agent_id} is busy, or cannot serve {offer.queue_id}")
+            return None
+        return group
+
+    def _judge(self, offer: OfferCreated) -> None:
+        longest = next(
+            (agent for agent, one in self._idle.items() if one in self._served[offer.queue_id]),
+            None,
+        )
+        group = self._judge_agent(offer)
+        if group is None:
             return
         first = min(
             (when, contact_id)
@@ -74,12 +91,9 @@ class Referee:
         )
         if first[1] != offer.contact_id:
             self.violations.append(f"{first[1]} came before {offer.contact_id}")
-        longest = next(
-            agent for agent, one in self._idle.items() if one in self._served[offer.queue_id]
-        )
         if self._longest_idle and longest != offer.agent_id:
             self.violations.append(f"{longest} was idle before {offer.agent_id}")
-        del self._idle[offer.agent_id]
+        self._ringing.add(offer.contact_id)
         del self._waiting[offer.queue_id][offer.contact_id]
 
     def _first(self, queue_id: QueueId) -> Iterator[tuple[ContactId, int]]:
