@@ -204,6 +204,43 @@ async def test_who_waits_for_certain_agents_stands_in_no_line_until_that_lapses(
     assert "contact ada waited for nobody in particular, but lapsed" in whys
 
 
+def awaiting_ada() -> routing.ContactEnqueued:
+    awaiting = enqueued("ada", 1)
+    awaiting.awaited_agents.append("mary")
+    return awaiting
+
+
+async def test_another_priority_puts_nobody_into_line_who_waits_for_certain_agents() -> None:
+    log = WrittenLog()
+    two_agents_and_waiting(log, awaiting_ada(), enqueued("ben", 2))
+    first = routing.ContactReprioritized(
+        at_ms=at(3), contact_id="ada", queue_id="sales", priority=9
+    )
+    log.tell("routing", first, offered("ben", "grace", 4, since=2))
+    assert (await log.report()).clean
+
+
+async def test_who_is_moved_waits_for_nobody_in_particular_and_steps_like_all() -> None:
+    log = WrittenLog()
+    moved = routing.ContactMoved(
+        at_ms=at(2),
+        contact_id="ada",
+        from_queue_id="sales",
+        queue_id="support",
+        enqueued_at_ms=at(1),
+    )
+    stepped = routing.ContactStepped(
+        at_ms=at(3), contact_id="ada", queue_id="support", step=1, requirement="x"
+    )
+    later = enqueued("ben", 2)
+    later.requirement = "x"
+    offer = offered("ada", "grace", 4, since=1)
+    offer.queue_id = "support"
+    two_agents_and_waiting(log, awaiting_ada(), later)
+    log.tell("routing", moved, stepped, offer)
+    assert (await log.report()).clean
+
+
 def ringing(agent_id: str, attempt: int, most: int) -> routing.OfferCreated:
     """Return an offer of `ada`, who may ring at so many."""
     created = offered("ada", agent_id, 3, since=1, attempt=attempt)

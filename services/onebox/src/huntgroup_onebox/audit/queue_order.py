@@ -159,7 +159,8 @@ class QueueOrder(EventCheck):
             self._violation(entry, event.contact_id, why)
         contact.need, contact.turn = _need(contact.need[0], event), _turn(event)
         contact.queue_id, contact.since_ms = event.queue_id, event.enqueued_at_ms
-        contact.waits, contact.point_ms = True, event.priority_point_ms
+        contact.waits, contact.awaits = True, False
+        contact.point_ms = event.priority_point_ms
         heapq.heappush(domain.lines.setdefault(contact.need, []), contact.turn)
 
     def _reprioritized(self, entry: Entry, event: routing.ContactReprioritized) -> None:
@@ -170,7 +171,7 @@ class QueueOrder(EventCheck):
             return
         point_ms = contact.point_ms
         contact.turn = _turn_of(event.priority, contact.since_ms, event.contact_id, point_ms)
-        if contact.waits:
+        if contact.waits and not contact.awaits:
             heapq.heappush(domain.lines.setdefault(contact.need, []), contact.turn)
 
     def _requeued(self, entry: Entry, event: routing.ContactRequeued) -> None:
