@@ -1,6 +1,7 @@
 """Files of arrivals: what they may look like, and what is said about each way to get one wrong."""
 
 import os
+import pickle
 from datetime import date
 from pathlib import Path
 
@@ -120,6 +121,12 @@ def test_a_day_that_is_not_in_the_file_is_named(tmp_path: Path, text: str) -> No
     with pytest.raises(ArrivalsError, match="there is no row for 2001-01-01") as refused:
         read_day(file, date(2001, 1, 1), seed=1)
     assert str(file) in str(refused.value)
+
+
+def test_what_is_wrong_with_a_file_can_be_told_by_another_process(tmp_path: Path) -> None:
+    with pytest.raises(ArrivalsError) as refused:
+        read_day(tmp_path / "none.csv", None, seed=1)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:

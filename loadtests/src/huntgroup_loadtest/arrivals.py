@@ -29,6 +29,11 @@ class ArrivalsError(ValueError):
     def __init__(self, file: Path, line: int, column: str, rule: str) -> None:
         place = f"{file}:{line}" if line else str(file)
         super().__init__(f"{place}: column {column}: {rule}" if column else f"{place}: {rule}")
+        self._told = (file, line, column, rule)
+
+    def __reduce__(self) -> tuple[type["ArrivalsError"], tuple[Path, int, str, str]]:
+        """Let it cross from a worker to the process that asked."""
+        return ArrivalsError, self._told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,16 @@ STEP: Final = re.compile(r"\.(?P<key>[^.\[`]+)|\[(?P<index>\d+|\.\.\.)\]")
 NAMED: Final = re.compile(r"Object contains unknown field `(?P<key>.+)`")
 
 
+class _Loader(yaml.SafeLoader):
+    """Leaves dates as they are written: which fields are dates, and which dates there are, the wanted type knows."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 class YamlFileError(ValueError):
     """The file cannot be used; the message names file, line, column, field, value and rule."""
 
@@ -33,11 +43,11 @@ class YamlFile:
             if path.stat().st_size > BYTES_MAX:
                 raise YamlFileError(f"{path}: larger than {BYTES_MAX:,} bytes")
             text = path.read_text(encoding="utf-8")
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            root = yaml.compose(text, Loader=_Loader)
             self._root = root
             if root is not None:
                 self._refuse_doubles(root, (), set())
-            self._content: Any = yaml.safe_load(text)
+            self._content: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
         except (OSError, UnicodeDecodeError) as error:
             raise YamlFileError(f"{path}: cannot be read: {error}") from error
         except yaml.MarkedYAMLError as error:

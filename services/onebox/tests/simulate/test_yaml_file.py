@@ -1,5 +1,6 @@
 """A file that is wrong is told with its line, field, value and rule."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,11 @@ from huntgroup_onebox.yaml_file import BYTES_MAX, YamlFile, YamlFileError
 class Seat(Struct, kw_only=True, forbid_unknown_fields=True):
     row: Annotated[int, Meta(ge=1)]
     names: tuple[str, ...] = ()
+
+
+class Days(Struct, kw_only=True):
+    closed: date
+    note: str = ""
 
 
 class Hall(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +69,17 @@ def test_a_field_may_be_wrong_by_a_rule_of_the_reader(tmp_path: Path) -> None:
     file.write_text("seats:\n  a:\n    row: 7\n")
     error = YamlFile(file).error(("seats", "a", "row"), "is taken")
     assert str(error) == f"{file}:3:5: seats.a.row: 7: is taken"
+
+
+def test_a_date_is_read_as_the_field_wants_it_and_one_that_does_not_exist_is_told(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "days.yaml"
+    file.write_text("closed: 2026-12-25\nnote: 2026-12-25\n")
+    assert YamlFile(file).to(Days) == Days(closed=date(2026, 12, 25), note="2026-12-25")
+    file.write_text("closed: 2026-02-30\n")
+    with pytest.raises(YamlFileError, match="1:1: closed: '2026-02-30': Invalid RFC3339"):
+        YamlFile(file).to(Days)
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
