@@ -46,6 +46,7 @@ class _Lane:
 
 
 _Outcome = tuple[_Lane, asyncio.Future[int], KafkaError | None, int]
+_DROPPED = KafkaError(KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - librdkafka's own codes begin so
 
 
 class LibrdkafkaProducing:
@@ -64,7 +65,9 @@ class LibrdkafkaProducing:
         self._pending_bytes = 0
         self._deadlines = Deadlines(connection.append_timeout_ms / 1000, self._expired)
         # Made before it is needed: a new one often takes half a second until the broker lets it append.
-        self._current: _PolledProducer | None = _PolledProducer(connection, self._settle)
+        self._current: _PolledProducer | None = _PolledProducer(
+            connection, self._settle, self._abandon
+        )
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -93,7 +96,7 @@ class LibrdkafkaProducing:
         for lane in self._lanes.values():
             _fail_all(lane, "the log was closed; the outcome is unknown")
         self._room.set()
-        self._abandon()
+        self._abandon(self._current)
         await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def _stand_in_line(self, topic: str, partition: int, record: NewRecord, size: int) -> int:
@@ -117,12 +120,15 @@ class LibrdkafkaProducing:
         if self._closed:
             return refused(AppendFailedError("the log is closed; nothing was appended"))
         if self._current is None:
-            self._current = _PolledProducer(self._connection, self._settle)
+            self._current = _PolledProducer(self._connection, self._settle, self._abandon)
         sent: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        producer = self._current
         try:
-            self._current.produce(topic, partition, record, lane, sent)
+            producer.produce(topic, partition, record, lane, sent)
         except (BufferError, KafkaException) as error:
             self._fail_lane(lane, sent, repr(error))
+            if isinstance(error, KafkaException) and _is_fatal(error.args[0]):
+                producer.give_up()
             return sent
         self._deadlines.add(sent, lane)
         lane.sending[sent] = size
@@ -139,20 +145,17 @@ class LibrdkafkaProducing:
     def _expired(self, sent: asyncio.Future[Any], lane: _Lane) -> None:
         self._fail_lane(lane, sent, f"no answer for {self._connection.append_timeout_ms} ms")
 
-    def _settle(self, outcomes: list[_Outcome]) -> None:
-        fatal = False
+    def _settle(self, producer: "_PolledProducer", outcomes: list[_Outcome]) -> None:
         for lane, sent, error, position in outcomes:
             self._pending_bytes -= lane.sending.pop(sent)
             self._pending_records -= 1
             if error is None and position >= 0:
                 if not sent.done():
                     sent.set_result(position)
-                continue
-            fatal = fatal or (error is not None and error.fatal())
-            self._fail_lane(lane, sent, str(error))
+            elif producer is self._current:
+                self._fail_lane(lane, sent, str(error))
+            # Else its producer was abandoned and it failed then; its lane may have appends of the next one.
         self._room.set()
-        if fatal:
-            self._abandon()
 
     def _fail_lane(self, lane: _Lane, sent: asyncio.Future[int], why: str) -> None:
         """Fail one append, and all others in its partition: what comes after it may or may not be there."""
@@ -160,21 +163,28 @@ class LibrdkafkaProducing:
         _fail(sent, f"the append to {lane.place} on {address} failed: {why}")
         _fail_all(lane, "an earlier append to the partition failed; the outcome is unknown")
 
-    def _abandon(self) -> None:
-        """Drop what is under way and let the producer end; the next append makes a new one."""
-        producer, self._current = self._current, None
-        if producer is not None:
-            ending = asyncio.get_running_loop().create_task(producer.end())
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+    def _abandon(self, producer: "_PolledProducer | None") -> None:
+        """Fail what is under way and let the producer end, if not done yet; the next append makes a new one."""
+        if producer is None or producer is not self._current:
+            return
+        self._current = None
+        for lane in self._lanes.values():
+            _fail_all(lane, "the producer had a fatal error; the outcome is unknown")
+        ending = asyncio.get_running_loop().create_task(producer.end())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
 
 class _PolledProducer:
     """A producer, and the timer that asks it for outcomes."""
 
     def __init__(
-        self, connection: KafkaConnection, settle: Callable[[list[_Outcome]], None]
+        self,
+        connection: KafkaConnection,
+        settle: Callable[["_PolledProducer", list[_Outcome]], None],
+        over: Callable[["_PolledProducer"], None],
     ) -> None:
+        """Connect; `settle` is told outcomes, `over` that after a fatal error nothing can be appended any more."""
         self._producer = Producer(
             {
                 "bootstrap.servers": connection.bootstrap_servers,
@@ -194,8 +204,9 @@ class _PolledProducer:
         )
         self._loop = asyncio.get_running_loop()
         self._settle = settle
+        self._over = over
         self._heard: list[_Outcome] = []
-        self._under_way = 0
+        self._under_way: dict[asyncio.Future[int], _Lane] = {}
         self._timer = self._loop.call_later(_IDLE_S, self._poll)
 
     def produce(
@@ -215,8 +226,8 @@ class _PolledProducer:
             on_delivery=partial(self._hear, lane, sent),
             headers=list(record.headers.items()) if record.headers else None,
         )
-        self._under_way += 1
-        if self._under_way == 1:
+        self._under_way[sent] = lane
+        if len(self._under_way) == 1:
             self._poll_in(_GATHER_S)
 
     async def end(self) -> None:
@@ -224,13 +235,21 @@ class _PolledProducer:
         self._timer.cancel()
         await asyncio.to_thread(self._producer.purge)
         self._report()
+        # A client that failed for good need not tell of all.
+        rest = list(self._under_way.items())
+        self._settle(self, [(lane, sent, _DROPPED, -1) for sent, lane in rest])
         # Its end may take a moment; better in a thread than wherever the last reference goes.
         await asyncio.to_thread(self._release)
 
     def look(self) -> None:
         """Ask for outcomes now, if it is worth it."""
-        if self._under_way >= _GATHER_RECORDS:
+        if len(self._under_way) >= _GATHER_RECORDS:
             self._report()
+
+    def give_up(self) -> None:
+        """Tell the last outcomes, and that it is over."""
+        self._report()
+        self._over(self)
 
     def _release(self) -> None:
         del self._producer
@@ -250,11 +269,24 @@ class _PolledProducer:
         self._timer = self._loop.call_later(seconds, self._poll)
 
     def _report(self) -> None:
-        self._producer.poll(0)
+        fatal = False
+        try:
+            self._producer.poll(0)
+        except KafkaException:
+            fatal = True  # the client raises nothing else here, and this only once
         heard, self._heard = self._heard, []
+        for _, sent, error, _ in heard:
+            del self._under_way[sent]
+            fatal = fatal or (error is not None and _is_fatal(error))
         if heard:
-            self._under_way -= len(heard)
-            self._settle(heard)
+            self._settle(self, heard)
+        if fatal:
+            self._over(self)
+
+
+def _is_fatal(error: KafkaError) -> bool:
+    """Return whether the producer is of no use any more; what it says of one record has only the code."""
+    return error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001 - librdkafka's own codes begin so
 
 
 def _fail(sent: asyncio.Future[int], reason: str) -> None:

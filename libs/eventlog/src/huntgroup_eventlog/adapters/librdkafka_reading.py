@@ -223,7 +223,11 @@ class SharedConsumer:
         self._closing = False
         self.places: set[_Place] = set()
         """What is read here or about to be."""
-        self._wakeups = Wakeups(self._consumer, self._fetch)
+        try:
+            self._wakeups = Wakeups(self._consumer, self._fetch)
+        except LogUnavailableError:
+            self._consumer.close()
+            raise
         self._again: asyncio.Handle = self._loop.call_soon(self._look)
 
     async def join(self, reader: LibrdkafkaReader) -> None:

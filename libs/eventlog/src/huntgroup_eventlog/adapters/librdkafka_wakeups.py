@@ -10,15 +10,15 @@ import ctypes
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from confluent_kafka import Consumer, cimpl
 from confluent_kafka import version as client_version
 
 from huntgroup_eventlog.port import LogUnavailableError
 
-_MAPS = Path("/proc/self/maps")
 _READ_BYTES = 4_096
+_PROBE_BYTES = 512
+"""What is looked at in a client lies within so many bytes; a pipe takes as many at once everywhere."""
 
 
 class Wakeups:
@@ -57,8 +57,17 @@ class Wakeups:
 
 
 def _library() -> ctypes.CDLL:
-    """Return librdkafka as the client package has loaded it."""
-    library = ctypes.CDLL(cimpl.__file__)
+    """Return librdkafka as the client package has loaded it. Raises `LogUnavailableError`."""
+    try:
+        library = ctypes.CDLL(cimpl.__file__)
+        _declare(library)
+    except (AttributeError, OSError) as error:
+        raise _built_otherwise(str(error)) from error
+    return library
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    """Tell the types of what is called; raises `AttributeError` if the library does not give all of it away."""
     library.rd_kafka_name.restype = ctypes.c_char_p
     library.rd_kafka_name.argtypes = [ctypes.c_void_p]
     library.rd_kafka_queue_get_consumer.restype = ctypes.c_void_p
@@ -70,7 +79,6 @@ def _library() -> ctypes.CDLL:
         ctypes.c_char_p,
         ctypes.c_size_t,
     ]
-    return library
 
 
 def _client_of(consumer: Consumer, library: ctypes.CDLL) -> int:
@@ -78,20 +86,23 @@ def _client_of(consumer: Consumer, library: ctypes.CDLL) -> int:
     address = ctypes.c_size_t.from_address(id(consumer) + object.__basicsize__).value
     name = library.rd_kafka_name(address) if _is_memory(address) else None
     if name is None or b"#consumer-" not in name:
-        raise LogUnavailableError(
-            f"confluent-kafka {client_version()[0]} is not built as the versions known to the librdkafka driver:"
-            " use the driver aiokafka (HUNTGROUP_LOG_KAFKA_DRIVER)"
-        )
+        raise _built_otherwise("no client where one is expected")
     return address
 
 
+def _built_otherwise(what: str) -> LogUnavailableError:
+    return LogUnavailableError(
+        f"confluent-kafka {client_version()[0]} is not built as the versions known to the librdkafka driver ({what}):"
+        " use the driver aiokafka (HUNTGROUP_LOG_KAFKA_DRIVER)"
+    )
+
+
 def _is_memory(address: int) -> bool:
-    """Return whether there is memory at an address, so that looking at it is harmless."""
-    if not _MAPS.exists():
-        return address != 0
-    for line in _MAPS.read_text(encoding="ascii").splitlines():
-        span, access = line.split(" ", 2)[:2]
-        begin, end = (int(each, 16) for each in span.split("-"))
-        if begin <= address < end:
-            return access.startswith("rw")
-    return False
+    """Return whether there is memory at an address: the kernel refuses to read what is none, where we would crash."""
+    reads, writes = os.pipe()
+    try:
+        written = ctypes.CDLL(None).write(writes, ctypes.c_void_p(address), _PROBE_BYTES)
+    finally:
+        os.close(reads)
+        os.close(writes)
+    return bool(written == _PROBE_BYTES)
