@@ -28,6 +28,7 @@ from huntgroup_onebox.yaml_file import YamlFileError
 from huntgroup_routing.adapters.mapping import event_codec
 from huntgroup_routing.core.messages import ApplyPolicy, ConfigureQueue, Event
 from huntgroup_routing.core.values import QueueId
+from huntgroup_routing.wiring import installed_scorers
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -92,7 +93,7 @@ async def _shadow(
     arguments: argparse.Namespace, rules: Mapping[QueueId, ConfigureQueue], bar: ProgressBar
 ) -> Shadow:
     past = Past()
-    shadow = Shadow(arguments.domain, past, rules)
+    shadow = Shadow(arguments.domain, past, rules, installed_scorers())
     async with open_source(arguments) as log:
         end = await _read(log, arguments.domain, past.take, bar, 0)
         await _read(log, arguments.domain, shadow.take, bar, end)
@@ -135,6 +136,7 @@ def _write(arguments: argparse.Namespace, shadow: Shadow) -> None:
             "policy": str(arguments.policy),
             "offers": shadow.offers,
             "same_offers": shadow.same,
+            "not_repeated": dict(sorted(shadow.unrepeated.items())),
             "queues": {name: one.values() for name, one in found.items()},
         }
         sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
@@ -145,6 +147,8 @@ def _write(arguments: argparse.Namespace, shadow: Shadow) -> None:
     title = f"{arguments.domain}, had {arguments.policy} held: {shadow.same:,} of {shadow.offers:,} offers are the same"
     console.print(table(title, found))
     console.print("\n".join(SAID), highlight=False)
+    for kind, count in sorted(shadow.unrepeated.items()):
+        console.print(f"The shadow did not repeat {count:,} × {kind}.", highlight=False)
 
 
 def _failed(why: str, code: int) -> int:

@@ -1,6 +1,7 @@
 """Another policy decides along: what would have been different, and what is taken as it was."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,37 @@ from huntgroup_onebox.simulate.centre import Centre
 from huntgroup_onebox.simulate.measures import Measures
 from huntgroup_onebox.simulate.replications import Simulation, prepare
 from huntgroup_onebox.simulate.scenario import Scenario
+from huntgroup_routing.core import RoutingCore
 from huntgroup_routing.core.decide import decide
-from huntgroup_routing.core.messages import Command, ConfigureQueue, Event, Refused
+from huntgroup_routing.core.hours import CloseQueue, OpenQueue
+from huntgroup_routing.core.messages import (
+    AcceptOffer,
+    ChannelCapacity,
+    Command,
+    ConfigureQueue,
+    ContactDequeued,
+    Event,
+    MoveContact,
+    ObserveAgentReleased,
+    ObserveAgentSignedOn,
+    ObserveAgentWentReady,
+    ObserveContactQueued,
+    OfferAccepted,
+    Refused,
+    SetContactPriority,
+)
+from huntgroup_routing.core.scorers import ScoredAgent, ScoredContact, Scorer
 from huntgroup_routing.core.state import State
-from huntgroup_routing.core.values import Channel, QueueId, RoutingStep, Skill, Strategy
+from huntgroup_routing.core.values import (
+    AgentId,
+    Channel,
+    ContactId,
+    OfferId,
+    QueueId,
+    RoutingStep,
+    Skill,
+    Strategy,
+)
 
 SALES, TAX = QueueId("sales"), QueueId("tax")
 DAY: dict[str, Any] = {
@@ -64,11 +92,13 @@ def played(**queues: dict[str, Any]) -> list[Event]:
     return events
 
 
-def shadow_of(events: Sequence[Event], *rules: ConfigureQueue) -> Shadow:
+def shadow_of(
+    events: Sequence[Event], *rules: ConfigureQueue, scorers: Mapping[str, Scorer] | None = None
+) -> Shadow:
     past = Past()
     for event in events:
         past.take(event)
-    shadow = Shadow("simulated/centre", past, {one.queue_id: one for one in rules})
+    shadow = Shadow("simulated/centre", past, {one.queue_id: one for one in rules}, scorers or {})
     for event in events:
         shadow.take(event)
     shadow.finish()
@@ -161,3 +191,112 @@ def test_who_was_answered_waits_as_long_as_it_takes() -> None:
 def test_a_policy_that_routing_would_refuse_is_told() -> None:
     shadow = shadow_of(played(), queue_of(SALES, requirement='lang = "ar"'))
     assert shadow.refused[0].startswith("queue sales: requirement, character ")
+
+
+class FirstB:
+    """Gives the agent `b` the most points."""
+
+    version = "1"
+
+    def score(self, _contact: ScoredContact, agents: Sequence[ScoredAgent]) -> list[int]:
+        return [int(one.agent_id == "b") for one in agents]
+
+
+def told(*said: Command, scorers: Mapping[str, Scorer] | None = None) -> list[Event]:
+    """Return what follows when `a` and `b` are ready, after what is said first, one thing a second."""
+    core, events = RoutingCore(scorers), list[Event]()
+    state = core.initial("acme/emea")
+    for second, command in enumerate(said, 1):
+        decision = core.decide(state, command, second * 1_000)
+        assert not isinstance(decision, Refused), decision
+        for event in decision:
+            state = core.evolve(state, event)
+            events.append(event)
+    return events
+
+
+def ready(*names: str) -> list[Command]:
+    said = list[Command]()
+    for name in names:
+        voice = ChannelCapacity(channel=Channel.VOICE, slots=1)
+        agent_id = AgentId(name)
+        said += [
+            ObserveAgentSignedOn(agent_id=agent_id, skills=(), capacity=(voice,)),
+            ObserveAgentWentReady(agent_id=agent_id),
+        ]
+    return said
+
+
+def comes(name: str, queue_id: QueueId = SALES, at_s: int = 1, **of: Any) -> ObserveContactQueued:
+    return ObserveContactQueued(
+        contact_id=ContactId(name),
+        queue_id=queue_id,
+        channel=Channel.VOICE,
+        priority=0,
+        required_skills=(),
+        enqueued_at_ms=at_s * 1_000,
+        **of,
+    )
+
+
+def taken(name: str, agent: str) -> list[Command]:
+    offer_id, agent_id = OfferId(f"{name}.1"), AgentId(agent)
+    return [
+        AcceptOffer(offer_id=offer_id, agent_id=agent_id),
+        ObserveAgentReleased(offer_id=offer_id, agent_id=agent_id),
+    ]
+
+
+MOVED = MoveContact(contact_id=ContactId("c"), queue_id=SALES)
+FIRST = SetContactPriority(contact_id=ContactId("d"), priority=5)
+BY_HAND: dict[str, list[Command]] = {
+    "direct": [*ready("a", "b"), comes("c", direct_agent_id="b"), *taken("c", "b")],
+    "preferred": [*ready("a", "b"), comes("c", preferred_agents=("b",)), *taken("c", "b")],
+    "moved": [*ready("a"), comes("c", TAX), MOVED, *taken("c", "a")],
+    "priority": [comes("c"), comes("d"), FIRST, *ready("a"), *taken("d", "a"), *taken("c", "a")],
+    "closed": [
+        *[CloseQueue(queue_id=SALES, note="fire"), *ready("a"), comes("c")],
+        *[OpenQueue(queue_id=SALES), comes("d"), *taken("d", "a")],
+    ],
+    "last": [
+        *[*ready("b"), comes("c", customer_key="k"), *taken("c", "b"), *ready("a")],
+        *[comes("x"), *taken("x", "b"), comes("d", customer_key="k"), *taken("d", "b")],
+    ],
+}
+
+
+@pytest.mark.parametrize("story", BY_HAND)
+def test_what_people_did_and_whom_contacts_are_for_is_as_it_was(story: str) -> None:
+    lasting = {"preferred_hold_ms": 60_000, "prefers_last_agent": story == "last"}
+    queues = queue_of(SALES, **lasting), queue_of(TAX, "tax")
+    events = told(*queues, *BY_HAND[story])
+    shadow = shadow_of(events)
+    really = [
+        (one.contact_id, one.agent_id, one.at_ms)
+        for one in events
+        if isinstance(one, OfferAccepted)
+    ]
+    assert really
+    assert [
+        (contact_id, one.agent_id, one.at_ms) for contact_id, one in shadow.answers.items()
+    ] == really
+    assert shadow.left_at_ms == {
+        one.contact_id: one.at_ms for one in events if isinstance(one, ContactDequeued)
+    }
+    assert shadow.same == shadow.offers == len(really)
+    assert not shadow.unrepeated
+
+
+def test_a_contact_moved_into_a_queue_that_the_other_policy_fills_is_told() -> None:
+    sales, tax = queue_of(SALES), queue_of(TAX)
+    events = told(sales, tax, comes("c", TAX), comes("d"), MOVED)
+    shadow = shadow_of(events, replace(sales, waiting_max=1))
+    assert shadow.unrepeated == {"MoveContact": 1}
+
+
+def test_a_queue_with_a_scorer_is_played_with_it_or_refused() -> None:
+    scorers = {"x": FirstB()}
+    scored = queue_of(SALES, strategy=Strategy.SCORED, scorer="x")
+    events = told(scored, *ready("a", "b"), comes("c"), *taken("c", "b"), scorers=scorers)
+    assert found(shadow_of(events, scorers=scorers)).same_agent == 1
+    assert shadow_of(events).refused == ["queue sales: scorer 'x' is not installed here"]

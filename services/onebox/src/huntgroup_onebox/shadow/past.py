@@ -17,6 +17,7 @@ from huntgroup_routing.core.messages import (
     OfferExpired,
     OfferRejected,
     OfferRescinded,
+    PreferenceLapsed,
     QueueConfigured,
     RingWidened,
 )
@@ -42,7 +43,7 @@ class Past:
 
     fates: dict[ContactId, Fate] = field(default_factory=dict)
     noticed_at_ms: dict[ContactId, list[int]] = field(default_factory=dict)
-    """When a contact came to a step, left its queue, or rang more widely."""
+    """When a contact came to a step, left its queue, rang more widely, or waited for certain agents no more."""
     missed: dict[ContactId, list[OfferExpired | OfferRejected]] = field(default_factory=dict)
     """The offers that agents declined or let ring out, by contact."""
     ringing: set[OfferId] = field(default_factory=set)
@@ -78,7 +79,13 @@ class Past:
                 self.ringing.discard(event.offer_id)
                 if isinstance(event, OfferExpired | OfferRejected):
                     self.missed.setdefault(event.contact_id, []).append(event)
-            case ContactStepped() | RingWidened() | ContactMoved() | ContactKept():
+            case (
+                ContactStepped()
+                | RingWidened()
+                | ContactMoved()
+                | ContactKept()
+                | PreferenceLapsed()
+            ):
                 self.noticed_at_ms.setdefault(event.contact_id, []).append(event.at_ms)
             case QueueConfigured():
                 self.threshold_ms[event.queue_id] = event.service_level_threshold_ms

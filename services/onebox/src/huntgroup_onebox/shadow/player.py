@@ -14,15 +14,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from huntgroup_onebox.shadow.past import Past
+from huntgroup_onebox.shadow.stated import command_of, queued
 from huntgroup_routing.core.decide import decide
 from huntgroup_routing.core.evolve import evolve
+from huntgroup_routing.core.hours import CloseQueue, OpenQueue
 from huntgroup_routing.core.messages import (
     AcceptOffer,
-    AgentBecameEligible,
-    AgentBecameIneligible,
     AgentCapacityFreed,
-    AgentJoined,
-    AgentLeft,
     AssignContact,
     Command,
     ConfigureQueue,
@@ -35,14 +33,9 @@ from huntgroup_routing.core.messages import (
     ContactStepped,
     Event,
     ExitQueue,
+    MoveContact,
     ObserveAgentReleased,
-    ObserveAgentSignedOff,
-    ObserveAgentSignedOn,
-    ObserveAgentStoppedResponding,
-    ObserveAgentWentNotReady,
-    ObserveAgentWentReady,
     ObserveContactAbandoned,
-    ObserveContactQueued,
     ObserveOfferTurnedAway,
     OfferAccepted,
     OfferCanceled,
@@ -52,22 +45,26 @@ from huntgroup_routing.core.messages import (
     OfferRescinded,
     PassTime,
     PolicyApplied,
+    PreferenceLapsed,
     PullContact,
     QueueConfigured,
     QueueRetired,
+    Reason,
     Refused,
     RejectOffer,
     RingWidened,
+    ScorerFailed,
+    SetContactPriority,
 )
 from huntgroup_routing.core.overflow import OverflowTrigger
 from huntgroup_routing.core.policy import rules_of
+from huntgroup_routing.core.scorers import Scorer
 from huntgroup_routing.core.state import State, initial
 from huntgroup_routing.core.values import (
     AgentId,
     ContactId,
     DecisionRule,
     DequeueReason,
-    IneligibleReason,
     OfferId,
     QueueId,
     RescindReason,
@@ -81,6 +78,9 @@ COMES_TO: Final = (
     *(ContactEnqueued, ContactKept, ContactMoved, ContactRequeued, ContactStepped, RingWidened),
 )
 """After these, time alone may do more to a contact."""
+
+BY_HAND: Final = (CloseQueue, OpenQueue, MoveContact, SetContactPriority)
+"""What somebody did, and the other policy may make impossible."""
 
 
 @dataclass(slots=True)
@@ -100,6 +100,8 @@ class Shadow:
     past: Past
     rules: Mapping[QueueId, ConfigureQueue]
     """The other policy; queues that it does not name keep the rules that they have."""
+    scorers: Mapping[str, Scorer] = field(default_factory=dict)
+    """Those that queues may name."""
     state: State = field(init=False)
     answers: dict[ContactId, Answer] = field(default_factory=dict)
     left_at_ms: dict[ContactId, int] = field(default_factory=dict)
@@ -107,7 +109,9 @@ class Shadow:
     same: int = 0
     """Of them, made really, too: of the same contact to the same agent at the same moment."""
     refused: list[str] = field(default_factory=list)
-    """What the core would not do, of the other policy's queues."""
+    """What the core would not do, of the other policy's queues and of what it needs."""
+    unrepeated: Counter[str] = field(default_factory=Counter)
+    """By kind: what really happened that the shadow did not repeat, though the contact was there."""
     _ours: dict[OfferId, OfferId] = field(default_factory=dict)
     """The shadow's offers by those really made that they are the same as."""
     _real: dict[OfferId, OfferId] = field(default_factory=dict)
@@ -120,6 +124,7 @@ class Shadow:
 
     def __post_init__(self) -> None:
         self.state = initial(self.domain)
+        self.state.scorers = self.scorers
 
     def take(self, event: Event) -> None:
         """Let time pass until an event, and do what it means for the shadow."""
@@ -148,24 +153,24 @@ class Shadow:
     def _means(self, event: Event) -> Command | None:
         match event:
             case ContactEnqueued():
-                return ObserveContactQueued(
-                    contact_id=event.contact_id,
-                    queue_id=event.queue_id,
-                    channel=event.channel,
-                    priority=event.priority,
-                    required_skills=event.own_skills,
-                    enqueued_at_ms=event.enqueued_at_ms,
-                    stay=event.stay,
-                    attempts=event.attempts,
-                )
+                return queued(event, self.state)
             case OfferAccepted():
                 return self._of_same(AcceptOffer, event.offer_id, event.agent_id)
             case AgentCapacityFreed():
                 return self._of_same(ObserveAgentReleased, event.offer_id, event.agent_id)
             case ContactDequeued() | ContactMoved() | ContactKept():
                 return self._of_leaving(event)
-            case OfferExpired() | ContactStepped() | ContactReplanned() | RingWidened():
+            case (
+                OfferExpired()
+                | ContactStepped()
+                | ContactReplanned()
+                | RingWidened()
+                | PreferenceLapsed()
+            ):
                 return PassTime()
+            case ScorerFailed():
+                self.unrepeated[ScorerFailed.__name__] += 1
+                return None
             case OfferRejected() if event.offer_id in self._ours:
                 return RejectOffer(
                     offer_id=self._ours[event.offer_id],
@@ -175,12 +180,14 @@ class Shadow:
             case OfferRescinded(reason=RescindReason.AGENT_TURNED_AWAY):
                 return self._of_same(ObserveOfferTurnedAway, event.offer_id, event.agent_id)
             case _:
-                return _of_agent(event)
+                return command_of(event)
 
     def _of_leaving(self, event: ContactDequeued | ContactMoved | ContactKept) -> Command | None:
         """Return what a contact that left was told, or why it went: by its customer, by key, or by time alone."""
         if isinstance(event, ContactKept):
             return PassTime()
+        if isinstance(event, ContactMoved) and event.overflow is None:
+            return MoveContact(contact_id=event.contact_id, queue_id=event.queue_id)
         if event.overflow is not None and event.overflow.trigger is OverflowTrigger.EXIT_KEY:
             return ExitQueue(contact_id=event.contact_id, key=event.overflow.key)
         if isinstance(event, ContactDequeued) and event.reason is DequeueReason.CUSTOMER_LEFT:
@@ -210,6 +217,11 @@ class Shadow:
     def _follow(self, event: QueueConfigured | QueueRetired | PolicyApplied) -> None:
         """Let the policy be what it was, but for the queues that the other one names."""
         other = None if isinstance(event, PolicyApplied) else self.rules.get(event.queue_id)
+        configured = (other or event) if isinstance(event, QueueConfigured) else None
+        if configured is not None and configured.scorer and configured.scorer not in self.scorers:
+            self.refused.append(
+                f"queue {configured.queue_id}: scorer {configured.scorer!r} is not installed here"
+            )
         if other is None:
             evolve(self.state, event)
             if self.state.outdated:
@@ -291,6 +303,8 @@ class Shadow:
     def _tell(self, command: Command, at_ms: int) -> None:
         events = decide(self.state, command, at_ms)
         if isinstance(events, Refused):
+            if isinstance(command, BY_HAND) and events.reason is not Reason.CONTACT_UNKNOWN:
+                self.unrepeated[type(command).__name__] += 1
             return
         for event in events:
             evolve(self.state, event)
@@ -314,7 +328,8 @@ class Shadow:
         noticed = self.past.noticed_at_ms.get(contact_id, ())
         step_ms = 0 if contact.step_due is None else contact.step_due[0]
         ring_ms = 0 if contact.ring is None else contact.ring.widens_at_ms
-        for due_ms in (step_ms, ring_ms, contact.leaves_at_ms or 0):
+        lapse_ms = 0 if contact.awaited is None else contact.awaited.until_ms
+        for due_ms in (step_ms, ring_ms, lapse_ms, contact.leaves_at_ms or 0):
             if due_ms and not any(due_ms <= at_ms <= due_ms + LATE_MS for at_ms in noticed):
                 self._schedule(max(due_ms, now_ms), TIME, OfferId(""), AgentId(""))
 
@@ -332,25 +347,3 @@ class Shadow:
             if real_id is not None:
                 del self._ours[real_id], self._real[event.offer_id]
             self._schedule(event.at_ms, FREE, event.offer_id, event.agent_id)
-
-
-def _of_agent(event: Event) -> Command | None:
-    """Return the fact about an agent that an event states; None when it states none."""
-    match event:
-        case AgentJoined():
-            return ObserveAgentSignedOn(
-                agent_id=event.agent_id,
-                skills=event.skills,
-                capacity=event.capacity,
-                traits=event.traits,
-            )
-        case AgentLeft():
-            return ObserveAgentSignedOff(agent_id=event.agent_id)
-        case AgentBecameEligible():
-            return ObserveAgentWentReady(agent_id=event.agent_id)
-        case AgentBecameIneligible(reason=IneligibleReason.NOT_RESPONDING):
-            return ObserveAgentStoppedResponding(agent_id=event.agent_id)
-        case AgentBecameIneligible():
-            return ObserveAgentWentNotReady(agent_id=event.agent_id)
-        case _:
-            return None
