@@ -274,7 +274,7 @@ class OfferExpired(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class OfferCanceled(Struct, frozen=True, kw_only=True, gc=False):
-    """The customer left while it rang; not the agent's miss."""
+    """The customer left, or somebody moved the contact, while it rang; not the agent's miss."""
 
     at_ms: int
     offer_id: OfferId

@@ -177,4 +177,4 @@ OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.routing.contact.dequeued.v1": on_contact_dequeued,
     "huntgroup.agent-state.agent.finished-wrap-up.v1": on_agent_finished_wrap_up,
 }
-"""By public type. `offer.canceled` is not here: an offer is canceled because this service said the customer left."""
+"""By public type. `offer.canceled` is not here: why it was is told by this service itself or by `contact.moved`."""

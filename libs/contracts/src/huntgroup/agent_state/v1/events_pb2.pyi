@@ -105,6 +105,7 @@ class _ReleaseReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Release
     RELEASE_REASON_REJECTED: _ReleaseReason.ValueType  # 2
     RELEASE_REASON_EXPIRED: _ReleaseReason.ValueType  # 3
     RELEASE_REASON_CUSTOMER_LEFT: _ReleaseReason.ValueType  # 4
+    """The contact is not there any more: the customer left, or somebody moved it to another queue."""
     RELEASE_REASON_CONNECTION_FAILED: _ReleaseReason.ValueType  # 5
     RELEASE_REASON_AGENT_LEFT: _ReleaseReason.ValueType  # 6
     RELEASE_REASON_TAKEN_BY_ANOTHER: _ReleaseReason.ValueType  # 30
@@ -117,6 +118,7 @@ RELEASE_REASON_WRAPPED_UP: ReleaseReason.ValueType  # 1
 RELEASE_REASON_REJECTED: ReleaseReason.ValueType  # 2
 RELEASE_REASON_EXPIRED: ReleaseReason.ValueType  # 3
 RELEASE_REASON_CUSTOMER_LEFT: ReleaseReason.ValueType  # 4
+"""The contact is not there any more: the customer left, or somebody moved it to another queue."""
 RELEASE_REASON_CONNECTION_FAILED: ReleaseReason.ValueType  # 5
 RELEASE_REASON_AGENT_LEFT: ReleaseReason.ValueType  # 6
 RELEASE_REASON_TAKEN_BY_ANOTHER: ReleaseReason.ValueType  # 30

@@ -1916,7 +1916,7 @@ Global___OfferExpired: _TypeAlias = OfferExpired  # noqa: Y015
 
 @_typing.final
 class OfferCanceled(_message.Message):
-    """The customer left while it rang; not the agent's miss."""
+    """The customer left, or somebody moved the contact, while it rang: `reason` says which; not the agent's miss."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
