@@ -1,7 +1,8 @@
 """When a queue takes contacts: by weekly hours, holidays and time zone, and by command; told in days."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
@@ -37,6 +38,11 @@ OFFICE = tuple(
 BERLIN = OpeningHours(time_zone="Europe/Berlin", weekly=OFFICE)
 
 
+def reckoned(hours: OpeningHours, at_ms: int) -> tuple[bool, int]:
+    """Return whether it is open and when that changes, in a time zone that is known."""
+    return open_and_next_change(hours, ZoneInfo(hours.time_zone), at_ms)
+
+
 def utc(text: str) -> int:
     """Return a time in UTC as milliseconds."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000
@@ -55,7 +61,7 @@ def utc(text: str) -> int:
 def test_it_is_open_by_the_clock_of_its_time_zone(
     at: str, is_open: object, next_change: str
 ) -> None:
-    assert open_and_next_change(BERLIN, utc(at)) == (is_open, utc(next_change))
+    assert reckoned(BERLIN, utc(at)) == (is_open, utc(next_change))
 
 
 def all_week(opens_minute: int, closes_minute: int, *holidays: Holiday) -> OpeningHours:
@@ -70,34 +76,90 @@ def all_week(opens_minute: int, closes_minute: int, *holidays: Holiday) -> Openi
 def test_an_hour_that_the_clock_skips_or_shows_twice_is_as_long_as_it_really_is() -> None:
     night = all_week(120, 180)  # from 2 to 3
     begins, ends = utc("2026-10-25 00:00"), utc("2026-10-25 02:00")
-    assert open_and_next_change(night, begins) == (True, ends), "the clock shows it twice"
-    is_open, next_change = open_and_next_change(night, utc("2026-03-29 00:59"))
+    assert reckoned(night, begins) == (True, ends), "the clock shows it twice"
+    is_open, next_change = reckoned(night, utc("2026-03-29 00:59"))
     assert (is_open, next_change) == (False, utc("2026-03-30 00:00")), "the clock skips it"
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "begins", "ends"),
+    [
+        (60, 150, "2026-03-29 00:00", "2026-03-29 01:00"),  # closes in the hour that is skipped
+        (150, 300, "2026-03-29 01:00", "2026-03-29 03:00"),  # opens in it
+    ],
+)
+def test_a_minute_that_the_clock_skips_is_when_it_skips_it(
+    opens: int, closes: int, begins: str, ends: str
+) -> None:
+    hours = all_week(opens, closes)
+    assert reckoned(hours, utc(begins) - 1) == (False, utc(begins))
+    assert reckoned(hours, utc(begins)) == (True, utc(ends))
+    assert reckoned(hours, utc(ends))[0] is False
+
+
+class CountedText(str):
+    """A date that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        CountedText.compared += 1
+        return super().__eq__(other)
+
+    __hash__ = str.__hash__
+
+
+def test_a_year_of_holidays_is_not_looked_through_for_every_day() -> None:
+    first = date(2026, 1, 1)
+    days = (CountedText(first + timedelta(days=ahead)) for ahead in range(400))
+    hours = OpeningHours(time_zone="UTC", holidays=tuple(Holiday(date=day) for day in days))
+    CountedText.compared = 0
+    assert reckoned(hours, utc("2026-01-01 00:00"))[0] is False
+    assert CountedText.compared <= len(hours.holidays)
+
+
+def test_a_time_zone_that_is_known_no_more_leaves_the_queue_as_it_is_for_a_day(
+    floor: "Floor", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(name: str) -> ZoneInfo:
+        raise ZoneInfoNotFoundError(name)
+
+    early, opens = utc("2026-11-26 06:00"), utc("2026-11-26 08:00")
+    floor.tell(floor.queue_command("sales", hours=BERLIN), early)
+    floor.pass_time(early)
+    with monkeypatch.context() as patch:
+        patch.setattr("huntgroup_routing.core.hours.ZoneInfo", gone)
+        (closed,) = floor.pass_time(opens)
+    assert isinstance(closed, QueueClosed)
+    assert closed.next_change_at_ms == opens + DAY_MS
+    (opened,) = floor.pass_time(opens + DAY_MS)
+    assert isinstance(opened, QueueOpened), "known again"
 
 
 def test_a_night_belongs_to_the_day_on_which_it_begins() -> None:
     night = all_week(22 * 60, 30 * 60)
-    assert open_and_next_change(night, utc("2026-11-26 04:00")) == (True, utc("2026-11-26 05:00"))
+    assert reckoned(night, utc("2026-11-26 04:00")) == (True, utc("2026-11-26 05:00"))
     closed = Holiday(date="2026-11-25")
     night = all_week(22 * 60, 30 * 60, closed)
-    assert open_and_next_change(night, utc("2026-11-26 04:00")) == (False, utc("2026-11-26 21:00"))
+    assert reckoned(night, utc("2026-11-26 04:00")) == (False, utc("2026-11-26 21:00"))
 
 
 def test_hours_that_meet_are_one_and_a_holiday_has_its_own() -> None:
     short = Holiday(date="2026-12-24", opens_minute=NINE, closes_minute=12 * 60)
     hours = all_week(0, 1_440, short, Holiday(date="2026-12-25"))
     before = utc("2026-12-20 12:00")
-    assert open_and_next_change(hours, before) == (True, utc("2026-12-23 23:00"))
-    assert open_and_next_change(hours, utc("2026-12-24 11:00")) == (False, utc("2026-12-25 23:00"))
+    assert reckoned(hours, before) == (True, utc("2026-12-23 23:00"))
+    assert reckoned(hours, utc("2026-12-24 11:00")) == (False, utc("2026-12-25 23:00"))
 
 
 def test_hours_that_never_come_and_hours_far_away_are_reckoned_anew_in_time() -> None:
     never = OpeningHours(time_zone="UTC")
-    is_open, again = open_and_next_change(never, utc("2026-01-01 00:00"))
+    is_open, again = reckoned(never, utc("2026-01-01 00:00"))
     assert (is_open, again > utc("2026-01-01 00:00") + 300 * DAY_MS) == (False, True)
     once = Holiday(date="2026-12-24", opens_minute=NINE, closes_minute=FIVE)
     hours = OpeningHours(time_zone="UTC", holidays=(once,))
-    assert open_and_next_change(hours, utc("2026-01-01 00:00")) == (False, utc("2026-12-24 09:00"))
+    assert reckoned(hours, utc("2026-01-01 00:00")) == (False, utc("2026-12-24 09:00"))
 
 
 def test_a_queue_opens_and_closes_by_itself_and_hands_back_who_comes_when_it_is_closed(

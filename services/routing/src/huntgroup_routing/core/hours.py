@@ -95,9 +95,7 @@ class QueueOpened:
 
 def hours_complaints(hours: OpeningHours) -> Iterator[str]:
     """Yield what is wrong with opening hours."""
-    try:
-        ZoneInfo(hours.time_zone)
-    except (ValueError, OSError, KeyError):  # not a name, or no such zone
+    if zone_of(hours) is None:
         yield f"hours.time_zone {hours.time_zone!r} is no time zone that is known here"
     for index, weekly in enumerate(hours.weekly):
         if weekly.closes_minute <= weekly.opens_minute:
@@ -119,53 +117,87 @@ def hours_complaints(hours: OpeningHours) -> Iterator[str]:
             )
 
 
-def open_and_next_change(hours: OpeningHours, at_ms: int) -> tuple[bool, int]:
+def zone_of(hours: OpeningHours) -> ZoneInfo | None:
+    """Return the time zone of opening hours; None when the time zone database here has none of that name."""
+    try:
+        return ZoneInfo(hours.time_zone)
+    except (ValueError, OSError, KeyError):  # not a name, or no such zone
+        return None
+
+
+def open_and_next_change(hours: OpeningHours, zone: ZoneInfo, at_ms: int) -> tuple[bool, int]:
     """Return whether it is open at a time, and when that changes or is to be reckoned anew (ms)."""
+    by_date = _by_date(hours)
     for days in (NEAR_DAYS, FAR_DAYS):
-        spans = list(_spans(hours, at_ms, days))
-        for begins_ms, ends_ms in spans:
-            if begins_ms <= at_ms < ends_ms:
-                return True, ends_ms
-            if at_ms < begins_ms:
-                return False, begins_ms
+        open_until_ms = at_ms
+        for begins_ms, ends_ms in _spans(hours, by_date, zone, at_ms, days):
+            if begins_ms > open_until_ms:
+                is_open = open_until_ms > at_ms
+                return is_open, open_until_ms if is_open else begins_ms
+            open_until_ms = max(open_until_ms, ends_ms)
+        if open_until_ms > at_ms:
+            return True, open_until_ms
     return False, at_ms + (FAR_DAYS - NEAR_DAYS) * DAY_MS
 
 
-def _spans(hours: OpeningHours, at_ms: int, days: int) -> Iterator[tuple[int, int]]:
-    """Yield when it is open, from two days before a time on: spans that neither meet nor overlap, in order."""
-    zone = ZoneInfo(hours.time_zone)
+Minutes = list[tuple[int, int]]
+
+
+def _by_date(hours: OpeningHours) -> dict[date, Minutes]:
+    """Return the minutes of the holidays, so that each day is one lookup."""
+    by_date: dict[date, Minutes] = {}
+    for one in hours.holidays:
+        minutes = by_date.setdefault(date.fromisoformat(one.date), [])
+        if one.closes_minute:
+            minutes.append((one.opens_minute, one.closes_minute))
+    return by_date
+
+
+def _spans(
+    hours: OpeningHours, by_date: dict[date, Minutes], zone: ZoneInfo, at_ms: int, days: int
+) -> Iterator[tuple[int, int]]:
+    """Yield when it is open, from two days before a time on, by their begins; they may meet or overlap."""
+    by_weekday: dict[int, Minutes] = {}
+    for one in hours.weekly:
+        by_weekday.setdefault(one.weekday, []).append((one.opens_minute, one.closes_minute))
     today = datetime.fromtimestamp(at_ms // 1_000, UTC).astimezone(zone).date()
-    found = sorted(
-        (_at_ms(day, opens, zone, last=False), _at_ms(day, closes, zone, last=True))
-        for day in (today + timedelta(days=ahead) for ahead in range(-2, days))
-        for opens, closes in _minutes(hours, day)
-    )
-    begins_ms = ends_ms = 0
-    for next_begins_ms, next_ends_ms in found:
-        if next_begins_ms > ends_ms:
-            if ends_ms > begins_ms:
+    for ahead in range(-2, days):
+        day = today + timedelta(days=ahead)
+        minutes = by_date.get(day)
+        if minutes is None:
+            minutes = by_weekday.get(day.isoweekday(), [])
+        for opens, closes in sorted(minutes):
+            begins_ms = _at_ms(day, opens, zone, last=False)
+            ends_ms = _at_ms(day, closes, zone, last=True)
+            if ends_ms > begins_ms:  # else the clock skips all of it
                 yield begins_ms, ends_ms
-            begins_ms, ends_ms = next_begins_ms, next_ends_ms
-        ends_ms = max(ends_ms, next_ends_ms)
-    if ends_ms > begins_ms:
-        yield begins_ms, ends_ms
-
-
-def _minutes(hours: OpeningHours, day: date) -> list[tuple[int, int]]:
-    holidays = [one for one in hours.holidays if one.date == day.isoformat()]
-    if holidays:
-        return [(one.opens_minute, one.closes_minute) for one in holidays if one.closes_minute]
-    weekday = day.isoweekday()
-    weekly = (one for one in hours.weekly if one.weekday == weekday)
-    return [(one.opens_minute, one.closes_minute) for one in weekly]
 
 
 def _at_ms(day: date, minute: int, zone: ZoneInfo, *, last: bool) -> int:
-    """Return a minute of a local day as a point in time; of two that the clock shows alike, the first or the last."""
+    """Return a minute of a local day as a point in time.
+
+    Of two that the clock shows alike, the first or the last; when it skips the minute, when it does.
+    """
     later, minute = divmod(minute, DAY_MINUTES)
     clock = time(minute // 60, minute % 60, fold=int(last))
     local = datetime.combine(day + timedelta(days=later), clock, zone)
-    return int(local.timestamp()) * 1_000
+    at = int(local.timestamp())
+    if datetime.fromtimestamp(at, zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return at * 1_000
+    return _skips_at(local) * 1_000
+
+
+def _skips_at(skipped: datetime) -> int:
+    """Return when the clock skips a local time (s): between its readings by the offsets after and before."""
+    before, after = (int(skipped.replace(fold=fold).timestamp()) for fold in (1, 0))
+    offset = datetime.fromtimestamp(before, skipped.tzinfo).utcoffset()
+    while after - before > 1:
+        middle = (before + after) // 2
+        if datetime.fromtimestamp(middle, skipped.tzinfo).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return after
 
 
 def head_of(dues: Iterator[tuple[int, QueueId]], at_ms: int, most: int) -> list[QueueId]:

@@ -1,6 +1,7 @@
 """How a queue opens and closes: by its hours, and by command."""
 
 from huntgroup_routing.core.hours import (
+    DAY_MS,
     ClosedReason,
     CloseQueue,
     OpenQueue,
@@ -8,6 +9,7 @@ from huntgroup_routing.core.hours import (
     QueueOpened,
     head_of,
     open_and_next_change,
+    zone_of,
 )
 from huntgroup_routing.core.messages import Reason, Refused
 from huntgroup_routing.core.state import Queue, State
@@ -17,14 +19,21 @@ Change = QueueClosed | QueueOpened
 
 
 def keep_hours(state: State, at_ms: int) -> tuple[Change, ...]:
-    """Open and close the queues whose time has come, and reckon when it comes next."""
+    """Open and close the queues whose time has come, and reckon when it comes next.
+
+    A queue whose time zone is known here no more stays as it is, and is asked again a day later.
+    """
     due = head_of(state.hours_due.in_order(), at_ms, HOURS_PER_DECISION_MAX)
     return tuple(_by_hours(state.queues[queue_id], at_ms) for queue_id in due)
 
 
 def _by_hours(queue: Queue, at_ms: int) -> Change:
     assert queue.rules.hours is not None
-    is_open, next_change_at_ms = open_and_next_change(queue.rules.hours, at_ms)
+    zone = zone_of(queue.rules.hours)
+    if zone is None:  # known when the hours were set, but not to the time zone database of today
+        is_open, next_change_at_ms = not queue.closed_by_hours, at_ms + DAY_MS
+    else:
+        is_open, next_change_at_ms = open_and_next_change(queue.rules.hours, zone, at_ms)
     kind = QueueOpened if is_open else QueueClosed
     return kind(
         at_ms=at_ms,

@@ -65,8 +65,8 @@ VERSIONS_MAX = 100
 """So many changes of a domain's policy can be undone, the last."""
 VERSIONS_QUEUES_MAX = 20_000
 """So many changed queues are kept for that in all versions together."""
-HOURS_PER_DECISION_MAX = 64
-"""So many queues open and close by their hours in one decision; reckoning takes long for those closed for long."""
+HOURS_PER_DECISION_MAX = 8
+"""So many queues open and close by their hours in one decision; 400 days are reckoned for each that stays closed."""
 MOVES_PER_DECISION_MAX = 128
 """The same for those that go to other queues at once; each may have several events."""
 
