@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from huntgroup_routing.core.hours import CloseQueue
+from huntgroup_routing.core.leaving import Comer, Leaving
 from huntgroup_routing.core.messages import (
     ApplyPolicy,
     ContactDequeued,
@@ -37,6 +39,7 @@ from huntgroup_routing.core.values import (
 
 if TYPE_CHECKING:
     from huntgroup_routing.core.messages import Event
+    from huntgroup_routing.core.state import Queue
     from services.routing.tests.conftest import Floor
 
 ADA, SALES, NIGHT = ContactId("ada"), QueueId("sales"), QueueId("night")
@@ -382,6 +385,29 @@ def test_a_key_that_leads_nowhere_is_refused(
     refused = two.refused(ExitQueue(contact_id=ContactId(contact_id), key=key))
     assert refused.reason is reason
     assert key in refused.detail or contact_id in refused.detail
+
+
+def test_a_queue_to_which_many_ways_lead_is_asked_once_for_each_number_of_hops_left(
+    two: "Floor", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[QueueId] = []
+    compared = Leaving._compared
+
+    def counting(
+        leaving: Leaving, queue: "Queue", overflow_rule: OverflowRule, comer: Comer
+    ) -> int | None:
+        asked.append(queue.queue_id)
+        return compared(leaving, queue, overflow_rule, comer)
+
+    last = "night"
+    for name in (*(f"q{number}" for number in range(HOPS_MAX - 1)), "sales"):
+        two.queue(name, overflow=(rule("CLOSED", to=last), rule("NOBODY_ON_DUTY", to=last)))
+        last = name
+    for name in two.state.queues:
+        two.tell(CloseQueue(queue_id=name, note="-"), 0)
+    monkeypatch.setattr(Leaving, "_compared", counting)
+    assert kinds(two.contact("ada", at_ms=1)) == [ContactEnqueued, ContactDequeued]
+    assert len(asked) == 2 * HOPS_MAX, "two rules of every queue on the way"
 
 
 # What is kept, and what is refused.

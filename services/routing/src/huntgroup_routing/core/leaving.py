@@ -79,9 +79,12 @@ class Leaving:
     at_ms: int
     came: Counter[QueueId] = field(default_factory=Counter)
     """How many more stand in a queue by what was decided before."""
+    onward: dict[tuple[QueueId, int], list[Hop]] = field(default_factory=dict)
+    """Where the contact that is looked at goes from a queue, by the hops left: many ways may lead to one queue."""
 
     def on_arrival(self, queue: Queue, comer: Comer) -> list[Hop]:
         """Return where a contact goes that comes to a queue; nothing when it stays."""
+        self.onward.clear()
         hops = self._counted(self._on_arrival(queue, comer, HOPS_MAX))
         if hops or not queue.is_closed:
             return hops
@@ -89,6 +92,7 @@ class Leaving:
 
     def by(self, queue: Queue, rule: OverflowRule, value: int, comer: Comer) -> list[Hop]:
         """Return where a contact goes by a rule that holds; nothing when every queue on the way is full."""
+        self.onward.clear()
         return self._counted(self._by(queue, rule, value, comer, HOPS_MAX))
 
     def _counted(self, hops: list[Hop]) -> list[Hop]:
@@ -99,6 +103,12 @@ class Leaving:
         return hops
 
     def _on_arrival(self, queue: Queue, comer: Comer, hops_left: int) -> list[Hop]:
+        key = (queue.queue_id, hops_left)
+        if key not in self.onward:
+            self.onward[key] = self._by_rules(queue, comer, hops_left)
+        return self.onward[key]
+
+    def _by_rules(self, queue: Queue, comer: Comer, hops_left: int) -> list[Hop]:
         for rule in queue.plan.overflow:
             value = self._compared(queue, rule, comer)
             if value is not None and (hops := self._by(queue, rule, value, comer, hops_left)):
