@@ -59,7 +59,9 @@ async def test_a_producer_that_failed_for_good_is_replaced(heard_by: str) -> Non
     assert old is not None
     break_for_good(old._producer)
     if heard_by == "the next append":
-        assert "fatal" in (await failure_of(producing.append("t", 0, RECORD, 10))).lower()
+        refused = producing.append("t", 0, RECORD, 10)
+        assert producing._current is not old, "given up at once, not when the timer comes"
+        assert "fatal" in (await failure_of(refused)).lower()
     assert all(["unknown" in await failure_of(each) for each in under_way])
     async with asyncio.timeout(20):
         await asyncio.gather(*producing._ending)
