@@ -42,4 +42,4 @@ def test_what_a_package_installs_can_be_named_by_queues(
         customer_key="",
         required_skills=(),
     )
-    assert points(scorer, contact, []) == []
+    assert points(scorer, contact, []) == ([], "1.0")

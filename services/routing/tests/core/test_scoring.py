@@ -42,6 +42,34 @@ class Answers:
         return self.given
 
 
+class TakesAgentsOut:
+    """Changes the very agents it is asked about."""
+
+    version = "1"
+
+    def score(self, contact: ScoredContact, agents: Any) -> list[int]:
+        agents.pop()
+        return [0] * len(agents)
+
+
+class OfNoVersion:
+    """Cannot say what it is."""
+
+    @property
+    def version(self) -> str:
+        raise LookupError("nobody knows")
+
+    def score(self, contact: ScoredContact, agents: Sequence[ScoredAgent]) -> list[int]:
+        return [0] * len(agents)
+
+
+class UnspeakableError(Exception):
+    """An error that fails to say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
 def scored(floor: "Floor", scorer: Any) -> None:
     """Let `sales` choose by a scorer; grace is idle longest, alan speaks German."""
     floor.core = RoutingCore({"same-language": scorer})
@@ -109,6 +137,23 @@ def test_a_scorer_that_fails_is_told_of_and_the_longest_idle_gets_it(
     assert offer.agent_id == "grace"
     assert offer.explanation is not None
     assert (offer.explanation.strategy, offer.explanation.scorer) == (Strategy.LONGEST_IDLE, "")
+
+
+@pytest.mark.parametrize(
+    ("scorer", "error"),
+    [
+        (TakesAgentsOut(), "AttributeError: 'tuple' object has no attribute 'pop'"),
+        (OfNoVersion(), "LookupError: nobody knows"),
+        (Answers(UnspeakableError()), "UnspeakableError"),
+    ],
+)
+def test_a_scorer_that_misbehaves_stops_nobody(floor: "Floor", scorer: Any, error: str) -> None:
+    scored(floor, scorer)
+    events = floor.contact("ada", at_ms=10)
+    failed = events[1]
+    assert isinstance(failed, ScorerFailed)
+    assert failed.error == error
+    assert offer_of(events).agent_id == "grace"
 
 
 def test_it_is_asked_about_the_longest_idle_only_so_many(floor: "Floor") -> None:

@@ -58,19 +58,34 @@ class Scorer(Protocol):
 
 def points(
     scorer: Scorer | None, contact: ScoredContact, agents: Sequence[ScoredAgent]
-) -> list[int] | str:
-    """Return what a scorer gives, or what is wrong with it: whatever it does, somebody gets the contact."""
+) -> tuple[list[int], str] | str:
+    """Return what a scorer gives and its version, or what is wrong with it: it stops nobody, whatever it does."""
     if scorer is None:
         return "it is not installed here"
     try:
-        given = scorer.score(contact, agents)
+        return _measured(scorer.score(contact, tuple(agents)), len(agents), scorer.version)
     except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way
-        return f"{type(error).__name__}: {error}"[:ERROR_MAX]
+        return _told(error)
+
+
+def _measured(given: object, count: int, version: object) -> tuple[list[int], str] | str:
     if not isinstance(given, list | tuple):
         return f"it returned {type(given).__name__}, not a list"
-    if len(given) != len(agents):
-        return f"it returned {len(given)} numbers for {len(agents)} agents"
-    for each in given:
+    numbers = list(given)
+    if len(numbers) != count:
+        return f"it returned {len(numbers)} numbers for {count} agents"
+    for each in numbers:
         if type(each) is not int or not POINTS_MIN <= each <= POINTS_MAX:
             return f"it gave {each!r}, which is no whole number of 64 bits"[:ERROR_MAX]
-    return list(given)
+    if not isinstance(version, str):
+        return f"its version is {type(version).__name__}, not a text"
+    return numbers, version
+
+
+def _told(error: Exception) -> str:
+    """Return what an error says, if it can say anything."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"[:ERROR_MAX]
+    except Exception:  # noqa: BLE001 - a plug-in's own error may fail as well
+        return name[:ERROR_MAX]

@@ -37,25 +37,25 @@ def offer_by_score(
         for one in agents
     }
     name = queue.rules.scorer
-    scorer = state.scorers.get(name)
     asked = [_scored(idle[one], channel, rung.at_ms - since[one]) for one in agents]
-    found = points(scorer, _contact(rung, requirement), asked)
+    found = points(state.scorers.get(name), _contact(rung, requirement), asked)
     made: list[Made] = []
-    if isinstance(found, str) or scorer is None:
+    if isinstance(found, str):
         failed = ScorerFailed(
             at_ms=rung.at_ms,
             contact_id=rung.contact_id,
             queue_id=queue.queue_id,
             scorer=name,
-            error=str(found),
+            error=found,
         )
         made.append(failed)
         ranked: list[Ranked] = [(one, since[one]) for one in agents[:2]]
         strategy, by = Strategy.LONGEST_IDLE, ""
     else:
-        order = sorted(range(len(agents)), key=lambda place: -found[place])
-        ranked = [(agents[place], found[place]) for place in order[:2]]
-        strategy, by = Strategy.SCORED, f"{name} {scorer.version}"
+        given_points, version = found
+        order = sorted(range(len(agents)), key=lambda place: -given_points[place])
+        ranked = [(agents[place], given_points[place]) for place in order[:2]]
+        strategy, by = Strategy.SCORED, f"{name} {version}"
     agent = idle[ranked[0][0]]
     aside = sum(one in idle for one in let_go_by if one != agent.agent_id)
     said = by_strategy(queue, ranked, rule, aside)
