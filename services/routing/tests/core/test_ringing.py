@@ -240,6 +240,21 @@ def test_more_than_a_decision_holds_ring_in_the_next_one(floor: "Floor") -> None
     assert floor.core.next_deadline(floor.state) == 5_001 + RING_MS
 
 
+def test_contacts_that_ring_at_all_there_are_do_not_come_due_again(floor: "Floor") -> None:
+    """Each may ring at more than a decision holds, but nobody is idle any more."""
+    steps = (RoutingStep(after_ms=5_000),)
+    floor.queue("tax", "tax", strategy=Strategy.RING_ALL, ring_max=1_000, steps=steps)
+    names_of = [f"c{number:02}" for number in range(20)]
+    for contact_id in names_of:
+        floor.contact(contact_id, queue_id="tax")
+    crowd(floor, 990, "a")
+    floor.quickly(PassTime(), at_ms=5_000)
+    rest = floor.quickly(PassTime(), at_ms=5_000)
+    assert RingWidened in {type(event) for event in rest}
+    assert floor.quickly(PassTime(), at_ms=5_000) == ()
+    assert floor.core.next_deadline(floor.state) == 5_000 + RING_MS
+
+
 def test_the_largest_ring_fits_into_a_record(floor: "Floor") -> None:
     """Whatever the ids, a decision is written as one record of at most 512 KiB."""
     queue_id, contact_id, agent = "q" * 64, "c" * 64, "a" * 60

@@ -105,9 +105,7 @@ def ring_on(
     given: Given, contact: Contact, queue: Queue, wider: Ring, at_ms: int
 ) -> list[OfferCreated]:
     """Return offers to further agents of a contact that rings, as many as fit beside its open offers."""
-    room = wider.target - len(wider.offers)
-    but = wider.asked | let_go_lately(contact, queue, at_ms)
-    agents = idle_in_turn(given, contact.requirement, but, min(room, given.rings_left))
+    agents = _further(given, contact, queue, wider, at_ms, most=given.rings_left)
     said = (at_ms, wider, DecisionRule.STRATEGY, 0)
     return _offers(given, rung(queue, contact, at_ms), contact.requirement, agents, said)
 
@@ -118,11 +116,12 @@ def widen(
     """Yield that a contact may ring at one agent more, or at those whom one decision could not hold, and its offers."""
     ring = contact.ring
     assert ring is not None
-    target, widens_at_ms = ring.target, 0
+    target, widens_at_ms, most = ring.target, 0, max(0, given.rings_left)
     if queue.strategy is Strategy.RING_PROGRESSIVELY:
         target = max(target, min(target + 1, queue.ring_max))
         widens_at_ms = queue.widens_at_ms(target, at_ms)
-    elif target - len(ring.offers) > given.rings_left:
+    agents = _further(given, contact, queue, replace(ring, target=target), at_ms, most=most + 1)
+    if len(agents) > most and queue.strategy is not Strategy.RING_PROGRESSIVELY:
         widens_at_ms = at_ms
     yield RingWidened(
         at_ms=at_ms,
@@ -132,7 +131,17 @@ def widen(
         widens_at_ms=widens_at_ms,
     )
     wider = replace(ring, target=target, widens_at_ms=widens_at_ms)
-    yield from ring_on(given, contact, queue, wider, at_ms)
+    said = (at_ms, wider, DecisionRule.STRATEGY, 0)
+    yield from _offers(given, rung(queue, contact, at_ms), contact.requirement, agents[:most], said)
+
+
+def _further(
+    given: Given, contact: Contact, queue: Queue, ring: Ring, at_ms: int, *, most: int
+) -> list[AgentId]:
+    """Return at whom a contact that rings may ring besides its open offers, at most so many."""
+    room = ring.target - len(ring.offers)
+    but = ring.asked | let_go_lately(contact, queue, at_ms)
+    return idle_in_turn(given, contact.requirement, but, min(room, most))
 
 
 def idle_in_turn(
