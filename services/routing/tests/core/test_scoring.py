@@ -7,7 +7,14 @@ import pytest
 
 from huntgroup_routing.app.queries import why_text
 from huntgroup_routing.core import RoutingCore
-from huntgroup_routing.core.messages import Event, OfferCreated, Reason, ScorerFailed
+from huntgroup_routing.core.messages import (
+    ApplyPolicy,
+    Event,
+    OfferCreated,
+    Reason,
+    RollBackPolicy,
+    ScorerFailed,
+)
 from huntgroup_routing.core.scorers import ScoredAgent, ScoredContact
 from huntgroup_routing.core.values import SCORED_MAX, DecisionRule, Strategy
 
@@ -170,6 +177,29 @@ def test_a_queue_cannot_name_a_scorer_that_is_not_installed(floor: "Floor") -> N
     refused = floor.refused(floor.queue_command(strategy=Strategy.SCORED, scorer="other"))
     assert refused.reason is Reason.SCORER_UNKNOWN
     assert refused.detail == "scorer 'other' is not installed, these are: same-language"
+
+
+def test_nor_can_a_policy(floor: "Floor") -> None:
+    floor.queue("tax")
+    other = floor.queue_command(strategy=Strategy.SCORED, scorer="other")
+    refused = floor.refused(ApplyPolicy(queues=(floor.queue_command("tax"), other)))
+    assert refused.reason is Reason.POLICY_INVALID
+    assert refused.detail == "queues[1].scorer 'other' is not installed, these are: none"
+
+
+def test_nor_can_one_come_back_but_what_is_so_already_hinders_nobody(floor: "Floor") -> None:
+    scored(floor, SpeaksTheSame())
+    named = floor.state.versions.version
+    floor.queue("tax")
+    floor.state.scorers = {}
+    assert floor.tell(RollBackPolicy(version=named))
+    floor.queue()
+    refused = floor.refused(RollBackPolicy(version=named))
+    assert refused.reason is Reason.SCORER_UNKNOWN
+    assert refused.detail == (
+        f"version {named}, queue_id 'sales': scorer 'same-language' is not installed,"
+        " these are: none"
+    )
 
 
 def test_a_replay_asks_no_scorer_and_a_program_without_it_goes_on(floor: "Floor") -> None:

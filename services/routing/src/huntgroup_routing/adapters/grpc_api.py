@@ -144,7 +144,7 @@ class Reads:
             faults = [events.detail]
             if isinstance(command, ApplyPolicy) and events.reason is Reason.POLICY_INVALID:
                 words = command.vocabulary or Vocabulary()
-                _, faults = rules_and_faults(command.queues, words, at_ms)
+                _, faults = rules_and_faults(command.queues, words, at_ms, state.scorers)
             return PlanPolicyResponse(version=state.versions.version, faults=faults)
         return PlanPolicyResponse(
             version=state.versions.version,

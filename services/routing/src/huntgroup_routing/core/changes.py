@@ -16,7 +16,7 @@ from huntgroup_routing.core.messages import (
     Refused,
     RollBackPolicy,
 )
-from huntgroup_routing.core.policy import is_same
+from huntgroup_routing.core.policy import is_same, scorer_missing
 from huntgroup_routing.core.soundness import rules_and_faults
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
@@ -40,7 +40,7 @@ def apply_policy(state: State, command: ApplyPolicy, at_ms: int) -> tuple[Event,
     if stale is not None:
         return stale
     vocabulary = command.vocabulary or Vocabulary()
-    rules, faults = rules_and_faults(command.queues, vocabulary, at_ms)
+    rules, faults = rules_and_faults(command.queues, vocabulary, at_ms, state.scorers)
     if faults:
         more = (
             [f"and {len(faults) - FAULTS_TOLD_MAX} more"] if len(faults) > FAULTS_TOLD_MAX else []
@@ -60,6 +60,12 @@ def roll_back_policy(
     found = state.versions.at(command.version, state.policy())
     if found is None:
         return unknown_version(state, command.version)
+    present = state.policy()
+    for queue_id, rules in sorted(found[0].items()):
+        missing = scorer_missing(rules, state.scorers)
+        if missing and not (queue_id in present and is_same(present[queue_id], rules)):
+            told = f"version {command.version}, queue_id {queue_id!r}: {missing}"
+            return Refused(reason=Reason.SCORER_UNKNOWN, detail=told)
     return _changed(state, *found, command, at_ms)
 
 

@@ -1,5 +1,6 @@
 """What follows from a change of the rules: checked, put in one form, and told when it changes anything."""
 
+from collections.abc import Collection
 from dataclasses import fields
 
 from msgspec.structs import replace
@@ -37,16 +38,23 @@ def configure_queue(
     rules = rules_of(command, at_ms)
     if isinstance(rules, Refused):
         return rules
-    if rules.strategy is Strategy.SCORED and rules.scorer not in state.scorers:
-        installed = ", ".join(sorted(state.scorers)) or "none"
-        detail = f"scorer {rules.scorer!r} is not installed, these are: {installed}"
-        return Refused(reason=Reason.SCORER_UNKNOWN, detail=detail)
+    missing = scorer_missing(rules, state.scorers)
+    if missing is not None:
+        return Refused(reason=Reason.SCORER_UNKNOWN, detail=missing)
     there = {key: one.rules.overflow for key, one in state.queues.items() if not one.retired}
     for text in complaints(command.queue_id, command.overflow, there):
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
     if queue is not None and not queue.retired and is_same(queue.rules, rules):
         return ()
     return (replace(rules, domain_version=state.versions.version + 1),)
+
+
+def scorer_missing(rules: QueueConfigured, scorers: Collection[str]) -> str | None:
+    """Return what is wrong with the scorer that a queue names, when it is not installed here."""
+    if rules.strategy is not Strategy.SCORED or rules.scorer in scorers:
+        return None
+    installed = ", ".join(sorted(scorers)) or "none"
+    return f"scorer {rules.scorer!r} is not installed, these are: {installed}"
 
 
 def rules_of(

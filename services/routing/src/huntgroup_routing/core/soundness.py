@@ -1,7 +1,7 @@
 """Whether a policy makes sense as a whole: every fault of it, each with the way to the field that is wrong."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from huntgroup_routing.core.expressions import (
     LEVEL_MAX,
@@ -17,7 +17,7 @@ from huntgroup_routing.core.expressions import (
 )
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Refused
 from huntgroup_routing.core.overflow import OverflowTrigger, complaints
-from huntgroup_routing.core.policy import Terms, rules_of
+from huntgroup_routing.core.policy import Terms, rules_of, scorer_missing
 from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Vocabulary
 
 Ask = ConfigureQueue | RoutingStep
@@ -25,11 +25,14 @@ Ask = ConfigureQueue | RoutingStep
 
 
 def rules_and_faults(
-    queues: Sequence[ConfigureQueue], vocabulary: Vocabulary, at_ms: int
+    queues: Sequence[ConfigureQueue],
+    vocabulary: Vocabulary,
+    at_ms: int,
+    scorers: Collection[str] | None = None,
 ) -> tuple[dict[QueueId, QueueConfigured], list[str]]:
     """Return the rules of every queue, and a sentence for each fault that begins with its field: `queues[3].steps[0]…`.
 
-    The rules are complete only when there is no fault.
+    The rules are complete only when there is no fault. `scorers` are those installed; None: that is not known here.
     """
     rules: dict[QueueId, QueueConfigured] = {}
     terms: Terms = {}
@@ -40,6 +43,9 @@ def rules_and_faults(
             faults.append(f"queues[{index}].{made.detail}")
             continue
         rules[queue.queue_id] = made
+        missing = None if scorers is None else scorer_missing(made, scorers)
+        if missing is not None:
+            faults.append(f"queues[{index}].{missing}")
         faults += (f"queues[{index}].{fault}" for fault in _faults(queue, vocabulary, terms))
     overflow = {queue_id: one.overflow for queue_id, one in rules.items()}
     for index, queue in enumerate(queues):
