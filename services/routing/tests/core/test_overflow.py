@@ -410,6 +410,21 @@ def test_a_queue_to_which_many_ways_lead_is_asked_once_for_each_number_of_hops_l
     assert len(asked) == 2 * HOPS_MAX, "two rules of every queue on the way"
 
 
+def test_a_key_says_why_its_queue_takes_nobody(two: "Floor") -> None:
+    two.queue("night", waiting_max=1)
+    two.queue("sales", overflow=(rule("EXIT_KEY", key="2"),))
+    two.contact("ada")
+    leave = ExitQueue(contact_id=ContactId("ada"), key="2")
+    leads = "key '2' leads to queue_id 'night', which is"
+    two.contact("x2", queue_id="night")
+    assert two.refused(leave).detail == f"{leads} full: its waiting_max is 1"
+    two.abandon("x2")
+    two.tell(CloseQueue(queue_id=QueueId("night"), note="fire drill"))
+    assert two.refused(leave).detail == (f"{leads} closed, and no rule of its own leads on")
+    two.tell(ApplyPolicy(queues=(two.queue_command("sales"),)))
+    assert two.refused(leave).detail == f"{leads} no queue of this domain"
+
+
 # What is kept, and what is refused.
 
 

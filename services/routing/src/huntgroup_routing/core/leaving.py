@@ -270,9 +270,19 @@ def exit_queue(state: State, command: ExitQueue, at_ms: int) -> tuple[Event, ...
     if not hops:
         return Refused(
             reason=Reason.TARGET_FULL,
-            detail=f"key {command.key!r} leads to queue_id {rule.queue_id!r}, which is full",
+            detail=f"key {command.key!r} leads to queue_id {rule.queue_id!r}, {_why_not(state, rule)}",
         )
     return (*cancel(state, contact, at_ms), *follow(leaving, [(contact, comer, hops)]))
+
+
+def _why_not(state: State, rule: OverflowRule) -> str:
+    """Return why the queue that a rule leads to takes nobody."""
+    target = state.queues.get(rule.queue_id)
+    if target is None or target.retired:
+        return "which is no queue of this domain"
+    if len(target.waiting) + target.ringing >= target.waiting_max:
+        return f"which is full: its waiting_max is {target.waiting_max}"
+    return "which is closed, and no rule of its own leads on"
 
 
 def cancel(
