@@ -51,6 +51,11 @@ DEADLINE_PASSED: Final = "DEADLINE_PASSED"
 INTERNAL_FAULT: Final = "INTERNAL_FAULT"
 """A bug; the log of the replica says more."""
 
+MESSAGE_BYTES_MAX: Final = 1_024
+VIOLATIONS_BYTES_MAX: Final = 2_048
+# A message travels twice, once with three bytes for each that is no plain character, and gRPC may drop a whole answer
+# whose metadata is larger than 8 KiB.
+
 # With each of these the status is RESOURCE_EXHAUSTED, and a RetryInfo says when to come again.
 SHED: Final = frozenset(
     {
@@ -104,6 +109,9 @@ def to_status(error: RpcRefusedError, domain: str) -> grpc.Status:
         request = error_details_pb2.BadRequest()
         for violation in error.violations:
             shown = f"{violation.rule}; the value was {violation.value!r}"
+            said = len(violation.field.encode()) + len(shown.encode()) + len(violation.rule)
+            if request.field_violations and request.ByteSize() + said > VIOLATIONS_BYTES_MAX:
+                break
             request.field_violations.add(
                 field=violation.field,
                 description=shown,
@@ -115,10 +123,17 @@ def to_status(error: RpcRefusedError, domain: str) -> grpc.Status:
         retry.retry_delay.FromMilliseconds(error.retry_after_ms)
         parts.append(retry)
     code: tuple[int, str] = error.status.value
-    status = status_pb2.Status(code=code[0], message=error.detail)
+    status = status_pb2.Status(code=code[0], message=_cut(error.detail))
     for part in parts:
         status.details.add().Pack(part)
     return rpc_status.to_status(status)
+
+
+def _cut(detail: str) -> str:
+    raw = detail.encode()
+    if len(raw) <= MESSAGE_BYTES_MAX:
+        return detail
+    return raw[: MESSAGE_BYTES_MAX - 3].decode(errors="ignore") + "…"
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> RpcRefusedError:

@@ -90,6 +90,6 @@ def _work(pipe: Connection, play: Callable[[Part], Found]) -> None:
     while True:
         try:
             part = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(play(part))
+            pipe.send(play(part))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return  # nobody is there to ask or to tell any more
