@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
+from huntgroup_eventlog.application import OutcomeUnknownError
 from huntgroup_runtime.rpc import guard
 from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.rpc.deadline import CallLimits
@@ -28,6 +29,14 @@ async def refusal(call: Any) -> RpcRefusedError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return from_rpc_error(caught.value)
+
+
+async def outcome(call: Any) -> RpcRefusedError | None:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return from_rpc_error(error)
+    return None
 
 
 async def read_all(stream: Any) -> list[Any]:
@@ -241,6 +250,45 @@ async def test_a_call_whose_caller_has_gone_is_not_begun(left_s: float, *, cance
         await guarded.unary_unary(b"c1", context)
     assert begun == []
     assert context.status.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+# No owner.
+
+
+async def test_who_comes_anew_does_not_take_the_places_of_those_who_are_here_while_nobody_owns(
+    start_replica: Any, journals: Any, bells: Any
+) -> None:
+    replica = await start_replica(journals(owned=False), grpc_concurrent_rpcs_max=40)
+    count = bells.CountBellsRequest(domain="acme/emea")
+    known = [replica.stub.CountBells(count, timeout=20) for _ in range(20)]
+    new = [replica.stub.Ring(bells.ring(f"c{n}"), timeout=20) for n in range(20)]
+    answers = asyncio.as_completed([outcome(call) for call in [*known, *new]])
+    told = [await next(answers) for _ in range(16)]
+    turned_away = [one for one in told if one is not None]
+    assert [(one.status, one.reason) for one in turned_away] == [(EXHAUSTED, "OVERLOADED")] * 16
+    assert turned_away[0].retry_after_ms == 1_000
+    assert "calls wait for an owner of their domain" in turned_away[0].metadata["bound"]
+    replica.journals.owned = True
+    assert [await next(answers) for _ in range(24)] == [None] * 24
+
+
+async def test_a_call_that_may_have_been_done_is_never_told_that_nothing_was(
+    start_replica: Any, journals: Any, bells: Any
+) -> None:
+    replica = await start_replica(journals(owned=False), grpc_concurrent_rpcs_max=10)
+    waits = replica.stub.Ring(bells.ring("c1"), timeout=20)
+    async with asyncio.timeout(5):
+        while not replica.journals.submitted:  # noqa: ASYNC110 - the server's work is no event here
+            await asyncio.sleep(0.01)
+    assert (await refusal(replica.stub.Ring(bells.ring("c2"), timeout=5))).reason == "OVERLOADED"
+    # Enough for the one that waits, too, which tries again and again.
+    replica.journals.script += [OutcomeUnknownError("the owner was replaced")] * 1_000
+    refused = await refusal(replica.stub.Ring(bells.ring("c3"), timeout=5))
+    assert (refused.status, refused.reason) == (
+        grpc.StatusCode.UNAVAILABLE,
+        "OUTCOME_UNKNOWN",
+    )
+    waits.cancel()
 
 
 # Streams.

@@ -234,6 +234,58 @@ async def test_a_restart_goes_on_from_a_snapshot(log: Log) -> None:
     await again.stop()
 
 
+async def with_snapshots(log: Log, store: ObjectSnapshotStore, adds: int, name: str) -> None:
+    """Let a replica count, and end when a snapshot of it is stored."""
+    one = journals(log, name, snapshot_every_records=10, snapshots=store)
+    await one.start()
+    await until(lambda: one.owns(DOMAIN), "an owner")
+    for n in range(adds):
+        await add(one, f"{name}{n}")
+    partition = one._partition(DOMAIN).partition
+    async with asyncio.timeout(5):
+        while not await store.newest_first("counter", partition):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await one.stop()
+
+
+async def test_a_snapshot_of_another_log_is_not_begun_from(log: Log) -> None:
+    store = ObjectSnapshotStore.from_url("")
+    await with_snapshots(MemoryLog(2), store, 40, "other")
+    await with_snapshots(log, ObjectSnapshotStore.from_url(""), 60, "this")
+    with capture_logs() as logs:
+        again = journals(log, "b", snapshots=store)
+        await again.start()
+        await until(lambda: again.owns(DOMAIN), "an owner")
+    assert await total(again) == 60
+    await add(again, "c")
+    told = [one["reason"] for one in logs if one["event"] == "snapshot_rejected"]
+    assert told
+    assert all(one.endswith("it is of another one") for one in told)
+    await again.stop()
+    standby = journals(log, "c", snapshots=store)
+    await standby.start()
+    await until(lambda: standby.owns(DOMAIN), "an owner")
+    assert await total(standby) == 61, "what was acknowledged counts for everybody"
+    await standby.stop()
+
+
+async def test_snapshots_of_a_log_that_is_gone_give_way_to_those_of_the_log_that_is(
+    log: Log,
+) -> None:
+    store = ObjectSnapshotStore.from_url("")
+    await store.put("counter", 1, 9_000, b"gone")
+    await store.put("counter", 0, 9_000, b"gone")
+    await with_snapshots(log, store, 40, "this")
+    found = [await store.newest_first("counter", partition) for partition in range(2)]
+    assert b"gone" not in max(found, key=lambda one: one != [b"gone"])
+    again = journals(log, "b", snapshots=store)
+    await again.start()
+    await until(lambda: again.owns(DOMAIN), "an owner")
+    assert await total(again) == 40
+    assert again._partition(DOMAIN).replica.reader.accepted < 40
+    await again.stop()
+
+
 class StuckStore:
     """A store of snapshots that never finishes."""
 

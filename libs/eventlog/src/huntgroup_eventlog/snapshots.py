@@ -39,11 +39,17 @@ class ObjectSnapshotStore:
         return cls(from_url(url) if url else MemoryStore())
 
     async def put(self, service: str, partition: int, position: int, dumped: bytes) -> None:
-        """Keep a snapshot and forget all but the newest few."""
+        """Keep a snapshot and forget all but the newest few.
+
+        What stands at a later position is of a log that is gone, or of an owner whose work will be done again.
+        """
         prefix = f"{service}/{partition}/"
+        this = f"{prefix}{position:020d}.snapshot"
         try:
-            await obstore.put_async(self._store, f"{prefix}{position:020d}.snapshot", dumped)
-            for path in (await self._paths(prefix))[KEPT:]:
+            await obstore.put_async(self._store, this, dumped)
+            paths = await self._paths(prefix)
+            kept = [path for path in paths if path <= this][:KEPT]
+            for path in [path for path in paths if path not in kept]:
                 with suppress(FileNotFoundError):
                     await obstore.delete_async(self._store, path)
         except StoreError as error:

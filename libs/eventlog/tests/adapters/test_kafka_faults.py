@@ -1,6 +1,7 @@
 """What only the Kafka log does: it outlives brokers that freeze, stop, end or forget. On a broker of its own."""
 
 import asyncio
+import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -9,9 +10,11 @@ from typing import Literal
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.protocol.metadata import MetadataResponse_v0
 
 from huntgroup_eventlog.adapters.kafka import KafkaLog
 from huntgroup_eventlog.adapters.kafka_connection import KafkaConnection
+from huntgroup_eventlog.adapters.kafka_topics import KafkaTopics
 from huntgroup_eventlog.port import AppendFailedError, LogUnavailableError, NewRecord
 from huntgroup_runtime.local_kafka import LocalKafka
 from huntgroup_runtime.local_kafka_install import LocalKafkaUnavailableError
@@ -174,6 +177,27 @@ async def test_positions_go_on_after_the_broker_came_back(
     kept = await read_to_end(log, topic, 0)
     assert [each.position for each in kept[:20]] == acknowledged
     assert [each.value for each in kept[:20]] == [str(n).encode() for n in range(20)]
+
+
+async def test_a_client_that_knows_only_a_dead_broker_is_replaced(broker: LocalKafka) -> None:
+    # What a broker says that has just started, and knows of no other yet, when it dies right after that.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        nobody = listening.getsockname()[1]
+    connection = KafkaConnection(
+        bootstrap_servers=broker.bootstrap_servers, request_timeout_ms=2_000
+    )
+    topics = KafkaTopics(connection, 2, 1)
+    name = f"huntgroup.faults-{uuid.uuid4().hex[:12]}.journal.v1"
+    await topics.ensure([name])
+    for client in (topics._admin, topics._positions):
+        assert client is not None
+        cluster = client._client.cluster
+        cluster.update_metadata(MetadataResponse_v0([(7, "127.0.0.1", nobody)], []))
+        assert {each.port for each in cluster.brokers()} == {nobody}
+    ends = await asyncio.gather(*(topics.end(name, each % 2) for each in range(20)))
+    assert set(ends) == {0}
+    assert name in await topics.names()
+    await topics.close()
 
 
 async def test_a_position_that_was_retained_away_is_a_clear_error(

@@ -346,11 +346,9 @@ def test_a_snapshot_and_the_tail_equal_the_full_replay(world: World) -> None:
     taken = [e for e in world.seen if isinstance(e, fx.SnapshotTaken)]
     assert len(taken) >= 2
     for one in taken:
-        fold, chain, position, address = load_snapshot(counter_application(), 0, one.dumped)
-        assert position == one.position
-        resumed = world.replica(
-            "b", fold=fold, chain=chain, position=position, owner_address=address
-        )
+        at = load_snapshot(counter_application(), 0, one.dumped)
+        assert at.position == one.position
+        resumed = world.replica("b", at=at)
         assert resumed.snapshot() == world.replica("c").snapshot() == replica.snapshot()
 
 

@@ -22,7 +22,7 @@ from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.chain import ChainReader
 from huntgroup_eventlog.journal.decider import Submission
 from huntgroup_eventlog.journal.replica import Limits, Replica, Role
-from huntgroup_eventlog.journal.snapshot import load_snapshot
+from huntgroup_eventlog.journal.snapshot import Restored, load_snapshot
 from huntgroup_eventlog.port import NewRecord
 from huntgroup_testkit.counter import Add, Remind, counter_application
 
@@ -170,18 +170,20 @@ class World:
         self.workers[worker] = self._new_worker()
 
     def _new_worker(self) -> Replica:
-        self.runs += 1
-        words: dict[str, Any] = {}
+        at = None
         if self.snapshots and self.random.random() < 0.7:
-            fold, chain, position, address = load_snapshot(self.application, 0, self.snapshots[-1])
-            words = {"fold": fold, "chain": chain, "position": position, "owner_address": address}
+            at = load_snapshot(self.application, 0, self.snapshots[-1])
+        return self._worker_from(at)
+
+    def _worker_from(self, at: Restored | None) -> Replica:
+        self.runs += 1
         return self.replica_class(
             self.application,
             partition=0,
             owner=f"w{self.runs}",
             address=f"w{self.runs}:1",
             limits=LIMITS,
-            **words,
+            at=at,
         )
 
     # The end.
@@ -262,13 +264,8 @@ class World:
         """A full replay, and one from every kept snapshot, must be what the survivor holds."""
         expected = self.workers[0].snapshot()
         for dumped in [b"", *self.snapshots[-2:]]:
-            kept, self.snapshots = self.snapshots, []
-            replica = self._new_worker()
-            self.snapshots = kept
-            if dumped:
-                fold, chain, position, address = load_snapshot(self.application, 0, dumped)
-                replica.fold, replica.position, replica.owner_address = fold, position, address
-                replica.reader = replica.make_reader(chain)
+            at = load_snapshot(self.application, 0, dumped) if dumped else None
+            replica = self._worker_from(at)
             for record in self.log.read_now(TOPIC, 0, replica.position, 1_000_000):
                 replica.read(record.position, record.value)
             if replica.role is Role.HALTED:

@@ -18,6 +18,10 @@ class Clock(Protocol):
         """Return the time."""
         ...
 
+    def elapsed_ms(self) -> int:
+        """Return the time since some moment, for what lasts; it goes on evenly when the clock is set."""
+        ...
+
     async def sleep_until(self, at_ms: int) -> None:
         """Return when the time is at least `at_ms`."""
         ...
@@ -33,6 +37,10 @@ class SystemClock:
     def now_ms(self) -> int:
         """Return the wall-clock time."""
         return time.time_ns() // 1_000_000
+
+    def elapsed_ms(self) -> int:
+        """Return the monotonic time."""
+        return time.monotonic_ns() // 1_000_000
 
     async def sleep_until(self, at_ms: int) -> None:
         """Sleep; a jump of the wall clock is noticed within a second."""
@@ -71,6 +79,10 @@ class VirtualClock:
 
     def now_ms(self) -> int:
         """Return the virtual time."""
+        return self._now_ms
+
+    def elapsed_ms(self) -> int:
+        """Return the virtual time: nobody sets it."""
         return self._now_ms
 
     async def sleep_until(self, at_ms: int) -> None:

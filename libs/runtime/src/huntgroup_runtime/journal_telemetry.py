@@ -23,6 +23,7 @@ class JournalTelemetry:
         self.parked = telemetry.counter("huntgroup.journal.parked", own)
         self.claims = telemetry.counter("huntgroup.journal.claims", own)
         self.retired = telemetry.counter("huntgroup.journal.retired", own)
+        self.owned = telemetry.gauge("huntgroup.journal.owned", own)
         self.halted = telemetry.gauge("huntgroup.journal.halted", own)
         self.inflight = telemetry.gauge("huntgroup.journal.inflight", own)
         self.relay_published = telemetry.counter("huntgroup.relay.published", own)

@@ -18,8 +18,8 @@ from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.decider import Submission
-from huntgroup_eventlog.journal.fold import Fold
 from huntgroup_eventlog.journal.replica import Limits, Replica, Role
+from huntgroup_eventlog.journal.snapshot import Restored
 from huntgroup_eventlog.port import AppendFailedError, Log, LogUnavailableError, NewRecord
 from huntgroup_eventlog.snapshots import SnapshotStore
 from huntgroup_runtime.claiming import keep_ownership
@@ -30,7 +30,7 @@ from huntgroup_runtime.lease import Lease
 from huntgroup_runtime.membership import Membership
 from huntgroup_runtime.ports import Listener
 from huntgroup_runtime.relay import Relay, dead_letter
-from huntgroup_runtime.restore import Restored, restored
+from huntgroup_runtime.restore import restored
 from huntgroup_runtime.telemetry import Span
 
 PARKING_MAX = 1_000
@@ -61,17 +61,13 @@ class Surroundings:
 
     def replica(self, at: Restored | None = None) -> Replica:
         """Return a new replica that begins at `at`; without it, at the beginning of the journal."""
-        at = at or Restored(fold=Fold(self.application))
         return Replica(
             self.application,
             partition=self.partition,
             owner=self.membership.owner,
             address=self.membership.address,
             limits=self.limits,
-            fold=at.fold,
-            chain=at.chain,
-            position=at.position,
-            owner_address=at.owner_address,
+            at=at,
         )
 
 
@@ -273,6 +269,7 @@ class Life:
         epoch = self.replica.reader.state.epoch
         _log.info("partition_owned", topic=around.topic, partition=around.partition, epoch=epoch)
         self._told_owned = True
+        around.telemetry.owned.set(1)
         self.feeds.begin()
         self.spawn(self._relay.run())
         states = {name: domain.state for name, domain in fold.domains.items()}
@@ -302,6 +299,7 @@ class Life:
     def _end_owning(self) -> None:
         if self._told_owned:
             self._told_owned = False
+            self.around.telemetry.owned.set(0)
             self._tell("lost", lambda one: one.lost(self.around.partition))
         self._lease.end()
         self.over.set()

@@ -40,6 +40,7 @@ MetricName = Literal[
     "huntgroup.journal.parked",  # {event}: foreign events that could not be read and were set aside
     "huntgroup.journal.claims",  # {claim}: claims this replica appended
     "huntgroup.journal.retired",  # {retirement}: times this replica stopped being an owner
+    "huntgroup.journal.owned",  # 1 while this replica owns the partition, else 0
     "huntgroup.journal.halted",  # 1 while a bug keeps the partition stopped on this replica, else 0
     "huntgroup.journal.inflight",  # {record}: records appended but not read back yet
     # Commands, counted where they enter by gRPC; attributes huntgroup.service, rpc.method.
@@ -59,6 +60,7 @@ MetricName = Literal[
     "huntgroup.recordings.absent",  # {recording}: asked for by the policy, and there is none; attribute reason
     # The auditor.
     "huntgroup.audit.violations",  # {violation}: records that broke an invariant; attribute invariant
+    "huntgroup.audit.unchecked",  # {part}: parts of an invariant that are not looked at; attribute invariant
     "huntgroup.audit.records",  # {record}: records read
     "huntgroup.audit.lag",  # {record}: there, not read yet
     "huntgroup.audit.last.pass",  # s: when all that was there had been audited, seconds since the epoch; 0 before
@@ -97,6 +99,7 @@ METRICS: Final[Mapping[MetricName, MetricSpec]] = {
     "huntgroup.journal.parked": MetricSpec("counter", "{event}", "Foreign events set aside."),
     "huntgroup.journal.claims": MetricSpec("counter", "{claim}", "Claims appended."),
     "huntgroup.journal.retired": MetricSpec("counter", "{retirement}", "Ownerships lost."),
+    "huntgroup.journal.owned": MetricSpec("gauge", "", "1 while the partition is owned here."),
     "huntgroup.journal.halted": MetricSpec("gauge", "", "1 while a bug stops the partition here."),
     "huntgroup.journal.inflight": MetricSpec("gauge", "{record}", "Records not read back yet."),
     "huntgroup.commands.accepted": MetricSpec("counter", "{command}", "Commands carried out."),
@@ -111,6 +114,7 @@ METRICS: Final[Mapping[MetricName, MetricSpec]] = {
     "huntgroup.relay.lag": MetricSpec("gauge", "{event}", "Public events not published yet."),
     "huntgroup.recordings.absent": MetricSpec("counter", "{recording}", "Recordings not there."),
     "huntgroup.audit.violations": MetricSpec("counter", "{violation}", "Broken invariants."),
+    "huntgroup.audit.unchecked": MetricSpec("gauge", "{part}", "Parts not looked at."),
     "huntgroup.audit.records": MetricSpec("counter", "{record}", "Records audited."),
     "huntgroup.audit.lag": MetricSpec("gauge", "{record}", "Records not audited yet."),
     "huntgroup.audit.last.pass": MetricSpec("gauge", "s", "When all there was had been audited."),

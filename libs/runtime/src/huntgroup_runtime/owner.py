@@ -86,13 +86,13 @@ class PartitionOwner:
                 self._life = Life(self._around)
 
     async def _stay_halted(self) -> None:
-        """Do not try again: it would fail again. Go on reading who the owner is, for callers; do not return."""
+        """Do not try again: it would fail again. Go on reading who the owner is, for callers, until `resign`."""
         around, replica = self._around, self.replica
-        while True:
+        while not self._stopping:
             try:
                 reader = await around.log.reader(around.topic, around.partition, replica.position)
                 try:
-                    while True:
+                    while not self._stopping:
                         for record in await reader.read(READ_RECORDS_MAX, READ_WAIT_MS):
                             replica.read(record.position, record.value)
                 finally:

@@ -90,11 +90,20 @@ class FakeJournals:
         raise NotImplementedError
 
 
+class WallClock(VirtualClock):
+    """A clock that somebody may set; time goes on as before."""
+
+    set_by_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.set_by_ms
+
+
 class Watch:
     """A registry that owns the only partition, with virtual time in the hands of the test."""
 
     def __init__(self, lease_ms: int = 25_000) -> None:
-        self.clock = VirtualClock(START_MS)
+        self.clock = WallClock(START_MS)
         self.journals = FakeJournals()
         self.journals.gate.set()
         liveness = Liveness(heartbeat_interval_ms=10_000, lease_ms=lease_ms)
@@ -119,7 +128,7 @@ class Watch:
     async def to(self, elapsed_ms: int) -> None:
         """Let time go on to so many ms after the start, and everything due on the way happen."""
         arriving = asyncio.create_task(self.clock.sleep_until(START_MS + elapsed_ms))
-        while self.clock.now_ms() < START_MS + elapsed_ms:
+        while self.clock.elapsed_ms() < START_MS + elapsed_ms:
             await settle()
             self.clock.jump()
         await settle()
@@ -168,6 +177,20 @@ async def test_a_desktop_is_asked_at_each_interval_and_told_how_long_it_has() ->
     watch.registry.heard(DOMAIN, ADA, desktop, 1)
     await watch.to(20_000)
     assert desktop.asked == [(1, 15_000), (2, 15_000)]
+
+
+@pytest.mark.parametrize("set_by_ms", [-3_600_000, 3_600_000])
+async def test_a_clock_that_is_set_changes_no_lease(set_by_ms: int) -> None:
+    watch = Watch()
+    watch.own(ADA)
+    desktop = watch.open()
+    await watch.to(10_000)
+    watch.clock.set_by_ms = set_by_ms
+    await watch.to(24_999)
+    assert desktop.closed == []
+    await watch.to(25_000)
+    assert desktop.closed == [CloseReason.DESKTOP_SILENT]
+    assert [report.agent_id for report in watch.reports()] == [ADA]
 
 
 async def test_who_answers_is_never_silent() -> None:

@@ -16,6 +16,8 @@ from huntgroup_eventlog.port import LogUnavailableError
 T = TypeVar("T")
 
 _TOPICS_READY_S = 30.0
+_KNOWN_SHARE = 0.1
+"""Clients that were connected before get this share of the time; in the rest others are made, and asked."""
 
 
 class KafkaTopics:
@@ -89,20 +91,35 @@ class KafkaTopics:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._let_go(self._positions)
+
+    async def _let_go(self, of: AIOKafkaConsumer | None) -> None:
+        """Close the connections, unless others than `of` were made meanwhile."""
         async with self._connecting:
-            for client in (
-                self._admin and self._admin.close,
-                self._positions and self._positions.stop,
-            ):
-                if client is not None:
-                    with suppress(KafkaError, OSError):
-                        await client()
-            self._admin = self._positions = None
+            if self._positions is not of:
+                return
+            admin, self._admin = self._admin, None
+            positions, self._positions = self._positions, None
+        for close in (admin and admin.close, positions and positions.stop):
+            if close is not None:
+                with suppress(KafkaError, OSError):
+                    await close()
 
     async def _ask(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Connect if need be, ask, and turn every failure into `LogUnavailableError`."""
+        """Connect if need be, ask, and turn every failure into `LogUnavailableError`.
+
+        Clients that do not answer at once are replaced: they may know of one broker only, which told them of nobody
+        else while it started, and has died since. They would never ask those they began with.
+        """
+        total_s = 2 * self._connection.request_timeout_ms / 1000
         try:
-            async with asyncio.timeout(2 * self._connection.request_timeout_ms / 1000):
+            async with asyncio.timeout(total_s):
+                known = self._positions
+                if known is not None:
+                    with suppress(KafkaError, OSError):
+                        async with asyncio.timeout(total_s * _KNOWN_SHARE):
+                            return await ask()
+                    await self._let_go(known)
                 await self._connect()
                 return await ask()
         except (KafkaError, OSError) as error:

@@ -23,7 +23,7 @@ from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal.chain import ChainReader, ChainState, Ignored, Unreadable
 from huntgroup_eventlog.journal.decider import Decider, Submission
 from huntgroup_eventlog.journal.fold import Fold
-from huntgroup_eventlog.journal.snapshot import dump_snapshot
+from huntgroup_eventlog.journal.snapshot import Restored, dump_snapshot, record_digest
 from huntgroup_eventlog.journal.source import SourceInput
 
 
@@ -62,11 +62,9 @@ class Replica:
         owner: str,
         address: str,
         limits: Limits | None = None,
-        fold: Fold | None = None,
-        chain: ChainState | None = None,
-        position: int = 0,
-        owner_address: str = "",
+        at: Restored | None = None,
     ) -> None:
+        at = at or Restored(fold=Fold(application))
         self.application = application
         self.partition = partition
         self.owner = owner
@@ -74,14 +72,16 @@ class Replica:
         self.limits = limits or Limits()
         self.role = Role.FOLLOWING
         self.effects: deque[fx.Effect] = deque()
-        self.fold = fold or Fold(application)
-        self.reader = self.make_reader(chain or ChainState())
-        self.position = position
-        self.owner_address = owner_address
+        self.fold = at.fold
+        self.reader = self.make_reader(at.chain)
+        self.position = at.position
+        self.owner_address = at.owner_address
         self.owner_resigned = False
         self.resigning = False
         self.decider = self.make_decider()
         self._records_since_snapshot = 0
+        self._last_record = at.last_record
+        self._last_value = b""
 
     def make_reader(self, chain: ChainState) -> ChainReader:
         """Return the reader rule of this replica."""
@@ -98,7 +98,7 @@ class Replica:
         if self.role is Role.RETIRED:
             return
         entry = self.reader.read(value)
-        self.position = position + 1
+        self.position, self._last_value = position + 1, value
         if self.role is Role.HALTED:
             # All that counts still is who owns the partition now, so that callers can be sent there.
             if isinstance(entry, wire.Claim):
@@ -306,6 +306,7 @@ class Replica:
             position=self.position,
             chain=self.reader.state,
             address=self.owner_address,
+            last_record=record_digest(self._last_value) if self._last_value else self._last_record,
         )
 
     def _retire(self, reason: str) -> None:

@@ -1,5 +1,6 @@
 """Snapshots of a fold: an optimisation, rejected when corrupt or made by other code, checked against full replay."""
 
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from google.protobuf.message import DecodeError
@@ -11,14 +12,39 @@ from huntgroup_eventlog.journal.command_memory import CommandMemory
 from huntgroup_eventlog.journal.fold import Domain, Fold, RelayItem, SourceCursor
 
 _DIGEST_BYTES = 32
+_RECORD_DIGEST_BYTES = 16
 
 
 class SnapshotRejectedError(ValueError):
     """The snapshot cannot be used: corrupt, of other code, or of another partition. The message says which."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """Where a replica begins."""
+
+    fold: Fold
+    chain: ChainState = field(default_factory=ChainState)
+    position: int = 0
+    """The next one to read."""
+    owner_address: str = ""
+    last_record: bytes = b""
+    """`record_digest` of the one before; empty at the beginning of the log."""
+
+
+def record_digest(value: bytes) -> bytes:
+    """Return what identifies a record, and with it the log and all that is before: it names its writer and chain."""
+    return blake2b(value, digest_size=_RECORD_DIGEST_BYTES).digest()
+
+
 def dump_snapshot(
-    fold: Fold, *, partition: int, position: int, chain: ChainState, address: str
+    fold: Fold,
+    *,
+    partition: int,
+    position: int,
+    chain: ChainState,
+    address: str,
+    last_record: bytes = b"",
 ) -> bytes:
     """Return the snapshot of `fold`, which holds every accepted entry below `position`; a digest comes first."""
     snapshot = wire.Snapshot(
@@ -33,6 +59,7 @@ def dump_snapshot(
         at_ms=fold.at_ms,
         relayed=fold.relayed,
         sources=[source_position(topic, cursor) for topic, cursor in sorted(fold.sources.items())],
+        last_record=last_record,
     )
     for name, domain in sorted(fold.domains.items()):
         snapshot.domains.add(
@@ -53,10 +80,8 @@ def dump_snapshot(
     return blake2b(body, digest_size=_DIGEST_BYTES).digest() + body
 
 
-def load_snapshot(
-    application: Application, partition: int, dumped: bytes
-) -> tuple[Fold, ChainState, int, str]:
-    """Return fold, chain state, next position and the owner's address; raise `SnapshotRejectedError` otherwise."""
+def load_snapshot(application: Application, partition: int, dumped: bytes) -> Restored:
+    """Return where a replica may go on; raises `SnapshotRejectedError`. Only the log knows if it is its own."""
     if not digest_matches(dumped):
         raise SnapshotRejectedError("digest does not match: the snapshot is corrupt")
     snapshot = wire.Snapshot()
@@ -83,8 +108,13 @@ def load_snapshot(
         fold.keep_for_relay(
             RelayItem(item.position, item.record_hash, item.domain, item.at_ms, list(item.events))
         )
-    chain = ChainState(snapshot.epoch, snapshot.owner, snapshot.chain)
-    return fold, chain, snapshot.position, snapshot.address
+    return Restored(
+        fold=fold,
+        chain=ChainState(snapshot.epoch, snapshot.owner, snapshot.chain),
+        position=snapshot.position,
+        owner_address=snapshot.address,
+        last_record=snapshot.last_record,
+    )
 
 
 def digest_matches(dumped: bytes) -> bool:

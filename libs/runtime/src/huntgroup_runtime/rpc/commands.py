@@ -228,11 +228,17 @@ class RpcApi:
         if method.client_streaming or method.server_streaming:
             raise ValueError(f"{method.full_name} is a stream")
         request_class = GetMessageClass(method.input_type)
-        path = method_path(method)
+        path, work = method_path(method), work_of(method)
 
         async def handle(raw: bytes, context: Context) -> bytes:
             request = checked(request_class, raw)
-            return await self._router.unary(path, raw, context, lambda: serve(request, context))
+            return await self._router.unary(
+                path,
+                raw,
+                context,
+                lambda: serve(request, context),
+                seeking=lambda: self.gate.seeking(work) if self.gate else nullcontext(),
+            )
 
         self._handlers[method.name] = grpc.unary_unary_rpc_method_handler(handle)
 

@@ -3,13 +3,21 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import grpc
 
 from huntgroup_runtime.rpc import errors
-from huntgroup_runtime.rpc.admission import Admission, AdmissionLimits, Shed, Work, tenant_of
+from huntgroup_runtime.rpc.admission import (
+    NEW_SHARE,
+    OVERLOADED_RETRY_MS,
+    Admission,
+    AdmissionLimits,
+    Shed,
+    Work,
+    tenant_of,
+)
 from huntgroup_runtime.rpc.door import Door
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 from huntgroup_runtime.settings import ENV_PREFIX, RuntimeSettings
@@ -77,6 +85,36 @@ class OpenStreams:
                 del self._open[tenant]
 
 
+class Seekers:
+    """The calls of a process that wait until somebody owns their domain: new work and reads may be so many only.
+
+    They are half of what streams leave. While a log is away nobody can be an owner, and without this bound callers who
+    come anew would soon take the places of those who are here already.
+    """
+
+    def __init__(self, *, calls_max: int) -> None:
+        self._most = max(1, round(calls_max * (1 - STREAMS_SHARE) * NEW_SHARE))
+        self._seeking = 0
+
+    @contextmanager
+    def one_more(self, work: Work) -> Iterator[None]:
+        """Count a call while it waits; raises `RpcRefusedError`. Work in progress is always let in."""
+        if work is not Work.IN_PROGRESS and self._seeking >= self._most:
+            raise refusal(
+                Shed(
+                    reason=errors.OVERLOADED,
+                    bound=f"{self._seeking} calls wait for an owner of their domain at this replica",
+                    setting="grpc_concurrent_rpcs_max",
+                    retry_after_ms=OVERLOADED_RETRY_MS,
+                )
+            )
+        self._seeking += 1
+        try:
+            yield
+        finally:
+            self._seeking -= 1
+
+
 class Gate:
     """Lets the calls of one service in."""
 
@@ -87,10 +125,12 @@ class Gate:
         *,
         door: Door,
         streams: OpenStreams,
+        seekers: Seekers,
         slow_reader_s: float,
         telemetry: Telemetry,
     ) -> None:
         self.streams = streams
+        self._seekers = seekers
         self.slow_reader_s = slow_reader_s
         """A stream whose reader takes nothing for so long is cut off."""
         self._admission = admission
@@ -123,8 +163,7 @@ class Gate:
                     yield
                     return
                 found = shed
-            words = {**self._words, "reason": found.reason, "work": work.value}
-            self._telemetry.counter("huntgroup.admission.shed", words).add()
+            self._count_shed(found.reason, work)
             raise refusal(found)
         self._waiting.set(self._admission.waiting)
         try:
@@ -132,6 +171,21 @@ class Gate:
         finally:
             self._admission.leave(found)
             self._waiting.set(self._admission.waiting)
+
+    @contextmanager
+    def seeking(self, work: Work) -> Iterator[None]:
+        """Let a call wait for an owner; raises `RpcRefusedError` with RESOURCE_EXHAUSTED when too many do."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._seekers.one_more(work))
+            except RpcRefusedError as refused:
+                self._count_shed(refused.reason, work)
+                raise
+            yield
+
+    def _count_shed(self, reason: str, work: Work) -> None:
+        words = {**self._words, "reason": reason, "work": work.value}
+        self._telemetry.counter("huntgroup.admission.shed", words).add()
 
 
 def refusal(shed: Shed) -> RpcRefusedError:

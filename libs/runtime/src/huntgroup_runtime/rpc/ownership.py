@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Final
 
 import grpc
@@ -58,32 +59,44 @@ class OwnerRouter:
         self._peers = peers
 
     async def unary(
-        self, method: str, request: bytes, context: Context, serve: Callable[[], Awaitable[bytes]]
+        self,
+        method: str,
+        request: bytes,
+        context: Context,
+        serve: Callable[[], Awaitable[bytes]],
+        *,
+        seeking: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> bytes:
         """Return what `serve` or the owner's replica answers; tries again while nobody is the owner.
 
-        `serve` must be safe to repeat. Raises what it raises, or `RpcRefusedError` with what the owner said;
-        UNAVAILABLE with the reason NO_OWNER or OUTCOME_UNKNOWN when the deadline is near.
+        `serve` must be safe to repeat; `seeking` is entered for as long as it is tried again. Raises what they raise,
+        or `RpcRefusedError` with what the owner said; UNAVAILABLE with the reason NO_OWNER or OUTCOME_UNKNOWN when
+        the deadline is near.
         """
         pauses: Pauses | None = None
-        while True:
-            reason, address = errors.NO_OWNER, ""
-            try:
-                return await serve()
-            except NotOwnerError as error:
-                address = error.address
-            except OutcomeUnknownError:
-                reason = errors.OUTCOME_UNKNOWN
-            hops = hops_of(context)
-            if self._may_forward(address, hops):
+        with ExitStack() as waiting:
+            while True:
+                reason, address = errors.NO_OWNER, ""
                 try:
-                    return await self._forward(address, method, request, context, hops)
-                except _TryAgainError as error:
-                    reason = error.reason
-            pauses = pauses or Pauses(remaining_s())
-            # Only the replica that was called first tries again: tries must not multiply.
-            if hops > 0 or not await pauses.next():
-                raise unavailable(reason)
+                    return await serve()
+                except NotOwnerError as error:
+                    address = error.address
+                except OutcomeUnknownError:
+                    reason = errors.OUTCOME_UNKNOWN
+                hops = hops_of(context)
+                if self._may_forward(address, hops):
+                    try:
+                        return await self._forward(address, method, request, context, hops)
+                    except _TryAgainError as error:
+                        reason = error.reason
+                # Only the replica that was called first tries again: tries must not multiply.
+                if hops > 0:
+                    raise unavailable(reason)
+                if pauses is None:
+                    pauses = Pauses(remaining_s())
+                    _let_wait(waiting, seeking(), reason)
+                if not await pauses.next():
+                    raise unavailable(reason)
 
     async def stream(
         self,
@@ -145,6 +158,17 @@ class OwnerRouter:
             if refused.status is grpc.StatusCode.DEADLINE_EXCEEDED and attempt_s < left_s:
                 raise _TryAgainError(errors.OUTCOME_UNKNOWN) from None
             raise refused from None
+
+
+def _let_wait(waiting: ExitStack, seeking: AbstractContextManager[None], reason: str) -> None:
+    try:
+        waiting.enter_context(seeking)
+    except RpcRefusedError:
+        if reason == errors.OUTCOME_UNKNOWN:
+            raise unavailable(
+                reason
+            ) from None  # it may have been done: nobody may say that it was not
+        raise
 
 
 class _TryAgainError(Exception):

@@ -12,7 +12,7 @@ from huntgroup_runtime.rpc.admission import Admission
 from huntgroup_runtime.rpc.channel import server_options
 from huntgroup_runtime.rpc.deadline import CallLimits
 from huntgroup_runtime.rpc.door import Door
-from huntgroup_runtime.rpc.gate import Gate, OpenStreams, limits_of
+from huntgroup_runtime.rpc.gate import Gate, OpenStreams, Seekers, limits_of
 from huntgroup_runtime.rpc.guard import CallGuard, service_of
 from huntgroup_runtime.settings import RuntimeSettings, SettingsError
 from huntgroup_runtime.telemetry import Telemetry
@@ -52,6 +52,7 @@ class RpcServer:
             calls_max=settings.grpc_concurrent_rpcs_max,
             telemetry=telemetry,
         )
+        self.seekers = Seekers(calls_max=settings.grpc_concurrent_rpcs_max)
         self._telemetry = telemetry
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -72,6 +73,7 @@ class RpcServer:
             Admission(limits_of(self._settings)),
             door=self.door,
             streams=self.streams,
+            seekers=self.seekers,
             slow_reader_s=self._settings.grpc_slow_reader_ms / 1_000,
             telemetry=self._telemetry,
         )

@@ -51,7 +51,9 @@ class _Watched:
     domain: str
     agent_id: AgentId
     heard_ms: int
+    """By the clock's elapsed time, which nobody sets, like the moments below."""
     signed_on_at_ms: int | None = None
+    """By the log."""
     desktop: Desktop | None = None
     asked: int = 0
     answered: int = 0
@@ -170,7 +172,7 @@ class _Partition:
         if watched.answered < nonce <= watched.asked:
             watched.answered = nonce
             # The heap is left alone: when the old end of the lease comes, the new one is seen.
-            watched.heard_ms = self._clock.now_ms()
+            watched.heard_ms = self._clock.elapsed_ms()
 
     def closed(self, domain: str, agent_id: AgentId, desktop: Desktop) -> None:
         watched = self._watched.get((domain, agent_id))
@@ -188,7 +190,7 @@ class _Partition:
 
     def _watch(self, domain: str, agent_id: AgentId) -> _Watched:
         """Return the agent's entry, heard of just now."""
-        now_ms = self._clock.now_ms()
+        now_ms = self._clock.elapsed_ms()
         watched = self._watched.get((domain, agent_id))
         if watched is None:
             watched = _Watched(domain=domain, agent_id=agent_id, heard_ms=now_ms)
@@ -223,8 +225,8 @@ class _Partition:
     async def _keep_time(self) -> None:
         while self._heap:
             self._timer_ms = self._heap[0][0]
-            await self._clock.sleep_until(self._timer_ms)
-            self._look_at_due(self._clock.now_ms())
+            await self._clock.sleep(max(0, self._timer_ms - self._clock.elapsed_ms()))
+            self._look_at_due(self._clock.elapsed_ms())
         self._timer_ms = None
 
     def _look_at_due(self, now_ms: int) -> None:
@@ -271,7 +273,7 @@ class _Partition:
 
     async def _report(self, watched: _Watched) -> None:
         at_ms = watched.signed_on_at_ms
-        if at_ms is None or not self._is_silent(watched, self._clock.now_ms()):
+        if at_ms is None or not self._is_silent(watched, self._clock.elapsed_ms()):
             return
         # The same id each time: once for every time of being signed on, however often it is repeated.
         command_id = f"desktop-silent.{watched.agent_id}.{at_ms}"

@@ -39,20 +39,21 @@ class StoredSnapshots:
 
     async def _judge(self, log: Log, file: Path, dumped: bytes, replay: Replay, end: int) -> None:
         try:
-            fold, chain, position, _ = load_snapshot(self._application, self._partition, dumped)
+            at = load_snapshot(self._application, self._partition, dumped)
         except (DecodeError, SnapshotRejectedError) as error:
             if is_of_other_code(self._application, dumped):
                 self._findings.count(INVARIANT, "snapshots of other code")
             else:
                 self._findings.violation(INVARIANT, None, "", f"{file} cannot be used: {error}")
             return
+        position = at.position
         if position > end:
             self._seen.discard(file)  # it is ahead of what was read: later
             return
         self._findings.count(INVARIANT, "stored snapshots")
         try:
-            await self._fold_on(log, fold, ChainReader(chain), position, end)
-            differs = replay.differs_from(fold, end)
+            await self._fold_on(log, at.fold, ChainReader(at.chain), position, end)
+            differs = replay.differs_from(at.fold, end)
         except LogUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a core raises stops a service as well

@@ -13,7 +13,6 @@ import uvloop
 from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.adapters.embedded import EmbeddedLog
 from huntgroup_eventlog.application import Application
-from huntgroup_eventlog.journal.fold import Fold
 from huntgroup_eventlog.journal.replica import Replica
 from huntgroup_eventlog.port import Log, LogRecord
 from huntgroup_onebox.audit.auditor import service_applications
@@ -118,6 +117,4 @@ def _replay(journals: list[Journal]) -> dict[str, tuple[int, float]]:
 
 
 def _replica(application: Application, partition: int) -> Replica:
-    return Replica(
-        application, partition=partition, owner="bench", address="", fold=Fold(application)
-    )
+    return Replica(application, partition=partition, owner="bench", address="")

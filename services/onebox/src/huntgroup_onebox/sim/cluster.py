@@ -35,7 +35,7 @@ from huntgroup_runtime.process import Process
 from huntgroup_runtime.rpc.commands import RpcApi
 from huntgroup_runtime.rpc.deadline import CallLimits
 from huntgroup_runtime.rpc.door import Door
-from huntgroup_runtime.rpc.gate import Gate, OpenStreams, limits_of
+from huntgroup_runtime.rpc.gate import Gate, OpenStreams, Seekers, limits_of
 from huntgroup_runtime.rpc.guard import CallGuard
 from huntgroup_runtime.settings import RuntimeSettings
 from huntgroup_runtime.telemetry import Telemetry
@@ -72,6 +72,10 @@ class NodeClock:
 
     def now_ms(self) -> int:
         return EPOCH_MS + round(self._loop.time() * 1_000) + self.ahead_ms
+
+    def elapsed_ms(self) -> int:
+        """Jumps leave it alone."""
+        return EPOCH_MS + round(self._loop.time() * 1_000)
 
     async def sleep_until(self, at_ms: int) -> None:
         """As the system's clock does: a jump is noticed within a second."""
@@ -110,6 +114,7 @@ class SimProcess:
         self.address = address
         self.peers = SimPeers(node, network, address)
         self._streams = OpenStreams(tenant_max=STREAMS_MAX, calls_max=1_000, telemetry=_TELEMETRY)
+        self._seekers = Seekers(calls_max=1_000)
         self._refuses = partial(network.refuses, node)
         self.endpoint = Endpoint(node, CallGuard(CallLimits.of(settings), _TELEMETRY))
         self.journals: list[ServiceJournals] = []
@@ -140,6 +145,7 @@ class SimProcess:
             WatchedAdmission(limits_of(self.settings), self._failed),
             door=Door(0.0, _TELEMETRY),
             streams=self._streams,
+            seekers=self._seekers,
             slow_reader_s=SLOW_READER_S,
             telemetry=_TELEMETRY,
         )

@@ -189,7 +189,6 @@ class Onlooker:
         self, service: str, domain: str, command_id: str, position: int, reason: str
     ) -> None:
         """A client was told what became of a command: that must be so already."""
-        self.acknowledged.append((service, command_id))
         known = self.journals[service].outcomes.get((domain, command_id))
         if known is None:
             if position == -1 and reason:
@@ -198,6 +197,7 @@ class Onlooker:
         if (known.position, known.reason) != (position, reason):
             told = Outcome(position, reason)
             raise ViolationError(f"4: {command_id} was told {told}, the history says {known}")
+        self.acknowledged.append((service, command_id))
 
     def check_replica(self, replica: Replica) -> None:
         """A replica that has read as far as this must believe the same; an owner, when nothing is in flight."""
@@ -253,6 +253,7 @@ def _comparable(dumped: bytes) -> wire.Snapshot:
     """
     snapshot = wire.Snapshot.FromString(dumped[DIGEST_BYTES:])
     snapshot.ClearField("position")
+    snapshot.ClearField("last_record")
     snapshot.ClearField("address")
     snapshot.ClearField("relayed")
     snapshot.ClearField("unrelayed")

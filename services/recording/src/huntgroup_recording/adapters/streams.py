@@ -126,7 +126,7 @@ class AudioIntake:
             other = recording.stream
             if other is None:
                 return
-            silent_ms = self._clock.now_ms() - other.heard_at_ms
+            silent_ms = self._clock.elapsed_ms() - other.heard_at_ms
             if silent_ms < self._silent_stream_ms:
                 raise RpcRefusedError(
                     StatusCode.ALREADY_EXISTS,
@@ -172,7 +172,7 @@ class IncomingAudio:
         self._reading = False
         self._ended: StreamEnd | None = None
         self.closed_by_client = False
-        self.heard_at_ms = clock.now_ms()
+        self.heard_at_ms = clock.elapsed_ms()
 
     @property
     def received_ms(self) -> int:
@@ -234,7 +234,7 @@ class IncomingAudio:
 
     async def _take(self, chunk: AudioChunk) -> None:
         samples = self._check(chunk)
-        self.heard_at_ms = self._clock.now_ms()
+        self.heard_at_ms = self._clock.elapsed_ms()
         writer = self._writer or await self._begin()
         start = chunk.offset_ms * self._rate_hz // 1_000
         ahead = start - writer.position

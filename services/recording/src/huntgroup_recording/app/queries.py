@@ -89,7 +89,7 @@ class AudioStream(Protocol):
 
     @property
     def heard_at_ms(self) -> int:
-        """When its last chunk came."""
+        """When its last chunk came, by the clock's elapsed time."""
         ...
 
     def end(self, why: StreamEnd) -> None:

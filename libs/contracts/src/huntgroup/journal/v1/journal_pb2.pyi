@@ -265,6 +265,7 @@ class Snapshot(_message.Message):
     SOURCES_FIELD_NUMBER: _builtins.int
     DOMAINS_FIELD_NUMBER: _builtins.int
     UNRELAYED_FIELD_NUMBER: _builtins.int
+    LAST_RECORD_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     partition: _builtins.int
     code_version: _builtins.str
@@ -277,6 +278,8 @@ class Snapshot(_message.Message):
     chain: _builtins.bytes
     at_ms: _builtins.int
     relayed: _builtins.int
+    last_record: _builtins.bytes
+    """BLAKE2b-128 of the record before `position`: a log that has another one there is not the one it was taken of."""
     @_builtins.property
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourcePosition]: ...
     @_builtins.property
@@ -301,10 +304,11 @@ class Snapshot(_message.Message):
         sources: _abc.Iterable[Global___SourcePosition] | None = ...,
         domains: _abc.Iterable[Global___DomainSnapshot] | None = ...,
         unrelayed: _abc.Iterable[Global___RelayItem] | None = ...,
+        last_record: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "at_ms", b"at_ms", "chain", b"chain", "code_version", b"code_version", "domains", b"domains", "epoch", b"epoch", "owner", b"owner", "partition", b"partition", "position", b"position", "relayed", b"relayed", "service", b"service", "sources", b"sources", "unrelayed", b"unrelayed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "at_ms", b"at_ms", "chain", b"chain", "code_version", b"code_version", "domains", b"domains", "epoch", b"epoch", "last_record", b"last_record", "owner", b"owner", "partition", b"partition", "position", b"position", "relayed", b"relayed", "service", b"service", "sources", b"sources", "unrelayed", b"unrelayed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
