@@ -84,8 +84,12 @@ def _run(
             text = json.dumps(values(measured, objectives, here), indent=1, ensure_ascii=False)
             arguments.json.write_text(text + "\n", encoding="utf-8")
 
-    measured, failed = _measure(entries, quick=arguments.quick, keep=keep)
-    console.print(table(measured, objectives))
+    measured, missing = _measure(entries, quick=arguments.quick, keep=keep)
+    failed = bool(missing)
+    if not arguments.figures:
+        chosen = {name for entry in entries for name in entry.names}
+        missing |= dict.fromkeys(objectives.keys() - chosen, "takes long: --all")
+    console.print(table(measured, objectives, missing))
     by_verdict: dict[Verdict, list[str]] = {}
     for one in measured:
         verdict = objectives[one.name].verdict(one.value, doubted=bool(one.doubts))
@@ -122,32 +126,41 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _measure(
     entries: "list[Entry]", *, quick: bool, keep: Callable[[Sequence[Measured]], None]
-) -> tuple[list[Measured], bool]:
-    """Return what was measured, and whether something could not be; `keep` gets all so far after each."""
+) -> tuple[list[Measured], dict[str, str]]:
+    """Return what was measured, and why what could not be was not; `keep` gets all so far after each."""
     measured: list[Measured] = []
-    failed = False
+    missing: dict[str, str] = {}
     busy = busy_share(LOOK_S)
     with Workbench(quick=quick) as bench:
         for number, entry in enumerate(entries, start=1):
             started = time.monotonic()
             bench.say(f"[{number}/{len(entries)}] {', '.join(entry.names)}")
-            try:
-                found = entry.measure(bench)
-                before, busy = busy, busy_share(LOOK_S)
-                doubts = _doubts(max(before, busy), quick=quick)
-                measured += [replace(one, doubts=doubts) for one in found]
-                keep(measured)
-            except (
-                RuntimeError,
-                OSError,
-                ValueError,
-                LookupError,
-                LocalKafkaUnavailableError,
-            ) as error:
-                failed = True
-                sys.stderr.write(f"huntgroup bench: {', '.join(entry.names)}: {error}\n")
+            found, why = _found(entry, bench)
+            if why:
+                missing |= dict.fromkeys(set(entry.names) - {one.name for one in found}, why)
+                sys.stderr.write(f"huntgroup bench: {', '.join(entry.names)}: {why}\n")
+            before, busy = busy, busy_share(LOOK_S)
+            doubts = _doubts(max(before, busy), quick=quick)
+            measured += [replace(one, doubts=doubts) for one in found]
+            keep(measured)
             bench.say(f"took {time.monotonic() - started:.0f} s")
-    return measured, failed
+    return measured, missing
+
+
+def _found(entry: "Entry", bench: Workbench) -> tuple[list[Measured], str]:
+    """Return what was measured of figures that are measured together, and what ended it early, if anything."""
+    found: list[Measured] = []
+    try:
+        found.extend(entry.measure(bench))
+    except (
+        RuntimeError,
+        OSError,
+        ValueError,
+        LookupError,
+        LocalKafkaUnavailableError,
+    ) as error:
+        return found, str(error) or type(error).__name__
+    return found, ""
 
 
 def _doubts(busy: float, *, quick: bool) -> str:

@@ -267,6 +267,7 @@ class Cluster:
             serves["HUNTGROUP_GRPC_LISTEN"] = f"127.0.0.1:{grpc}"
         return {
             **DEFAULTS,
+            "HUNTGROUP_REPORTING_DATABASE_URL": f"sqlite:///{self._data / 'reporting.sqlite'}",
             **os.environ,
             "HUNTGROUP_LOG_URL": f"kafka://{self.file.kafka}",
             "HUNTGROUP_LOG_PARTITIONS": str(self.file.partitions),

@@ -9,7 +9,11 @@ import pytest
 
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.journal.chain import ChainReader
-from huntgroup_onebox.audit.database import DatabaseUnavailableError, ReportingDatabase
+from huntgroup_onebox.audit.database import (
+    DatabaseUnavailableError,
+    ReportingDatabase,
+    Stored,
+)
 from huntgroup_onebox.audit.report import AuditReport
 from huntgroup_reporting.adapters.ledger import SqlHistory
 from huntgroup_reporting.adapters.mapping import event_codec
@@ -88,6 +92,24 @@ async def test_a_database_that_lacks_too_much_of_the_ledger_is_told(
     log = a_day()
     found = await report(log, await copied(log, tmp_path / "r", entries=1))
     assert "the database lacks 3 entries of the ledger" in str(found)
+
+
+async def test_log_and_database_that_go_on_while_an_audit_begins_are_clean(tmp_path: Path) -> None:
+    log = WrittenLog()
+    tell_the_day(log)
+    file = tmp_path / "r"
+    file.touch()
+
+    class GoesOn(ReportingDatabase):
+        async def read(self, *args: Any, **more: Any) -> Stored:
+            tell_the_ledger(log)
+            await copied(log, file)
+            return await super().read(*args, **more)
+
+    async with GoesOn(f"sqlite:///{file}") as database:
+        found = await log.report(database=database)
+    assert found.clean, str(found)
+    assert found.lines[5].counts["database rows"] == 2
 
 
 @pytest.mark.parametrize("entries", [1, 4, 9])

@@ -60,6 +60,10 @@ class Auditor:
         name, attributes = "huntgroup.audit.violations", {"invariant": str(invariant)}
         return self.telemetry.counter(name, attributes).value  # type: ignore[arg-type]
 
+    def unchecked(self, invariant: int) -> float:
+        attributes = {"invariant": str(invariant)}
+        return self.telemetry.gauge("huntgroup.audit.unchecked", attributes).value
+
 
 async def test_a_log_that_grows_is_audited_as_it_grows() -> None:
     log = WrittenLog()
@@ -72,7 +76,8 @@ async def test_a_log_that_grows_is_audited_as_it_grows() -> None:
     log.tell("routing", enqueued("eve", 101))
     tell_the_ledger(log)
     assert auditor.follower.ready
-    assert auditor.follower.state() == {"ready": True, "lag": 0, "violations": {}}
+    state = auditor.follower.state()
+    assert (state["ready"], state["lag"], state["violations"]) == (True, 0, {})
 
 
 async def test_a_violation_is_told_and_counted_once() -> None:
@@ -85,6 +90,36 @@ async def test_a_violation_is_told_and_counted_once() -> None:
     assert await auditor.new() == []
     assert auditor.count(1) == 1
     assert auditor.follower.state()["violations"] == {"1": 1}
+
+
+async def test_what_is_not_looked_at_is_said_all_the_time() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log, snapshots=Path("there"))
+    await auditor.new()
+    stores = {"5": ["the store of recordings"], "6": ["the reporting database"]}
+    assert auditor.follower.state()["not_checked"] == stores
+    assert [auditor.unchecked(one) for one in (5, 6, 7)] == [1, 1, 0]
+
+
+async def test_reporting_that_is_left_behind_is_compared_no_more_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("huntgroup_onebox.audit.figures_expected.AHEAD_MAX", 2)
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    tell_the_day(log)
+    [found] = await auditor.new()
+    assert "its figures are compared no more" in found
+    tell_the_ledger(log)
+    assert await auditor.new() == []
+    left = "figures: reporting was left behind"
+    parts = auditor.follower.state()["not_checked"]
+    assert parts == {
+        "5": ["the store of recordings"],
+        "6": ["the reporting database", left],
+        "7": ["stored snapshots"],
+    }
+    assert auditor.unchecked(6) == 2
 
 
 async def test_what_is_missing_counts_after_the_grace_and_once() -> None:

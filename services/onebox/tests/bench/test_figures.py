@@ -142,6 +142,7 @@ def test_figures_are_kept_as_they_come_and_a_busy_machine_proves_nothing(
     assert (figure["name"], figure["verdict"]) == ("replay", verdict)
     told = capsys.readouterr()
     assert said in " ".join(told.out.split())
+    assert "not measured" in told.out
     assert "sim-seeds: nobody measures this" in told.err
 
 
@@ -192,7 +193,7 @@ def test_a_step_on_which_callers_were_turned_away_is_not_kept_up_with() -> None:
 
 def test_the_table_and_the_file_say_the_same() -> None:
     measured = [Measured(name="rate", repeats=[90.0, 95.0, 99.0], baseline="b", client="c")]
-    (row,) = table(measured, {"rate": RATE}).columns[5].cells
+    (row,) = table(measured, {"rate": RATE}, {}).columns[5].cells
     (figure,) = values(measured, {"rate": RATE}, {"cores": 2})["figures"]
     assert row == "[bold red]SHORT[/]"
     assert (figure["verdict"], figure["value"], figure["spread"]) == ("SHORT", 95.0, [90.0, 99.0])

@@ -51,6 +51,7 @@ class Figures:
             self._told_left_behind = True
             why = f"reporting lacks {AHEAD_MAX:,} events of a service: its figures are compared no more"
             self._findings.violation(INVARIANT, None, "", why)
+            self._findings.does_not_check(INVARIANT, "figures: reporting was left behind")
 
     async def finish(self, again: Again) -> None:
         """Compare at the end; where the two differ have the log read once more, to find the record that is to blame."""

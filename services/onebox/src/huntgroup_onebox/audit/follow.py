@@ -86,6 +86,10 @@ class Follower:
             for number in INVARIANTS
             if number not in NOT_APPLICABLE
         }
+        self._unchecked = {
+            number: telemetry.gauge("huntgroup.audit.unchecked", {"invariant": str(number)})
+            for number in self._violations
+        }
         self._records = telemetry.counter("huntgroup.audit.records")
         self._lag = telemetry.gauge("huntgroup.audit.lag")
         self._last_pass = telemetry.gauge("huntgroup.audit.last.pass")
@@ -99,7 +103,16 @@ class Follower:
     def state(self) -> Mapping[str, object]:
         """Return what /readyz says."""
         broken = {str(number): one.value for number, one in self._violations.items() if one.value}
-        return {"ready": self.ready, "lag": self._lag.value, "violations": broken}
+        return {
+            "ready": self.ready,
+            "lag": self._lag.value,
+            "violations": broken,
+            "not_checked": self._not_checked(),
+        }
+
+    def _not_checked(self) -> dict[str, list[str]]:
+        unchecked = self._scope.findings.unchecked
+        return {str(number): list(parts) for number, parts in sorted(unchecked.items())}
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -138,6 +151,8 @@ class Follower:
         if beside:
             for partition in self._partitions:
                 await partition.look_beside()
+        for number, gauge in self._unchecked.items():
+            gauge.set(len(self._scope.findings.unchecked.get(number, ())))
         if self._database_away:
             return  # it stays due, and this was no whole round
         if beside:
@@ -161,12 +176,11 @@ class Follower:
         scope.applications = self._applications
         tell_unchecked(scope)
         self._partitions = [PartitionAudit(number, scope, ends) for number in numbers]
-        unchecked = {str(number): what for number, what in scope.findings.unchecked.items()}
         _log.info(
             "audit_begins",
             partitions=len(numbers),
             interval_ms=scope.interval_ms,
-            not_checked=unchecked,
+            not_checked=self._not_checked(),
         )
 
     async def _read(self, partition: PartitionAudit, ends: Ends, *, database: bool) -> None:

@@ -21,7 +21,7 @@ from huntgroup_onebox.audit.database import Stored
 from huntgroup_onebox.audit.feed import Check, Feed
 from huntgroup_onebox.audit.figures_expected import ExpectedFigures
 from huntgroup_onebox.audit.figures_ledger import Ledger
-from huntgroup_onebox.audit.reading import Ends, Entries, Records, by_time
+from huntgroup_onebox.audit.reading import Ends, Entries, Records, by_time, find_ends
 from huntgroup_onebox.audit.replay import INVARIANT as REPLAY
 from huntgroup_onebox.audit.replay import Replay, comparable
 from huntgroup_onebox.audit.report import Findings, Place
@@ -95,6 +95,8 @@ class PartitionAudit:
         self._progress, self._told = progress, self.position
         stored = await self._read_database() if database else None
         if stored is not None:
+            if stored.position > ends.journals["reporting", self.number]:
+                ends = await find_ends(self._scope.log, [self.number])  # both went on meanwhile
             self._checks.database_rows.begin(stored)
         for service in self._services:
             await self._journal(service, ends.journals[service, self.number])

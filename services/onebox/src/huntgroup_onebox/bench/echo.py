@@ -87,6 +87,7 @@ class Probe:
         for _ in range(WARM_UP):
             self._produce(0)
             if not self._warm.acquire(timeout=WARM_UP_WITHIN_S):
+                self.__exit__()
                 raise RuntimeError(f"no echo came within {WARM_UP_WITHIN_S:.0f} s")
         return self
 
@@ -136,7 +137,9 @@ def main(kafka: str, topic_in: str, topic_out: str) -> None:
     """Echo until told to stop."""
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
-    consumer, producer = consumer_of(kafka, [(topic_in, 0)]), producer_of(kafka)
+    consumer, producer = consumer_of(kafka, []), producer_of(kafka)
+    # From the beginning: whoever sends first need not know whether this process is there yet.
+    consumer.assign([TopicPartition(topic_in, 0, 0)])
     while not stopping:
         message: Any = consumer.poll(POLL_S)
         if message is not None and not message.error():

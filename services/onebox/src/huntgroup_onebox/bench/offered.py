@@ -7,6 +7,8 @@ moment its answer can be read. Both at Poisson times that are drawn before, at t
 
 import asyncio
 import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
@@ -31,21 +33,20 @@ SET_UP_S = 4.0
 """The load signs its agents on before its first contact: the echo goes on for so much longer."""
 
 
-def cluster_figures(bench: Workbench) -> list[Measured]:
+def cluster_figures(bench: Workbench) -> Iterator[Measured]:
     """Measure the knee of the cluster, then latency at half of it."""
     with bench.kafka() as broker, cluster(bench, broker) as served:
         knee = saturation(bench, served, "contacts-cluster", first_rate=20.0)
-        return [knee, offered(bench, served, broker.bootstrap_servers, knee.value / 2)]
+        yield knee
+        yield from offered(bench, served, broker.bootstrap_servers, knee.value / 2)
 
 
-def offered(bench: Workbench, served: Served, kafka: str, rate: float) -> Measured:
+def offered(bench: Workbench, served: Served, kafka: str, rate: float) -> Iterator[Measured]:
     """Measure at `rate` contacts a second, with as many echoes a second beside."""
     asyncio.run(_make_topics(kafka))
     seconds = 6.0 if bench.quick else 12.0
     log = bench.directory("echo") / "echo.log"
-    ratios, rounds = [], []
-    ours_ms: list[float] = []
-    echo_ms: list[float] = []
+    rounds: list[_Round] = []
     with running(["huntgroup_onebox.bench.echo", kafka, *ECHO], log):
         _alone(kafka, rate, 2.0, 0)  # the first records of a topic are slow
         for number in range(bench.repeats):
@@ -53,29 +54,60 @@ def offered(bench: Workbench, served: Served, kafka: str, rate: float) -> Measur
             with Probe(kafka, ECHO, _journal(number)) as probe:
                 stairs = Stairs(first_rate=rate, step_s=seconds, queue_after_ms=QUEUE_AFTER_MS)
                 played = _together(bench, served, probe, stairs, number)
-            ours, beside = _offered_ms(played, probe.heard), _beside_ms(played, probe.heard)
-            ratios.append(percentile(ours, 0.99) / percentile(beside, 0.99))
-            ours_ms += ours
-            echo_ms += beside
-            rounds.append(
-                {
-                    "queued_to_offered_ms": percentiles(ours),
-                    "echo_beside_ms": percentiles(beside),
-                    "echo_alone_ms": percentiles(alone),
-                    "load": played.told(),
-                }
+            one = _Round(
+                ours_ms=_offered_ms(played, probe.heard),
+                beside_ms=_beside_ms(played, probe.heard),
+                alone_ms=alone,
+                load=played.told(),
             )
-            bench.say(
-                f"offered-p99-ratio: {number + 1}: queued → offered p99 {percentile(ours, 0.99):.1f} ms;"
-                f" echo p99 {percentile(beside, 0.99):.1f} ms beside, {percentile(alone, 0.99):.1f} ms alone"
-            )
+            rounds.append(one)
+            bench.say(f"offered-p99-ratio: {number + 1}: {one}")
+    client = f"{rate:.0f} contacts/s and as many echoes; {CLIENT}; echo: {SETTINGS}"
+    beside = [one.beside_ms for one in rounds]
+    yield _against("offered-p99-ratio", rounds, beside, f"in the same seconds; {client}")
+    quiet = [one.alone_ms for one in rounds]
+    yield _against("offered-p99-ratio-alone", rounds, quiet, f"before, alone; {client}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """Milliseconds of one round: from queued to offered, of the echo in the same seconds, and of the echo alone."""
+
+    ours_ms: list[float]
+    beside_ms: list[float]
+    alone_ms: list[float]
+    load: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return (
+            f"queued → offered p99 {percentile(self.ours_ms, 0.99):.1f} ms; echo p99"
+            f" {percentile(self.beside_ms, 0.99):.1f} ms beside, {percentile(self.alone_ms, 0.99):.1f} ms alone"
+        )
+
+    def values(self) -> dict[str, object]:
+        return {
+            "queued_to_offered_ms": percentiles(self.ours_ms),
+            "echo_beside_ms": percentiles(self.beside_ms),
+            "echo_alone_ms": percentiles(self.alone_ms),
+            "load": self.load,
+        }
+
+
+def _against(
+    name: str, rounds: Sequence[_Round], echoes: Sequence[list[float]], how: str
+) -> Measured:
+    echo_ms = [ms for one in echoes for ms in one]
+    pairs = zip(rounds, echoes, strict=True)
     return Measured(
-        name="offered-p99-ratio",
-        repeats=ratios,
-        baseline=f"raw echo p99 {percentile(echo_ms, 0.99):.1f} ms in the same seconds",
-        client=f"{rate:.0f} contacts/s and as many echoes; {CLIENT}; echo: {SETTINGS}",
-        details={"rate": rate, "rounds": rounds},
-        samples={"queued_to_offered_ms": ours_ms, "echo_ms": echo_ms},
+        name=name,
+        repeats=[percentile(one.ours_ms, 0.99) / percentile(echo, 0.99) for one, echo in pairs],
+        baseline=f"raw echo p99 {percentile(echo_ms, 0.99):.1f} ms",
+        client=how,
+        details={"rounds": [one.values() for one in rounds]},
+        samples={
+            "queued_to_offered_ms": [ms for one in rounds for ms in one.ours_ms],
+            "echo_ms": echo_ms,
+        },
     )
 
 

@@ -16,8 +16,10 @@ STYLES: Mapping[Verdict, str] = {
 }
 
 
-def table(measured: Sequence[Measured], objectives: Mapping[str, Objective]) -> Table:
-    """Return the table: a line a figure."""
+def table(
+    measured: Sequence[Measured], objectives: Mapping[str, Objective], missing: Mapping[str, str]
+) -> Table:
+    """Return the table: a line a figure; of the `missing` it says why they were not measured."""
     made = Table(title="huntgroup bench", title_justify="left", expand=True)
     for heading in (
         "figure",
@@ -44,6 +46,18 @@ def table(measured: Sequence[Measured], objectives: Mapping[str, Objective]) -> 
             f"[{STYLES[verdict]}]{verdict}[/]" + (f": {one.doubts}" if verdict == "unsure" else ""),
             one.baseline,
             one.client,
+        )
+    for name, why in sorted(missing.items()):
+        objective = objectives[name]
+        made.add_row(
+            objective.title,
+            "not measured",
+            "–",
+            bound(objective, objective.at_least),
+            bound(objective, objective.aim),
+            f"[{STYLES['unsure']}]–[/]",
+            why,
+            "–",
         )
     return made
 

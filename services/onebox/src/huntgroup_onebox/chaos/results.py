@@ -154,8 +154,14 @@ def page(series: Sequence[Series], command: str, where: str) -> str:
 
 
 def verdict(report: Mapping[str, Any]) -> list[str]:
-    """Return the violations that `huntgroup verify` told."""
-    return [
+    """Return the violations that `huntgroup verify` told, and what it did not look at."""
+    violations = [
         f"invariant {one['invariant']}: {one['topic']} {one['position']}: {one['why']}"
         for one in report["violations"]
     ]
+    unchecked = [
+        f"invariant {one['invariant']}: not checked: {part}"
+        for one in report["invariants"]
+        for part in one["not_checked"]
+    ]
+    return violations + unchecked

@@ -18,6 +18,7 @@ from huntgroup_onebox.box import SERVICES
 from huntgroup_onebox.chaos.load import ASK_EVERY_S, Line, Load
 from huntgroup_onebox.chaos.watch import JournalWatch
 from huntgroup_onebox.cluster_command import (
+    AUDITOR,
     COPIES_VARIABLE,
     GRPC_PORT,
     LEDGER_INTERVAL_MS,
@@ -213,7 +214,12 @@ class Stage:
         options += ["--interval-ms", str(LEDGER_INTERVAL_MS), "--epsilon-ms", str(EPSILON_MS)]
         options += ["--ended"] if ended else []
         done = await asyncio.to_thread(
-            subprocess.run, [*command, *options], capture_output=True, text=True, check=False
+            subprocess.run,
+            [*command, *options],
+            env=self.cluster.environment(AUDITOR, 0),  # recordings, snapshots and the database, too
+            capture_output=True,
+            text=True,
+            check=False,
         )
         try:
             report: Mapping[str, Any] = json.loads(done.stdout)
