@@ -54,7 +54,7 @@ SUBJECTS = {
         "waiting",
         "written",
     ),
-    "session": ("events", "queueing"),
+    "session": ("callbacks", "events", "queueing"),
 }
 """What a core of many rules holds beside them: one file for each subject, named by it."""
 APP = ("__init__", "handlers", "reactions", "queries", "ports", "effects")

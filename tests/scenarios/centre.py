@@ -14,6 +14,7 @@ from huntgroup.routing.v1 import commands_pb2 as routing_pb
 from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE
 from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as SESSION_VOICE
+from huntgroup.session.v1.events_pb2 import DialOutcome
 from huntgroup_loadtest.api import Addresses, Api
 from huntgroup_loadtest.timeline import Timeline
 from huntgroup_runtime.clock import Activity, SystemClock
@@ -267,3 +268,22 @@ class Centre:
         refused = await self.api.command(service, method, request)
         if refused is not None:
             raise refused
+
+    async def call_back(self, contact_id: str, number: str) -> None:
+        """The customer wants to be called back, and hangs up."""
+        request = session_pb.RequestCallbackRequest(contact_id=contact_id, number=number)
+        await self._done("session", self.api.session.RequestCallback, request)
+        await self.hang_up(contact_id)
+
+    async def dialled(
+        self, offer: agent_pb.OfferPresented, desktop: Desktop, outcome: DialOutcome.ValueType
+    ) -> session_pb.ContactView:
+        """The agent takes a callback; return it as it was while the customer was dialled, with this outcome."""
+        taken = routing_pb.AcceptOfferRequest(offer_id=offer.offer_id, agent_id=desktop.agent_id)
+        await self._done("routing", self.api.routing.AcceptOffer, taken)
+        view = await self.contact(offer.contact_id, "DIALING")
+        report = session_pb.ReportDialOutcomeRequest(
+            contact_id=offer.contact_id, dial=view.callback.dials, outcome=outcome
+        )
+        await self._done("session", self.api.session.ReportDialOutcome, report)
+        return view

@@ -10,6 +10,7 @@ import pytest
 from huntgroup.recording.v1 import commands_pb2 as recording_pb
 from huntgroup.recording.v1.events_pb2 import RECORDING_MODE_ALL
 from huntgroup.session.v1 import commands_pb2 as session_pb
+from huntgroup.session.v1.events_pb2 import DIAL_OUTCOME_ANSWERED, DIAL_OUTCOME_BUSY
 from huntgroup_loadtest.audio import AGENT_HZ, CUSTOMER_HZ, RATE_HZ, tone
 from huntgroup_onebox.cluster_command import Cluster
 
@@ -226,3 +227,31 @@ async def test_any_replica_answers_for_the_owner(cluster: Cluster) -> None:
     finally:
         await centre.close()
         await other.close()
+
+
+async def test_a_caller_who_hangs_up_keeps_the_place_and_is_called_back_until_they_answer(
+    centre: Centre,
+) -> None:
+    await centre.queue(callback_attempts=2, callback_retry_ms=200)
+    await centre.call("c1")
+    await centre.call_back("c1", "+41440000000")
+    await centre.call("c2")
+    alice = await centre.agent("alice")
+    first = await alice.offer()
+    assert first.contact_id == "c1"
+    await centre.dialled(first, alice, DIAL_OUTCOME_BUSY)
+    second = await alice.offer(2)
+    assert second.contact_id == "c2", "c1 is to be dialled later"
+    bob = await centre.agent("bob")
+    again = await bob.offer()
+    assert (again.contact_id, again.offer_id) == ("c1", "c1.2")
+    view = await centre.dialled(again, bob, DIAL_OUTCOME_ANSWERED)
+    assert (view.callback.number, view.callback.dials) == ("+41440000000", 2)
+    assert view.enqueued_at_ms < (await centre.contact("c2", "OFFERING")).enqueued_at_ms
+    await centre.contact("c1", "CONNECTED")
+    await centre.end("c1", bob)
+    await centre.wrap_up("c1", bob)
+    await centre.contact("c1", "COMPLETED")
+    totals = await centre.totals(lambda one: one.handled == 1)
+    assert (totals.offered, totals.answered, totals.overflowed) == (4, 1, 1)
+    assert totals.abandoned == 1, "that was the probe"

@@ -23,6 +23,8 @@ SABOTAGE_SEEDS = 2_000
 SEEDS_OF_EVERYTHING = 400
 HAPPENED = (
     "AgentSignedOff",
+    "CallbackDialFailed",
+    "CallbackScheduled",
     "Claim",
     "ContactAbandoned",
     "ContactCompleted",

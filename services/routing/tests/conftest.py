@@ -121,6 +121,8 @@ class Floor:
         hours: OpeningHours | None = None,
         priority_point_ms: int = 0,
         groups: tuple[ServingGroup, ...] = (),
+        callback_attempts: int = 0,
+        callback_retry_ms: int = 0,
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -147,6 +149,8 @@ class Floor:
             hours=hours,
             priority_point_ms=priority_point_ms,
             groups=groups,
+            callback_attempts=callback_attempts,
+            callback_retry_ms=callback_retry_ms,
         )
 
     def queue(

@@ -6,6 +6,7 @@ import pytest
 
 from huntgroup_session.core import SessionCore
 from huntgroup_session.core.messages import (
+    CancelCallback,
     Command,
     EndContact,
     Event,
@@ -18,6 +19,8 @@ from huntgroup_session.core.messages import (
     ObserveWrapUpFinished,
     QueueContact,
     Refused,
+    ReportDialOutcome,
+    RequestCallback,
     StartContact,
 )
 from huntgroup_session.core.state import Contact, State
@@ -26,6 +29,7 @@ from huntgroup_session.core.values import (
     Channel,
     ContactId,
     ConversationId,
+    DialOutcome,
     DiversionAction,
     InitiationMethod,
     OfferId,
@@ -37,6 +41,19 @@ ADA, BEN = ContactId("ada"), ContactId("ben")
 SALES = QueueId("sales")
 GRACE = AgentId("grace")
 FIRST = OfferId("ada.1")
+BUSY = DialOutcome.BUSY
+SALES_QUEUE = ObserveQueueConfigured(
+    queue_id=SALES, waiting_max=2, callback_attempts=2, callback_retry_ms=60_000
+)
+CALL_BACK = RequestCallback(
+    contact_id=ADA,
+    number="+41440000000",
+    not_before_ms=0,
+    not_after_ms=0,
+    queue_id=SALES,
+    priority=5,
+    required_skills=("german",),
+)
 
 
 @dataclass
@@ -76,13 +93,13 @@ class Story:
 
     def queued(self, contact_id: ContactId = ADA) -> "Story":
         """She waits from 2,000 on."""
-        self.given(ObserveQueueConfigured(queue_id=SALES, waiting_max=2), 0)
+        self.given(SALES_QUEUE, 0)
         self.initiated(contact_id).given(queue(contact_id), 2_000)
         return self
 
     def offering(self) -> "Story":
         """Grace's desktop rings at 5,000."""
-        created = ObserveOfferCreated(contact_id=ADA, offer_id=FIRST, agent_id=GRACE)
+        created = ObserveOfferCreated(contact_id=ADA, offer_id=FIRST, agent_id=GRACE, attempt=1)
         self.queued().given(created, 5_000)
         return self
 
@@ -111,6 +128,23 @@ class Story:
     def abandoned(self) -> "Story":
         """Ada gives up at 7,000, while Grace's desktop rings."""
         self.offering().given(HangUpContact(contact_id=ADA), 7_000)
+        return self
+
+    def dialing(self) -> "Story":
+        """She wants to be called back at 6,000, while Grace's desktop rings; Grace accepts at 9,000."""
+        accepted = ObserveOfferAccepted(contact_id=ADA, offer_id=FIRST, agent_id=GRACE)
+        self.offering().given(CALL_BACK, 6_000)
+        self.given(accepted, 9_000)
+        return self
+
+    def scheduled(self) -> "Story":
+        """Her line is busy at 12,000."""
+        self.dialing().given(ReportDialOutcome(contact_id=ADA, dial=1, outcome=BUSY), 12_000)
+        return self
+
+    def lapsed(self) -> "Story":
+        """She needs no call any more at 13,000."""
+        self.scheduled().given(CancelCallback(contact_id=ADA), 13_000)
         return self
 
     def diverted(self) -> "Story":

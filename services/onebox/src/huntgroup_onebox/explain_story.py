@@ -14,6 +14,7 @@ from huntgroup_routing.core import messages as routing
 from huntgroup_routing.core.expressions import Who, meets, parse, who_is
 from huntgroup_routing.core.values import (
     AgentId,
+    CancelReason,
     ContactId,
     DecisionRule,
     Place,
@@ -22,6 +23,14 @@ from huntgroup_routing.core.values import (
 )
 
 PASSED_OVER_SHOWN: Final = 10
+CANCELED: Final = {
+    CancelReason.CUSTOMER_LEFT: "the customer left",
+    CancelReason.CUSTOMER_EXITED: "the customer left by key",
+    CancelReason.CONTACT_MOVED: "somebody moved it",
+    CancelReason.CALLBACK_POSTPONED: "the customer asked to be called later",
+    CancelReason.CALLBACK_ENDED: "nobody is to be called back any more",
+}
+"""Why an offer lost its contact, in words."""
 
 
 @dataclass(slots=True)
@@ -324,7 +333,9 @@ class Story:
                 what, text = f"not answered by {event.agent_id}", f"for {_s(event.ring_ms)}"
             case routing.OfferCanceled():
                 what = f"canceled at {event.agent_id}"
-                text = f"the customer left after {_s(event.ring_ms)} of ringing; nobody's miss"
+                text = (
+                    f"{CANCELED[event.reason]} after {_s(event.ring_ms)} of ringing; nobody's miss"
+                )
             case routing.ContactReprioritized():
                 what, text = f"has priority {event.priority}", "at its age"
             case routing.ContactKept():

@@ -164,6 +164,23 @@ async def test_an_accepted_offer_is_answered_once() -> None:
     assert "offer ada.1 has a ContactConnectionFailed, but was answered before" in violation.why
 
 
+async def test_while_a_customer_is_dialled_the_answer_is_owed_later() -> None:
+    log = WrittenLog(services=["session", "routing"])
+    log.tell("session", initiated("ada", 10), queued("ada", 10))
+    log.tell("routing", agent_joined(), enqueued("ada", 10), offered("ada", "grace", 10))
+    log.tell("routing", accepted("ada", "grace", 14, 4_000))
+    dialled = session.CallbackDialRequested(
+        at_ms=at(14), queue_id="sales", dial=1, number="1", answer_by_ms=at(134), **CALL
+    )
+    log.tell("session", dialled)
+    log.tell("session", at_ms=at(130))
+    report = await log.report()
+    assert report.clean, str(report)
+    log.tell("session", at_ms=at(150))
+    violation = await log.the_violation(3)
+    assert "offer ada.1 has a CallbackDialRequested, but session has no" in violation.why
+
+
 def tell_the_day_until_connected(log: WrittenLog) -> None:
     log.tell("session", initiated("ada", 10), queued("ada", 10))
     log.tell("routing", agent_joined(), enqueued("ada", 10), offered("ada", "grace", 10))

@@ -399,3 +399,30 @@ async def test_who_was_handed_back_may_come_again_and_who_was_diverted_may_not()
         report = await log.report()
         found = [one.why for one in report.violations if one.invariant == 1]
         assert ("after it had left" in " ".join(found)) is not again
+
+
+@pytest.mark.parametrize("stay", [1, 0])
+async def test_a_callback_that_was_accepted_may_come_back_in_a_later_stay_only(stay: int) -> None:
+    log = WrittenLog()
+    log.tell("routing", joined("grace", 0), enqueued("eve", 1), offered("eve", "grace", 1))
+    again = enqueued("eve", 1)
+    again.at_ms, again.stay = at(9), stay
+    log.tell("routing", accepted("eve", "grace", 2, 1_000), again)
+    whys = " ".join(one.why for one in (await log.report()).violations if one.invariant == 1)
+    assert ("after it had left" in whys) is (stay == 0)
+
+
+async def test_a_callback_lives_until_its_one_end_and_stands_in_no_queue_between() -> None:
+    log = WrittenLog(services=["session"])
+    log.tell("session", initiated("eve", 1), queued("eve", 2))
+    scheduled = session.CallbackScheduled(
+        at_ms=at(3), contact_id="eve", queue_id="sales", resume_at_ms=at(9), in_line=True
+    )
+    back = queued("eve", 9)
+    back.stay = 1
+    log.tell("session", scheduled, back)
+    ended = session.CallbackEnded(at_ms=at(10), contact_id="eve", queue_id="sales", in_line=True)
+    log.tell("session", ended)
+    assert not [one for one in (await log.report()).violations if one.invariant == 1]
+    log.tell("session", completed("eve", 11))
+    assert "after it had ended" in (await log.the_violation(1)).why

@@ -92,9 +92,18 @@ RINGING_STAGE = session.ABANDON_STAGE_WHILE_OFFERING
 CASES: list[tuple[type[Message], dict[str, object], Command | None]] = [
     (
         session.ContactQueued,
-        {"at_ms": 9, "contact_id": "ada", "queue_id": "sales", "enqueued_at_ms": 8},
-        ObserveContactQueued(contact_id=ADA, queue_id=SALES, enqueued_at_ms=8),
+        {"at_ms": 9, "contact_id": "ada", "queue_id": "sales", "enqueued_at_ms": 9},
+        ObserveContactQueued(contact_id=ADA, queue_id=SALES, enqueued_at_ms=9),
     ),
+    (  # a callback that is back at its place waits anew
+        session.ContactQueued,
+        {"at_ms": 9, "contact_id": "ada", "queue_id": "sales", "enqueued_at_ms": 2, "stay": 1},
+        ObserveContactQueued(contact_id=ContactId("ada~1"), queue_id=SALES, enqueued_at_ms=9),
+    ),
+    (session.CallbackScheduled, WAIT | {"in_line": True}, ended(WaitOutcome.OVERFLOWED)),
+    (session.CallbackScheduled, WAIT | {"in_line": False}, None),
+    (session.CallbackEnded, WAIT | {"in_line": True}, ended(WaitOutcome.OVERFLOWED)),
+    (session.CallbackEnded, WAIT | {"in_line": False}, None),
     (session.ContactConnected, WAIT, ended(WaitOutcome.ANSWERED)),
     (session.ContactAbandoned, WAIT | {"stage": IN_QUEUE}, ended(WaitOutcome.ABANDONED)),
     (session.ContactAbandoned, WAIT | {"stage": RINGING_STAGE}, ended(WaitOutcome.ABANDONED)),

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp, AgentReleased
 from huntgroup.event.v1.options_pb2 import event_type
 from huntgroup.routing.v1.events_pb2 import (
+    DEQUEUE_REASON_CALLBACK_POSTPONED,
     OVERFLOW_ACTION_VOICEMAIL,
     OVERFLOW_TRIGGER_WAITED,
     RESCIND_REASON_TAKEN_BY_ANOTHER,
@@ -29,6 +30,7 @@ from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_session.app.reactions import OBSERVATIONS, SessionReactions
 from huntgroup_session.core.messages import (
     Command,
+    ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveOfferAccepted,
@@ -73,13 +75,20 @@ def foreign(message: Message) -> ForeignEvent:
     ("fact", "command"),
     [
         (
-            QueueConfigured(queue_id="sales", waiting_max=7),
-            ObserveQueueConfigured(queue_id=QueueId("sales"), waiting_max=7),
+            QueueConfigured(
+                queue_id="sales", waiting_max=7, callback_attempts=3, callback_retry_ms=9
+            ),
+            ObserveQueueConfigured(
+                queue_id=QueueId("sales"),
+                waiting_max=7,
+                callback_attempts=3,
+                callback_retry_ms=9,
+            ),
         ),
         (QueueRetired(queue_id="sales"), ObserveQueueRetired(queue_id=QueueId("sales"))),
         (
-            OfferCreated(**OFFER),
-            ObserveOfferCreated(contact_id=ADA, offer_id=FIRST, agent_id=GRACE),
+            OfferCreated(**OFFER, attempt=2),
+            ObserveOfferCreated(contact_id=ADA, offer_id=FIRST, agent_id=GRACE, attempt=2),
         ),
         (
             OfferAccepted(**OFFER),
@@ -118,6 +127,10 @@ def foreign(message: Message) -> ForeignEvent:
                 endpoint="box-7",
                 attempts=2,
             ),
+        ),
+        (
+            ContactDequeued(contact_id="ada", reason=DEQUEUE_REASON_CALLBACK_POSTPONED),
+            ObserveCallbackPostponed(contact_id=ADA),
         ),
         (
             AgentFinishedWrapUp(**OFFER, wrap_up_ms=15_000),

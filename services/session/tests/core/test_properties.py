@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from huntgroup_session.core import SessionCore
 from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS
 from huntgroup_session.core.messages import (
+    CallbackRequested,
+    CancelCallback,
     Command,
     ContactConnectionFailed,
     ContactQueued,
@@ -25,13 +27,14 @@ from huntgroup_session.core.messages import (
     Refused,
     StartContact,
 )
-from huntgroup_session.core.state import Offering, Queued, State, Wrapping
+from huntgroup_session.core.state import HOLDS_PLACE, Scheduled, State, Wrapping
 from huntgroup_session.core.values import (
     AgentId,
     Attribute,
     Channel,
     ContactId,
     ConversationId,
+    DialOutcome,
     DiversionAction,
     InitiationMethod,
     OfferId,
@@ -51,6 +54,7 @@ VALUES: dict[Any, Sequence[Any]] = {
     InitiationMethod: (InitiationMethod.INBOUND,),
     ReturnReason: (ReturnReason.REJECTED,),
     OverflowTrigger: (OverflowTrigger.WAITED,),
+    DialOutcome: (DialOutcome.ANSWERED, DialOutcome.BUSY),
     DiversionAction | None: (None, DiversionAction.VOICEMAIL),
     int: (1, 3),
     str: ("some", "other"),
@@ -60,10 +64,17 @@ VALUES: dict[Any, Sequence[Any]] = {
 }
 
 
+TIMES: dict[str, Sequence[int]] = {
+    "not_before_ms": (0, 1_100_000),
+    "not_after_ms": (0, 9_000_000),
+    "callback_retry_ms": (30_000,),
+}
+
+
 def told(kind: type) -> list[Command]:
     """Return a command of this kind with every combination of values."""
     fields = get_type_hints(kind)
-    combinations = product(*(VALUES[hint] for hint in fields.values()))
+    combinations = product(*(TIMES.get(name, VALUES[hint]) for name, hint in fields.items()))
     return [kind(**dict(zip(fields, values, strict=True))) for values in combinations]
 
 
@@ -76,10 +87,12 @@ STORIES = st.lists(
 )
 PHASES = set(Phase) - {Phase.explain}  # explaining long stories takes longer than finding them
 
+STAY = "Queued ((Offered )+ReturnedToQueue |(Offered )*Moved )*(Offered )*"
+DIAL = "(CallbackDialRequested (CallbackDialFailed )?)?"
 LIFE = re.compile(
-    "Initiated (Queued ((Offered )+ReturnedToQueue |(Offered )*Moved )*(Offered )*HandedBack )*"
-    "(Abandoned |Queued ((Offered )+ReturnedToQueue |(Offered )*Moved )*(Offered )*"
-    "(Abandoned |Diverted |Connected (Held Retrieved )*(Held )?Disconnected Completed ))"
+    f"Initiated (CallbackScheduled |{STAY}(HandedBack |{DIAL}CallbackScheduled ))*"
+    f"(Abandoned |CallbackEnded |{STAY}(Abandoned |Diverted |{DIAL}CallbackEnded |"
+    "(CallbackDialRequested )?Connected (Held Retrieved )*(Held )?Disconnected Completed ))"
 )
 """Every contact that has ended has lived so."""
 
@@ -101,14 +114,18 @@ class World:
         decision = self.core.decide(self.state, command, self.now_ms)
         assert self.core.dump(self.state) == before
         if isinstance(decision, Refused):
-            assert type(command).__name__.endswith("Contact"), f"a fact was refused: {decision}"
+            kind = type(command).__name__
+            assert not kind.startswith("Observe"), f"a fact was refused: {decision}"
             assert decision.detail
             return
         for event in decision:
             assert event.at_ms == self.now_ms
             if isinstance(event, ContactQueued):
-                queue = self.state.queues[event.queue_id]
-                assert queue.waiting < queue.waiting_max
+                queue, contact = (
+                    self.state.queues[event.queue_id],
+                    self.state.live[event.contact_id],
+                )
+                assert isinstance(contact.phase, Scheduled) or queue.waiting < queue.waiting_max
             self.state = self.core.evolve(self.state, event)
             self.check_indexes()
         self.events += decision
@@ -116,7 +133,7 @@ class World:
     def check_indexes(self) -> None:
         waiting = dict.fromkeys(self.state.queues, 0)
         for contact in self.state.live.values():
-            if isinstance(contact.phase, Queued | Offering):
+            if isinstance(contact.phase, HOLDS_PLACE):
                 waiting[contact.place.queue_id] += 1
         assert {name: queue.waiting for name, queue in self.state.queues.items()} == waiting
         wrapping = {
@@ -125,11 +142,20 @@ class World:
             if isinstance(contact.phase, Wrapping)
         }
         assert set(self.state.wrapping) == wrapping
-        earliest = min(self.state.wrapping.values(), default=None)
-        assert self.core.next_deadline(self.state) == earliest
+        dues = [
+            (contact.callback_due_ms, contact.contact_id)
+            for contact in self.state.live.values()
+            if contact.callback_due_ms is not None
+        ]
+        assert list(self.state.callbacks_due) == sorted(dues)
+        assert sorted(self.state.called_back.values()) == sorted(one for _, one in dues)
+        due_ms = [*self.state.wrapping.values(), *(due for due, _ in dues)]
+        assert self.core.next_deadline(self.state) == min(due_ms, default=None)
 
     def end(self) -> None:
         """All customers hang up, and time does the rest."""
+        for contact_id in tuple(self.state.live):
+            self.tell(CancelCallback(contact_id=contact_id))
         for contact_id in tuple(self.state.live):
             self.tell(HangUpContact(contact_id=contact_id))
         self.now_ms += WRAP_UP_GUARD_MS
@@ -162,10 +188,13 @@ def rewritten(core: SessionCore, state: State) -> bytes:
     return core.dump(core.load(state.domain, core.dump(state)))
 
 
+NO_PHASE = (QueueLearned, QueueForgotten, ContactConnectionFailed, CallbackRequested)
+
+
 def lives(events: list[Event]) -> dict[ContactId, str]:
     written: dict[ContactId, str] = defaultdict(str)
     for event in events:
-        if not isinstance(event, QueueLearned | QueueForgotten | ContactConnectionFailed):
+        if not isinstance(event, NO_PHASE):
             written[event.contact_id] += type(event).__name__.removeprefix("Contact") + " "
     return written
 

@@ -21,6 +21,7 @@ ADA, GRACE = ContactId("ada"), AgentId("grace")
 PHASES = (
     *("initiated", "queued", "offering", "connected"),
     *("on_hold", "wrapping", "completed", "abandoned"),
+    *("dialing", "scheduled", "lapsed"),
 )
 
 

@@ -1,4 +1,4 @@
-"""What every command and every fact does in every phase of a contact's life: the state machine as four tables.
+"""What every command and every fact does in every phase of a contact's life: the state machine as tables.
 
 "-" means that nothing happens, capitals are the reason of a refusal, and the rest is the event without its `Contact`.
 The columns are the commands below; those of another agent and of another offer stand for all that does not belong.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from huntgroup_session.core.messages import (
+    CancelCallback,
     Command,
     CompleteContact,
     EndContact,
@@ -24,11 +25,14 @@ from huntgroup_session.core.messages import (
     ObserveWrapUpFinished,
     QueueContact,
     Refused,
+    ReportDialOutcome,
+    RequestCallback,
     RetrieveContact,
 )
 from huntgroup_session.core.values import (
     AgentId,
     ContactId,
+    DialOutcome,
     DiversionAction,
     OfferId,
     OverflowTrigger,
@@ -52,7 +56,23 @@ VOICEMAIL = ObserveContactOverflowed(
     endpoint="box-7",
     attempts=1,
 )
+CALL_BACK = RequestCallback(
+    contact_id=ADA,
+    number="+41440000000",
+    not_before_ms=0,
+    not_after_ms=0,
+    queue_id=SALES,
+    priority=5,
+    required_skills=GERMAN,
+)
+DIALED = ReportDialOutcome(contact_id=ADA, dial=1, outcome=DialOutcome.BUSY)
 COMMANDS: dict[str, Command] = {
+    "call_back": CALL_BACK,
+    "elsewhere": replace(CALL_BACK, number="+41441111111"),
+    "cancel": CancelCallback(contact_id=ADA),
+    "busy": DIALED,
+    "answered": replace(DIALED, outcome=DialOutcome.ANSWERED),
+    "other_busy": replace(DIALED, dial=2),
     "queue": QueueContact(contact_id=ADA, queue_id=SALES, priority=5, required_skills=GERMAN),
     "move": QueueContact(contact_id=ADA, queue_id=SALES, priority=6, required_skills=GERMAN),
     "hang_up": HangUpContact(contact_id=ADA),
@@ -90,6 +110,9 @@ wrapping    WRONG_STATE      WRONG_STATE      -                Completed
 completed   WRONG_STATE      WRONG_STATE      -                -
 abandoned   WRONG_STATE      WRONG_STATE      -                -
 diverted    WRONG_STATE      WRONG_STATE      -                -
+scheduled   WRONG_STATE      WRONG_STATE      -                WRONG_STATE
+dialing     WRONG_STATE      WRONG_STATE      -                WRONG_STATE
+lapsed      WRONG_STATE      WRONG_STATE      -                -
 """
 
 OF_THE_AGENT = """
@@ -104,6 +127,9 @@ wrapping    -                WRONG_STATE      WRONG_STATE      WRONG_STATE      
 completed   -                WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
 abandoned   WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
 diverted    WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+scheduled   WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+dialing     WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
+lapsed      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE      WRONG_STATE
 """
 
 OF_OTHER_SERVICES = """
@@ -118,6 +144,9 @@ wrapping    -        -                 -                Completed   -           
 completed   -        -                 -                -           -              ConnectionFailed  -
 abandoned   -        ConnectionFailed  -                -           -              ConnectionFailed  -
 diverted    -        ConnectionFailed  -                -           -              ConnectionFailed  -
+scheduled   -        ConnectionFailed  -                -           -              ConnectionFailed  -
+dialing     -        -                 -                -           -              ConnectionFailed  -
+lapsed      -        ConnectionFailed  -                -           -              ConnectionFailed  -
 """
 
 OF_QUEUES = """
@@ -132,12 +161,45 @@ wrapping    -        -            -
 completed   -        -            -
 abandoned   -        -            -
 diverted    -        -            -
+scheduled   -        -            -
+dialing     -        -            -
+lapsed      -        -            -
+"""
+
+OF_CALLBACKS = """
+            call_back          elsewhere          cancel
+unknown     CONTACT_UNKNOWN    CONTACT_UNKNOWN    CONTACT_UNKNOWN
+initiated   QUEUE_UNKNOWN      QUEUE_UNKNOWN      WRONG_STATE
+queued      CallbackRequested  CallbackRequested  WRONG_STATE
+offering    CallbackRequested  CallbackRequested  WRONG_STATE
+connected   WRONG_STATE        WRONG_STATE        WRONG_STATE
+on_hold     WRONG_STATE        WRONG_STATE        WRONG_STATE
+wrapping    WRONG_STATE        WRONG_STATE        WRONG_STATE
+completed   WRONG_STATE        WRONG_STATE        WRONG_STATE
+abandoned   WRONG_STATE        WRONG_STATE        WRONG_STATE
+diverted    WRONG_STATE        WRONG_STATE        WRONG_STATE
+scheduled   -                  WRONG_STATE        CallbackEnded
+dialing     -                  WRONG_STATE        ConnectionFailed+CallbackEnded
+lapsed      WRONG_STATE        WRONG_STATE        -
+"""
+
+OF_DIALS = """
+            busy             answered         other_busy
+unknown     CONTACT_UNKNOWN  CONTACT_UNKNOWN  CONTACT_UNKNOWN
+initiated   WRONG_STATE      WRONG_STATE      WRONG_STATE
+queued      WRONG_STATE      WRONG_STATE      WRONG_STATE
+connected   WRONG_STATE      WRONG_STATE      WRONG_STATE
+completed   WRONG_STATE      WRONG_STATE      WRONG_STATE
+scheduled   -                WRONG_STATE      WRONG_STATE
+dialing     CallbackDialFailed+ConnectionFailed+CallbackScheduled  Connected  WRONG_STATE
+lapsed      -                WRONG_STATE      WRONG_STATE
 """
 
 
 def cells() -> Iterator[tuple[str, str, str]]:
     """Yield phase, command and what is expected of every cell of the tables."""
-    for table in (OF_THE_CUSTOMER, OF_THE_AGENT, OF_OTHER_SERVICES, OF_QUEUES):
+    tables = (OF_THE_CUSTOMER, OF_THE_AGENT, OF_OTHER_SERVICES, OF_QUEUES, OF_CALLBACKS, OF_DIALS)
+    for table in tables:
         head, *rows = table.strip("\n").splitlines()
         for phase, *expected in map(str.split, rows):
             for command, outcome in zip(head.split(), expected, strict=True):
@@ -157,7 +219,8 @@ def test_a_command_does_in_each_phase_what_the_table_says(
     elif expected == "-":
         assert outcome == ()
     else:
-        assert [type(event).__name__ for event in outcome] == [f"Contact{expected}"]
+        names = [type(event).__name__.removeprefix("Contact") for event in outcome]
+        assert names == expected.split("+")
 
 
 def test_a_wrap_up_of_another_offer_completes_nothing(story: "Story") -> None:

@@ -75,6 +75,9 @@ class Bounds(EventCheck):
             session.ContactConnected: self._left,
             session.ContactAbandoned: self._left,
             session.ContactCompleted: self._left,
+            session.ContactHandedBack: self._left,
+            session.ContactDiverted: self._left,
+            session.CallbackEnded: self._left,
         }
 
     def entry(self, entry: Entry) -> None:

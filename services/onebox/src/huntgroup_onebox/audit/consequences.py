@@ -28,6 +28,7 @@ SEALED_WITHIN_MS: Final = 60_000
 
 OPEN: Final = 0
 SETTLED: Final = 1
+PUT_OFF: Final = 2
 
 
 def _always(_event: Any) -> bool:
@@ -35,12 +36,20 @@ def _always(_event: Any) -> bool:
 
 
 def _stood_in_queue(event: Any) -> bool:
-    return not isinstance(event, session.ContactAbandoned) or bool(event.queue_id)
+    return bool(event.in_line if isinstance(event, session.CallbackEnded) else event.queue_id)
+
+
+def _agent_waits(event: Any) -> bool:
+    """Whether an agent has accepted, and somebody dials the customer now."""
+    return bool(event.offer_id)
 
 
 def _sent_away(event: Any) -> bool:
     """Whether a rule of its queue let a contact go, so that session has to say what becomes of it."""
-    return not isinstance(event, routing.ContactDequeued) or event.HasField("overflow")
+    if not isinstance(event, routing.ContactDequeued):
+        return True
+    postponed = event.reason == routing.DEQUEUE_REASON_CALLBACK_POSTPONED
+    return postponed or event.HasField("overflow")
 
 
 def _gives_back(event: Any) -> bool:
@@ -71,6 +80,8 @@ class Rule:
     """Whether a second one is wrong."""
     reopened_by: type[Message] | None = None
     """What makes an earlier consequence count no more: the slot was taken anew."""
+    put_off_by: type[Message] | None = None
+    """What lets the consequence be owed later, by another rule."""
 
 
 RULES: Final = (
@@ -83,7 +94,7 @@ RULES: Final = (
     ),
     Rule(
         invariant=1,
-        causes=(session.ContactAbandoned,),
+        causes=(session.ContactAbandoned, session.CallbackEnded),
         owes=_stood_in_queue,
         key="contact_id",
         debtor="routing",
@@ -100,6 +111,8 @@ RULES: Final = (
             session.ContactHandedBack,
             session.ContactDiverted,
             session.ContactAbandoned,
+            session.CallbackScheduled,
+            session.CallbackEnded,
         ),
     ),
     Rule(
@@ -165,6 +178,15 @@ RULES: Final = (
         debtor="session",
         settled_by=(session.ContactConnected, session.ContactConnectionFailed),
         once=True,
+        put_off_by=session.CallbackDialRequested,
+    ),
+    Rule(
+        invariant=3,
+        causes=(session.CallbackDialRequested,),
+        owes=_agent_waits,
+        debtor="session",
+        settled_by=(session.ContactConnected, session.ContactConnectionFailed),
+        due="answer_by_ms",
     ),
     Rule(
         invariant=5,
@@ -210,6 +232,8 @@ class _Account:
         )
         if rule.reopened_by is not None:
             found[rule.reopened_by] = self._reopen
+        if rule.put_off_by is not None:
+            found[rule.put_off_by] = self._put_off
         return found
 
     def _key(self, entry: Entry, event: Any) -> str:
@@ -217,7 +241,8 @@ class _Account:
 
     def _cause(self, entry: Entry, event: Any) -> None:
         rule, key = self.rule, self._key(entry, event)
-        if key in self.open or self._settled.get(key) == SETTLED or not rule.owes(event):
+        is_settled = self._settled.get(key) in (SETTLED, PUT_OFF)
+        if key in self.open or is_settled or not rule.owes(event):
             return
         kind, name = rule.key.removesuffix("_id"), getattr(event, rule.key)
         what = f"{kind} {name} has a {event.DESCRIPTOR.name}"
@@ -234,6 +259,11 @@ class _Account:
             self._findings.violation(rule.invariant, entry.place, entry.batch.domain, why)
         self.open.pop(key, None)
         self._settled.put(key, SETTLED)
+
+    def _put_off(self, entry: Entry, event: Any) -> None:
+        key = self._key(entry, event)
+        self.open.pop(key, None)
+        self._settled.put(key, PUT_OFF)
 
     def _reopen(self, entry: Entry, event: Any) -> None:
         key = self._key(entry, event)

@@ -18,6 +18,7 @@ ENDS: Final[Mapping[type[Message], str]] = {
     session.ContactCompleted: "completed",
     session.ContactAbandoned: "abandoned",
     session.ContactDiverted: "diverted",
+    session.CallbackEnded: "callbacks in vain",
 }
 
 
@@ -45,9 +46,11 @@ class ContactLives(EventCheck):
             session.ContactMoved: self._change_queue,
             session.ContactHandedBack: self._leave_queue,
             session.ContactConnected: self._leave_queue,
+            session.CallbackScheduled: self._leave_queue,
             session.ContactCompleted: self._end,
             session.ContactAbandoned: self._end,
             session.ContactDiverted: self._end,
+            session.CallbackEnded: self._end,
         }
         about_contacts: dict[type[Message], Handler] = {
             event: special.get(event, self._go_on)
@@ -108,9 +111,7 @@ class ContactLives(EventCheck):
             self._violation(entry, event, why)
         self._domain(entry.batch.domain).live[event.contact_id] = event.queue_id
 
-    def _leave_queue(
-        self, entry: Entry, event: session.ContactConnected | session.ContactHandedBack
-    ) -> None:
+    def _leave_queue(self, entry: Entry, event: Any) -> None:
         if self._place(entry, event) is not None:
             self._domain(entry.batch.domain).live[event.contact_id] = ""
 

@@ -43,6 +43,13 @@ def _stay(contact_id: str, stay: int) -> str:
     return f"{contact_id}~{stay}" if stay > 0 else contact_id
 
 
+def _waits_from_ms(event: session.ContactQueued | session.ContactMoved) -> int:
+    """Return when the wait began that ends with this stay or a later one: a callback that comes back waits anew."""
+    if isinstance(event, session.ContactMoved):
+        return max(event.enqueued_at_ms, event.at_ms - event.wait_ms)
+    return max(event.at_ms, event.enqueued_at_ms)
+
+
 @dataclass(slots=True)
 class _Domain:
     thresholds_ms: dict[str, int] = field(default_factory=dict)
@@ -97,6 +104,8 @@ class ExpectedFigures(EventCheck):
             session.ContactMoved: self._moved,
             session.ContactHandedBack: self._overflowed,
             session.ContactDiverted: self._overflowed,
+            session.CallbackScheduled: self._callback_left_line,
+            session.CallbackEnded: self._callback_left_line,
             session.ContactDisconnected: self._disconnected,
             agent_state.AgentFinishedWrapUp: self._wrapped_up,
             routing.QueueConfigured: self._configured,
@@ -159,8 +168,8 @@ class ExpectedFigures(EventCheck):
     def _queued(self, entry: Entry, event: session.ContactQueued | session.ContactMoved) -> None:
         stay = _stay(event.contact_id, event.stay)
         contact = self._domain(entry).contacts.setdefault(stay, _Contact())
-        contact.enqueued_at_ms = event.enqueued_at_ms
-        interval_ms = self._interval(event.enqueued_at_ms)
+        contact.enqueued_at_ms = _waits_from_ms(event)
+        interval_ms = self._interval(contact.enqueued_at_ms)
         self.totals.add_queue(entry, event.queue_id, interval_ms, (("offered", 1),), stay)
         self._settle(self._domain(entry), stay, contact)
 
@@ -179,9 +188,13 @@ class ExpectedFigures(EventCheck):
         if event.stage != session.ABANDON_STAGE_IN_MENU:
             self._wait_ended(entry, event, "abandoned", event.queue_id, event.stay)
 
-    def _overflowed(
-        self, entry: Entry, event: session.ContactHandedBack | session.ContactDiverted
+    def _callback_left_line(
+        self, entry: Entry, event: session.CallbackScheduled | session.CallbackEnded
     ) -> None:
+        if event.in_line:
+            self._overflowed(entry, event)
+
+    def _overflowed(self, entry: Entry, event: Any) -> None:
         self._wait_ended(entry, event, "overflowed", event.queue_id, event.stay)
 
     def _moved(self, entry: Entry, event: session.ContactMoved) -> None:

@@ -52,6 +52,8 @@ class _Contact:
     queue_id: str
     since_ms: int
     point_ms: int
+    stay: int
+    """How many stays in queues it had before this one: a later one is no return of who had left."""
     waits: bool = True
     awaits: bool = False
     """It stands in no line, for it waits for certain agents."""
@@ -121,11 +123,12 @@ class QueueOrder(EventCheck):
             why = f"was put into queue {event.queue_id} while it stood in {known.queue_id}"
             self._violation(entry, contact_id, why)
             return
-        if domain.gone.get(contact_id) is not None:
+        gone_in = domain.gone.get(contact_id)
+        if gone_in is not None and event.stay <= gone_in:
             self._violation(entry, contact_id, f"was queued in {event.queue_id} after it had left")
         need, turn = _need(event.channel, event), _turn(event)
         domain.contacts[contact_id] = _Contact(
-            need, turn, event.queue_id, event.enqueued_at_ms, event.priority_point_ms
+            need, turn, event.queue_id, event.enqueued_at_ms, event.priority_point_ms, event.stay
         )
         line = domain.lines.setdefault(need, [])
         if event.awaited_agents:
@@ -160,7 +163,7 @@ class QueueOrder(EventCheck):
         contact.need, contact.turn = _need(contact.need[0], event), _turn(event)
         contact.queue_id, contact.since_ms = event.queue_id, event.enqueued_at_ms
         contact.waits, contact.awaits = True, False
-        contact.point_ms = event.priority_point_ms
+        contact.point_ms, contact.stay = event.priority_point_ms, event.stay
         heapq.heappush(domain.lines.setdefault(contact.need, []), contact.turn)
 
     def _reprioritized(self, entry: Entry, event: routing.ContactReprioritized) -> None:
@@ -199,16 +202,18 @@ class QueueOrder(EventCheck):
 
     def _left(self, entry: Entry, event: Any, *, for_good: bool = True) -> None:
         domain = self._domain(entry)
-        if domain.contacts.pop(event.contact_id, None) is None:
+        contact = domain.contacts.pop(event.contact_id, None)
+        if contact is None:
             self._violation(
                 entry, event.contact_id, f"has a {event.DESCRIPTOR.name} without a place in a queue"
             )
         if for_good:
-            domain.gone.put(event.contact_id)
+            domain.gone.put(event.contact_id, 0 if contact is None else contact.stay)
 
     def _dequeued(self, entry: Entry, event: routing.ContactDequeued) -> None:
         handed_back = event.overflow.action == routing.OVERFLOW_ACTION_HAND_BACK
-        self._left(entry, event, for_good=not handed_back)
+        postponed = event.reason == routing.DEQUEUE_REASON_CALLBACK_POSTPONED
+        self._left(entry, event, for_good=not (handed_back or postponed))
 
     def _offered(self, entry: Entry, event: routing.OfferCreated) -> None:
         domain = self._domain(entry)

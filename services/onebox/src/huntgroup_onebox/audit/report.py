@@ -30,7 +30,8 @@ NOT_APPLICABLE: Final[Mapping[int, str]] = {9: "there is no dialer"}
 
 
 COUNTS: Final = (
-    *("contacts", "completed", "abandoned", "diverted", "live", "offers in turn"),
+    *("contacts", "completed", "abandoned", "diverted", "callbacks in vain", "live"),
+    "offers in turn",
     *("reservations", "released", "held now", "connected after leaving", "offers"),
     *("accepted", "rejected", "expired", "canceled", "rescinded", "open"),
     *(

@@ -190,8 +190,8 @@ class Shadow:
             return MoveContact(contact_id=event.contact_id, queue_id=event.queue_id)
         if event.overflow is not None and event.overflow.trigger is OverflowTrigger.EXIT_KEY:
             return ExitQueue(contact_id=event.contact_id, key=event.overflow.key)
-        if isinstance(event, ContactDequeued) and event.reason is DequeueReason.CUSTOMER_LEFT:
-            return ObserveContactAbandoned(contact_id=event.contact_id)
+        if isinstance(event, ContactDequeued) and event.reason is not DequeueReason.OVERFLOWED:
+            return ObserveContactAbandoned(contact_id=event.contact_id, reason=event.reason)
         contact = self.state.contacts.get(event.contact_id)
         leaves_at_ms = None if contact is None else contact.leaves_at_ms
         return PassTime() if leaves_at_ms is not None and leaves_at_ms <= event.at_ms else None

@@ -19,9 +19,8 @@ from huntgroup.agent_state.v1.events_pb2 import (
 from huntgroup.recording.v1 import commands_pb2 as recording_pb
 from huntgroup.routing.v1 import commands_pb2 as routing_pb
 from huntgroup.session.v1 import commands_pb2 as session_pb
-from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as CONTACT_VOICE
-from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.client import Client
+from huntgroup_onebox.sim.customers import SESSION, be_called_back, hang_up, start, state_of
 from huntgroup_onebox.sim.plan import (
     QUEUES,
     Agent,
@@ -30,7 +29,6 @@ from huntgroup_onebox.sim.plan import (
 )
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 
-SESSION: Final = "/huntgroup.session.v1.SessionService/"
 AGENT_STATE: Final = "/huntgroup.agent_state.v1.AgentStateService/"
 ROUTING: Final = "/huntgroup.routing.v1.RoutingService/"
 RECORDING: Final = "/huntgroup.recording.v1.RecordingService/"
@@ -40,6 +38,8 @@ RECORDED_QUEUE: Final = "sales"
 LAST_RESORT: Final = "sales"
 """Where contacts go that other queues do not take, or let go."""
 WITHOUT_AGENT: Final = {"INITIATED", "QUEUED", "OFFERING"}
+IMPATIENT_S: Final = 1.0
+"""Who has no more patience would rather be called back."""
 READS: Final = 4
 """So often a caller who waits looks whether the services still know of them."""
 LAST_TALK_S: Final = 0.6
@@ -59,13 +59,17 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
     When `closing` is set, nobody hangs up any more: the end of the story serves whoever waits.
     """
     contact_id = contact_id_of(caller)
-    await _start(client, contact_id, twice=caller.doubles)
-    await _state_of(client, contact_id)
+    await start(client, contact_id, twice=caller.doubles)
+    await state_of(client, contact_id)
     refused = await _queue(client, caller, caller.queue_id)
+    if caller.patience_s <= IMPATIENT_S and await be_called_back(
+        client, contact_id, LAST_RESORT, closing, twice=caller.doubles
+    ):
+        return
     for read in range(READS):
         with suppress(TimeoutError):
             await asyncio.wait_for(closing.wait(), caller.patience_s / READS)
-        if await _state_of(client, contact_id) == "INITIATED" and not refused:
+        if await state_of(client, contact_id) == "INITIATED" and not refused:
             await _queue(client, caller, LAST_RESORT)
         if read == 1:
             await _be_looked_after(client, caller)
@@ -75,9 +79,9 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
                 "routing", f"{ROUTING}ExitQueue", press, routing_pb.ExitQueueResponse
             )
     if refused or not closing.is_set() or caller.hangs_up:
-        await _hang_up(client, contact_id)
+        await hang_up(client, contact_id)
         return
-    while (state := await _state_of(client, contact_id)) in WITHOUT_AGENT:
+    while (state := await state_of(client, contact_id)) in WITHOUT_AGENT:
         if state == "INITIATED":
             await _queue(client, caller, LAST_RESORT)
         await asyncio.sleep(1.0)
@@ -121,33 +125,8 @@ async def _queue(client: Client, caller: Caller, queue_id: str) -> RpcRefusedErr
 
 async def start_and_hang_up(client: Client, contact_id: str) -> None:
     """Start a contact that nobody queues, and end it."""
-    await _start(client, contact_id)
-    await _hang_up(client, contact_id)
-
-
-async def _start(client: Client, contact_id: str, *, twice: bool = False) -> None:
-    start = session_pb.StartContactRequest(contact_id=contact_id, channel=CONTACT_VOICE)
-    await client.command(
-        "session", f"{SESSION}StartContact", start, session_pb.StartContactResponse, twice=twice
-    )
-
-
-async def _hang_up(client: Client, contact_id: str) -> None:
-    hang_up = session_pb.HangUpContactRequest(contact_id=contact_id)
-    await client.command(
-        "session", f"{SESSION}HangUpContact", hang_up, session_pb.HangUpContactResponse
-    )
-
-
-async def _state_of(client: Client, contact_id: str) -> str:
-    """Whoever was told that a contact is started can read it, at any replica."""
-    read = session_pb.GetContactRequest(domain=client.domain, contact_id=contact_id)
-    found = await client.query(
-        "session", f"{SESSION}GetContact", read, session_pb.GetContactResponse
-    )
-    if isinstance(found, RpcRefusedError):
-        raise ViolationError(f"4: {contact_id} was started, and a read says {found}")
-    return str(found.contact.state)
+    await start(client, contact_id)
+    await hang_up(client, contact_id)
 
 
 class AgentAtWork:

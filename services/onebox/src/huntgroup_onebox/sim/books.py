@@ -15,6 +15,12 @@ Outcome = (
     | routing.OfferCanceled
     | routing.OfferRescinded
 )
+Ending = (
+    session.ContactAbandoned
+    | session.ContactCompleted
+    | session.ContactDiverted
+    | session.CallbackEnded
+)
 Seat = tuple[str, str]
 """An agent and a channel."""
 
@@ -103,8 +109,13 @@ class Books:
                 self._check_capacity("talks to", seat, self._talks)
             case session.ContactDisconnected():
                 del self._talks[event.contact_id]
+            case session.CallbackScheduled():
+                self._taken_by.pop(event.contact_id, None)
             case (
-                session.ContactAbandoned() | session.ContactCompleted() | session.ContactDiverted()
+                session.ContactAbandoned()
+                | session.ContactCompleted()
+                | session.ContactDiverted()
+                | session.CallbackEnded()
             ):
                 self._ended(event)
             case recording.RecordingRequested():
@@ -151,9 +162,7 @@ class Books:
             seat = self._excused[offer_id] = self._seats[offer_id]
             self.capacity[seat] += 1
 
-    def _ended(
-        self, event: session.ContactAbandoned | session.ContactCompleted | session.ContactDiverted
-    ) -> None:
+    def _ended(self, event: Ending) -> None:
         before = self.endings[event.contact_id]
         if before is not None:
             raise ViolationError(f"{event.contact_id} ended twice: {before}, then {event}")

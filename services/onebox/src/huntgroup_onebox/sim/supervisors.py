@@ -120,6 +120,8 @@ def _queues() -> list[routing_pb.ConfigureQueueRequest]:
             direct_hold_ms=RING_MS,
             pull_requirement='not agent == "nobody"',
             overflow=overflow_of(queue_id),
+            callback_attempts=3,
+            callback_retry_ms=RING_MS // 4,
         )
         for queue_id, skills in QUEUES.items()
     ]

@@ -84,11 +84,11 @@ def observation(event_type: str, payload: bytes) -> Command | None:
 
 
 def on_contact_queued(fact: session.ContactQueued) -> Command:
-    """Session: offered."""
+    """Session: offered; a callback that comes back to its place waits anew."""
     return ObserveContactQueued(
         contact_id=stay_of(fact.contact_id, fact.stay),
         queue_id=QueueId(fact.queue_id),
-        enqueued_at_ms=fact.enqueued_at_ms,
+        enqueued_at_ms=max(fact.at_ms, fact.enqueued_at_ms),
     )
 
 
@@ -125,11 +125,23 @@ def on_contact_moved(fact: session.ContactMoved) -> Command:
         wait_ms=fact.wait_ms,
         next_contact_id=stay_of(fact.contact_id, fact.stay),
         queue_id=QueueId(fact.queue_id),
-        enqueued_at_ms=fact.enqueued_at_ms,
+        enqueued_at_ms=max(fact.enqueued_at_ms, fact.at_ms - fact.wait_ms),
     )
 
 
-def on_contact_overflowed(fact: session.ContactHandedBack | session.ContactDiverted) -> Command:
+def on_callback_left_line(
+    fact: session.CallbackScheduled | session.CallbackEnded,
+) -> Command | None:
+    """Session: a callback stands in line no more, or not for now, if it did."""
+    return on_contact_overflowed(fact) if fact.in_line else None
+
+
+def on_contact_overflowed(
+    fact: session.ContactHandedBack
+    | session.ContactDiverted
+    | session.CallbackScheduled
+    | session.CallbackEnded,
+) -> Command:
     """Session: a queue let a contact go, not to an agent and not to another queue."""
     return ObserveWaitEnded(
         contact_id=stay_of(fact.contact_id, fact.stay),
@@ -227,6 +239,8 @@ OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.session.contact.diverted.v1": on_contact_overflowed,
     "huntgroup.session.contact.connected.v1": on_contact_connected,
     "huntgroup.session.contact.abandoned.v1": on_contact_abandoned,
+    "huntgroup.session.callback.scheduled.v1": on_callback_left_line,
+    "huntgroup.session.callback.ended.v1": on_callback_left_line,
     "huntgroup.session.contact.disconnected.v1": on_contact_disconnected,
     "huntgroup.routing.queue.configured.v1": on_queue_configured,
     "huntgroup.routing.contact.enqueued.v1": on_contact_enqueued,

@@ -109,6 +109,8 @@ def queue_view(
         retired=queue.retired,
         priority_point_ms=queue.rules.priority_point_ms,
         groups=map(_serving_group, queue.rules.groups),
+        callback_attempts=queue.rules.callback_attempts,
+        callback_retry_ms=queue.rules.callback_retry_ms,
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=map(waiting_view, first_waiting),

@@ -16,7 +16,12 @@ from huntgroup.agent_state.v1.events_pb2 import (
     OfferTurnedAway,
 )
 from huntgroup.session.v1 import events_pb2 as session
-from huntgroup.session.v1.events_pb2 import ContactAbandoned, ContactQueued
+from huntgroup.session.v1.events_pb2 import (
+    CallbackEnded,
+    CallbackRequested,
+    ContactAbandoned,
+    ContactQueued,
+)
 from huntgroup_contracts.registry import event_class
 from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_routing.core.messages import (
@@ -38,6 +43,7 @@ from huntgroup_routing.core.values import (
     AgentTraits,
     Channel,
     ContactId,
+    DequeueReason,
     OfferId,
     QueueId,
     Skill,
@@ -87,6 +93,22 @@ def on_contact_queued(fact: ContactQueued) -> Command:
 def on_contact_abandoned(fact: ContactAbandoned) -> Command:
     """The customer left, whether waiting, ringing or before."""
     return ObserveContactAbandoned(contact_id=ContactId(fact.contact_id))
+
+
+def on_callback_requested(fact: CallbackRequested) -> Command | None:
+    """The customer has hung up and is to be called back; the place is kept unless that is to be later."""
+    if fact.not_before_ms <= fact.at_ms:
+        return None
+    return ObserveContactAbandoned(
+        contact_id=ContactId(fact.contact_id), reason=DequeueReason.CALLBACK_POSTPONED
+    )
+
+
+def on_callback_ended(fact: CallbackEnded) -> Command:
+    """Nobody is to be called back any more."""
+    return ObserveContactAbandoned(
+        contact_id=ContactId(fact.contact_id), reason=DequeueReason.CALLBACK_ENDED
+    )
 
 
 def on_agent_signed_on(fact: AgentSignedOn) -> Command:
@@ -151,9 +173,11 @@ def _channel(name: str) -> Channel:
     return Channel(name.removeprefix("CHANNEL_"))
 
 
-OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command]]] = {
+OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.session.contact.queued.v1": on_contact_queued,
     "huntgroup.session.contact.abandoned.v1": on_contact_abandoned,
+    "huntgroup.session.callback.requested.v1": on_callback_requested,
+    "huntgroup.session.callback.ended.v1": on_callback_ended,
     "huntgroup.agent-state.agent.signed-on.v1": on_agent_signed_on,
     "huntgroup.agent-state.agent.signed-off.v1": on_agent_signed_off,
     "huntgroup.agent-state.agent.went-ready.v1": on_agent_went_ready,

@@ -55,6 +55,8 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     applies_to_waiting: bool = False
     priority_point_ms: int = 0
     groups: tuple[ServingGroup, ...] = ()
+    callback_attempts: int = 0
+    callback_retry_ms: int = 0
 
 
 class QueueRetired(Struct, frozen=True, kw_only=True, gc=False):

@@ -149,6 +149,7 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         customer_key=event.customer_key,
     )
     state.contacts[event.contact_id] = contact
+    state.ended_contacts.pop(event.contact_id, None)
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
     take_place(state, contact, event)
@@ -228,7 +229,7 @@ def _forget_contact(
     del state.contacts[contact.contact_id]
     if comes_again:
         return
-    state.ended_contacts[contact.contact_id] = None
+    state.ended_contacts[contact.contact_id] = contact.stay
     if len(state.ended_contacts) > ENDED_CONTACTS_MAX:
         state.ended_contacts.popitem(last=False)
 

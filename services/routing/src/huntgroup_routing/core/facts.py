@@ -9,6 +9,7 @@ from huntgroup_routing.core.values import (
     AgentTraits,
     Channel,
     ContactId,
+    DequeueReason,
     OfferId,
     QueueId,
     Skill,
@@ -42,9 +43,10 @@ class ObserveContactQueued(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ObserveContactAbandoned(Struct, frozen=True, kw_only=True, gc=False):
-    """The customer left."""
+    """The customer left, or is to be called back later or not at all."""
 
     contact_id: ContactId
+    reason: DequeueReason = DequeueReason.CUSTOMER_LEFT
 
 
 # Facts of agent-state

@@ -302,7 +302,7 @@ def cancel(
 
 
 def customer_left(state: State, command: ObserveContactAbandoned, at_ms: int) -> tuple[Event, ...]:
-    """Let a contact go whose customer is not there any more."""
+    """Let a contact go whose customer is not there any more, or is to be called back another time."""
     contact = state.contacts.get(command.contact_id)
     if contact is None:
         return ()
@@ -310,9 +310,9 @@ def customer_left(state: State, command: ObserveContactAbandoned, at_ms: int) ->
         at_ms=at_ms,
         contact_id=contact.contact_id,
         queue_id=contact.queue_id,
-        reason=DequeueReason.CUSTOMER_LEFT,
+        reason=command.reason,
     )
-    return (*cancel(state, contact, at_ms, CancelReason.CUSTOMER_LEFT), dequeued)
+    return (*cancel(state, contact, at_ms, CancelReason(command.reason.value)), dequeued)
 
 
 Way = tuple[Contact, Comer, list[Hop]]

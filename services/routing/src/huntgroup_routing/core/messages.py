@@ -189,6 +189,8 @@ class ConfigureQueue:
     hours: OpeningHours | None = None
     priority_point_ms: int = 0
     groups: tuple[ServingGroup, ...] = ()
+    callback_attempts: int = 0
+    callback_retry_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

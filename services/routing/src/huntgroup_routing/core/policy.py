@@ -12,6 +12,7 @@ from huntgroup_routing.core.overflow import complaints
 from huntgroup_routing.core.queues import droppable
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
+    CALLBACK_RETRY_MS_DEFAULT,
     QUEUES_MAX,
     RING_EVERY_MS_DEFAULT,
     RING_MAX_DEFAULT,
@@ -105,6 +106,12 @@ def rules_of(
         hours=command.hours,
         priority_point_ms=command.priority_point_ms,
         groups=command.groups,
+        callback_attempts=command.callback_attempts,
+        callback_retry_ms=(
+            (command.callback_retry_ms or CALLBACK_RETRY_MS_DEFAULT)
+            if command.callback_attempts
+            else 0
+        ),
     )
 
 

@@ -25,7 +25,9 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
     """
     contact_id = command.contact_id
     queue = state.queues.get(command.queue_id)
-    if queue is None or contact_id in state.contacts or contact_id in state.ended_contacts:
+    if queue is None or contact_id in state.contacts:
+        return ()
+    if command.stay <= state.ended_contacts.get(contact_id, -1):
         return ()
     plan, own_skills = queue.plan, skill_set(command.required_skills)
     skills, requirement, crew = plan.ask(0, own_skills)

@@ -291,8 +291,8 @@ class State:
     """When those who wait, and do not ring, have waited as long as their queue lets them."""
     ended_offers: OrderedDict[OfferId, Offer] = field(default_factory=OrderedDict)
     """The last that ended, oldest first."""
-    ended_contacts: OrderedDict[ContactId, None] = field(default_factory=OrderedDict)
-    """The last that left, oldest first: told of once more, they do not come back."""
+    ended_contacts: OrderedDict[ContactId, int] = field(default_factory=OrderedDict)
+    """The last that left, oldest first, and in which stay: told of that once more, they do not come back."""
     pool: Pool = field(default_factory=Pool)
     shares: dict[Team, TeamShares] = field(default_factory=dict)
     """How far the queues of one rank have come, with each team that is here."""

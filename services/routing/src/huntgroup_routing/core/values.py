@@ -53,6 +53,7 @@ SCORED_MAX = 64
 LAST_AGENTS_MAX = 50_000
 """Of so many customers it is remembered who served them last, the latest."""
 RING_EVERY_MS_DEFAULT = 5_000
+CALLBACK_RETRY_MS_DEFAULT = 300_000
 RINGS_LOOKED_AT_MAX = 16
 """So many contacts that ring and may ring at one more are looked at for an agent who becomes idle."""
 REPLANS_PER_DECISION_MAX = 256
@@ -218,6 +219,8 @@ class DequeueReason(StrEnum):
 
     CUSTOMER_LEFT = "CUSTOMER_LEFT"
     OVERFLOWED = "OVERFLOWED"
+    CALLBACK_POSTPONED = "CALLBACK_POSTPONED"
+    CALLBACK_ENDED = "CALLBACK_ENDED"
 
 
 class CancelReason(StrEnum):
@@ -226,6 +229,8 @@ class CancelReason(StrEnum):
     CUSTOMER_LEFT = "CUSTOMER_LEFT"
     CUSTOMER_EXITED = "CUSTOMER_EXITED"
     CONTACT_MOVED = "CONTACT_MOVED"
+    CALLBACK_POSTPONED = "CALLBACK_POSTPONED"
+    CALLBACK_ENDED = "CALLBACK_ENDED"
 
 
 class RescindReason(StrEnum):

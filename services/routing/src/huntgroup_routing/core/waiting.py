@@ -11,7 +11,7 @@ from huntgroup_routing.core.preferring import await_agents, await_no_more
 from huntgroup_routing.core.ringing import end_ring
 from huntgroup_routing.core.state import Contact, Queue, State
 from huntgroup_routing.core.steps import Plan
-from huntgroup_routing.core.values import place_of
+from huntgroup_routing.core.values import DequeueReason, place_of
 
 
 def begin_to_wait(state: State, contact: Contact) -> None:
@@ -65,6 +65,8 @@ def give_up_waiting(state: State, contact: Contact, at_ms: int) -> None:
 
 def comes_again(event: ContactDequeued) -> bool:
     """Return whether whoever queued the contact has it back, and may queue it once more."""
+    if event.reason is DequeueReason.CALLBACK_POSTPONED:
+        return True
     return event.overflow is not None and event.overflow.action is OverflowAction.HAND_BACK
 
 

@@ -32,7 +32,7 @@ from huntgroup_routing.core.values import (
 from huntgroup_routing.core.versions import Version, Versions
 from huntgroup_routing.core.waiting import begin_to_wait
 
-DUMP_VERSION = 4
+DUMP_VERSION = 5
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -119,7 +119,7 @@ class _Dump(_Record, frozen=True):
     idle: tuple[_Idle, ...]
     offers: tuple[Offer, ...]
     ended_offers: tuple[Offer, ...]
-    ended_contacts: tuple[ContactId, ...]
+    ended_contacts: tuple[tuple[ContactId, int], ...]
     last_agents: tuple[tuple[str, AgentId], ...]
     shares: tuple[SharesRow, ...]
 
@@ -141,7 +141,7 @@ def dump(state: State) -> bytes:
             idle=_idle_rows(state),
             offers=tuple(state.offers[key] for key in sorted(state.offers)),
             ended_offers=tuple(state.ended_offers.values()),
-            ended_contacts=tuple(state.ended_contacts),
+            ended_contacts=tuple(state.ended_contacts.items()),
             last_agents=tuple(state.last_agents.items()),
             shares=rows_of(state.shares),
         )
@@ -175,7 +175,7 @@ def load(domain: str, dumped: bytes) -> State:
         raise ValueError(f"state of {domain} refers to {error}, which it lacks") from error
     state.ended_offers.update((offer.offer_id, offer) for offer in read.ended_offers)
     state.last_agents.update(read.last_agents)
-    state.ended_contacts.update((contact_id, None) for contact_id in read.ended_contacts)
+    state.ended_contacts.update(read.ended_contacts)
     state.shares.update(shares_of(read.shares))
     return state
 

@@ -12,12 +12,15 @@ from huntgroup_runtime.telemetry import Telemetry
 from huntgroup_session.adapters.mapping import STATUSES, contact_view
 from huntgroup_session.app.queries import find_contact
 from huntgroup_session.core.messages import (
+    CancelCallback,
     CompleteContact,
     EndContact,
     HangUpContact,
     HoldContact,
     QueueContact,
     Refused,
+    ReportDialOutcome,
+    RequestCallback,
     RetrieveContact,
     StartContact,
 )
@@ -34,6 +37,9 @@ COMMANDS: Final[Mapping[str, type]] = {
     "HoldContact": HoldContact,
     "RetrieveContact": RetrieveContact,
     "CompleteContact": CompleteContact,
+    "RequestCallback": RequestCallback,
+    "CancelCallback": CancelCallback,
+    "ReportDialOutcome": ReportDialOutcome,
 }
 
 

@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp
 from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.routing.v1.events_pb2 import (
+    DEQUEUE_REASON_CALLBACK_POSTPONED,
     RESCIND_REASON_TAKEN_BY_ANOTHER,
     ContactDequeued,
     ContactMoved,
@@ -23,6 +24,7 @@ from huntgroup_contracts.registry import event_class
 from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_session.core.messages import (
     Command,
+    ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveOfferAccepted,
@@ -67,7 +69,12 @@ class SessionReactions:
 
 def on_queue_configured(fact: QueueConfigured) -> Command:
     """Contacts may be sent there."""
-    return ObserveQueueConfigured(queue_id=QueueId(fact.queue_id), waiting_max=fact.waiting_max)
+    return ObserveQueueConfigured(
+        queue_id=QueueId(fact.queue_id),
+        waiting_max=fact.waiting_max,
+        callback_attempts=fact.callback_attempts,
+        callback_retry_ms=fact.callback_retry_ms,
+    )
 
 
 def on_queue_retired(fact: QueueRetired) -> Command:
@@ -81,6 +88,7 @@ def on_offer_created(fact: OfferCreated) -> Command:
         contact_id=ContactId(fact.contact_id),
         offer_id=OfferId(fact.offer_id),
         agent_id=AgentId(fact.agent_id),
+        attempt=fact.attempt,
     )
 
 
@@ -124,6 +132,8 @@ def on_contact_moved(fact: ContactMoved) -> Command:
 
 def on_contact_dequeued(fact: ContactDequeued) -> Command | None:
     """Its queue let it go; that the customer left was told by this service."""
+    if fact.reason == DEQUEUE_REASON_CALLBACK_POSTPONED:
+        return ObserveCallbackPostponed(contact_id=ContactId(fact.contact_id))
     if not fact.HasField("overflow"):
         return None
     action = routing.OverflowAction.Name(fact.overflow.action)

@@ -6,13 +6,22 @@ is so already. Facts of others are never refused: one that no longer matters yie
 
 from typing import assert_never
 
-from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS, due
+from huntgroup_session.core.callbacks import (
+    callback_accepted,
+    callback_due,
+    cancel_callback,
+    observe_callback_postponed,
+    report_dial_outcome,
+    request_callback,
+)
+from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS, callbacks_due, due
 from huntgroup_session.core.eligibility import (
     refuse,
     refuse_start,
     refuse_unknown,
 )
 from huntgroup_session.core.messages import (
+    CancelCallback,
     Command,
     CompleteContact,
     ContactAbandoned,
@@ -29,6 +38,7 @@ from huntgroup_session.core.messages import (
     Event,
     HangUpContact,
     HoldContact,
+    ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveOfferAccepted,
@@ -39,6 +49,8 @@ from huntgroup_session.core.messages import (
     ObserveWrapUpFinished,
     PassTime,
     QueueContact,
+    ReportDialOutcome,
+    RequestCallback,
     RetrieveContact,
     StartContact,
 )
@@ -52,15 +64,19 @@ from huntgroup_session.core.queueing import (
 )
 from huntgroup_session.core.state import (
     Abandoned,
+    Callback,
     Completed,
     Connected,
     Contact,
+    Dialing,
     Diverted,
     Initiated,
+    Lapsed,
     Offer,
     Offering,
     OnHold,
     Queued,
+    Scheduled,
     State,
     Wrapping,
 )
@@ -90,6 +106,12 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
             return retrieve_contact(state, command, at_ms)
         case CompleteContact():
             return complete_contact(state, command, at_ms)
+        case RequestCallback():
+            return request_callback(state, command, at_ms)
+        case CancelCallback():
+            return cancel_callback(state, command, at_ms)
+        case ReportDialOutcome():
+            return report_dial_outcome(state, command, at_ms)
         case ObserveQueueConfigured():
             return observe_queue_configured(state, command, at_ms)
         case ObserveQueueRetired():
@@ -104,6 +126,8 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
             return observe_contact_moved(state, command, at_ms)
         case ObserveContactOverflowed():
             return observe_contact_overflowed(state, command, at_ms)
+        case ObserveCallbackPostponed():
+            return observe_callback_postponed(state, command, at_ms)
         case ObserveWrapUpFinished():
             return observe_wrap_up_finished(state, command, at_ms)
         case PassTime():
@@ -131,8 +155,13 @@ def start_contact(state: State, command: StartContact, at_ms: int) -> Decision:
 
 
 def hang_up_contact(state: State, command: HangUpContact, at_ms: int) -> Decision:
-    """The customer is gone: that abandons a contact or ends its conversation, whatever anybody else wants."""
+    """The customer is gone: that abandons a contact or ends its conversation, whatever anybody else wants.
+
+    Of a callback nobody expects the customer on the line before the conversation.
+    """
     match state.find(command.contact_id):
+        case Contact(phase=Queued() | Offering() | Scheduled() | Dialing(), callback=Callback()):
+            return ()
         case Contact(phase=Initiated()) as contact:
             return (abandoned(contact, AbandonStage.IN_MENU, at_ms),)
         case Contact(phase=Queued()) as contact:
@@ -198,7 +227,7 @@ def complete_contact(state: State, command: CompleteContact, at_ms: int) -> Deci
     match state.find(command.contact_id):
         case Contact(phase=Wrapping()) as contact:
             return (completed(contact, CompletionReason.BY_COMMAND, at_ms, wrap_up_ms=0),)
-        case Contact(phase=Completed() | Abandoned() | Diverted()):
+        case Contact(phase=Completed() | Abandoned() | Diverted() | Lapsed()):
             return ()
         case contact:
             return refuse(contact, command, "it must be disconnected before it can be completed")
@@ -218,6 +247,7 @@ def observe_offer_created(state: State, command: ObserveOfferCreated, at_ms: int
                 contact_id=contact.contact_id,
                 offer_id=command.offer_id,
                 agent_id=command.agent_id,
+                attempt=command.attempt,
             )
             return (offered,)
         case _:
@@ -231,10 +261,12 @@ def observe_offer_accepted(state: State, command: ObserveOfferAccepted, at_ms: i
     A contact that is QUEUED although its offer was accepted missed an event that could not be read: connect it too.
     """
     match state.find(command.contact_id):
+        case Contact(phase=Queued() | Offering(), callback=Callback() as callback) as contact:
+            return callback_accepted(contact, callback, command, at_ms)
         case Contact(phase=Queued() | Offering()) as contact:
             return (connected(contact, command, at_ms),)
         case Contact(
-            phase=Connected() | OnHold() | Wrapping() | Completed(),
+            phase=Dialing() | Connected() | OnHold() | Wrapping() | Completed(),
             offer=Offer(offer_id=command.offer_id),
         ):
             return ()
@@ -274,10 +306,17 @@ def observe_wrap_up_finished(state: State, command: ObserveWrapUpFinished, at_ms
 
 
 def pass_time(state: State, at_ms: int) -> tuple[Event, ...]:
-    """Complete every contact whose wrap-up was not reported in time."""
-    return tuple(
-        completed(state.live[contact_id], CompletionReason.TIMER, at_ms, wrap_up_ms=0)
-        for contact_id in due(state, at_ms)
+    """Complete every contact whose wrap-up was not reported in time, and go on with callbacks whose time has come."""
+    return (
+        *(
+            completed(state.live[contact_id], CompletionReason.TIMER, at_ms, wrap_up_ms=0)
+            for contact_id in due(state, at_ms)
+        ),
+        *(
+            event
+            for contact_id in callbacks_due(state, at_ms)
+            for event in callback_due(state, state.live[contact_id], at_ms)
+        ),
     )
 
 

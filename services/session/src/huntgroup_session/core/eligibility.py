@@ -1,6 +1,9 @@
 """Why a command is refused: every "no" of this service, with the sentence that explains it."""
 
+from typing import Final
+
 from huntgroup_session.core.messages import (
+    CancelCallback,
     CompleteContact,
     EndContact,
     HangUpContact,
@@ -8,16 +11,29 @@ from huntgroup_session.core.messages import (
     QueueContact,
     Reason,
     Refused,
+    ReportDialOutcome,
+    RequestCallback,
     RetrieveContact,
     StartContact,
 )
-from huntgroup_session.core.state import CONTACTS_MAX, Connected, Contact, OnHold, State
+from huntgroup_session.core.state import CONTACTS_MAX, Connected, Contact, Initiated, OnHold, State
 from huntgroup_session.core.values import ContactId, QueueId
+
+CALLBACK_AHEAD_MAX_MS: Final = 30 * 86_400_000
+"""So far ahead a callback may be planned, at most."""
 
 AgentCommand = EndContact | HoldContact | RetrieveContact
 """Only the agent in the conversation may give these."""
 
-ContactCommand = AgentCommand | QueueContact | HangUpContact | CompleteContact
+ContactCommand = (
+    AgentCommand
+    | QueueContact
+    | HangUpContact
+    | CompleteContact
+    | RequestCallback
+    | CancelCallback
+    | ReportDialOutcome
+)
 
 
 def refuse_start(state: State, command: StartContact) -> Refused | None:
@@ -44,6 +60,35 @@ def refuse_queue(state: State, queue_id: QueueId) -> Refused | None:
     if queue.waiting >= queue.waiting_max:
         detail = f"queue_id {queue_id!r} is full: its waiting_max is {queue.waiting_max}"
         return Refused(Reason.QUEUE_FULL, detail)
+    return None
+
+
+def refuse_callback(
+    state: State, contact: Contact, command: RequestCallback, at_ms: int
+) -> Refused | None:
+    """Return why this contact cannot become a callback; None when it can."""
+    queue_id = contact.place.queue_id
+    if isinstance(contact.phase, Initiated):
+        queue_id = command.queue_id
+        full = refuse_queue(state, queue_id)
+        if full is not None:
+            return full
+    if not state.queues[queue_id].callback_attempts:
+        detail = f"queue_id {queue_id!r} takes no callbacks: its callback_attempts is 0"
+        return Refused(Reason.CALLBACKS_OFF, detail)
+    other = state.called_back.get(command.number)
+    if other is not None:
+        detail = f"number {command.number!r} is to be called back already: contact_id {other!r}"
+        return Refused(Reason.CALLBACK_EXISTS, detail)
+    begins_ms, ends_ms = max(at_ms, command.not_before_ms), command.not_after_ms
+    if ends_ms and ends_ms <= begins_ms:
+        detail = f"not_after_ms {ends_ms} is not after {begins_ms}, when it may be dialled first"
+        return Refused(Reason.WINDOW_INVALID, detail)
+    latest_ms = at_ms + CALLBACK_AHEAD_MAX_MS
+    if max(ends_ms, begins_ms) > latest_ms:
+        name = "not_after_ms" if ends_ms > latest_ms else "not_before_ms"
+        detail = f"{name} {max(ends_ms, begins_ms)} is after {latest_ms}: it may be 30 days ahead"
+        return Refused(Reason.WINDOW_INVALID, detail)
     return None
 
 

@@ -7,10 +7,12 @@ from huntgroup_session.core.values import (
     AbandonStage,
     AgentId,
     Attribute,
+    CallbackEndReason,
     Channel,
     CompletionReason,
     ContactId,
     ConversationId,
+    DialOutcome,
     DisconnectReason,
     DiversionAction,
     InitiationMethod,
@@ -105,6 +107,7 @@ class ContactOffered:
     contact_id: ContactId
     offer_id: OfferId
     agent_id: AgentId
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,12 +203,81 @@ class ContactCompleted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackRequested:
+    """A customer is to be called back, at the place that the contact has or takes now."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    number: str
+    not_before_ms: int
+    not_after_ms: int
+    priority: int
+    required_skills: tuple[str, ...]
+    enqueued_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackScheduled:
+    """A callback stands in no line until `resume_at_ms`; if it did until now, that wait is over."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    resume_at_ms: int
+    in_line: bool
+    wait_ms: int
+    stay: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackDialRequested:
+    """An agent has accepted a callback; whoever dials reports what came of it by `answer_by_ms`."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    dial: int
+    number: str
+    offer_id: OfferId
+    agent_id: AgentId
+    answer_by_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackDialFailed:
+    """A customer was dialled in vain."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    dial: int
+    outcome: DialOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackEnded:
+    """A callback is over without a conversation. A terminal fact."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    reason: CallbackEndReason
+    dials: int
+    in_line: bool
+    wait_ms: int
+    stay: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueLearned:
     """Contacts may be sent to this queue; at most `waiting_max` wait in it at once."""
 
     at_ms: int
     queue_id: QueueId
     waiting_max: int
+    callback_attempts: int = 0
+    callback_retry_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

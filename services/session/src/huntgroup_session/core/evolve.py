@@ -2,7 +2,14 @@
 
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from huntgroup_session.core.messages import (
+    CallbackDialFailed,
+    CallbackDialRequested,
+    CallbackEnded,
+    CallbackRequested,
+    CallbackScheduled,
     ContactAbandoned,
     ContactCompleted,
     ContactConnected,
@@ -23,26 +30,41 @@ from huntgroup_session.core.messages import (
 )
 from huntgroup_session.core.state import (
     ENDED_MAX,
+    HOLDS_PLACE,
     Abandoned,
+    Callback,
     Completed,
     Connected,
     Contact,
+    Dialing,
     Diverted,
     Initiated,
+    Lapsed,
     Offer,
     Offering,
     OnHold,
     Place,
     Queue,
     Queued,
+    Scheduled,
     State,
     Wrapping,
 )
-from huntgroup_session.core.values import QueueId
+from huntgroup_session.core.values import DialOutcome, QueueId
 
 
 def evolve(state: State, event: Event) -> State:
     """Return the state after `event`: the same object, changed."""
+    happen(state, event)
+    if not isinstance(event, QueueLearned | QueueForgotten):
+        contact = state.find(event.contact_id)
+        if contact is not None and contact.callback is not None:
+            state.watch_callback(contact)
+    return state
+
+
+def happen(state: State, event: Event) -> None:
+    """Let what the event says be so."""
     match event:
         case ContactInitiated():
             initiate(state, event)
@@ -76,9 +98,18 @@ def evolve(state: State, event: Event) -> State:
             forget_queue(state, event)
         case QueueLearned():
             learn_queue(state, event)
+        case CallbackRequested():
+            request_callback(state, event)
+        case CallbackScheduled():
+            schedule(state, event)
+        case CallbackDialRequested():
+            dial(state, event)
+        case CallbackDialFailed():
+            dial_failed(state, event)
+        case CallbackEnded():
+            lapse(state, event)
         case _:
             assert_never(event)
-    return state
 
 
 def initiate(state: State, event: ContactInitiated) -> None:
@@ -94,15 +125,17 @@ def initiate(state: State, event: ContactInitiated) -> None:
 def queue(state: State, event: ContactQueued) -> None:
     """It takes a place."""
     contact = state.live[event.contact_id]
+    if not isinstance(contact.phase, HOLDS_PLACE):
+        state.queues[event.queue_id].waiting += 1
     contact.phase = Queued()
     contact.place = Place(
         queue_id=event.queue_id,
         priority=event.priority,
         required_skills=event.required_skills,
         enqueued_at_ms=event.enqueued_at_ms,
+        waits_from_ms=event.at_ms,
     )
     contact.stay = event.stay
-    state.queues[event.queue_id].waiting += 1
 
 
 def move(state: State, event: ContactMoved) -> None:
@@ -115,6 +148,7 @@ def move(state: State, event: ContactMoved) -> None:
         priority=event.priority,
         required_skills=contact.place.required_skills,
         enqueued_at_ms=event.enqueued_at_ms,
+        waits_from_ms=contact.place.waits_from_ms,
     )
     # Routing told of the queue before, unless that could not be read, or the queue has retired meanwhile.
     there = state.queues.setdefault(event.queue_id, Queue(waiting_max=0, open=False))
@@ -141,6 +175,7 @@ def offer(state: State, event: ContactOffered) -> None:
     """An agent rings; the place is kept."""
     contact = state.live[event.contact_id]
     contact.phase = Offering()
+    contact.attempts = max(contact.attempts, event.attempt)
     contact.offer = Offer(offer_id=event.offer_id, agent_id=event.agent_id)
 
 
@@ -155,6 +190,8 @@ def connect(state: State, event: ContactConnected) -> None:
     """The wait is over."""
     contact = state.live[event.contact_id]
     contact.phase = Connected(connected_at_ms=event.at_ms, hold_ms=0)
+    if contact.callback is not None:
+        contact.callback = replace(contact.callback, outcome=DialOutcome.ANSWERED)
     contact.offer = Offer(offer_id=event.offer_id, agent_id=event.agent_id)
     leave_queue(state, event.queue_id)
 
@@ -203,6 +240,53 @@ def complete(state: State, event: ContactCompleted) -> None:
     remember(state, contact)
 
 
+def request_callback(state: State, event: CallbackRequested) -> None:
+    """It is a callback from now on; one that was never queued has a place by it."""
+    contact = state.live[event.contact_id]
+    contact.callback = Callback(
+        number=event.number, not_before_ms=event.not_before_ms, not_after_ms=event.not_after_ms
+    )
+    if isinstance(contact.phase, Initiated):
+        contact.place = Place(
+            queue_id=event.queue_id,
+            priority=event.priority,
+            required_skills=event.required_skills,
+            enqueued_at_ms=event.enqueued_at_ms,
+        )
+
+
+def schedule(state: State, event: CallbackScheduled) -> None:
+    """It stands in no line, and keeps its place."""
+    contact = state.live[event.contact_id]
+    if not isinstance(contact.phase, HOLDS_PLACE):
+        state.queues[event.queue_id].waiting += 1
+    contact.phase, contact.offer = Scheduled(resume_at_ms=event.resume_at_ms), Offer()
+
+
+def dial(state: State, event: CallbackDialRequested) -> None:
+    """The agent waits for the customer."""
+    contact = state.live[event.contact_id]
+    contact.phase = Dialing(answer_by_ms=event.answer_by_ms)
+    contact.offer = Offer(offer_id=event.offer_id, agent_id=event.agent_id)
+    assert contact.callback is not None
+    contact.callback = replace(contact.callback, dials=event.dial, outcome=None)
+
+
+def dial_failed(state: State, event: CallbackDialFailed) -> None:
+    """The customer was not reached; the event that follows says what becomes of the contact."""
+    contact = state.live[event.contact_id]
+    assert contact.callback is not None
+    contact.callback = replace(contact.callback, outcome=event.outcome)
+
+
+def lapse(state: State, event: CallbackEnded) -> None:
+    """It ends, and gives up its place."""
+    contact = state.live[event.contact_id]
+    leave_queue(state, contact.place.queue_id)
+    contact.phase, contact.offer = Lapsed(), Offer()
+    remember(state, contact)
+
+
 def remember(state: State, contact: Contact) -> None:
     """Move an ended contact to those remembered, and forget the oldest of them if they are too many."""
     del state.live[contact.contact_id]
@@ -215,6 +299,8 @@ def learn_queue(state: State, event: QueueLearned) -> None:
     """A queue is new, or has another limit; those who wait stay."""
     known = state.queues.setdefault(event.queue_id, Queue(waiting_max=event.waiting_max))
     known.waiting_max, known.open = event.waiting_max, True
+    known.callback_attempts = event.callback_attempts
+    known.callback_retry_ms = event.callback_retry_ms
 
 
 def forget_queue(state: State, event: QueueForgotten) -> None:

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from huntgroup_session.core.events import (
+    CallbackDialFailed,
+    CallbackDialRequested,
+    CallbackEnded,
+    CallbackRequested,
+    CallbackScheduled,
     ContactAbandoned,
     ContactCompleted,
     ContactConnected,
@@ -32,6 +37,7 @@ from huntgroup_session.core.values import (
     Channel,
     ContactId,
     ConversationId,
+    DialOutcome,
     DiversionAction,
     InitiationMethod,
     OfferId,
@@ -41,6 +47,11 @@ from huntgroup_session.core.values import (
 )
 
 __all__ = [
+    "CallbackDialFailed",
+    "CallbackDialRequested",
+    "CallbackEnded",
+    "CallbackRequested",
+    "CallbackScheduled",
     "ContactAbandoned",
     "ContactCompleted",
     "ContactConnected",
@@ -127,6 +138,35 @@ class CompleteContact:
     contact_id: ContactId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCallback:
+    """The customer may hang up and is called back; queue, priority and skills are for a contact that is not queued."""
+
+    contact_id: ContactId
+    number: str
+    not_before_ms: int
+    not_after_ms: int
+    queue_id: QueueId
+    priority: int
+    required_skills: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelCallback:
+    """The customer need not be called back any more."""
+
+    contact_id: ContactId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportDialOutcome:
+    """What came of dialling the customer for the `dial`th time."""
+
+    contact_id: ContactId
+    dial: int
+    outcome: DialOutcome
+
+
 # Facts of others, and of time.
 
 
@@ -136,6 +176,8 @@ class ObserveQueueConfigured:
 
     queue_id: QueueId
     waiting_max: int
+    callback_attempts: int = 0
+    callback_retry_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +194,7 @@ class ObserveOfferCreated:
     contact_id: ContactId
     offer_id: OfferId
     agent_id: AgentId
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +240,13 @@ class ObserveContactOverflowed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveCallbackPostponed:
+    """Routing's queue let a callback go until it may be dialled."""
+
+    contact_id: ContactId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveWrapUpFinished:
     """The agent's after-call work for the contact is over."""
 
@@ -217,11 +267,14 @@ class Reason(StrEnum):
     """Why a command was refused."""
 
     ATTRIBUTE_REPEATED = "ATTRIBUTE_REPEATED"
+    CALLBACKS_OFF = "CALLBACKS_OFF"
+    CALLBACK_EXISTS = "CALLBACK_EXISTS"
     CONTACTS_FULL = "CONTACTS_FULL"
     CONTACT_EXISTS = "CONTACT_EXISTS"
     CONTACT_UNKNOWN = "CONTACT_UNKNOWN"
     QUEUE_FULL = "QUEUE_FULL"
     QUEUE_UNKNOWN = "QUEUE_UNKNOWN"
+    WINDOW_INVALID = "WINDOW_INVALID"
     WRONG_AGENT = "WRONG_AGENT"
     WRONG_STATE = "WRONG_STATE"
 
@@ -242,6 +295,9 @@ Command = (
     | HoldContact
     | RetrieveContact
     | CompleteContact
+    | RequestCallback
+    | CancelCallback
+    | ReportDialOutcome
     | ObserveQueueConfigured
     | ObserveQueueRetired
     | ObserveOfferCreated
@@ -249,6 +305,7 @@ Command = (
     | ObserveOfferFailed
     | ObserveContactMoved
     | ObserveContactOverflowed
+    | ObserveCallbackPostponed
     | ObserveWrapUpFinished
     | PassTime
 )
@@ -268,6 +325,11 @@ Event = (
     | ContactAbandoned
     | ContactDisconnected
     | ContactCompleted
+    | CallbackRequested
+    | CallbackScheduled
+    | CallbackDialRequested
+    | CallbackDialFailed
+    | CallbackEnded
     | QueueLearned
     | QueueForgotten
 )

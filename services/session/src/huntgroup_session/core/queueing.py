@@ -1,5 +1,6 @@
-"""How a contact comes into a queue, to another one, and out again without an agent."""
+"""How a contact comes into a queue, to another one, and out again."""
 
+from huntgroup_session.core.callbacks import callback_let_go
 from huntgroup_session.core.eligibility import refuse, refuse_queue
 from huntgroup_session.core.messages import (
     ContactDiverted,
@@ -17,6 +18,7 @@ from huntgroup_session.core.messages import (
     Refused,
 )
 from huntgroup_session.core.state import (
+    Callback,
     Contact,
     Initiated,
     Offering,
@@ -60,9 +62,16 @@ def queue_contact(state: State, command: QueueContact, at_ms: int) -> Decision:
 def observe_queue_configured(state: State, command: ObserveQueueConfigured, at_ms: int) -> Decision:
     """Learn of a queue, or of its new limit."""
     queue = state.queues.get(command.queue_id)
-    if queue is not None and queue.open and queue.waiting_max == command.waiting_max:
+    limits = (command.waiting_max, command.callback_attempts, command.callback_retry_ms)
+    if queue is not None and queue.open and queue.limits == limits:
         return ()
-    learned = QueueLearned(at_ms=at_ms, queue_id=command.queue_id, waiting_max=command.waiting_max)
+    learned = QueueLearned(
+        at_ms=at_ms,
+        queue_id=command.queue_id,
+        waiting_max=command.waiting_max,
+        callback_attempts=command.callback_attempts,
+        callback_retry_ms=command.callback_retry_ms,
+    )
     return (learned,)
 
 
@@ -97,8 +106,13 @@ def observe_contact_moved(state: State, command: ObserveContactMoved, at_ms: int
 def observe_contact_overflowed(
     state: State, command: ObserveContactOverflowed, at_ms: int
 ) -> Decision:
-    """Give the contact back to whoever queued it, or end it here: its queue let it go."""
+    """Give the contact back to whoever queued it, or end it here: its queue let it go.
+
+    Nobody is there who could have a callback back, or be sent elsewhere: it takes its place again later.
+    """
     match state.live.get(command.contact_id):
+        case Contact(phase=Queued() | Offering(), callback=Callback() as callback) as contact:
+            return callback_let_go(state, contact, callback, at_ms)
         case Contact(phase=Queued() | Offering()) as contact:
             return (overflowed(contact, command, at_ms),)
         case _:

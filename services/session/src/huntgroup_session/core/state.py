@@ -4,8 +4,11 @@ Each phase is a type that holds what this phase alone needs, so that a contact o
 hold cannot be written down. Only `evolve` changes anything here.
 """
 
+from bisect import bisect_left, insort
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -14,6 +17,7 @@ from huntgroup_session.core.values import (
     Channel,
     ContactId,
     ConversationId,
+    DialOutcome,
     OfferId,
     QueueId,
 )
@@ -76,9 +80,40 @@ class Diverted(msgspec.Struct, frozen=True, array_like=True, tag="DIVERTED"):
     """Over for us: its queue sent it elsewhere."""
 
 
+class Scheduled(msgspec.Struct, frozen=True, array_like=True, kw_only=True, tag="SCHEDULED"):
+    """A callback that stands in no line for now; its place is kept."""
+
+    resume_at_ms: int
+
+
+class Dialing(msgspec.Struct, frozen=True, array_like=True, kw_only=True, tag="DIALING"):
+    """A callback that an agent has accepted; somebody dials the customer."""
+
+    answer_by_ms: int
+
+
+class Lapsed(msgspec.Struct, frozen=True, array_like=True, tag="LAPSED"):
+    """Over: a callback that came to no conversation."""
+
+
 Phase = (
-    Initiated | Queued | Offering | Connected | OnHold | Wrapping | Completed | Abandoned | Diverted
+    Initiated
+    | Queued
+    | Offering
+    | Connected
+    | OnHold
+    | Wrapping
+    | Completed
+    | Abandoned
+    | Diverted
+    | Scheduled
+    | Dialing
+    | Lapsed
 )
+
+
+HOLDS_PLACE: Final = (Queued, Offering, Scheduled, Dialing)
+"""Phases in which a contact takes one of the places of its queue."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -88,6 +123,19 @@ class Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     priority: int = 0
     required_skills: tuple[str, ...] = ()
     enqueued_at_ms: int = 0
+    waits_from_ms: int = 0
+    """When it took its place: later than its age says, where a callback came back to it."""
+
+
+class Callback(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """That a customer is to be called back: where, when, and how often it was tried."""
+
+    number: str
+    not_before_ms: int
+    not_after_ms: int
+    dials: int = 0
+    outcome: DialOutcome | None = None
+    """Of the last of them; None: it rings, or there was none."""
 
 
 class Offer(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -110,7 +158,8 @@ class Contact(msgspec.Struct, array_like=True, kw_only=True):
     stay: int = -1
     """How many queues it has stood in, less one."""
     attempts: int = 0
-    """How many offers it had when it was handed back the last time."""
+    """How many offers it had."""
+    callback: Callback | None = None
 
     @property
     def state(self) -> str:
@@ -119,7 +168,47 @@ class Contact(msgspec.Struct, array_like=True, kw_only=True):
 
     def wait_ms(self, at_ms: int) -> int:
         """Return how long it has waited at `at_ms`; 0 when it was never queued."""
-        return at_ms - self.place.enqueued_at_ms if self.place.queue_id else 0
+        return at_ms - self.place.waits_from_ms if self.place.queue_id else 0
+
+    @property
+    def callback_due_ms(self) -> int | None:
+        """When time alone changes something about a callback; None: it is none, is talked to or is over."""
+        if self.callback is None:
+            return None
+        match self.phase:
+            case Scheduled(resume_at_ms=due_ms) | Dialing(answer_by_ms=due_ms):
+                return due_ms
+            case Queued() | Offering():
+                return self.callback.not_after_ms
+            case _:
+                return None
+
+
+class CallbacksDue:
+    """When each callback is due, in order. Entering and leaving costs a search and a move in one list."""
+
+    __slots__ = ("_due_ms", "_line")
+
+    def __init__(self) -> None:
+        self._due_ms: dict[ContactId, int] = {}
+        self._line: list[tuple[int, ContactId]] = []
+
+    def put(self, contact_id: ContactId, due_ms: int | None) -> None:
+        """Let a contact be due then, and not at another time; None: not at all."""
+        before = self._due_ms.pop(contact_id, None)
+        if before is not None:
+            del self._line[bisect_left(self._line, (before, contact_id))]
+        if due_ms is not None:
+            self._due_ms[contact_id] = due_ms
+            insort(self._line, (due_ms, contact_id))
+
+    def __iter__(self) -> Iterator[tuple[int, ContactId]]:
+        return iter(self._line)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CallbacksDue) and self._line == other._line
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,9 +217,17 @@ class Queue:
 
     waiting_max: int
     waiting: int = 0
-    """Its contacts QUEUED or OFFERING: one that rings may come back, so its place is still taken."""
+    """Its contacts QUEUED, OFFERING, SCHEDULED or DIALING: those may come back, so their places are still taken."""
+    callback_attempts: int = 0
+    """So often a callback is dialled at most; 0: it takes none."""
+    callback_retry_ms: int = 0
     open: bool = True
     """False: routing has retired it, and it is kept until the last of them has left."""
+
+    @property
+    def limits(self) -> tuple[int, int, int]:
+        """What routing said of it: how many may wait, and how callbacks are tried."""
+        return (self.waiting_max, self.callback_attempts, self.callback_retry_ms)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,16 +241,31 @@ class State:
     """When each WRAPPING contact completes at the latest, the next one first."""
     ended: OrderedDict[ContactId, Contact] = field(default_factory=OrderedDict)
     """The last `ENDED_MAX` contacts to end, the oldest first."""
+    callbacks_due: CallbacksDue = field(default_factory=CallbacksDue)
+    called_back: dict[str, ContactId] = field(default_factory=dict)
+    """By number, the callback that is to be made there."""
 
     def find(self, contact_id: ContactId) -> Contact | None:
         """Return a contact that is live or still remembered."""
         return self.live.get(contact_id) or self.ended.get(contact_id)
 
+    def watch_callback(self, contact: Contact) -> None:
+        """Note when a callback is due, and that its number is taken, until it is neither."""
+        if contact.callback is None:
+            return
+        due_ms, number = contact.callback_due_ms, contact.callback.number
+        self.callbacks_due.put(contact.contact_id, due_ms)
+        if due_ms is not None:
+            self.called_back[number] = contact.contact_id
+        elif self.called_back.get(number) == contact.contact_id:
+            del self.called_back[number]
+
 
 class _Dump(msgspec.Struct, array_like=True):
     """What is stored of a state: no index, and no order but those that mean something."""
 
-    queues: list[tuple[QueueId, int, bool]]
+    queues: list[tuple[QueueId, int, bool, int, int]]
+    """`waiting_max`, `open`, `callback_attempts`, `callback_retry_ms`."""
     live: list[Contact]
     wrapping: list[tuple[ContactId, int]]
     ended: list[Contact]
@@ -162,7 +274,10 @@ class _Dump(msgspec.Struct, array_like=True):
 def dump(state: State) -> bytes:
     """Return the state in canonical form: equal states give equal bytes."""
     stored = _Dump(
-        queues=sorted((key, one.waiting_max, one.open) for key, one in state.queues.items()),
+        queues=sorted(
+            (key, one.waiting_max, one.open, one.callback_attempts, one.callback_retry_ms)
+            for key, one in state.queues.items()
+        ),
         live=[state.live[contact_id] for contact_id in sorted(state.live)],
         wrapping=list(state.wrapping.items()),
         ended=list(state.ended.values()),
@@ -175,13 +290,19 @@ def load(domain: str, dumped: bytes) -> State:
     stored = msgspec.msgpack.decode(dumped, type=_Dump)
     state = State(
         domain=domain,
-        queues={key: Queue(waiting_max=most, open=open_) for key, most, open_ in stored.queues},
+        queues={
+            key: Queue(
+                waiting_max=most, open=open_, callback_attempts=often, callback_retry_ms=retry_ms
+            )
+            for key, most, open_, often, retry_ms in stored.queues
+        },
         live={contact.contact_id: contact for contact in stored.live},
         wrapping=OrderedDict(stored.wrapping),
         ended=OrderedDict((contact.contact_id, contact) for contact in stored.ended),
     )
     for contact in stored.live:
-        if isinstance(contact.phase, Queued | Offering):
+        state.watch_callback(contact)
+        if isinstance(contact.phase, HOLDS_PLACE):
             if contact.place.queue_id not in state.queues:
                 raise ValueError(f"contact {contact.contact_id} waits in a queue that is not there")
             state.queues[contact.place.queue_id].waiting += 1

@@ -73,6 +73,23 @@ class ReturnReason(StrEnum):
     AGENT_LOST = "AGENT_LOST"
 
 
+class DialOutcome(StrEnum):
+    """What came of dialling a customer."""
+
+    ANSWERED = "ANSWERED"
+    BUSY = "BUSY"
+    NO_ANSWER = "NO_ANSWER"
+    FAILED = "FAILED"
+
+
+class CallbackEndReason(StrEnum):
+    """Why a callback is over without a conversation."""
+
+    EXPIRED = "EXPIRED"
+    UNREACHABLE = "UNREACHABLE"
+    CANCELED = "CANCELED"
+
+
 class CompletionReason(StrEnum):
     """What completed a contact."""
 

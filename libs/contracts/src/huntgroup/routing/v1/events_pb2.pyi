@@ -50,6 +50,10 @@ class _DequeueReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dequeue
     DEQUEUE_REASON_CUSTOMER_LEFT: _DequeueReason.ValueType  # 1
     DEQUEUE_REASON_OVERFLOWED: _DequeueReason.ValueType  # 40
     """A rule of its queue did not take it, or let it go: `overflow` says which."""
+    DEQUEUE_REASON_CALLBACK_POSTPONED: _DequeueReason.ValueType  # 100
+    """It is a callback, and takes its place again later."""
+    DEQUEUE_REASON_CALLBACK_ENDED: _DequeueReason.ValueType  # 101
+    """It was a callback, and is over."""
 
 class DequeueReason(_DequeueReason, metaclass=_DequeueReasonEnumTypeWrapper): ...
 
@@ -57,6 +61,10 @@ DEQUEUE_REASON_UNSPECIFIED: DequeueReason.ValueType  # 0
 DEQUEUE_REASON_CUSTOMER_LEFT: DequeueReason.ValueType  # 1
 DEQUEUE_REASON_OVERFLOWED: DequeueReason.ValueType  # 40
 """A rule of its queue did not take it, or let it go: `overflow` says which."""
+DEQUEUE_REASON_CALLBACK_POSTPONED: DequeueReason.ValueType  # 100
+"""It is a callback, and takes its place again later."""
+DEQUEUE_REASON_CALLBACK_ENDED: DequeueReason.ValueType  # 101
+"""It was a callback, and is over."""
 Global___DequeueReason: _TypeAlias = DequeueReason  # noqa: Y015
 
 class _CancelReason:
@@ -71,6 +79,10 @@ class _CancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelRe
     """The customer left the queue for something else, by key."""
     CANCEL_REASON_CONTACT_MOVED: _CancelReason.ValueType  # 41
     """Somebody moved the contact to another queue."""
+    CANCEL_REASON_CALLBACK_POSTPONED: _CancelReason.ValueType  # 100
+    """It is a callback, and is not to be dialled yet."""
+    CANCEL_REASON_CALLBACK_ENDED: _CancelReason.ValueType  # 101
+    """It was a callback, and is over."""
 
 class CancelReason(_CancelReason, metaclass=_CancelReasonEnumTypeWrapper): ...
 
@@ -80,6 +92,10 @@ CANCEL_REASON_CUSTOMER_EXITED: CancelReason.ValueType  # 40
 """The customer left the queue for something else, by key."""
 CANCEL_REASON_CONTACT_MOVED: CancelReason.ValueType  # 41
 """Somebody moved the contact to another queue."""
+CANCEL_REASON_CALLBACK_POSTPONED: CancelReason.ValueType  # 100
+"""It is a callback, and is not to be dialled yet."""
+CANCEL_REASON_CALLBACK_ENDED: CancelReason.ValueType  # 101
+"""It was a callback, and is over."""
 Global___CancelReason: _TypeAlias = CancelReason  # noqa: Y015
 
 class _RescindReason:
@@ -843,6 +859,8 @@ class QueueConfigured(_message.Message):
     APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
     PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
+    CALLBACK_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    CALLBACK_RETRY_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -877,6 +895,10 @@ class QueueConfigured(_message.Message):
     """Contacts that wait already follow the new requirement and steps, too: `ContactReplanned` tells of each."""
     priority_point_ms: _builtins.int
     """A point of priority is worth so many milliseconds of waiting; 0: a higher priority always goes first."""
+    callback_attempts: _builtins.int
+    """A callback is dialled so often at most; 0: the queue takes none."""
+    callback_retry_ms: _builtins.int
+    """So long after a dial in vain a callback takes its place again."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -920,10 +942,12 @@ class QueueConfigured(_message.Message):
         applies_to_waiting: _builtins.bool = ...,
         priority_point_ms: _builtins.int = ...,
         groups: _abc.Iterable[Global___ServingGroup] | None = ...,
+        callback_attempts: _builtins.int = ...,
+        callback_retry_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "callback_attempts", b"callback_attempts", "callback_retry_ms", b"callback_retry_ms", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -393,6 +393,174 @@ class CompleteContactResponse(_message.Message):
 Global___CompleteContactResponse: _TypeAlias = CompleteContactResponse  # noqa: Y015
 
 @_typing.final
+class RequestCallbackRequest(_message.Message):
+    """Lets the customer hang up and be called back: the contact keeps its place in the line, or takes one now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_MS_FIELD_NUMBER: _builtins.int
+    NOT_AFTER_MS_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
+    contact_id: _builtins.str
+    number: _builtins.str
+    """Personal data: where to call. One number waits once in a domain."""
+    not_before_ms: _builtins.int
+    """Not dialled earlier; 0: as soon as it is its turn."""
+    not_after_ms: _builtins.int
+    """Over if nobody has talked to the customer by then; 0: in 24 hours. At most 30 days ahead."""
+    queue_id: _builtins.str
+    """Of a contact that is INITIATED: where it takes its place. One that waits stays where it is."""
+    priority: _builtins.int
+    """The same: higher is served first."""
+    @_builtins.property
+    def context(self) -> _envelope_pb2.CommandContext: ...
+    @_builtins.property
+    def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The same: in addition to those of the queue."""
+
+    def __init__(
+        self,
+        *,
+        context: _envelope_pb2.CommandContext | None = ...,
+        contact_id: _builtins.str = ...,
+        number: _builtins.str = ...,
+        not_before_ms: _builtins.int = ...,
+        not_after_ms: _builtins.int = ...,
+        queue_id: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        required_skills: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestCallbackRequest: _TypeAlias = RequestCallbackRequest  # noqa: Y015
+
+@_typing.final
+class RequestCallbackResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _envelope_pb2.Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _envelope_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestCallbackResponse: _TypeAlias = RequestCallbackResponse  # noqa: Y015
+
+@_typing.final
+class CancelCallbackRequest(_message.Message):
+    """The customer need not be called back any more, or has been reached otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    contact_id: _builtins.str
+    @_builtins.property
+    def context(self) -> _envelope_pb2.CommandContext: ...
+    def __init__(
+        self,
+        *,
+        context: _envelope_pb2.CommandContext | None = ...,
+        contact_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelCallbackRequest: _TypeAlias = CancelCallbackRequest  # noqa: Y015
+
+@_typing.final
+class CancelCallbackResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _envelope_pb2.Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _envelope_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelCallbackResponse: _TypeAlias = CancelCallbackResponse  # noqa: Y015
+
+@_typing.final
+class ReportDialOutcomeRequest(_message.Message):
+    """Whoever dialled says what came of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    DIAL_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    contact_id: _builtins.str
+    dial: _builtins.int
+    """Of `CallbackDialRequested`: 1 for the first time the customer was dialled."""
+    outcome: _events_pb2.DialOutcome.ValueType
+    @_builtins.property
+    def context(self) -> _envelope_pb2.CommandContext: ...
+    def __init__(
+        self,
+        *,
+        context: _envelope_pb2.CommandContext | None = ...,
+        contact_id: _builtins.str = ...,
+        dial: _builtins.int = ...,
+        outcome: _events_pb2.DialOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context", "dial", b"dial", "outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDialOutcomeRequest: _TypeAlias = ReportDialOutcomeRequest  # noqa: Y015
+
+@_typing.final
+class ReportDialOutcomeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _envelope_pb2.Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _envelope_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDialOutcomeResponse: _TypeAlias = ReportDialOutcomeResponse  # noqa: Y015
+
+@_typing.final
 class GetContactRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -430,10 +598,13 @@ class ContactView(_message.Message):
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
     OFFER_ID_FIELD_NUMBER: _builtins.int
     AGENT_ID_FIELD_NUMBER: _builtins.int
+    CALLBACK_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     conversation_id: _builtins.str
     state: _builtins.str
-    """INITIATED, QUEUED, OFFERING, CONNECTED, ON_HOLD, WRAPPING, COMPLETED, ABANDONED or DIVERTED."""
+    """INITIATED, QUEUED, OFFERING, CONNECTED, ON_HOLD, WRAPPING, COMPLETED, ABANDONED or DIVERTED; of a callback also
+    SCHEDULED, DIALING or LAPSED.
+    """
     channel: _events_pb2.Channel.ValueType
     queue_id: _builtins.str
     priority: _builtins.int
@@ -441,6 +612,10 @@ class ContactView(_message.Message):
     enqueued_at_ms: _builtins.int
     offer_id: _builtins.str
     agent_id: _builtins.str
+    @_builtins.property
+    def callback(self) -> Global___CallbackView:
+        """Absent: it is none."""
+
     def __init__(
         self,
         *,
@@ -454,14 +629,51 @@ class ContactView(_message.Message):
         enqueued_at_ms: _builtins.int = ...,
         offer_id: _builtins.str = ...,
         agent_id: _builtins.str = ...,
+        callback: Global___CallbackView | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "channel", b"channel", "contact_id", b"contact_id", "conversation_id", b"conversation_id", "enqueued_at_ms", b"enqueued_at_ms", "initiated_at_ms", b"initiated_at_ms", "offer_id", b"offer_id", "priority", b"priority", "queue_id", b"queue_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "callback", b"callback", "channel", b"channel", "contact_id", b"contact_id", "conversation_id", b"conversation_id", "enqueued_at_ms", b"enqueued_at_ms", "initiated_at_ms", b"initiated_at_ms", "offer_id", b"offer_id", "priority", b"priority", "queue_id", b"queue_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactView: _TypeAlias = ContactView  # noqa: Y015
+
+@_typing.final
+class CallbackView(_message.Message):
+    """A callback as its service knows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_MS_FIELD_NUMBER: _builtins.int
+    NOT_AFTER_MS_FIELD_NUMBER: _builtins.int
+    DIALS_FIELD_NUMBER: _builtins.int
+    DUE_AT_MS_FIELD_NUMBER: _builtins.int
+    number: _builtins.str
+    """Personal data."""
+    not_before_ms: _builtins.int
+    not_after_ms: _builtins.int
+    dials: _builtins.int
+    """How often the customer was dialled."""
+    due_at_ms: _builtins.int
+    """When time alone changes something: it goes back into line, a dial has failed, or it is over; 0: no more."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.str = ...,
+        not_before_ms: _builtins.int = ...,
+        not_after_ms: _builtins.int = ...,
+        dials: _builtins.int = ...,
+        due_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dials", b"dials", "due_at_ms", b"due_at_ms", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallbackView: _TypeAlias = CallbackView  # noqa: Y015
 
 @_typing.final
 class GetContactResponse(_message.Message):

@@ -188,6 +188,54 @@ DIVERSION_ACTION_DISCONNECT: DiversionAction.ValueType  # 3
 """Nowhere: it was disconnected."""
 Global___DiversionAction: _TypeAlias = DiversionAction  # noqa: Y015
 
+class _DialOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DialOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DialOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIAL_OUTCOME_UNSPECIFIED: _DialOutcome.ValueType  # 0
+    DIAL_OUTCOME_ANSWERED: _DialOutcome.ValueType  # 1
+    DIAL_OUTCOME_BUSY: _DialOutcome.ValueType  # 2
+    DIAL_OUTCOME_NO_ANSWER: _DialOutcome.ValueType  # 3
+    DIAL_OUTCOME_FAILED: _DialOutcome.ValueType  # 4
+    """It could not be dialled, or nobody reported what came of it."""
+
+class DialOutcome(_DialOutcome, metaclass=_DialOutcomeEnumTypeWrapper):
+    """What came of dialling a customer."""
+
+DIAL_OUTCOME_UNSPECIFIED: DialOutcome.ValueType  # 0
+DIAL_OUTCOME_ANSWERED: DialOutcome.ValueType  # 1
+DIAL_OUTCOME_BUSY: DialOutcome.ValueType  # 2
+DIAL_OUTCOME_NO_ANSWER: DialOutcome.ValueType  # 3
+DIAL_OUTCOME_FAILED: DialOutcome.ValueType  # 4
+"""It could not be dialled, or nobody reported what came of it."""
+Global___DialOutcome: _TypeAlias = DialOutcome  # noqa: Y015
+
+class _CallbackEndReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CallbackEndReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CallbackEndReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CALLBACK_END_REASON_UNSPECIFIED: _CallbackEndReason.ValueType  # 0
+    CALLBACK_END_REASON_EXPIRED: _CallbackEndReason.ValueType  # 1
+    """Nobody talked to the customer before `not_after_ms`."""
+    CALLBACK_END_REASON_UNREACHABLE: _CallbackEndReason.ValueType  # 2
+    """Dialled as often as the queue allows, in vain."""
+    CALLBACK_END_REASON_CANCELED: _CallbackEndReason.ValueType  # 3
+
+class CallbackEndReason(_CallbackEndReason, metaclass=_CallbackEndReasonEnumTypeWrapper):
+    """Why a callback is over without a conversation."""
+
+CALLBACK_END_REASON_UNSPECIFIED: CallbackEndReason.ValueType  # 0
+CALLBACK_END_REASON_EXPIRED: CallbackEndReason.ValueType  # 1
+"""Nobody talked to the customer before `not_after_ms`."""
+CALLBACK_END_REASON_UNREACHABLE: CallbackEndReason.ValueType  # 2
+"""Dialled as often as the queue allows, in vain."""
+CALLBACK_END_REASON_CANCELED: CallbackEndReason.ValueType  # 3
+Global___CallbackEndReason: _TypeAlias = CallbackEndReason  # noqa: Y015
+
 @_typing.final
 class Attribute(_message.Message):
     """One attribute of a contact."""
@@ -475,11 +523,14 @@ class ContactOffered(_message.Message):
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     OFFER_ID_FIELD_NUMBER: _builtins.int
     AGENT_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
     offer_id: _builtins.str
     agent_id: _builtins.str
+    attempt: _builtins.int
+    """Its offers so far, this one included; 0 in journals that are older than callbacks."""
     def __init__(
         self,
         *,
@@ -487,10 +538,11 @@ class ContactOffered(_message.Message):
         contact_id: _builtins.str = ...,
         offer_id: _builtins.str = ...,
         agent_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "attempt", b"attempt", "contact_id", b"contact_id", "offer_id", b"offer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -795,21 +847,29 @@ class QueueLearned(_message.Message):
     AT_MS_FIELD_NUMBER: _builtins.int
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     WAITING_MAX_FIELD_NUMBER: _builtins.int
+    CALLBACK_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    CALLBACK_RETRY_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
     waiting_max: _builtins.int
     """At most so many contacts wait at once."""
+    callback_attempts: _builtins.int
+    """A callback is dialled so often at most; 0: it takes none."""
+    callback_retry_ms: _builtins.int
+    """So long after a dial in vain."""
     def __init__(
         self,
         *,
         at_ms: _builtins.int = ...,
         queue_id: _builtins.str = ...,
         waiting_max: _builtins.int = ...,
+        callback_attempts: _builtins.int = ...,
+        callback_retry_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "queue_id", b"queue_id", "waiting_max", b"waiting_max"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "callback_attempts", b"callback_attempts", "callback_retry_ms", b"callback_retry_ms", "queue_id", b"queue_id", "waiting_max", b"waiting_max"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -839,3 +899,223 @@ class QueueForgotten(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueueForgotten: _TypeAlias = QueueForgotten  # noqa: Y015
+
+@_typing.final
+class CallbackRequested(_message.Message):
+    """A customer is to be called back: hanging up ends nothing, and the contact keeps the place it has or takes now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_MS_FIELD_NUMBER: _builtins.int
+    NOT_AFTER_MS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
+    ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    number: _builtins.str
+    """Personal data: where to call."""
+    not_before_ms: _builtins.int
+    not_after_ms: _builtins.int
+    priority: _builtins.int
+    enqueued_at_ms: _builtins.int
+    """Its age counts from here, however often it goes back to the queue."""
+    @_builtins.property
+    def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        number: _builtins.str = ...,
+        not_before_ms: _builtins.int = ...,
+        not_after_ms: _builtins.int = ...,
+        priority: _builtins.int = ...,
+        required_skills: _abc.Iterable[_builtins.str] | None = ...,
+        enqueued_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallbackRequested: _TypeAlias = CallbackRequested  # noqa: Y015
+
+@_typing.final
+class CallbackScheduled(_message.Message):
+    """A callback stands in no line until `resume_at_ms`; then it takes its place again, with its age."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    RESUME_AT_MS_FIELD_NUMBER: _builtins.int
+    IN_LINE_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    resume_at_ms: _builtins.int
+    in_line: _builtins.bool
+    """Whether it stood in line until now: then that wait is over."""
+    wait_ms: _builtins.int
+    """Since it took its place the last time; 0 when it did not stand in line."""
+    stay: _builtins.int
+    """How many stays in queues it had before that one."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        resume_at_ms: _builtins.int = ...,
+        in_line: _builtins.bool = ...,
+        wait_ms: _builtins.int = ...,
+        stay: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "in_line", b"in_line", "queue_id", b"queue_id", "resume_at_ms", b"resume_at_ms", "stay", b"stay", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallbackScheduled: _TypeAlias = CallbackScheduled  # noqa: Y015
+
+@_typing.final
+class CallbackDialRequested(_message.Message):
+    """An agent has accepted a callback: dial the customer now, and report what came of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    DIAL_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    ANSWER_BY_MS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    dial: _builtins.int
+    """1 for the first time."""
+    number: _builtins.str
+    """Personal data: where to call."""
+    offer_id: _builtins.str
+    """Of the agent who waits for the customer."""
+    agent_id: _builtins.str
+    answer_by_ms: _builtins.int
+    """It has failed if nobody reports anything by then."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        dial: _builtins.int = ...,
+        number: _builtins.str = ...,
+        offer_id: _builtins.str = ...,
+        agent_id: _builtins.str = ...,
+        answer_by_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "answer_by_ms", b"answer_by_ms", "at_ms", b"at_ms", "contact_id", b"contact_id", "dial", b"dial", "number", b"number", "offer_id", b"offer_id", "queue_id", b"queue_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallbackDialRequested: _TypeAlias = CallbackDialRequested  # noqa: Y015
+
+@_typing.final
+class CallbackDialFailed(_message.Message):
+    """A customer was dialled in vain. What becomes of the callback is told by the event that follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    DIAL_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    dial: _builtins.int
+    outcome: Global___DialOutcome.ValueType
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        dial: _builtins.int = ...,
+        outcome: Global___DialOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "dial", b"dial", "outcome", b"outcome", "queue_id", b"queue_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallbackDialFailed: _TypeAlias = CallbackDialFailed  # noqa: Y015
+
+@_typing.final
+class CallbackEnded(_message.Message):
+    """A callback is over without a conversation. A terminal fact."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DIALS_FIELD_NUMBER: _builtins.int
+    IN_LINE_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    reason: Global___CallbackEndReason.ValueType
+    dials: _builtins.int
+    """How often the customer was dialled."""
+    in_line: _builtins.bool
+    """Whether it stood in line until now: then that wait is over."""
+    wait_ms: _builtins.int
+    """Since it took its place the last time; 0 when it did not stand in line."""
+    stay: _builtins.int
+    """How many stays in queues it had before that one."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        reason: Global___CallbackEndReason.ValueType = ...,
+        dials: _builtins.int = ...,
+        in_line: _builtins.bool = ...,
+        wait_ms: _builtins.int = ...,
+        stay: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "dials", b"dials", "in_line", b"in_line", "queue_id", b"queue_id", "reason", b"reason", "stay", b"stay", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallbackEnded: _TypeAlias = CallbackEnded  # noqa: Y015

@@ -26,7 +26,7 @@ from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_opt
 from huntgroup.session.v1 import commands_pb2 as huntgroup_dot_session_dot_v1_dot_commands__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/session/v1/service.proto\x12\x14huntgroup.session.v1\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/session/v1/commands.proto2\xfe\x06\n\x0eSessionService\x12k\n\x0cStartContact\x12).huntgroup.session.v1.StartContactRequest\x1a*.huntgroup.session.v1.StartContactResponse\"\x04\x98\xb2\x19\x01\x12k\n\x0cQueueContact\x12).huntgroup.session.v1.QueueContactRequest\x1a*.huntgroup.session.v1.QueueContactResponse\"\x04\x98\xb2\x19\x03\x12n\n\rHangUpContact\x12*.huntgroup.session.v1.HangUpContactRequest\x1a+.huntgroup.session.v1.HangUpContactResponse\"\x04\x98\xb2\x19\x03\x12\x65\n\nEndContact\x12\'.huntgroup.session.v1.EndContactRequest\x1a(.huntgroup.session.v1.EndContactResponse\"\x04\x98\xb2\x19\x03\x12h\n\x0bHoldContact\x12(.huntgroup.session.v1.HoldContactRequest\x1a).huntgroup.session.v1.HoldContactResponse\"\x04\x98\xb2\x19\x03\x12t\n\x0fRetrieveContact\x12,.huntgroup.session.v1.RetrieveContactRequest\x1a-.huntgroup.session.v1.RetrieveContactResponse\"\x04\x98\xb2\x19\x03\x12t\n\x0f\x43ompleteContact\x12,.huntgroup.session.v1.CompleteContactRequest\x1a-.huntgroup.session.v1.CompleteContactResponse\"\x04\x98\xb2\x19\x03\x12\x65\n\nGetContact\x12\'.huntgroup.session.v1.GetContactRequest\x1a(.huntgroup.session.v1.GetContactResponse\"\x04\x98\xb2\x19\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huntgroup/session/v1/service.proto\x12\x14huntgroup.session.v1\x1a huntgroup/event/v1/options.proto\x1a#huntgroup/session/v1/commands.proto2\xe3\t\n\x0eSessionService\x12k\n\x0cStartContact\x12).huntgroup.session.v1.StartContactRequest\x1a*.huntgroup.session.v1.StartContactResponse\"\x04\x98\xb2\x19\x01\x12k\n\x0cQueueContact\x12).huntgroup.session.v1.QueueContactRequest\x1a*.huntgroup.session.v1.QueueContactResponse\"\x04\x98\xb2\x19\x03\x12n\n\rHangUpContact\x12*.huntgroup.session.v1.HangUpContactRequest\x1a+.huntgroup.session.v1.HangUpContactResponse\"\x04\x98\xb2\x19\x03\x12\x65\n\nEndContact\x12\'.huntgroup.session.v1.EndContactRequest\x1a(.huntgroup.session.v1.EndContactResponse\"\x04\x98\xb2\x19\x03\x12h\n\x0bHoldContact\x12(.huntgroup.session.v1.HoldContactRequest\x1a).huntgroup.session.v1.HoldContactResponse\"\x04\x98\xb2\x19\x03\x12t\n\x0fRetrieveContact\x12,.huntgroup.session.v1.RetrieveContactRequest\x1a-.huntgroup.session.v1.RetrieveContactResponse\"\x04\x98\xb2\x19\x03\x12t\n\x0f\x43ompleteContact\x12,.huntgroup.session.v1.CompleteContactRequest\x1a-.huntgroup.session.v1.CompleteContactResponse\"\x04\x98\xb2\x19\x03\x12t\n\x0fRequestCallback\x12,.huntgroup.session.v1.RequestCallbackRequest\x1a-.huntgroup.session.v1.RequestCallbackResponse\"\x04\x98\xb2\x19\x03\x12q\n\x0e\x43\x61ncelCallback\x12+.huntgroup.session.v1.CancelCallbackRequest\x1a,.huntgroup.session.v1.CancelCallbackResponse\"\x04\x98\xb2\x19\x03\x12z\n\x11ReportDialOutcome\x12..huntgroup.session.v1.ReportDialOutcomeRequest\x1a/.huntgroup.session.v1.ReportDialOutcomeResponse\"\x04\x98\xb2\x19\x03\x12\x65\n\nGetContact\x12\'.huntgroup.session.v1.GetContactRequest\x1a(.huntgroup.session.v1.GetContactResponse\"\x04\x98\xb2\x19\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,8 +47,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSERVICE'].methods_by_name['RetrieveContact']._serialized_options = b'\230\262\031\003'
   _globals['_SESSIONSERVICE'].methods_by_name['CompleteContact']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['CompleteContact']._serialized_options = b'\230\262\031\003'
+  _globals['_SESSIONSERVICE'].methods_by_name['RequestCallback']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['RequestCallback']._serialized_options = b'\230\262\031\003'
+  _globals['_SESSIONSERVICE'].methods_by_name['CancelCallback']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['CancelCallback']._serialized_options = b'\230\262\031\003'
+  _globals['_SESSIONSERVICE'].methods_by_name['ReportDialOutcome']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['ReportDialOutcome']._serialized_options = b'\230\262\031\003'
   _globals['_SESSIONSERVICE'].methods_by_name['GetContact']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['GetContact']._serialized_options = b'\230\262\031\002'
   _globals['_SESSIONSERVICE']._serialized_start=132
-  _globals['_SESSIONSERVICE']._serialized_end=1026
+  _globals['_SESSIONSERVICE']._serialized_end=1383
 # @@protoc_insertion_point(module_scope)

@@ -70,6 +70,21 @@ class SessionServiceStub:
                 request_serializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.CompleteContactRequest.SerializeToString,
                 response_deserializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.CompleteContactResponse.FromString,
                 _registered_method=True)
+        self.RequestCallback = channel.unary_unary(
+                '/huntgroup.session.v1.SessionService/RequestCallback',
+                request_serializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.RequestCallbackRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.RequestCallbackResponse.FromString,
+                _registered_method=True)
+        self.CancelCallback = channel.unary_unary(
+                '/huntgroup.session.v1.SessionService/CancelCallback',
+                request_serializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.CancelCallbackRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.CancelCallbackResponse.FromString,
+                _registered_method=True)
+        self.ReportDialOutcome = channel.unary_unary(
+                '/huntgroup.session.v1.SessionService/ReportDialOutcome',
+                request_serializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.ReportDialOutcomeRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.ReportDialOutcomeResponse.FromString,
+                _registered_method=True)
         self.GetContact = channel.unary_unary(
                 '/huntgroup.session.v1.SessionService/GetContact',
                 request_serializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.GetContactRequest.SerializeToString,
@@ -130,6 +145,27 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestCallback(self, request, context):
+        """Lets the customer hang up and be called back, at the contact's place in the line.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelCallback(self, request, context):
+        """The customer need not be called back any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportDialOutcome(self, request, context):
+        """Whoever dialled says what came of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetContact(self, request, context):
         """Reads one contact.
         """
@@ -174,6 +210,21 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.CompleteContact,
                     request_deserializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.CompleteContactRequest.FromString,
                     response_serializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.CompleteContactResponse.SerializeToString,
+            ),
+            'RequestCallback': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestCallback,
+                    request_deserializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.RequestCallbackRequest.FromString,
+                    response_serializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.RequestCallbackResponse.SerializeToString,
+            ),
+            'CancelCallback': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelCallback,
+                    request_deserializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.CancelCallbackRequest.FromString,
+                    response_serializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.CancelCallbackResponse.SerializeToString,
+            ),
+            'ReportDialOutcome': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportDialOutcome,
+                    request_deserializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.ReportDialOutcomeRequest.FromString,
+                    response_serializer=huntgroup_dot_session_dot_v1_dot_commands__pb2.ReportDialOutcomeResponse.SerializeToString,
             ),
             'GetContact': grpc.unary_unary_rpc_method_handler(
                     servicer.GetContact,
@@ -371,6 +422,87 @@ class SessionService:
             '/huntgroup.session.v1.SessionService/CompleteContact',
             huntgroup_dot_session_dot_v1_dot_commands__pb2.CompleteContactRequest.SerializeToString,
             huntgroup_dot_session_dot_v1_dot_commands__pb2.CompleteContactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestCallback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.session.v1.SessionService/RequestCallback',
+            huntgroup_dot_session_dot_v1_dot_commands__pb2.RequestCallbackRequest.SerializeToString,
+            huntgroup_dot_session_dot_v1_dot_commands__pb2.RequestCallbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelCallback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.session.v1.SessionService/CancelCallback',
+            huntgroup_dot_session_dot_v1_dot_commands__pb2.CancelCallbackRequest.SerializeToString,
+            huntgroup_dot_session_dot_v1_dot_commands__pb2.CancelCallbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportDialOutcome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.session.v1.SessionService/ReportDialOutcome',
+            huntgroup_dot_session_dot_v1_dot_commands__pb2.ReportDialOutcomeRequest.SerializeToString,
+            huntgroup_dot_session_dot_v1_dot_commands__pb2.ReportDialOutcomeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,6 +30,12 @@ class SessionServiceStub:
     """The agent takes the customer off hold."""
     CompleteContact: _aio.UnaryUnaryMultiCallable[_commands_pb2.CompleteContactRequest, _commands_pb2.CompleteContactResponse]
     """Closes a disconnected contact without waiting for the report of its wrap-up."""
+    RequestCallback: _aio.UnaryUnaryMultiCallable[_commands_pb2.RequestCallbackRequest, _commands_pb2.RequestCallbackResponse]
+    """Lets the customer hang up and be called back, at the contact's place in the line."""
+    CancelCallback: _aio.UnaryUnaryMultiCallable[_commands_pb2.CancelCallbackRequest, _commands_pb2.CancelCallbackResponse]
+    """The customer need not be called back any more."""
+    ReportDialOutcome: _aio.UnaryUnaryMultiCallable[_commands_pb2.ReportDialOutcomeRequest, _commands_pb2.ReportDialOutcomeResponse]
+    """Whoever dialled says what came of it."""
     GetContact: _aio.UnaryUnaryMultiCallable[_commands_pb2.GetContactRequest, _commands_pb2.GetContactResponse]
     """Reads one contact."""
 
@@ -91,6 +97,30 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_commands_pb2.CompleteContactRequest, _abc.Awaitable[_commands_pb2.CompleteContactResponse]],
     ) -> _abc.Awaitable[_commands_pb2.CompleteContactResponse]:
         """Closes a disconnected contact without waiting for the report of its wrap-up."""
+
+    @_abc_1.abstractmethod
+    def RequestCallback(
+        self,
+        request: _commands_pb2.RequestCallbackRequest,
+        context: _aio.ServicerContext[_commands_pb2.RequestCallbackRequest, _abc.Awaitable[_commands_pb2.RequestCallbackResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.RequestCallbackResponse]:
+        """Lets the customer hang up and be called back, at the contact's place in the line."""
+
+    @_abc_1.abstractmethod
+    def CancelCallback(
+        self,
+        request: _commands_pb2.CancelCallbackRequest,
+        context: _aio.ServicerContext[_commands_pb2.CancelCallbackRequest, _abc.Awaitable[_commands_pb2.CancelCallbackResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.CancelCallbackResponse]:
+        """The customer need not be called back any more."""
+
+    @_abc_1.abstractmethod
+    def ReportDialOutcome(
+        self,
+        request: _commands_pb2.ReportDialOutcomeRequest,
+        context: _aio.ServicerContext[_commands_pb2.ReportDialOutcomeRequest, _abc.Awaitable[_commands_pb2.ReportDialOutcomeResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.ReportDialOutcomeResponse]:
+        """Whoever dialled says what came of it."""
 
     @_abc_1.abstractmethod
     def GetContact(

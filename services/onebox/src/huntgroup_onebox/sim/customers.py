@@ -1,0 +1,89 @@
+"""What a customer, or whoever speaks for them, asks of session: come in, look, hang up, and be called back."""
+
+import asyncio
+from typing import Final
+
+from huntgroup.session.v1 import commands_pb2 as session_pb
+from huntgroup.session.v1.events_pb2 import (
+    CHANNEL_VOICE,
+    DIAL_OUTCOME_ANSWERED,
+    DIAL_OUTCOME_BUSY,
+)
+from huntgroup_onebox.sim.books import ViolationError
+from huntgroup_onebox.sim.client import Client
+from huntgroup_onebox.sim.plan import happens
+from huntgroup_runtime.rpc.errors import RpcRefusedError
+
+SESSION: Final = "/huntgroup.session.v1.SessionService/"
+TO_BE_CALLED: Final = {"QUEUED", "OFFERING", "SCHEDULED", "DIALING"}
+THERE: Final = 0.5
+"""So often a customer who is called back picks up."""
+
+
+async def start(client: Client, contact_id: str, *, twice: bool = False) -> None:
+    """Come in."""
+    request = session_pb.StartContactRequest(contact_id=contact_id, channel=CHANNEL_VOICE)
+    await client.command(
+        "session", f"{SESSION}StartContact", request, session_pb.StartContactResponse, twice=twice
+    )
+
+
+async def hang_up(client: Client, contact_id: str) -> None:
+    """Hang up."""
+    request = session_pb.HangUpContactRequest(contact_id=contact_id)
+    await client.command(
+        "session", f"{SESSION}HangUpContact", request, session_pb.HangUpContactResponse
+    )
+
+
+async def state_of(client: Client, contact_id: str) -> str:
+    """Return the state of a contact."""
+    return str((await view_of(client, contact_id)).state)
+
+
+async def view_of(client: Client, contact_id: str) -> session_pb.ContactView:
+    """Whoever was told that a contact is started can read it, at any replica."""
+    read = session_pb.GetContactRequest(domain=client.domain, contact_id=contact_id)
+    found = await client.query(
+        "session", f"{SESSION}GetContact", read, session_pb.GetContactResponse
+    )
+    if isinstance(found, RpcRefusedError):
+        raise ViolationError(f"4: {contact_id} was started, and a read says {found}")
+    view: session_pb.ContactView = found.contact
+    return view
+
+
+async def be_called_back(
+    client: Client, contact_id: str, queue_id: str, closing: asyncio.Event, *, twice: bool
+) -> bool:
+    """Ask for a call and hang up; be busy now and then, until `closing` is set. False: it is too late to ask."""
+    request = session_pb.RequestCallbackRequest(
+        contact_id=contact_id, number=contact_id, queue_id=queue_id
+    )
+    refused = await client.command(
+        "session",
+        f"{SESSION}RequestCallback",
+        request,
+        session_pb.RequestCallbackResponse,
+        twice=twice,
+    )
+    if refused:
+        return False
+    await hang_up(client, contact_id)
+    while (view := await view_of(client, contact_id)).state in TO_BE_CALLED:
+        if view.state == "DIALING":
+            there = closing.is_set() or happens(client.chance, THERE)
+            report = session_pb.ReportDialOutcomeRequest(
+                contact_id=contact_id,
+                dial=view.callback.dials,
+                outcome=DIAL_OUTCOME_ANSWERED if there else DIAL_OUTCOME_BUSY,
+            )
+            await client.command(
+                "session",
+                f"{SESSION}ReportDialOutcome",
+                report,
+                session_pb.ReportDialOutcomeResponse,
+                twice=twice,
+            )
+        await asyncio.sleep(client.chance.uniform(0.2, 0.8))
+    return True
