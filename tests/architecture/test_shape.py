@@ -42,6 +42,7 @@ SUBJECTS = {
         "queueing",
         "queues",
         "replanning",
+        "resuming",
         "ringing",
         "scorers",
         "scoring",

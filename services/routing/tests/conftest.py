@@ -123,6 +123,7 @@ class Floor:
         groups: tuple[ServingGroup, ...] = (),
         callback_attempts: int = 0,
         callback_retry_ms: int = 0,
+        resume_window_ms: int = 0,
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -151,6 +152,7 @@ class Floor:
             groups=groups,
             callback_attempts=callback_attempts,
             callback_retry_ms=callback_retry_ms,
+            resume_window_ms=resume_window_ms,
         )
 
     def queue(

@@ -173,6 +173,8 @@ class Story:
             return
         needs = _needs(event.channel, event)
         text = f"in {event.queue_id}, priority {event.priority}; it needs {needs}"
+        if event.resumes:
+            text += f"; with the age of {event.resumes}, in which its customer was lost"
         if event.awaited_agents:
             text += f"; at first for {' or '.join(event.awaited_agents)}"
             if event.awaited_until_ms:

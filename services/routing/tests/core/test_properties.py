@@ -73,6 +73,7 @@ queues = st.builds(
     preferred_hold_ms=st.sampled_from((0, 20)),
     prefers_last_agent=st.booleans(),
     direct_hold_ms=st.sampled_from((0, 30)),
+    resume_window_ms=st.sampled_from((0, 30)),
     channel=channels,
     required_skills=skills,
     ring_timeout_ms=timeouts,

@@ -122,6 +122,7 @@ def _queues() -> list[routing_pb.ConfigureQueueRequest]:
             overflow=overflow_of(queue_id),
             callback_attempts=3,
             callback_retry_ms=RING_MS // 4,
+            resume_window_ms=2 * RING_MS,
         )
         for queue_id, skills in QUEUES.items()
     ]

@@ -111,6 +111,7 @@ def queue_view(
         groups=map(_serving_group, queue.rules.groups),
         callback_attempts=queue.rules.callback_attempts,
         callback_retry_ms=queue.rules.callback_retry_ms,
+        resume_window_ms=queue.rules.resume_window_ms,
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=map(waiting_view, first_waiting),

@@ -6,6 +6,7 @@ from huntgroup_routing.core.facts import ChannelCapacity
 from huntgroup_routing.core.hours import OpeningHours
 from huntgroup_routing.core.overflow import Overflow, OverflowRule
 from huntgroup_routing.core.values import (
+    NO_CONTACT,
     AgentId,
     AgentTraits,
     CancelReason,
@@ -57,6 +58,7 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     groups: tuple[ServingGroup, ...] = ()
     callback_attempts: int = 0
     callback_retry_ms: int = 0
+    resume_window_ms: int = 0
 
 
 class QueueRetired(Struct, frozen=True, kw_only=True, gc=False):
@@ -100,6 +102,7 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     attempts: int = 0
     priority_point_ms: int = 0
     groups: tuple[str, ...] = ()
+    resumes: ContactId = NO_CONTACT
 
 
 class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):

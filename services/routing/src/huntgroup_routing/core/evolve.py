@@ -41,6 +41,7 @@ from huntgroup_routing.core.preferring import (
     take_place,
 )
 from huntgroup_routing.core.queues import policy_changed
+from huntgroup_routing.core.resuming import came, went
 from huntgroup_routing.core.ringing import (
     end_ring,
     idle_as_before,
@@ -149,7 +150,7 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         customer_key=event.customer_key,
     )
     state.contacts[event.contact_id] = contact
-    state.ended_contacts.pop(event.contact_id, None)
+    came(state, event)
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
     take_place(state, contact, event)
@@ -211,6 +212,7 @@ def _let_go(contact: Contact, agent_id: AgentId, at_ms: int) -> None:
 
 def _contact_dequeued(state: State, event: ContactDequeued) -> None:
     contact = state.contacts[event.contact_id]
+    went(state, contact, event)
     _forget_contact(state, contact, event.at_ms, comes_again=comes_again(event))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.expressions import meets, parse, who_is
+from huntgroup_routing.core.resuming import LOST_MAX
 from huntgroup_routing.core.selection import Roster
 from huntgroup_routing.core.state import Contact, State
 from huntgroup_routing.core.values import (
@@ -264,6 +265,7 @@ def _bounds(state: State) -> Iterator[str]:
         ("ended offers", len(state.ended_offers), ENDED_OFFERS_MAX),
         ("versions of the policy", len(state.versions.kept), VERSIONS_MAX),
         ("ended contacts", len(state.ended_contacts), ENDED_CONTACTS_MAX),
+        ("lost customers", len(state.lost), LOST_MAX),
         ("last agents", len(state.last_agents), LAST_AGENTS_MAX),
     ):
         if count > most:

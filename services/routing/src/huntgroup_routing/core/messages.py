@@ -191,6 +191,7 @@ class ConfigureQueue:
     groups: tuple[ServingGroup, ...] = ()
     callback_attempts: int = 0
     callback_retry_ms: int = 0
+    resume_window_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,7 @@ def rules_of(
             if command.callback_attempts
             else 0
         ),
+        resume_window_ms=command.resume_window_ms,
     )
 
 

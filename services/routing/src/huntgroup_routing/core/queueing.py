@@ -13,6 +13,7 @@ from huntgroup_routing.core.messages import (
 )
 from huntgroup_routing.core.preferring import awaited_by, lapsed, offer_on_arrival
 from huntgroup_routing.core.ranking import Matching, offers_in_turn, offers_on_arrival
+from huntgroup_routing.core.resuming import resumed
 from huntgroup_routing.core.state import Contact, State
 from huntgroup_routing.core.steps import Reached
 from huntgroup_routing.core.values import ContactId, QueueId, skill_set
@@ -29,6 +30,7 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         return ()
     if command.stay <= state.ended_contacts.get(contact_id, -1):
         return ()
+    command, resumes = resumed(state, queue, command, at_ms)
     plan, own_skills = queue.plan, skill_set(command.required_skills)
     skills, requirement, crew = plan.ask(0, own_skills)
     enqueued = ContactEnqueued(
@@ -46,6 +48,7 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         customer_key=command.customer_key,
         priority_point_ms=queue.rules.priority_point_ms,
         groups=() if crew is None else crew.groups,
+        resumes=resumes,
     )
     if (plan.overflow or queue.is_closed) and (elsewhere := overflow_on_arrival(state, enqueued)):
         return elsewhere

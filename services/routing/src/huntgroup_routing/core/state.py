@@ -202,6 +202,14 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
         return (self.offer_id,) if self.ring is None else tuple(self.ring.offers)
 
 
+class Lost(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False):
+    """Since when a customer waited who then left, and in which contact."""
+
+    contact_id: ContactId
+    enqueued_at_ms: int
+    left_at_ms: int
+
+
 class Why(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The `Explanation` of an offer, written as briefly as possible: the order of the fields is part of the format."""
 
@@ -293,6 +301,8 @@ class State:
     """The last that ended, oldest first."""
     ended_contacts: OrderedDict[ContactId, int] = field(default_factory=OrderedDict)
     """The last that left, oldest first, and in which stay: told of that once more, they do not come back."""
+    lost: OrderedDict[tuple[QueueId, str], Lost] = field(default_factory=OrderedDict)
+    """By queue and customer key, who left while waiting and may have the place again, the last to leave last."""
     pool: Pool = field(default_factory=Pool)
     shares: dict[Team, TeamShares] = field(default_factory=dict)
     """How far the queues of one rank have come, with each team that is here."""

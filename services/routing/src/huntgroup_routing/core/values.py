@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ ContactId = NewType("ContactId", str)
 AgentId = NewType("AgentId", str)
 OfferId = NewType("OfferId", str)
 Skill = NewType("Skill", str)
+NO_CONTACT: Final = ContactId("")
 
 Place = tuple[int, int, ContactId]
 """Where a contact stands: minus its priority where that is strict, since when it counts as waiting (ms), its id.

@@ -4,6 +4,7 @@ It holds the facts; lines, the pool and the order of leases are rebuilt when it 
 """
 
 from collections import OrderedDict, deque
+from operator import itemgetter
 
 import msgspec
 
@@ -15,7 +16,7 @@ from huntgroup_routing.core.preferring import await_agents
 from huntgroup_routing.core.ringing import set_target
 from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.sharing import SharesRow, rows_of, shares_of
-from huntgroup_routing.core.state import Awaited, Contact, Offer, Queue, Ring, State
+from huntgroup_routing.core.state import Awaited, Contact, Lost, Offer, Queue, Ring, State
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     AgentId,
@@ -120,6 +121,7 @@ class _Dump(_Record, frozen=True):
     offers: tuple[Offer, ...]
     ended_offers: tuple[Offer, ...]
     ended_contacts: tuple[tuple[ContactId, int], ...]
+    lost: tuple[tuple[tuple[QueueId, str], Lost], ...]
     last_agents: tuple[tuple[str, AgentId], ...]
     shares: tuple[SharesRow, ...]
 
@@ -142,6 +144,7 @@ def dump(state: State) -> bytes:
             offers=tuple(state.offers[key] for key in sorted(state.offers)),
             ended_offers=tuple(state.ended_offers.values()),
             ended_contacts=tuple(state.ended_contacts.items()),
+            lost=tuple(state.lost.items()),
             last_agents=tuple(state.last_agents.items()),
             shares=rows_of(state.shares),
         )
@@ -176,6 +179,7 @@ def load(domain: str, dumped: bytes) -> State:
     state.ended_offers.update((offer.offer_id, offer) for offer in read.ended_offers)
     state.last_agents.update(read.last_agents)
     state.ended_contacts.update(read.ended_contacts)
+    state.lost.update(read.lost)
     state.shares.update(shares_of(read.shares))
     return state
 
@@ -269,12 +273,8 @@ def _idle_rows(state: State) -> tuple[_Idle, ...]:
                 idle_ms=idle_ms,
             )
             order.append((rank, row))
-    order.sort(key=_rank)
+    order.sort(key=itemgetter(0))
     return tuple(row for _, row in order)
-
-
-def _rank(ranked: tuple[int, _Idle]) -> int:
-    return ranked[0]
 
 
 def _load_agents(state: State, read: _Dump) -> None:

@@ -108,6 +108,7 @@ class SlowQueue:
     overflow: tuple[OverflowRule, ...]
     point_ms: int
     groups: tuple[ServingGroup, ...]
+    resume_ms: int
     plan: int = 0
     """How many other plans it had before."""
     followed_from: int = 0

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace as replaced
+
 from huntgroup_routing.core.messages import ObserveContactQueued
 from huntgroup_routing.core.values import Channel
 
@@ -12,6 +14,8 @@ from .slow_people import SlowAgent, SlowContact, can
 @dataclass
 class SlowPreferring(SlowOverflow):
     last_agents: dict[str, str] = field(default_factory=dict)
+    lost: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    """By queue and customer, since when who left had waited, and when they left."""
 
     def free(self, agent: SlowAgent, channel: Channel) -> int:
         raise NotImplementedError
@@ -19,13 +23,35 @@ class SlowPreferring(SlowOverflow):
     def offer_for(self, contact: SlowContact, agent: SlowAgent) -> None:
         raise NotImplementedError
 
+    def on_duty(self, contact: SlowContact) -> bool:
+        return any(
+            one.joined and contact.channel in one.slots and can(one, contact) for one in self.agents
+        )
+
     def agents_named(self, names: tuple[str, ...]) -> list[SlowAgent]:
         return [one for name in names for one in self.agents if one.agent_id == name]
+
+    def resumed(self, command: ObserveContactQueued) -> ObserveContactQueued:
+        """Return a contact with the age of the one that its customer was lost in, if that was here and lately."""
+        queue_id, key = str(command.queue_id), command.customer_key
+        enqueued_at_ms, left_at_ms = self.lost.get((queue_id, key), (0, 0))
+        resume_ms = self.queues[queue_id].resume_ms
+        if not key or not resume_ms or (queue_id, key) not in self.lost:
+            return command
+        if self.at_ms > left_at_ms + resume_ms:
+            return command
+        del self.lost[queue_id, key]
+        return replaced(command, enqueued_at_ms=min(enqueued_at_ms, command.enqueued_at_ms))
+
+    def remember_lost(self, contact_id: str) -> None:
+        for one in self.contacts:
+            wanted = one.customer and self.queues[one.queue_id].resume_ms
+            if one.contact_id == contact_id and wanted:
+                self.lost[one.queue_id, one.customer] = (one.enqueued_at_ms, self.at_ms)
 
     def awaits(self, contact: SlowContact, command: ObserveContactQueued) -> bool:
         """Let a contact that comes wait for whom it is for; return whether it does, or rings at one of them."""
         queue = self.queues[command.queue_id]
-        contact.customer = command.customer_key
         if command.direct_agent_id:
             until_ms = command.enqueued_at_ms + queue.direct_hold_ms if queue.direct_hold_ms else 0
             if until_ms and until_ms <= self.at_ms:

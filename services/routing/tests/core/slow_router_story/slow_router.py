@@ -132,6 +132,7 @@ class SlowRouter(SlowPreferring):
             overflow=command.overflow,
             point_ms=command.priority_point_ms,
             groups=command.groups,
+            resume_ms=command.resume_window_ms,
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
@@ -177,6 +178,7 @@ class SlowRouter(SlowPreferring):
         if command.contact_id in self.seen or command.queue_id not in self.queues:
             return
         self.seen.add(command.contact_id)
+        command = self.resumed(command)
         contact = SlowContact(
             contact_id=command.contact_id,
             queue_id=command.queue_id,
@@ -185,6 +187,7 @@ class SlowRouter(SlowPreferring):
             enqueued_at_ms=command.enqueued_at_ms,
             priority=command.priority,
             own_skills=frozenset(command.required_skills),
+            customer=command.customer_key,
         )
         if self.comes(contact):
             self.contacts.append(contact)
@@ -192,12 +195,8 @@ class SlowRouter(SlowPreferring):
             if moved or not self.awaits(contact, command):
                 self.find_agents([contact], [])
 
-    def on_duty(self, contact: SlowContact) -> bool:
-        return any(
-            one.joined and contact.channel in one.slots and can(one, contact) for one in self.agents
-        )
-
     def abandoned(self, contact_id: str) -> None:
+        self.remember_lost(contact_id)
         for offer in self.offers:
             if offer.pending and offer.contact.contact_id == contact_id:
                 offer.pending = False
