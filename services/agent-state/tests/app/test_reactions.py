@@ -50,6 +50,10 @@ FACTS: list[tuple[Message, Command]] = [
     (routing.OfferRejected(**IDS), ObserveOfferRejected(offer_id=OFFER)),
     (routing.OfferExpired(**IDS), ObserveOfferExpired(offer_id=OFFER)),
     (routing.OfferCanceled(**IDS), ObserveOfferCanceled(offer_id=OFFER)),
+    (
+        routing.OfferCanceled(**IDS, reason=routing.CANCEL_REASON_CONTACT_MOVED),
+        ObserveOfferCanceled(offer_id=OFFER, contact_moved=True),
+    ),
     (routing.OfferRescinded(**IDS), ObserveOfferRescinded(offer_id=OFFER)),
     (
         routing.OfferRescinded(**IDS, reason=routing.RESCIND_REASON_TAKEN_BY_ANOTHER),

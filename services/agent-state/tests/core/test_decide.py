@@ -15,6 +15,7 @@ from huntgroup_agent_state.core.messages import (
     AgentWentReady,
     Command,
     CompleteWrapUp,
+    ObserveOfferCanceled,
     ObserveOfferRescinded,
     OfferTurnedAway,
     PassTime,
@@ -286,6 +287,10 @@ def test_capacity_counts_for_each_channel(chatting: Floor) -> None:
     [
         (rejected(), ReleaseReason.REJECTED),
         (canceled(), ReleaseReason.CUSTOMER_LEFT),
+        (
+            ObserveOfferCanceled(offer_id=OfferId("c1.1"), contact_moved=True),
+            ReleaseReason.CONTACT_MOVED,
+        ),
         (rescinded(), ReleaseReason.AGENT_LEFT),
         (
             ObserveOfferRescinded(offer_id=OfferId("c1.1"), taken_by_another=True),

@@ -15,6 +15,7 @@ from huntgroup.routing.v1.events_pb2 import (
     RESCIND_REASON_TAKEN_BY_ANOTHER,
     ContactDequeued,
     ContactMoved,
+    ContactReprioritized,
     OfferAccepted,
     OfferCanceled,
     OfferCreated,
@@ -33,6 +34,7 @@ from huntgroup_session.core.messages import (
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
+    ObserveContactReprioritized,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -127,6 +129,10 @@ def foreign(message: Message) -> ForeignEvent:
                 endpoint="box-7",
                 attempts=2,
             ),
+        ),
+        (
+            ContactReprioritized(contact_id="ada", queue_id="sales", priority=7),
+            ObserveContactReprioritized(contact_id=ADA, priority=7),
         ),
         (
             ContactDequeued(contact_id="ada", reason=DEQUEUE_REASON_CALLBACK_POSTPONED),

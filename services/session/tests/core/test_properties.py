@@ -17,6 +17,7 @@ from huntgroup_session.core.messages import (
     Command,
     ContactConnectionFailed,
     ContactQueued,
+    ContactReprioritized,
     Event,
     HangUpContact,
     ObserveQueueConfigured,
@@ -188,7 +189,13 @@ def rewritten(core: SessionCore, state: State) -> bytes:
     return core.dump(core.load(state.domain, core.dump(state)))
 
 
-NO_PHASE = (QueueLearned, QueueForgotten, ContactConnectionFailed, CallbackRequested)
+NO_PHASE = (
+    QueueLearned,
+    QueueForgotten,
+    ContactConnectionFailed,
+    ContactReprioritized,
+    CallbackRequested,
+)
 
 
 def lives(events: list[Event]) -> dict[ContactId, str]:

@@ -19,6 +19,7 @@ from huntgroup_session.core.messages import (
     HoldContact,
     ObserveContactMoved,
     ObserveContactOverflowed,
+    ObserveContactReprioritized,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -90,6 +91,7 @@ COMMANDS: dict[str, Command] = {
     "moved": ObserveContactMoved(
         contact_id=ADA, queue_id=SALES, priority=5, enqueued_at_ms=2_000, stay=1, trigger=WAITED
     ),
+    "raised": ObserveContactReprioritized(contact_id=ADA, priority=7),
     "handed_back": replace(VOICEMAIL, action=None),
     "diverted": VOICEMAIL,
     "other_created": ObserveOfferCreated(contact_id=ADA, offer_id=SECOND, agent_id=ALAN),
@@ -150,20 +152,20 @@ lapsed      -        ConnectionFailed  -                -           -           
 """
 
 OF_QUEUES = """
-            moved    handed_back  diverted
-unknown     -        -            -
-initiated   -        -            -
-queued      Moved    HandedBack   Diverted
-offering    Moved    HandedBack   Diverted
-connected   -        -            -
-on_hold     -        -            -
-wrapping    -        -            -
-completed   -        -            -
-abandoned   -        -            -
-diverted    -        -            -
-scheduled   -        -            -
-dialing     -        -            -
-lapsed      -        -            -
+            moved    raised         handed_back  diverted
+unknown     -        -              -            -
+initiated   -        -              -            -
+queued      Moved    Reprioritized  HandedBack   Diverted
+offering    Moved    Reprioritized  HandedBack   Diverted
+connected   -        -              -            -
+on_hold     -        -              -            -
+wrapping    -        -              -            -
+completed   -        -              -            -
+abandoned   -        -              -            -
+diverted    -        -              -            -
+scheduled   -        Reprioritized  -            -
+dialing     -        -              -            -
+lapsed      -        -              -            -
 """
 
 OF_CALLBACKS = """

@@ -68,7 +68,10 @@ def _offer_expired(event: routing.OfferExpired) -> Command:
 
 
 def _offer_canceled(event: routing.OfferCanceled) -> Command:
-    return ObserveOfferCanceled(offer_id=OfferId(event.offer_id))
+    return ObserveOfferCanceled(
+        offer_id=OfferId(event.offer_id),
+        contact_moved=event.reason == routing.CANCEL_REASON_CONTACT_MOVED,
+    )
 
 
 def _offer_rescinded(event: routing.OfferRescinded) -> Command:

@@ -79,7 +79,12 @@ def decide(state: State, command: Command, at_ms: int) -> Events | Refused:
         case ObserveOfferExpired():
             return _offer_expired(state, command, at_ms)
         case ObserveOfferCanceled():
-            return _ringing_over(state, command.offer_id, ReleaseReason.CUSTOMER_LEFT, at_ms)
+            reason = (
+                ReleaseReason.CONTACT_MOVED
+                if command.contact_moved
+                else ReleaseReason.CUSTOMER_LEFT
+            )
+            return _ringing_over(state, command.offer_id, reason, at_ms)
         case ObserveOfferRescinded():
             reason = (
                 ReleaseReason.TAKEN_BY_ANOTHER

@@ -123,9 +123,10 @@ class ObserveOfferExpired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveOfferCanceled:
-    """The customer left while it rang."""
+    """The customer left while it rang, or somebody moved the contact."""
 
     offer_id: OfferId
+    contact_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,7 @@ class ReleaseReason(StrEnum):
     CONNECTION_FAILED = "CONNECTION_FAILED"
     AGENT_LEFT = "AGENT_LEFT"
     TAKEN_BY_ANOTHER = "TAKEN_BY_ANOTHER"
+    CONTACT_MOVED = "CONTACT_MOVED"
 
 
 class TurnAwayReason(StrEnum):

@@ -228,7 +228,7 @@ class Traffic:
             overflow=self.some_rules(queue_id) if self.overflow else (),
             priority_point_ms=self.chance.choice(self.points),
             groups=self.chance.choice(self.groups),
-            resume_window_ms=self.chance.choice((0, 900, 60_000)),
+            resume_window_ms=self.chance.choice((0, 900, 60_000)) if self.for_some else 0,
         )
 
     def change_policy(self) -> Command:

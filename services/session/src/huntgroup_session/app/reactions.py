@@ -12,6 +12,7 @@ from huntgroup.routing.v1.events_pb2 import (
     RESCIND_REASON_TAKEN_BY_ANOTHER,
     ContactDequeued,
     ContactMoved,
+    ContactReprioritized,
     OfferAccepted,
     OfferCreated,
     OfferExpired,
@@ -27,6 +28,7 @@ from huntgroup_session.core.messages import (
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
+    ObserveContactReprioritized,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -130,6 +132,13 @@ def on_contact_moved(fact: ContactMoved) -> Command:
     )
 
 
+def on_contact_reprioritized(fact: ContactReprioritized) -> Command:
+    """Somebody put it forward, or back."""
+    return ObserveContactReprioritized(
+        contact_id=ContactId(fact.contact_id), priority=fact.priority
+    )
+
+
 def on_contact_dequeued(fact: ContactDequeued) -> Command | None:
     """Its queue let it go; that the customer left was told by this service."""
     if fact.reason == DEQUEUE_REASON_CALLBACK_POSTPONED:
@@ -184,6 +193,7 @@ OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.routing.offer.expired.v1": on_offer_expired,
     "huntgroup.routing.offer.rescinded.v1": on_offer_rescinded,
     "huntgroup.routing.contact.moved.v1": on_contact_moved,
+    "huntgroup.routing.contact.reprioritized.v1": on_contact_reprioritized,
     "huntgroup.routing.contact.dequeued.v1": on_contact_dequeued,
     "huntgroup.agent-state.agent.finished-wrap-up.v1": on_agent_finished_wrap_up,
 }

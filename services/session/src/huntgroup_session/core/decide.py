@@ -41,6 +41,7 @@ from huntgroup_session.core.messages import (
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
+    ObserveContactReprioritized,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -58,6 +59,7 @@ from huntgroup_session.core.queueing import (
     Decision,
     observe_contact_moved,
     observe_contact_overflowed,
+    observe_contact_reprioritized,
     observe_queue_configured,
     observe_queue_retired,
     queue_contact,
@@ -124,6 +126,8 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
             return observe_offer_failed(state, command, at_ms)
         case ObserveContactMoved():
             return observe_contact_moved(state, command, at_ms)
+        case ObserveContactReprioritized():
+            return observe_contact_reprioritized(state, command, at_ms)
         case ObserveContactOverflowed():
             return observe_contact_overflowed(state, command, at_ms)
         case ObserveCallbackPostponed():

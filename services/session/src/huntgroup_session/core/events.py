@@ -71,6 +71,16 @@ class ContactMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactReprioritized:
+    """A contact that waits stands by another priority from now on, at its age."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactHandedBack:
     """Its queue did not take the contact or let it go; it may be queued again."""
 

@@ -22,6 +22,7 @@ from huntgroup_session.core.messages import (
     ContactMoved,
     ContactOffered,
     ContactQueued,
+    ContactReprioritized,
     ContactRetrieved,
     ContactReturnedToQueue,
     Event,
@@ -76,6 +77,8 @@ def happen(state: State, event: Event) -> None:
             return_to_queue(state, event)
         case ContactMoved():
             move(state, event)
+        case ContactReprioritized():
+            reprioritize(state, event)
         case ContactHandedBack():
             hand_back(state, event)
         case ContactDiverted():
@@ -153,6 +156,12 @@ def move(state: State, event: ContactMoved) -> None:
     # Routing told of the queue before, unless that could not be read, or the queue has retired meanwhile.
     there = state.queues.setdefault(event.queue_id, Queue(waiting_max=0, open=False))
     there.waiting += 1
+
+
+def reprioritize(state: State, event: ContactReprioritized) -> None:
+    """It stands by another priority."""
+    contact = state.live[event.contact_id]
+    contact.place = replace(contact.place, priority=event.priority)
 
 
 def hand_back(state: State, event: ContactHandedBack) -> None:

@@ -25,6 +25,7 @@ from huntgroup_session.core.events import (
     ContactMoved,
     ContactOffered,
     ContactQueued,
+    ContactReprioritized,
     ContactRetrieved,
     ContactReturnedToQueue,
     QueueForgotten,
@@ -64,6 +65,7 @@ __all__ = [
     "ContactMoved",
     "ContactOffered",
     "ContactQueued",
+    "ContactReprioritized",
     "ContactRetrieved",
     "ContactReturnedToQueue",
     "QueueForgotten",
@@ -228,6 +230,14 @@ class ObserveContactMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveContactReprioritized:
+    """Routing lets the contact stand by another priority."""
+
+    contact_id: ContactId
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveContactOverflowed:
     """Routing's queue let the contact go; without an action whoever queued it has it back."""
 
@@ -304,6 +314,7 @@ Command = (
     | ObserveOfferAccepted
     | ObserveOfferFailed
     | ObserveContactMoved
+    | ObserveContactReprioritized
     | ObserveContactOverflowed
     | ObserveCallbackPostponed
     | ObserveWrapUpFinished
@@ -316,6 +327,7 @@ Event = (
     | ContactOffered
     | ContactReturnedToQueue
     | ContactMoved
+    | ContactReprioritized
     | ContactHandedBack
     | ContactDiverted
     | ContactConnected

@@ -7,9 +7,11 @@ from huntgroup_session.core.messages import (
     ContactHandedBack,
     ContactMoved,
     ContactQueued,
+    ContactReprioritized,
     Event,
     ObserveContactMoved,
     ObserveContactOverflowed,
+    ObserveContactReprioritized,
     ObserveQueueConfigured,
     ObserveQueueRetired,
     QueueContact,
@@ -24,6 +26,7 @@ from huntgroup_session.core.state import (
     Offering,
     Place,
     Queued,
+    Scheduled,
     State,
 )
 
@@ -99,6 +102,25 @@ def observe_contact_moved(state: State, command: ObserveContactMoved, at_ms: int
                 trigger=command.trigger,
             )
             return (moved,)
+        case _:
+            return ()
+
+
+def observe_contact_reprioritized(
+    state: State, command: ObserveContactReprioritized, at_ms: int
+) -> Decision:
+    """Let the contact stand by another priority, here too."""
+    match state.live.get(command.contact_id):
+        case Contact(phase=Queued() | Offering() | Scheduled()) as contact if (
+            contact.place.priority != command.priority
+        ):
+            reprioritized = ContactReprioritized(
+                at_ms=at_ms,
+                contact_id=contact.contact_id,
+                queue_id=contact.place.queue_id,
+                priority=command.priority,
+            )
+            return (reprioritized,)
         case _:
             return ()
 

@@ -105,10 +105,12 @@ class _ReleaseReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Release
     RELEASE_REASON_REJECTED: _ReleaseReason.ValueType  # 2
     RELEASE_REASON_EXPIRED: _ReleaseReason.ValueType  # 3
     RELEASE_REASON_CUSTOMER_LEFT: _ReleaseReason.ValueType  # 4
-    """The contact is not there any more: the customer left, or somebody moved it to another queue."""
+    """The contact is not there any more: the customer left, or is to be called back another time."""
     RELEASE_REASON_CONNECTION_FAILED: _ReleaseReason.ValueType  # 5
     RELEASE_REASON_AGENT_LEFT: _ReleaseReason.ValueType  # 6
     RELEASE_REASON_TAKEN_BY_ANOTHER: _ReleaseReason.ValueType  # 30
+    RELEASE_REASON_CONTACT_MOVED: _ReleaseReason.ValueType  # 100
+    """Somebody moved the contact to another queue."""
 
 class ReleaseReason(_ReleaseReason, metaclass=_ReleaseReasonEnumTypeWrapper):
     """Why an agent's slot became free again."""
@@ -118,10 +120,12 @@ RELEASE_REASON_WRAPPED_UP: ReleaseReason.ValueType  # 1
 RELEASE_REASON_REJECTED: ReleaseReason.ValueType  # 2
 RELEASE_REASON_EXPIRED: ReleaseReason.ValueType  # 3
 RELEASE_REASON_CUSTOMER_LEFT: ReleaseReason.ValueType  # 4
-"""The contact is not there any more: the customer left, or somebody moved it to another queue."""
+"""The contact is not there any more: the customer left, or is to be called back another time."""
 RELEASE_REASON_CONNECTION_FAILED: ReleaseReason.ValueType  # 5
 RELEASE_REASON_AGENT_LEFT: ReleaseReason.ValueType  # 6
 RELEASE_REASON_TAKEN_BY_ANOTHER: ReleaseReason.ValueType  # 30
+RELEASE_REASON_CONTACT_MOVED: ReleaseReason.ValueType  # 100
+"""Somebody moved the contact to another queue."""
 Global___ReleaseReason: _TypeAlias = ReleaseReason  # noqa: Y015
 
 class _TurnAwayReason:
