@@ -19,10 +19,13 @@ CORE = (
     *("deadlines", "eligibility", "ranking", "invariants", "projections"),
 )
 SUBJECTS = {
+    "agent-state": ("concurrency", "talking"),
     "routing": (
         "agents",
+        "attendance",
         "by_hand",
         "changes",
+        "concurrency",
         "estimates",
         "events",
         "expressions",
@@ -54,6 +57,7 @@ SUBJECTS = {
         "versions",
         "waiting",
         "written",
+        "written_agents",
     ),
     "session": ("callbacks", "events", "queueing"),
 }

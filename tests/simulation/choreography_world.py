@@ -23,7 +23,7 @@ from huntgroup_agent_state.core.values import (
 )
 from huntgroup_agent_state.wiring import application as agent_state_application
 from huntgroup_eventlog.application import Application, Core, ForeignEvent
-from huntgroup_onebox.sim.books import Books, ViolationError
+from huntgroup_onebox.sim.books import Books, Units, ViolationError
 from huntgroup_routing.core import messages as routing
 from huntgroup_routing.core.invariants import check as check_routing
 from huntgroup_routing.core.values import AgentId as RoutingAgentId
@@ -58,6 +58,15 @@ STRATEGIES: Mapping[str, Strategy] = {
 AGENTS = tuple(AgentId(f"a{number}") for number in range(4))
 PREFERRED = ((), (), (SessionAgentId("a0"),), (SessionAgentId("a1"), SessionAgentId("a2")))
 DIRECT = tuple(map(SessionAgentId, ("", "", "", "", "", "a0", "a3")))
+APART = Units(units=0, cost={"VOICE": 0, "CHAT": 0}, interrupts={})
+SHARED = (
+    Units(units=2, cost={"VOICE": 2, "CHAT": 1}, interrupts={}),
+    Units(units=3, cost={"VOICE": 2, "CHAT": 1}, interrupts={"VOICE": ("CHAT",)}),
+    Units(
+        units=2, cost={"VOICE": 1, "CHAT": 2}, interrupts={"VOICE": ("CHAT",), "CHAT": ("VOICE",)}
+    ),
+)
+"""What some agents' channels share; the last may interrupt either way."""
 WRAP_UP_MAX_MS, RING_MS = 200, 300
 GROUPS = (ServingGroup(group="late", weight=2, delay_ms=RING_MS), ServingGroup(group="", weight=3))
 PATIENCE_MS = 60_000
@@ -103,7 +112,12 @@ class World:
             for channel in ("VOICE", "CHAT")
         }
         self.skilled = {AGENTS[0], *self.chance.sample(AGENTS, 2)}
-        self.books = Books(dict(self.capacity))
+        self.units: dict[str, Units] = {
+            agent_id: self.chance.choice(SHARED)
+            for agent_id in AGENTS
+            if self.chance.random() < 0.6
+        }
+        self.books = Books(dict(self.capacity), self.units)
         self.contacts: list[ContactId] = []
         self.rang: deque[Any] = deque(maxlen=6)
         """What agents were shown lately and answer, at times too late."""
@@ -283,13 +297,25 @@ class World:
 
     def start_work(self, agent_id: AgentId) -> None:
         """An agent signs on unless they have, and is ready."""
+        shared = self.units.get(agent_id, APART)
         capacity = tuple(
-            ChannelCapacity(channel=Channel(channel), slots=self.capacity[agent_id, channel])
+            ChannelCapacity(
+                channel=Channel(channel),
+                slots=self.capacity[agent_id, channel],
+                cost=shared.cost[channel],
+                interrupts=tuple(Channel(other) for other in shared.interrupts.get(channel, ())),
+            )
             for channel in ("VOICE", "CHAT")
         )
         skills = ("german",) if agent_id in self.skilled else ()
         traits = AgentTraits(groups=("late",)) if agent_id == AGENTS[0] else None
-        sign_on = agents.SignOn(agent_id=agent_id, skills=skills, capacity=capacity, traits=traits)
+        sign_on = agents.SignOn(
+            agent_id=agent_id,
+            skills=skills,
+            capacity=capacity,
+            traits=traits,
+            capacity_units=shared.units,
+        )
         self.tell("agent-state", sign_on)
         self._want(agent_id, Presence.READY, "")
 

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from huntgroup_agent_state.core import AgentStateCore
 from huntgroup_agent_state.core import messages as agents
@@ -29,6 +31,7 @@ HAPPENED = (
     "ContactCompleted",
     "ContactConnectionFailed",
     "ContactHeld",
+    "ContactInterrupted",
     "ContactReturnedToQueue",
     "OfferAccepted",
     "OfferCanceled",
@@ -82,6 +85,16 @@ class FreesAtRejection(RoutingCore):
         return (*decided, freed) if decided else ()
 
 
+class ForgetsUnits(RoutingCore):
+    """Takes each channel of an agent for itself."""
+
+    def decide(self, state: Any, command: Any, at_ms: int) -> Any:
+        if isinstance(command, routing.ObserveAgentSignedOn):
+            apart = tuple(structs.replace(one, cost=0, interrupts=()) for one in command.capacity)
+            command = replace(command, capacity=apart, capacity_units=0)
+        return super().decide(state, command, at_ms)
+
+
 class IgnoresCancels(AgentStateCore):
     """Lets an agent's slot wait for a customer who left while it rang."""
 
@@ -105,6 +118,7 @@ class AnswersNobody(SessionCore):
     ("service", "sabotaged", "words"),
     [
         ("routing", FreesAtRejection(), "above capacity"),
+        ("routing", ForgetsUnits(), "above capacity"),
         ("agent-state", IgnoresCancels(), "RINGING"),
         ("session", AnswersNobody(), "slots are held for nothing"),
     ],

@@ -8,6 +8,7 @@ from grpc import StatusCode
 from huntgroup.agent_state.v1.commands_pb2 import ListAgentsRequest
 from huntgroup.agent_state.v1.events_pb2 import (
     CHANNEL_CHAT,
+    CHANNEL_UNSPECIFIED,
     CHANNEL_VOICE,
     PRESENCE_NOT_READY,
     PRESENCE_READY,
@@ -99,6 +100,26 @@ async def test_capacity_and_skills_are_as_the_agent_said(house: "House") -> None
     ada, bob = await house.agent("ada"), await house.agent("bob")
     assert (list(ada.skills), list(ada.capacity)) == (["billing", "german"], capacity)
     assert list(bob.capacity) == [ChannelCapacity(channel=CHANNEL_VOICE, slots=1)]
+
+
+async def test_units_and_interruptions_are_shown_and_what_makes_no_sense_is_refused(
+    house: "House",
+) -> None:
+    voice = ChannelCapacity(channel=CHANNEL_VOICE, slots=1, cost=3, interrupts=[CHANNEL_CHAT])
+    chat = ChannelCapacity(channel=CHANNEL_CHAT, slots=3, cost=1)
+    await house.call("SignOn", agent_id="ada", capacity=[voice, chat], capacity_units=3)
+    ada = await house.agent("ada")
+    assert (list(ada.capacity), ada.capacity_units) == ([voice, chat], 3)
+    with pytest.raises(RpcRefusedError) as refused:
+        await house.call("SignOn", agent_id="bob", capacity=[voice], capacity_units=2)
+    assert (refused.value.status, refused.value.reason) == (
+        StatusCode.INVALID_ARGUMENT,
+        "CAPACITY_INVALID",
+    )
+    nothing = ChannelCapacity(channel=CHANNEL_VOICE, slots=1, interrupts=[CHANNEL_UNSPECIFIED])
+    with pytest.raises(RpcRefusedError) as unread:
+        await house.call("SignOn", agent_id="bob", capacity=[nothing])
+    assert unread.value.status is StatusCode.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize(

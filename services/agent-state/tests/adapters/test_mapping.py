@@ -89,6 +89,7 @@ def test_a_view_tells_all_three_layers() -> None:
             signed_on=True,
             skills=("german",),
             capacity=(CHATS,),
+            capacity_units=7,
             traits=TRAITS,
             presence=Presence.READY,
             pending=Presence.NOT_READY,
@@ -103,6 +104,7 @@ def test_a_view_tells_all_three_layers() -> None:
     assert (view.pending_presence, view.pending_reason) == (events_pb2.PRESENCE_NOT_READY, "break")
     assert (list(view.traits.languages), list(view.traits.groups)) == (["fa"], ["vip"])
     assert (list(view.skills), view.capacity[0].slots) == (["german"], 3)
+    assert view.capacity_units == 7
     (shown,) = view.slots
     assert (shown.offer_id, shown.contact_id, shown.queue_id) == ("c1.1", "c1", "sales")
     assert (shown.channel, shown.phase) == (events_pb2.CHANNEL_CHAT, "WRAPPING_UP")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from huntgroup_agent_state.core.concurrency import of_channel
 from huntgroup_agent_state.core.decide import decide
 from huntgroup_agent_state.core.evolve import evolve
 from huntgroup_agent_state.core.invariants import check
@@ -190,8 +191,12 @@ class World:
             self.state = evolve(self.state, event)
             self.log.append(event)
             if isinstance(event, AgentReserved) and not self.early_yes:
-                free = self.state.agents[event.agent_id].free_slots(event.channel)
-                assert free >= 0, f"{event.agent_id} has {-free} contacts more than slots"
+                agent = self.state.agents[event.agent_id]
+                held = [slot.channel for slot in agent.slots.values()].count(event.channel)
+                slots = of_channel(agent.capacity, event.channel).slots
+                assert held <= slots, (
+                    f"{event.agent_id} has {held - slots} contacts more than slots"
+                )
         check(self.state)
 
     def count_leaving(self, event: Event) -> None:

@@ -58,11 +58,20 @@ offers = st.sampled_from([OfferId(f"c{n}.1") for n in range(4)])
 queues = st.just(QueueId("sales"))
 channels = st.sampled_from([Channel.VOICE, Channel.CHAT])
 capacities = st.lists(
-    st.builds(ChannelCapacity, channel=channels, slots=st.integers(0, 3)), max_size=2
+    st.builds(
+        ChannelCapacity,
+        channel=channels,
+        slots=st.integers(0, 3),
+        cost=st.integers(0, 2),
+        interrupts=st.lists(channels, max_size=1).map(tuple),
+    ),
+    max_size=2,
 ).map(tuple)
 
 commands = st.one_of(
-    st.builds(SignOn, agent_id=agents, capacity=capacities),
+    st.builds(
+        SignOn, agent_id=agents, capacity=capacities, capacity_units=st.sampled_from([0, 2, 3])
+    ),
     st.builds(SignOff, agent_id=agents),
     st.builds(
         SetPresence,

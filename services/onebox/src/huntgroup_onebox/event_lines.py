@@ -141,7 +141,10 @@ def _word(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(_word, value))
     if isinstance(value, dict):
-        return ":".join(map(_word, value.values()))
+        said = list(value.values())
+        while said and not said[-1]:
+            said.pop()
+        return ":".join(map(_word, said))
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if not text or " " in text else text
 

@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from huntgroup_routing.app.queries import overflow_text, time_text, why_text
 from huntgroup_routing.core import messages as routing
+from huntgroup_routing.core.concurrency import Concurrency, concurrency_of
 from huntgroup_routing.core.expressions import Who, meets, parse, who_is
 from huntgroup_routing.core.values import (
     AgentId,
     CancelReason,
+    Channel,
     ContactId,
     DecisionRule,
     Place,
@@ -31,6 +33,7 @@ CANCELED: Final = {
     CancelReason.CALLBACK_ENDED: "nobody is to be called back any more",
 }
 """Why an offer lost its contact, in words."""
+BUSY_TOLD_MAX: Final = 3
 
 
 @dataclass(slots=True)
@@ -49,19 +52,24 @@ class _Agent:
     agent_id: AgentId
     skills: frozenset[str]
     who: Who
-    slots: dict[str, int]
+    slots: dict[Channel, int]
+    concurrency: Concurrency | None = None
     ready: bool = False
-    held: dict[str, str] = field(default_factory=dict)
+    held: dict[str, Channel] = field(default_factory=dict)
     """By offer, the channel of the slot it takes."""
 
-    def is_busy(self, channel: str) -> bool:
-        return list(self.held.values()).count(channel) >= self.slots.get(channel, 0)
+    def why_busy(self, channel: Channel) -> str | None:
+        """Return why nothing more of a channel fits: nothing to say when all slots are taken; None: it does."""
+        taken = [*self.held.values()]
+        if taken.count(channel) >= self.slots.get(channel, 0):
+            return ""
+        return None if self.concurrency is None else self.concurrency.why_full(taken, channel)
 
 
 @dataclass(slots=True)
 class _Contact:
     place: Place
-    channel: str
+    channel: Channel
     skills: frozenset[str]
     requirement: str
     groups: tuple[str, ...]
@@ -141,6 +149,7 @@ class Story:
                 who=who_is(levels, event.traits),
                 skills=frozenset(event.skills),
                 slots={one.channel: one.slots for one in event.capacity},
+                concurrency=concurrency_of(event.capacity_units, event.capacity),
                 held={} if before is None else before.held,
             )
             return
@@ -150,6 +159,7 @@ class Story:
         match event:
             case routing.AgentLeft():
                 agent.ready, agent.slots, agent.skills = False, {}, frozenset()
+                agent.concurrency = None
             case routing.AgentBecameEligible():
                 agent.ready = True
             case routing.AgentBecameIneligible():
@@ -233,13 +243,16 @@ class Story:
             for agent in self._agents.values()
             if contact.channel in agent.slots and contact.met_by(agent)
         ]
-        busy = sum(agent.ready and agent.is_busy(contact.channel) for agent in able)
+        whys = ((one.agent_id, one.why_busy(contact.channel)) for one in able if one.ready)
+        busy = [(agent_id, why) for agent_id, why in whys if why is not None]
         away = sum(not agent.ready for agent in able)
-        free = len(able) - busy - away
-        return (
-            f"{len(able):,} agents signed on can serve it: {free:,} free, {busy:,} busy,"
+        free = len(able) - len(busy) - away
+        said = (
+            f"{len(able):,} agents signed on can serve it: {free:,} free, {len(busy):,} busy,"
             f" {away:,} not ready"
         )
+        told = [f"{agent_id} {why}" for agent_id, why in busy if why][:BUSY_TOLD_MAX]
+        return f"{said}; {', '.join(told)}" if told else said
 
     def _offered(self, event: routing.OfferCreated) -> None:
         agent = self._agents.get(event.agent_id)

@@ -66,6 +66,59 @@ async def test_channels_have_slots_of_their_own() -> None:
     assert (await log.report()).clean
 
 
+def shares(
+    units: int, voice: int, chat: int, *, interrupts: bool = False
+) -> agent_state.AgentSignedOn:
+    """Return that Grace has two slots of each channel, which share units."""
+    both = signed_on("grace", 0, slots=2)
+    both.capacity_units = units
+    both.capacity[0].cost = voice
+    both.capacity.add(channel=agent_state.CHANNEL_CHAT, slots=2, cost=chat)
+    if interrupts:
+        both.capacity[0].interrupts.append(agent_state.CHANNEL_CHAT)
+    return both
+
+
+def chat(contact_id: str, seconds: float) -> agent_state.AgentReserved:
+    event = reserved(contact_id, "grace", seconds)
+    event.channel = agent_state.CHANNEL_CHAT
+    return event
+
+
+async def test_channels_that_share_units_do_not_hold_more_than_there_are() -> None:
+    log = WrittenLog()
+    log.tell("agent-state", shares(3, voice=2, chat=1), reserved("ada", "grace", 1), chat("ben", 2))
+    assert (await log.report()).clean
+    log.tell("agent-state", chat("cai", 3))
+    assert (await log.the_violation(2)).why == (
+        "agent grace has 3 of 3 units taken, chat costs 1, and got offer cai.1 while holding"
+        " ada.1, ben.1"
+    )
+
+
+async def test_a_call_may_go_above_the_units_of_chats_and_no_chat_beside_it() -> None:
+    log = WrittenLog()
+    log.tell("agent-state", shares(3, voice=2, chat=2, interrupts=True), chat("ada", 1))
+    log.tell("agent-state", reserved("ben", "grace", 2))
+    assert (await log.report()).clean
+    log.tell("agent-state", released("ada", "grace", 3), chat("cai", 4))
+    assert (await log.the_violation(2)).why == (
+        "agent grace talks to voice, which interrupts chat, and got offer cai.1 while holding ben.1"
+    )
+
+
+async def test_units_are_followed_in_routings_journal_too() -> None:
+    log = WrittenLog()
+    event = joined("grace", 0, slots=2)
+    event.capacity_units, event.capacity[0].cost = 3, 2
+    log.tell("routing", event, enqueued("ada", 1), offered("ada", "grace", 1))
+    log.tell("routing", enqueued("ben", 2), offered("ben", "grace", 2))
+    assert (
+        "has 2 of 3 units taken, voice costs 2, and got offer ben.1"
+        in (await log.the_violation(2)).why
+    )
+
+
 def turned_away(seconds: float) -> agent_state.OfferTurnedAway:
     return agent_state.OfferTurnedAway(
         at_ms=at(seconds), agent_id="grace", offer_id="ada.1", contact_id="ada"

@@ -96,7 +96,8 @@ def test_json_holds_the_envelope_and_the_decoded_payload() -> None:
             "at_ms": at(1),
             "agent_id": "grace",
             "skills": [],
-            "capacity": [{"channel": "CHANNEL_VOICE", "slots": 1}],
+            "capacity": [{"channel": "CHANNEL_VOICE", "slots": 1, "cost": 0, "interrupts": []}],
+            "capacity_units": 0,
         },
     }
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from huntgroup_contracts.registry import event_class
 from huntgroup_onebox.cli import main
@@ -207,6 +208,35 @@ def test_who_let_the_contact_go_and_took_another_is_told() -> None:
     assert (
         "contact ben of sales went before: grace let it go a moment ago"
         in (story.finish()[-1].details[0])
+    )
+
+
+def test_why_an_agent_with_a_slot_is_not_free_is_told() -> None:
+    story = Story("ada")
+    chat = routing.ChannelCapacity(channel=Channel.CHAT, slots=2, cost=1)
+    voice = routing.ChannelCapacity(
+        channel=Channel.VOICE, slots=2, cost=2, interrupts=(Channel.CHAT,)
+    )
+    agents = ("grace", (voice, chat)), ("alan", (structs.replace(voice, interrupts=()), chat))
+    told: list[tuple[int, routing.Command]] = [
+        (0, SALES),
+        (0, replace(SALES, queue_id=QueueId("chats"), channel=Channel.CHAT)),
+    ]
+    for agent_id, capacity in agents:
+        signed_on = routing.ObserveAgentSignedOn(
+            agent_id=AgentId(agent_id), skills=(), capacity=capacity, capacity_units=2
+        )
+        ready = routing.ObserveAgentWentReady(agent_id=AgentId(agent_id))
+        told += [(0, signed_on), (0, ready)]
+    _, ada = comes("ada", 3, queue_id="chats")
+    assert isinstance(ada, routing.ObserveContactQueued)
+    told += [comes("ben", 1), comes("cai", 2), (3, structs.replace(ada, channel=Channel.CHAT))]
+    for event in events(told):
+        story.take(event)
+    (step,) = story.finish()
+    assert step.details[0] == (
+        "2 agents signed on can serve it: 0 free, 2 busy, 0 not ready;"
+        " grace holds VOICE, which interrupts CHAT, alan has 2 of 2 units taken, and CHAT costs 1"
     )
 
 

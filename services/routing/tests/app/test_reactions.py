@@ -84,6 +84,30 @@ def foreign(message: Message) -> ForeignEvent:
                 capacity=(ChannelCapacity(channel=Channel.MESSAGE, slots=3),),
             ),
         ),
+        (
+            agent_state.AgentSignedOn(
+                agent_id=GRACE,
+                capacity=[
+                    agent_state.ChannelCapacity(
+                        channel=agent_state.CHANNEL_VOICE,
+                        slots=1,
+                        cost=4,
+                        interrupts=[agent_state.CHANNEL_CHAT],
+                    )
+                ],
+                capacity_units=5,
+            ),
+            ObserveAgentSignedOn(
+                agent_id=GRACE,
+                skills=(),
+                capacity=(
+                    ChannelCapacity(
+                        channel=Channel.VOICE, slots=1, cost=4, interrupts=(Channel.CHAT,)
+                    ),
+                ),
+                capacity_units=5,
+            ),
+        ),
         (agent_state.AgentSignedOff(agent_id=GRACE), ObserveAgentSignedOff(agent_id=GRACE)),
         (agent_state.AgentWentReady(agent_id=GRACE), ObserveAgentWentReady(agent_id=GRACE)),
         (

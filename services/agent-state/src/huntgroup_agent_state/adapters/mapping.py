@@ -18,6 +18,7 @@ from huntgroup_agent_state.core.messages import (
     AgentStoppedResponding,
     AgentWentNotReady,
     AgentWentReady,
+    ContactInterrupted,
     Event,
     OfferOvertaken,
     OfferTurnedAway,
@@ -28,6 +29,7 @@ from huntgroup_agent_state.core.values import (
     AgentId,
     AgentTraits,
     Channel,
+    ChannelCapacity,
     Presence,
     ReleaseReason,
     RoutingState,
@@ -46,6 +48,7 @@ EVENTS: Final[EventCodec[Event]] = EventCodec(
         AgentStoppedResponding,
         AgentReserved,
         AgentBecameBusy,
+        ContactInterrupted,
         AgentStartedWrapUp,
         AgentFinishedWrapUp,
         AgentReleased,
@@ -65,6 +68,7 @@ STATUSES: Final[Mapping[str, grpc.StatusCode]] = {
     Reason.NOT_WRAPPING_UP: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
+_CAPACITY: Final = build_mapping(events_pb2.ChannelCapacity, ChannelCapacity)
 _TRAITS: Final = build_mapping(events_pb2.AgentTraits, AgentTraits)
 _CHANNELS: Final = {c: events_pb2.Channel.Value(f"CHANNEL_{c}") for c in Channel}
 _PRESENCES: Final = {p: events_pb2.Presence.Value(f"PRESENCE_{p}") for p in Presence}
@@ -77,12 +81,10 @@ def agent_view(agent: Agent) -> commands_pb2.AgentView:
         agent_id=agent.agent_id,
         state=agent.routing_state,
         skills=agent.skills,
-        capacity=[
-            events_pb2.ChannelCapacity(channel=_CHANNELS[each.channel], slots=each.slots)
-            for each in agent.capacity
-        ],
-        slots=[_slot_view(slot) for slot in agent.slots.values()],
+        capacity=map(_CAPACITY.to_message, agent.capacity),
+        slots=[_slot_view(slot, agent.interrupter(slot)) for slot in agent.slots.values()],
         state_since_ms=agent.state_since_ms,
+        capacity_units=agent.capacity_units,
     )
     if agent.traits is not None:
         view.traits.CopyFrom(_TRAITS.to_message(agent.traits))
@@ -100,7 +102,7 @@ def offline_view(agent_id: AgentId) -> commands_pb2.AgentView:
     return commands_pb2.AgentView(agent_id=agent_id, state=RoutingState.OFFLINE)
 
 
-def _slot_view(slot: Slot) -> commands_pb2.SlotView:
+def _slot_view(slot: Slot, interrupter: Slot | None) -> commands_pb2.SlotView:
     return commands_pb2.SlotView(
         offer_id=slot.offer_id,
         contact_id=slot.contact_id,
@@ -108,6 +110,7 @@ def _slot_view(slot: Slot) -> commands_pb2.SlotView:
         channel=_CHANNELS[slot.channel],
         phase=slot.phase,
         ends_at_ms=slot.ends_at_ms,
+        interrupted_by_contact_id="" if interrupter is None else interrupter.contact_id,
     )
 
 

@@ -12,7 +12,6 @@ from huntgroup_agent_state.core.eligibility import (
 )
 from huntgroup_agent_state.core.messages import (
     AgentAskedForPresence,
-    AgentBecameBusy,
     AgentFinishedWrapUp,
     AgentReleased,
     AgentReserved,
@@ -41,6 +40,7 @@ from huntgroup_agent_state.core.messages import (
     SignOn,
 )
 from huntgroup_agent_state.core.state import Agent, Slot, State
+from huntgroup_agent_state.core.talking import busy, talks
 from huntgroup_agent_state.core.values import (
     DEFAULT_CAPACITY,
     AgentId,
@@ -195,9 +195,9 @@ def _caught_up(
     slot = Slot.ringing(reserved)
     match overtaking:
         case Overtaking.CONNECTED:
-            return (_busy(slot, at_ms),)
+            return talks(agent, slot, at_ms)
         case Overtaking.DISCONNECTED:
-            return (_busy(slot, at_ms), *_conversation_over(agent, slot, at_ms))
+            return (busy(slot, at_ms), *_conversation_over(agent, slot, at_ms))
         case Overtaking.CONNECTION_FAILED:
             return _release(agent, slot, ReleaseReason.CONNECTION_FAILED, at_ms)
         case _:
@@ -232,7 +232,8 @@ def _offer_expired(state: State, command: ObserveOfferExpired, at_ms: int) -> Ev
 def _contact_connected(state: State, command: ObserveContactConnected, at_ms: int) -> Events:
     slot = state.slots.get(command.offer_id)
     if slot is not None:
-        return (_busy(slot, at_ms),) if slot.awaits_outcome else ()
+        agent = state.agents[slot.agent_id]
+        return talks(agent, slot, at_ms) if slot.awaits_outcome else ()
     may_connect = state.ended.get(command.offer_id)
     if may_connect is None:
         return _overtaken(state, command, Overtaking.CONNECTED, at_ms)
@@ -240,7 +241,7 @@ def _contact_connected(state: State, command: ObserveContactConnected, at_ms: in
         return ()
     # It was turned away, yet the agent had said yes: they talk nevertheless.
     reserved = _reserved(command, at_ms, 0, at_ms)
-    return reserved, _busy(Slot.ringing(reserved), at_ms)
+    return reserved, *talks(state.agents.get(command.agent_id), Slot.ringing(reserved), at_ms)
 
 
 def _connection_failed(state: State, command: ObserveContactConnectionFailed, at_ms: int) -> Events:
@@ -389,10 +390,4 @@ def _finished(slot: Slot, ended_by: WrapUpEnd, at_ms: int) -> AgentFinishedWrapU
         contact_id=slot.contact_id,
         ended_by=ended_by,
         wrap_up_ms=at_ms - slot.phase_since_ms if wrapping else 0,
-    )
-
-
-def _busy(slot: Slot, at_ms: int) -> AgentBecameBusy:
-    return AgentBecameBusy(
-        at_ms=at_ms, agent_id=slot.agent_id, offer_id=slot.offer_id, contact_id=slot.contact_id
     )

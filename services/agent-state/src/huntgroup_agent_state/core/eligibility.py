@@ -1,5 +1,7 @@
 """Who may be offered what, and which presence an agent has, wants and gets."""
 
+from dataclasses import replace
+
 from huntgroup_agent_state.core.messages import (
     AgentSignedOn,
     AgentWentNotReady,
@@ -12,6 +14,7 @@ from huntgroup_agent_state.core.state import Agent, State
 from huntgroup_agent_state.core.values import (
     AGENTS_MAX,
     SLOTS_MAX,
+    UNITS_MAX,
     AgentTraits,
     Channel,
     ChannelCapacity,
@@ -28,7 +31,7 @@ def turn_away(agent: Agent | None, channel: Channel) -> TurnAwayReason | None:
         return TurnAwayReason.NOT_SIGNED_ON
     if agent.presence is Presence.NOT_READY or agent.not_responding:
         return TurnAwayReason.NOT_READY
-    if agent.free_slots(channel) <= 0:
+    if not agent.fits(channel):
         return TurnAwayReason.NO_CAPACITY
     return None
 
@@ -48,7 +51,11 @@ def sign_on_refusal(
             reason=Reason.AGENTS_FULL,
             detail=f"agent_id {agent_id!r} would be new, and a domain has at most {AGENTS_MAX} agents",
         )
-    return _capacity_refusal(capacity) or _traits_refusal(command.traits)
+    return (
+        _capacity_refusal(capacity)
+        or _concurrency_refusal(capacity, command.capacity_units)
+        or _traits_refusal(command.traits)
+    )
 
 
 def signed_on(command: SignOn, capacity: tuple[ChannelCapacity, ...], at_ms: int) -> AgentSignedOn:
@@ -58,9 +65,16 @@ def signed_on(command: SignOn, capacity: tuple[ChannelCapacity, ...], at_ms: int
         at_ms=at_ms,
         agent_id=command.agent_id,
         skills=tuple(sorted({*command.skills, *(each.skill for each in levels)})),
-        capacity=capacity,
+        capacity=tuple(_one_form(each, command.capacity_units) for each in capacity),
         traits=_normal(command.traits),
+        capacity_units=command.capacity_units,
     )
+
+
+def _one_form(each: ChannelCapacity, units: int) -> ChannelCapacity:
+    """Return a channel's capacity with its cost said, and the channels it interrupts in order."""
+    cost = max(1, each.cost) if units else 0
+    return replace(each, cost=cost, interrupts=tuple(sorted(set(each.interrupts))))
 
 
 def _capacity_refusal(capacity: tuple[ChannelCapacity, ...]) -> Refused | None:
@@ -76,6 +90,33 @@ def _capacity_refusal(capacity: tuple[ChannelCapacity, ...]) -> Refused | None:
             return Refused(
                 reason=Reason.CAPACITY_INVALID,
                 detail=f"capacity of channel {each.channel} is {each.slots}, not 1 to {SLOTS_MAX}",
+            )
+    return None
+
+
+def _concurrency_refusal(capacity: tuple[ChannelCapacity, ...], units: int) -> Refused | None:
+    """Return what is wrong with what channels cost, and with which of them interrupt which."""
+    if not 0 <= units <= UNITS_MAX:
+        return Refused(
+            reason=Reason.CAPACITY_INVALID,
+            detail=f"capacity_units is {units}, not 0 to {UNITS_MAX}",
+        )
+    channels = {each.channel for each in capacity}
+    for each in capacity:
+        if not 0 <= each.cost <= units:
+            rule = f"not 0 to {units}, what capacity_units is"
+            if not units:
+                rule = "but without capacity_units nothing costs anything"
+            return Refused(
+                reason=Reason.CAPACITY_INVALID,
+                detail=f"cost of channel {each.channel} is {each.cost}, {rule}",
+            )
+        wrong = next((one for one in each.interrupts if one not in channels - {each.channel}), None)
+        if wrong is not None:
+            rule = "itself" if wrong is each.channel else "which capacity does not name"
+            return Refused(
+                reason=Reason.CAPACITY_INVALID,
+                detail=f"interrupts of channel {each.channel} names {wrong}, {rule}",
             )
     return None
 

@@ -15,6 +15,7 @@ from huntgroup_agent_state.core.messages import (
     AgentStoppedResponding,
     AgentWentNotReady,
     AgentWentReady,
+    ContactInterrupted,
     Event,
     OfferOvertaken,
     OfferTurnedAway,
@@ -62,6 +63,8 @@ def evolve(state: State, event: Event) -> State:
             _turned_away(state, event)
         case OfferOvertaken():
             _remember(state.overtaken, event.offer_id, event.overtaking)
+        case ContactInterrupted():
+            pass  # a fact for people: it follows from what the agent talks to
         case _:
             assert_never(event)
     _settle(state, event.agent_id, event.at_ms)
@@ -124,6 +127,7 @@ def _signed_on(state: State, event: AgentSignedOn) -> None:
     agent.signed_on_at_ms = event.at_ms
     agent.skills = event.skills
     agent.capacity = event.capacity
+    agent.capacity_units = event.capacity_units
     agent.traits = event.traits
     _presence(agent, Presence.NOT_READY, "")
     insort(state.signed_on, event.agent_id)

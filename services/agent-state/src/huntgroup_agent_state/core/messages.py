@@ -52,6 +52,8 @@ class SignOn:
     skills: tuple[str, ...] = ()
     capacity: tuple[ChannelCapacity, ...] = ()
     traits: AgentTraits | None = None
+    capacity_units: int = 0
+    """What contacts of all channels may cost together; 0: channels share nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +183,7 @@ class AgentSignedOn:
     skills: tuple[str, ...]
     capacity: tuple[ChannelCapacity, ...]
     traits: AgentTraits | None = None
+    capacity_units: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +253,20 @@ class AgentBecameBusy:
     agent_id: AgentId
     offer_id: OfferId
     contact_id: ContactId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactInterrupted:
+    """The agent talks to another contact, too, whose channel may interrupt this one's."""
+
+    at_ms: int
+    agent_id: AgentId
+    offer_id: OfferId
+    contact_id: ContactId
+    channel: Channel
+    by_offer_id: OfferId
+    by_contact_id: ContactId
+    by_channel: Channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +351,7 @@ Event = (
     | AgentStoppedResponding
     | AgentReserved
     | AgentBecameBusy
+    | ContactInterrupted
     | AgentStartedWrapUp
     | AgentFinishedWrapUp
     | AgentReleased

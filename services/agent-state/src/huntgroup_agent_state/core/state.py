@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from huntgroup_agent_state.core.concurrency import fits, is_above
 from huntgroup_agent_state.core.deadlines import WrapUpDeadlines
 from huntgroup_agent_state.core.messages import AgentReserved
 from huntgroup_agent_state.core.values import (
@@ -25,7 +26,7 @@ from huntgroup_agent_state.core.values import (
 REMEMBERED_MAX = 10_000
 """How many ended offers, finished wrap-ups and overtaken offers of a domain are remembered, each."""
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Agent:
     signed_on_at_ms: int = 0
     skills: tuple[str, ...] = ()
     capacity: tuple[ChannelCapacity, ...] = ()
+    capacity_units: int = 0
     traits: AgentTraits | None = None
     presence: Presence = Presence.NOT_READY
     not_ready_reason: str = ""
@@ -85,14 +87,23 @@ class Agent:
     state_since_ms: int = 0
     slots: dict[OfferId, Slot] = field(default_factory=dict)
 
-    def free_slots(self, channel: Channel) -> int:
-        """Return how many more contacts of a channel fit; below 0 when capacity shrank under held contacts."""
-        fits = sum(each.slots for each in self.capacity if each.channel is channel)
-        return fits - sum(1 for slot in self.slots.values() if slot.channel is channel)
+    def fits(self, channel: Channel) -> bool:
+        """Return whether one contact more of a channel fits."""
+        held = [slot.channel for slot in self.slots.values()]
+        return fits(self.capacity, self.capacity_units, held, channel)
 
     def has_free_slot(self) -> bool:
         """Return whether anything more could be offered."""
-        return any(self.free_slots(each.channel) > 0 for each in self.capacity)
+        return any(self.fits(each.channel) for each in self.capacity)
+
+    def interrupter(self, slot: Slot) -> Slot | None:
+        """Return the first conversation that interrupts that of a slot, if one does."""
+        if slot.phase is not SlotPhase.TALKING:
+            return None
+        talking = (one for one in self.slots.values() if one.phase is SlotPhase.TALKING)
+        return next(
+            (one for one in talking if is_above(self.capacity, one.channel, slot.channel)), None
+        )
 
     def derived_state(self) -> RoutingState:
         """Return what the agent does: of all that goes on, what ranks highest (Amazon Connect's order)."""

@@ -94,10 +94,14 @@ class Overtaking(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCapacity:
-    """How many contacts of a channel an agent takes at once: the third layer."""
+    """How many contacts of a channel an agent takes at once, and what each means for others: the third layer."""
 
     channel: Channel
     slots: int
+    cost: int = 0
+    """In units, where the agent's channels share them."""
+    interrupts: tuple[Channel, ...] = ()
+    """Channels whose contacts do not keep one of this channel away, and get none while one is held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +139,6 @@ routing does not reckon with one agent more, so that one must be refused here.""
 
 SLOTS_MAX = 25
 """Of one channel of one agent."""
+
+UNITS_MAX = 1_000
+"""Of one agent."""

@@ -2,7 +2,9 @@
 
 Agent-state holds a slot from AgentReserved to AgentReleased; a slot is released exactly once. Routing holds it from
 OfferCreated to AgentCapacityFreed, or until agent-state turned the offer away. Both are judged at the moment a slot is
-taken: who signs on anew with fewer slots while still talking is not overbooked by that.
+taken: who signs on anew with fewer slots while still talking is not overbooked by that. Where channels share units,
+what is held costs no more than there are, but for what the new contact's channel may interrupt; and nothing is taken of
+a channel while one is held that interrupts it.
 
 Who is not signed on is reserved for nothing, with one exception: they accepted and left at the same moment, and the
 conversation is not taken from them. Agent-state's own facts show that: it had turned the offer away, or taken it back
@@ -34,21 +36,45 @@ class _Slots(Protocol):
     def channel(self) -> int: ...
     @property
     def slots(self) -> int: ...
+    @property
+    def cost(self) -> int: ...
+    @property
+    def interrupts(self) -> Iterable[int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is said of a channel of an agent."""
+
+    slots: int = 0
+    cost: int = 0
+    interrupts: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
 class Agent:
     """One agent's slots: by channel how many, by offer the channel that it takes one of, and since which record."""
 
-    capacity: dict[int, int] | None = None
+    capacity: dict[int, Load] | None = None
     """None: not signed on."""
+    units: int = 0
     held: dict[str, int] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
 
-    def free(self, channel: int) -> int:
-        """Return how many slots of a channel are free; negative when more are taken than there are."""
-        taken = sum(one == channel for one in self.held.values())
-        return (self.capacity or {}).get(channel, 0) - taken
+    def overbooked(self, channel: int) -> str | None:
+        """Return why nothing more of a channel fits, or None when it does."""
+        said, name = self.capacity or {}, _name(channel)
+        mine, taken = said.get(channel, Load()), [*self.held.values()]
+        if taken.count(channel) >= mine.slots:
+            return f"has {mine.slots} {name} slots"
+        counted = [one for one in taken if one not in mine.interrupts]
+        above = next((one for one in counted if channel in said.get(one, Load()).interrupts), None)
+        if above is not None:
+            return f"talks to {_name(above)}, which interrupts {name},"
+        used = sum(max(1, said.get(one, Load()).cost) for one in counted)
+        if self.units and used + max(1, mine.cost) > self.units:
+            return f"has {used} of {self.units} units taken, {name} costs {max(1, mine.cost)},"
+        return None
 
 
 class _Bookings(EventCheck):
@@ -74,9 +100,12 @@ class _Bookings(EventCheck):
             found = self._agents[key] = Agent()
         return found
 
-    def _join(self, entry: Entry, agent_id: str, capacity: Iterable[_Slots]) -> None:
+    def _join(self, entry: Entry, agent_id: str, capacity: Iterable[_Slots], units: int) -> None:
         agent = self._agent(entry, agent_id)
-        agent.capacity = {one.channel: one.slots for one in capacity}
+        agent.units = units
+        agent.capacity = {
+            one.channel: Load(one.slots, one.cost, tuple(one.interrupts)) for one in capacity
+        }
 
     def _leave(self, entry: Entry, event: Any) -> None:
         agent = self._agent(entry, event.agent_id)
@@ -137,7 +166,7 @@ class Reservations(_Bookings):
         self._leave(entry, event)
 
     def _signed_on(self, entry: Entry, event: agent_state.AgentSignedOn) -> None:
-        self._join(entry, event.agent_id, event.capacity)
+        self._join(entry, event.agent_id, event.capacity, event.capacity_units)
         self._were_here.put(_key(entry, event.agent_id))
 
     def _explain(self, entry: Entry, event: Any) -> None:
@@ -154,8 +183,8 @@ class Reservations(_Bookings):
             )
         elif agent.capacity is None:
             self._reserved_after_leaving(entry, event)
-        elif agent.free(event.channel) <= 0:
-            self._violation(entry, _overbooked(agent, event))
+        elif (why := agent.overbooked(event.channel)) is not None:
+            self._violation(entry, _overbooked(agent, event, why))
         self._hold(entry, agent, event.offer_id, event.channel)
 
     def _reserved_after_leaving(self, entry: Entry, event: agent_state.AgentReserved) -> None:
@@ -200,7 +229,7 @@ class OfferedSlots(_Bookings):
         }
 
     def _joined(self, entry: Entry, event: routing.AgentJoined) -> None:
-        self._join(entry, event.agent_id, event.capacity)
+        self._join(entry, event.agent_id, event.capacity, event.capacity_units)
 
     def _offered(self, entry: Entry, event: routing.OfferCreated) -> None:
         agent = self._agent(entry, event.agent_id)
@@ -208,8 +237,8 @@ class OfferedSlots(_Bookings):
         if agent.capacity is None:
             why = f"offer {event.offer_id} was made to agent {event.agent_id}, who has not joined"
             self._violation(entry, why)
-        elif agent.free(event.channel) <= 0:
-            self._violation(entry, _overbooked(agent, event))
+        elif (above := agent.overbooked(event.channel)) is not None:
+            self._violation(entry, _overbooked(agent, event, above))
         self._hold(entry, agent, event.offer_id, event.channel)
 
     def _freed(self, entry: Entry, event: routing.AgentCapacityFreed) -> None:
@@ -224,11 +253,12 @@ def _key(entry: Entry, name: str) -> str:
     return f"{entry.batch.domain}\n{name}"
 
 
-def _overbooked(agent: Agent, event: agent_state.AgentReserved | routing.OfferCreated) -> str:
-    fits = (agent.capacity or {}).get(event.channel, 0)
-    held = [offer_id for offer_id, channel in agent.held.items() if channel == event.channel]
-    channel = agent_state.Channel.keys()[event.channel].removeprefix("CHANNEL_").lower()
-    return (
-        f"agent {event.agent_id} has {fits} {channel} slots and got offer {event.offer_id}"
-        f" while holding {', '.join(held) or 'none'}"
-    )
+def _overbooked(
+    agent: Agent, event: agent_state.AgentReserved | routing.OfferCreated, why: str
+) -> str:
+    held = ", ".join(agent.held) or "none"
+    return f"agent {event.agent_id} {why} and got offer {event.offer_id} while holding {held}"
+
+
+def _name(channel: int) -> str:
+    return agent_state.Channel.keys()[channel].removeprefix("CHANNEL_").lower()

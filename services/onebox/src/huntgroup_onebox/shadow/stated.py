@@ -76,6 +76,7 @@ def _of_agent(event: Event) -> Command | None:
                 skills=event.skills,
                 capacity=event.capacity,
                 traits=event.traits,
+                capacity_units=event.capacity_units,
             )
         case AgentLeft():
             return ObserveAgentSignedOff(agent_id=event.agent_id)

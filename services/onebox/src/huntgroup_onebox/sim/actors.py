@@ -162,9 +162,12 @@ class AgentAtWork:
 
     async def come(self) -> None:
         """Sign on, unless signed on, and be ready."""
-        capacity = ChannelCapacity(channel=CHANNEL_VOICE, slots=self._agent.slots)
+        slots, units = self._agent.slots, self._agent.units
+        capacity = ChannelCapacity(channel=CHANNEL_VOICE, slots=slots, cost=2 if units else 0)
         skills = ["german"] if self._agent.skilled else []
-        sign_on = agent_pb.SignOnRequest(agent_id=self.agent_id, skills=skills, capacity=[capacity])
+        sign_on = agent_pb.SignOnRequest(
+            agent_id=self.agent_id, skills=skills, capacity=[capacity], capacity_units=units
+        )
         await self._command("SignOn", sign_on, agent_pb.SignOnResponse)
         await self._want(PRESENCE_READY, "")
 

@@ -1,6 +1,8 @@
 """What an onlooker of the three services can tell from their events alone, and what none of it may ever say."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from huntgroup_agent_state.core import messages as agents
@@ -29,14 +31,35 @@ class ViolationError(AssertionError):
     """Something happened that must never happen; the message says what."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """What an agent's channels share, by channel."""
+
+    units: int
+    cost: Mapping[str, int]
+    interrupts: Mapping[str, tuple[str, ...]]
+    """Which channels contacts of a channel may interrupt."""
+
+    def above(self, one: str, other: str) -> bool:
+        """Return whether nothing of the other channel is offered while something of this one is held."""
+        return other in self.interrupts.get(one, ()) and one not in self.interrupts.get(other, ())
+
+
 class Books:
-    """Kept event by event. `capacity` is what each agent signs on with, always the same.
+    """Kept event by event. `capacity` is what each agent signs on with, always the same, and so are `units`.
 
     Session's guard of an hour may end a contact only where clocks jump so far: `guarded`.
     """
 
-    def __init__(self, capacity: dict[Seat, int], *, guarded: bool = False) -> None:
+    def __init__(
+        self,
+        capacity: dict[Seat, int],
+        units: Mapping[str, Units] | None = None,
+        *,
+        guarded: bool = False,
+    ) -> None:
         self._guarded = guarded
+        self._units = units or {}
         self.counts: Counter[str] = Counter()
         self.outcomes: dict[str, str | None] = {}
         self.waiting: dict[str, str] = {}
@@ -140,6 +163,7 @@ class Books:
         seat = self._seats[offer.offer_id] = (offer.agent_id, offer.channel)
         self._taken[offer.offer_id] = seat
         self._check_capacity("was offered or holds", seat, self._taken)
+        self._check_units(offer)
 
     def _decided(self, event: Outcome) -> None:
         before = self.outcomes[event.offer_id]
@@ -175,3 +199,25 @@ class Books:
         mine = [key for key, one in held.items() if one == seat]
         if len(mine) > self.capacity[seat]:
             raise ViolationError(f"{seat} {doing} {mine}, above capacity {self.capacity[seat]}")
+
+    def _check_units(self, offer: routing.OfferCreated) -> None:
+        """An offer costs no more than is left beside what it may interrupt, and none is made below what is held."""
+        said = self._units.get(offer.agent_id)
+        if said is None:
+            return
+        held = [
+            channel
+            for offer_id, (agent_id, channel) in self._taken.items()
+            if agent_id == offer.agent_id and offer_id != offer.offer_id
+        ]
+        if any(said.above(one, offer.channel) for one in held):
+            raise ViolationError(
+                f"{offer.offer_id} goes above capacity: {offer.agent_id} holds {held}, which interrupts it"
+            )
+        counted = [one for one in held if one not in said.interrupts.get(offer.channel, ())]
+        cost = sum(said.cost[one] for one in [*counted, offer.channel])
+        if cost > said.units:
+            raise ViolationError(
+                f"{offer.offer_id} goes above capacity: {offer.agent_id} holds {held},"
+                f" and {cost} units are more than {said.units}"
+            )

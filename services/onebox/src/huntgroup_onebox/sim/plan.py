@@ -86,6 +86,8 @@ class Agent:
     skilled: bool
     slots: int
     """Calls at once."""
+    units: int
+    """What they may cost together, two each; 0: no matter."""
     reliable: float
     """Share of offers that are answered."""
 
@@ -191,6 +193,7 @@ def _agent(chance: random.Random, number: int) -> Agent:
         domain=GLOBEX if number == 1 else ACME,
         skilled=number <= 1 or happens(chance, 0.5),
         slots=chance.choice((1, 1, 2)),
+        units=(0, 3)[number % 2],
         reliable=chance.choice((0.6, 0.9, 1.0)),
     )
 

@@ -15,7 +15,7 @@ from huntgroup_onebox.sim.actors import (
     contact_id_of,
     start_and_hang_up,
 )
-from huntgroup_onebox.sim.books import Books, ViolationError
+from huntgroup_onebox.sim.books import Books, Units, ViolationError
 from huntgroup_onebox.sim.client import Client
 from huntgroup_onebox.sim.cluster import Cluster
 from huntgroup_onebox.sim.codes import INTERVAL_MS, todays, upgraded
@@ -302,11 +302,13 @@ class World:
 
 
 def _books(plan: Plan, domain: str) -> Books:
+    agents = {one.name.replace(" ", "-"): one for one in plan.agents if one.domain == domain}
     return Books(
+        {(agent_id, "VOICE"): one.slots for agent_id, one in agents.items()},
         {
-            (one.name.replace(" ", "-"), "VOICE"): one.slots
-            for one in plan.agents
-            if one.domain == domain
+            agent_id: Units(units=one.units, cost={"VOICE": 2}, interrupts={})
+            for agent_id, one in agents.items()
+            if one.units
         },
         guarded=any(abs(one.amount) > HOUR_MS // 2 for one in plan.faults if one.kind == "clock"),
     )

@@ -118,11 +118,17 @@ def on_agent_signed_on(fact: AgentSignedOn) -> Command:
         skills=tuple(Skill(skill) for skill in fact.skills),
         capacity=tuple(
             ChannelCapacity(
-                channel=_channel(agent_state.Channel.Name(each.channel)), slots=each.slots
+                channel=_channel(agent_state.Channel.Name(each.channel)),
+                slots=each.slots,
+                cost=each.cost,
+                interrupts=tuple(
+                    _channel(agent_state.Channel.Name(other)) for other in each.interrupts
+                ),
             )
             for each in fact.capacity
         ),
         traits=_traits(fact.traits) if fact.HasField("traits") else None,
+        capacity_units=fact.capacity_units,
     )
 
 

@@ -1,9 +1,10 @@
 """Agents, and what they have done since they signed on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from huntgroup_routing.core.concurrency import Concurrency
 from huntgroup_routing.core.sharing import Team
 from huntgroup_routing.core.values import AgentId, AgentTraits, Channel, OfferId, Skill
 
@@ -49,6 +50,8 @@ class Agent:
     profile: "Profile | None" = None
     """While joined, what they share with others of the same skills and traits."""
     slots: dict[Channel, int] = field(default_factory=dict)
+    concurrency: Concurrency | None = None
+    """What their channels share; None: each is for itself."""
     held: dict[OfferId, Channel] = field(default_factory=dict)
     """The offers that took a slot, oldest first."""
     idle: dict[Channel, tuple[int, int]] = field(default_factory=dict)
@@ -70,19 +73,32 @@ class Agent:
         """Whether a free slot would make the agent idle."""
         return self.joined and self.eligible and not self.in_doubt
 
-    def free(self, channel: Channel, after: OfferId | None = None) -> int:
-        """Return how many slots are free, or will be once `after` holds none; never fewer than none."""
-        free = self.slots.get(channel, 0)
+    def free(
+        self, channel: Channel, after: OfferId | None = None, given: Sequence[Channel] = ()
+    ) -> int:
+        """Return how many more of a channel fit, once `after` holds no slot and those `given` now do; never below 0."""
+        if self.concurrency is not None:
+            taken = [held for offer_id, held in self.held.items() if offer_id != after]
+            return self.concurrency.fits(self.slots, [*taken, *given], channel)
+        free = self.slots.get(channel, 0) - given.count(channel)
         for offer_id, held in self.held.items():
             if held is channel and offer_id != after:
                 free -= 1
         return max(0, free)
+
+    def why_full(self, channel: Channel) -> str:
+        """Return why none more of a channel fits."""
+        told, taken = None, [*self.held.values()]
+        if self.concurrency is not None and taken.count(channel) < self.slots.get(channel, 0):
+            told = self.concurrency.why_full(taken, channel)
+        return told or f"has no free slot for {channel}"
 
     def sign_on(
         self,
         skills: tuple[Skill, ...],
         traits: AgentTraits | None,
         slots: dict[Channel, int],
+        concurrency: Concurrency | None,
         at_ms: int,
     ) -> None:
         """Begin a day's work: nothing is done yet, and what is still handled counts from now."""
@@ -91,6 +107,7 @@ class Agent:
         self.skills = skills
         self.traits = traits
         self.slots = slots
+        self.concurrency = concurrency
         self.work = {channel: Work() for channel in slots}
         self.accepted = dict.fromkeys(self.accepted, at_ms)
 
@@ -100,6 +117,7 @@ class Agent:
         self.skills = ()
         self.traits = None
         self.slots = {}
+        self.concurrency = None
         self.work = {}
 
     def accept(self, offer_id: OfferId, at_ms: int) -> None:

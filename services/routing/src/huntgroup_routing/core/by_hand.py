@@ -89,7 +89,7 @@ def _contact_and_agent(
         return contact, agent
     state_of = "is not signed on"
     if agent is not None and agent.joined:
-        state_of = f"has no free slot for {channel}" if agent.available else "is not ready"
+        state_of = agent.why_full(channel) if agent.available else "is not ready"
     return Refused(
         reason=Reason.AGENT_NOT_AVAILABLE,
         detail=f"agent_id {agent_id!r} {state_of}: contact_id {contact_id!r} needs a ready agent with a free slot",

@@ -11,6 +11,7 @@ from typing import assert_never
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.by_hand import assign_contact, pull_contact
 from huntgroup_routing.core.changes import apply_policy, roll_back_policy
+from huntgroup_routing.core.concurrency import concurrency_of
 from huntgroup_routing.core.deadlines import due
 from huntgroup_routing.core.leaving import customer_left, exit_queue
 from huntgroup_routing.core.messages import (
@@ -22,7 +23,6 @@ from huntgroup_routing.core.messages import (
     AgentLeft,
     ApplyPolicy,
     AssignContact,
-    ChannelCapacity,
     CloseQueue,
     Command,
     ConfigureQueue,
@@ -230,10 +230,12 @@ def _observe_agent_signed_on(state: State, command: ObserveAgentSignedOn, at_ms:
         return ()
     skills = skill_set(command.skills)
     slots = {capacity.channel: capacity.slots for capacity in command.capacity}
+    concurrency = concurrency_of(command.capacity_units, command.capacity)
     if (
         agent is not None
         and agent.joined
         and (agent.skills, agent.slots, agent.traits) == (skills, slots, command.traits)
+        and agent.concurrency == concurrency
     ):
         return ()
     return (
@@ -241,11 +243,9 @@ def _observe_agent_signed_on(state: State, command: ObserveAgentSignedOn, at_ms:
             at_ms=at_ms,
             agent_id=command.agent_id,
             skills=skills,
-            capacity=tuple(
-                ChannelCapacity(channel=channel, slots=count)
-                for channel, count in sorted(slots.items())
-            ),
+            capacity=tuple(sorted(command.capacity, key=lambda one: one.channel)),
             traits=command.traits,
+            capacity_units=command.capacity_units,
         ),
     )
 

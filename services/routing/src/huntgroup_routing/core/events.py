@@ -190,6 +190,7 @@ class AgentJoined(Struct, frozen=True, kw_only=True, gc=False):
     skills: tuple[Skill, ...]
     capacity: tuple[ChannelCapacity, ...]
     traits: AgentTraits | None = None
+    capacity_units: int = 0
 
 
 class AgentLeft(Struct, frozen=True, kw_only=True, gc=False):

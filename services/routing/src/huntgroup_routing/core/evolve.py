@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.attendance import agent_changed, doubt, take_slot
 from huntgroup_routing.core.messages import (
     AgentBecameEligible,
     AgentBecameIneligible,
@@ -36,7 +36,6 @@ from huntgroup_routing.core.messages import (
 from huntgroup_routing.core.opening import opened_or_closed
 from huntgroup_routing.core.preferring import (
     let_anybody_have,
-    lose,
     remember_last_agent,
     take_place,
 )
@@ -44,7 +43,6 @@ from huntgroup_routing.core.queues import policy_changed
 from huntgroup_routing.core.resuming import came, went
 from huntgroup_routing.core.ringing import (
     end_ring,
-    idle_as_before,
     move_room,
     offer_rings,
     stop_ringing_at,
@@ -52,7 +50,7 @@ from huntgroup_routing.core.ringing import (
 )
 from huntgroup_routing.core.state import Contact, Offer, State, why_of
 from huntgroup_routing.core.steps import Plan
-from huntgroup_routing.core.turns import count_offer, leave_pool
+from huntgroup_routing.core.turns import count_offer
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
@@ -83,12 +81,14 @@ def evolve(state: State, event: Event) -> State:
             _offer_accepted(state, event)
         case ContactEnqueued():
             _contact_enqueued(state, event)
-        case AgentCapacityFreed():
-            _agent_capacity_freed(state, event)
-        case AgentBecameEligible():
-            _agent_became_eligible(state, event)
-        case AgentBecameIneligible():
-            _agent_became_ineligible(state, event)
+        case (
+            AgentCapacityFreed()
+            | AgentBecameEligible()
+            | AgentBecameIneligible()
+            | AgentJoined()
+            | AgentLeft()
+        ):
+            agent_changed(state, event)
         case ContactDequeued():
             _contact_dequeued(state, event)
         case ContactStepped():
@@ -111,10 +111,6 @@ def evolve(state: State, event: Event) -> State:
             _end_offer(state, event.offer_id, OfferState.CANCELED)
         case OfferRescinded():
             _offer_rescinded(state, event)
-        case AgentJoined():
-            _agent_joined(state, event)
-        case AgentLeft():
-            _agent_left(state, event)
         case QueueConfigured() | QueueRetired() | PolicyApplied():
             policy_changed(state, event)
         case ContactReplanned():
@@ -264,15 +260,7 @@ def _offer_created(state: State, event: OfferCreated) -> None:
         why=None if event.explanation is None else why_of(event.explanation),
     )
     state.leases.add((event.expires_at_ms, event.offer_id))
-    agent = state.agents[event.agent_id]
-    if event.ring_target:
-        work = agent.work[event.channel]
-        agent.parked[event.offer_id] = (*agent.idle[event.channel], work.idle_ms)
-    agent.held[event.offer_id] = event.channel
-    if agent.free(event.channel) > 0:
-        state.pool.make_idle(agent, event.channel, event.at_ms)
-    else:
-        state.pool.make_busy(agent, event.channel, event.at_ms)
+    take_slot(state, state.agents[event.agent_id], event)
 
 
 def _offer_failed(state: State, event: OfferRejected | OfferExpired) -> None:
@@ -283,7 +271,7 @@ def _offer_failed(state: State, event: OfferRejected | OfferExpired) -> None:
         agent.parked.pop(event.offer_id, None)
     else:
         _end_offer(state, event.offer_id, OfferState.EXPIRED)
-        _doubt(state, agent, event.at_ms)
+        doubt(state, agent, event.at_ms)
 
 
 def _offer_accepted(state: State, event: OfferAccepted) -> None:
@@ -322,77 +310,4 @@ def _offer_rescinded(state: State, event: OfferRescinded) -> None:
     if event.reason is RescindReason.AGENT_TURNED_AWAY:
         agent = state.agents[event.agent_id]
         del agent.held[event.offer_id]
-        _doubt(state, agent, event.at_ms)
-
-
-def _agent_joined(state: State, event: AgentJoined) -> None:
-    agent = state.agents.get(event.agent_id)
-    if agent is None:
-        agent = state.agents[event.agent_id] = Agent(agent_id=event.agent_id)
-    elif agent.joined:
-        _stop(state, agent, event.at_ms)
-        leave_pool(state, agent)
-    slots = {capacity.channel: capacity.slots for capacity in event.capacity}
-    agent.sign_on(event.skills, event.traits, slots, event.at_ms)
-    state.pool.join(agent)
-    lose(state, event.agent_id, event.at_ms)
-
-
-def _agent_left(state: State, event: AgentLeft) -> None:
-    agent = state.agents[event.agent_id]
-    _stop(state, agent, event.at_ms)
-    leave_pool(state, agent)
-    agent.sign_off()
-    lose(state, event.agent_id, event.at_ms)
-    _forget_agent_who_left(state, agent)
-
-
-def _agent_became_eligible(state: State, event: AgentBecameEligible) -> None:
-    agent = state.agents[event.agent_id]
-    agent.eligible = True
-    agent.in_doubt = False
-    _make_idle(state, agent, event.at_ms)
-
-
-def _agent_became_ineligible(state: State, event: AgentBecameIneligible) -> None:
-    agent = state.agents[event.agent_id]
-    agent.eligible = False
-    _stop(state, agent, event.at_ms)
-    lose(state, event.agent_id, event.at_ms)
-
-
-def _agent_capacity_freed(state: State, event: AgentCapacityFreed) -> None:
-    agent = state.agents[event.agent_id]
-    agent.in_doubt = False
-    as_before = idle_as_before(state, agent, event.offer_id)
-    channel = agent.let_go(event.offer_id, event.at_ms)
-    if channel is not None:
-        state.pool.make_busy(agent, channel, event.at_ms)
-        if as_before is not None and agent.free(channel) > 0:
-            state.pool.make_idle_as_before(agent, channel, as_before)
-    if agent.available:
-        _make_idle(state, agent, event.at_ms)
-    _forget_agent_who_left(state, agent)
-
-
-def _make_idle(state: State, agent: Agent, since_ms: int) -> None:
-    """Make an available agent idle on every channel with a free slot where they are not idle already."""
-    for channel in agent.slots:
-        if channel not in agent.idle and agent.free(channel) > 0:
-            state.pool.make_idle(agent, channel, since_ms)
-
-
-def _doubt(state: State, agent: Agent, at_ms: int) -> None:
-    agent.in_doubt = agent.joined
-    _stop(state, agent, at_ms)
-
-
-def _stop(state: State, agent: Agent, at_ms: int) -> None:
-    agent.parked.clear()
-    for channel in tuple(agent.idle):
-        state.pool.make_busy(agent, channel, at_ms)
-
-
-def _forget_agent_who_left(state: State, agent: Agent) -> None:
-    if not agent.joined and not agent.held:
-        del state.agents[agent.agent_id]
+        doubt(state, agent, event.at_ms)

@@ -17,10 +17,14 @@ from huntgroup_routing.core.values import (
 
 
 class ChannelCapacity(Struct, frozen=True, kw_only=True, gc=False):
-    """How many contacts of a channel an agent takes at once."""
+    """How many contacts of a channel an agent takes at once, and what each means for other channels."""
 
     channel: Channel
     slots: int
+    cost: int = 0
+    """In units, where the agent's channels share them."""
+    interrupts: tuple[Channel, ...] = ()
+    """Channels whose contacts do not keep one of this channel away."""
 
 
 # Facts of session
@@ -60,6 +64,7 @@ class ObserveAgentSignedOn:
     skills: tuple[Skill, ...]
     capacity: tuple[ChannelCapacity, ...]
     traits: AgentTraits | None = None
+    capacity_units: int = 0
 
 
 class ObserveAgentWentReady(Struct, frozen=True, kw_only=True, gc=False):

@@ -13,6 +13,7 @@ from huntgroup_routing.core.values import (
     ContactId,
     DecisionRule,
     Explanation,
+    OfferId,
     QueueId,
     offer_id_of,
 )
@@ -24,7 +25,7 @@ Ranked = tuple[AgentId, int]
 class Given:
     """The agents who were given an offer in one decision, or are not to be asked in it."""
 
-    __slots__ = ("last", "left", "rings_left", "turn", "without")
+    __slots__ = ("last", "left", "rings_left", "taken", "turn", "without")
 
     def __init__(self, without: Iterable[AgentId], rings: int = RINGS_PER_DECISION_MAX) -> None:
         self.without = dict.fromkeys(without)
@@ -34,22 +35,37 @@ class Given:
         """Free slots of the agents who were given an offer."""
         self.turn: dict[Channel, dict[AgentId, Agent]] = {}
         """Those of them with a slot left, at the end of the idle order again."""
+        self.taken: dict[AgentId, list[Channel]] = {}
+        """What was given to agents whose channels share."""
         self.last: dict[QueueId, tuple[int, AgentId]] = {}
         """How many offers a queue made, and the agent of the last."""
 
     def give(self, queue_id: QueueId, agent: Agent, channel: Channel) -> None:
         """Note an offer."""
         agent_id = agent.agent_id
-        left = self.left.get((agent_id, channel))
-        if left is None:
-            left = agent.free(channel)
-        self.left[agent_id, channel] = left - 1
+        if agent.concurrency is None:
+            left = self.left.get((agent_id, channel))
+            left = (agent.free(channel) if left is None else left) - 1
+        else:
+            left = self._take(agent, channel)
+        self.left[agent_id, channel] = left
         turn = self.turn.setdefault(channel, {})
         turn.pop(agent_id, None)
-        if left > 1:
+        if left > 0:
             turn[agent_id] = agent
         made, _ = self.last.get(queue_id, (0, agent_id))
         self.last[queue_id] = (made + 1, agent_id)
+
+    def _take(self, agent: Agent, channel: Channel) -> int:
+        """Take a slot of an agent whose channels share; return how many more of the channel fit."""
+        agent_id = agent.agent_id
+        taken = self.taken.setdefault(agent_id, [])
+        taken.append(channel)
+        for other in agent.idle:
+            if other is not channel and not agent.free(other, given=taken):
+                self.left[agent_id, other] = 0
+                self.turn.get(other, {}).pop(agent_id, None)
+        return agent.free(channel, given=taken)
 
     def gone(self, channel: Channel, idle: Mapping[AgentId, Agent]) -> int:
         """Return how many of those who were idle are so no longer, or are not to be asked."""
@@ -57,6 +73,28 @@ class Given:
         for (agent_id, of_channel), left in self.left.items():
             gone += of_channel is channel and left == 0 and agent_id in idle
         return gone
+
+
+class Fitting:
+    """What still fits of what an agent who becomes idle may be given, one after another."""
+
+    __slots__ = ("_agent", "_freed", "_taken")
+
+    def __init__(self, agent: Agent, freed: OfferId | None) -> None:
+        """`freed` is an offer whose slot counts as free."""
+        self._agent = agent
+        self._freed = freed
+        self._taken: list[Channel] = []
+
+    def take(self, contact: Contact) -> bool:
+        """Return whether a contact fits, and let it take what it needs; each channel for itself was counted before."""
+        agent, channel = self._agent, contact.requirement.channel
+        if agent.concurrency is None:
+            return True
+        if not agent.free(channel, self._freed, self._taken):
+            return False
+        self._taken.append(channel)
+        return True
 
 
 def by_strategy(

@@ -19,6 +19,7 @@ from huntgroup_routing.core.messages import (
     RingWidened,
 )
 from huntgroup_routing.core.offering import (
+    Fitting,
     Given,
     Ranked,
     by_line,
@@ -272,11 +273,14 @@ def offers_to(
     turns = of_channels[0] if len(of_channels) == 1 else heapq.merge(*of_channels, key=_first)
     since = {} if told else _idle_since(state, agent, freed)
     offers = []
-    for contact in own:
+    fits = Fitting(agent, freed)
+    for contact in filter(fits.take, own):
         since_ms = since.pop(contact.requirement.channel, at_ms)
         offers.append(offer_to_awaited(state, contact, agent, at_ms, since_ms))
     for turn, following in turns:
         contact = state.contacts[turn.place[2]]
+        if not fits.take(contact):
+            continue
         offers.append(
             offer_waiting(
                 state.queues[contact.queue_id],
@@ -288,7 +292,7 @@ def offers_to(
                 explanation=by_line(state, contact, turn, following),
             )
         )
-    for contact in along:
+    for contact in filter(fits.take, along):
         since_ms = since.pop(contact.requirement.channel, at_ms)
         idle = (since_ms, _idle_agents(contact, agent, told))
         offers.append(offer_along(state, contact, agent, at_ms, idle))
@@ -330,9 +334,8 @@ def _idle_agents(contact: Contact, agent: Agent, told: Sequence[Event]) -> int:
         + (agent.agent_id not in idle)
         - sum(
             isinstance(one, OfferCreated)
-            and one.channel is channel
             and one.agent_id in idle
-            and idle[one.agent_id].free(channel) == 1
+            and not idle[one.agent_id].free(channel, given=[one.channel])
             for one in told
         )
     )

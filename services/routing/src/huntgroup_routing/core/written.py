@@ -4,11 +4,9 @@ It holds the facts; lines, the pool and the order of leases are rebuilt when it 
 """
 
 from collections import OrderedDict, deque
-from operator import itemgetter
 
 import msgspec
 
-from huntgroup_routing.core.agents import Agent, Work
 from huntgroup_routing.core.events import QueueConfigured
 from huntgroup_routing.core.lanes import LaneKey
 from huntgroup_routing.core.pace import Pace
@@ -20,7 +18,6 @@ from huntgroup_routing.core.state import Awaited, Contact, Lost, Offer, Queue, R
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import (
     AgentId,
-    AgentTraits,
     Channel,
     ContactId,
     OfferId,
@@ -32,8 +29,15 @@ from huntgroup_routing.core.values import (
 )
 from huntgroup_routing.core.versions import Version, Versions
 from huntgroup_routing.core.waiting import begin_to_wait
+from huntgroup_routing.core.written_agents import (
+    AgentRow,
+    IdleRow,
+    agent_row,
+    idle_rows,
+    load_agents,
+)
 
-DUMP_VERSION = 5
+DUMP_VERSION = 6
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -85,29 +89,6 @@ class _Contact(_Record, frozen=True):
     delays_over: int
 
 
-class _Agent(_Record, frozen=True):
-    agent_id: AgentId
-    joined: bool
-    eligible: bool
-    in_doubt: bool
-    skills: tuple[Skill, ...]
-    slots: tuple[tuple[Channel, int], ...]
-    held: tuple[tuple[OfferId, Channel], ...]
-    traits: AgentTraits | None
-    accepted: tuple[tuple[OfferId, int], ...]
-    work: tuple[tuple[Channel, int, int, int], ...]
-
-
-class _Idle(_Record, frozen=True):
-    """Idle, or parked with an offer: then with how long the agent had been idle before."""
-
-    agent_id: AgentId
-    channel: Channel
-    since_ms: int
-    offer_id: OfferId | None
-    idle_ms: int
-
-
 class _Dump(_Record, frozen=True):
     dump_version: int
     plans: tuple[Plan, ...]
@@ -116,8 +97,8 @@ class _Dump(_Record, frozen=True):
     retired: tuple[QueueId, ...]
     version: tuple[int, Vocabulary, tuple[Version, ...]]
     contacts: tuple[_Contact, ...]
-    agents: tuple[_Agent, ...]
-    idle: tuple[_Idle, ...]
+    agents: tuple[AgentRow, ...]
+    idle: tuple[IdleRow, ...]
     offers: tuple[Offer, ...]
     ended_offers: tuple[Offer, ...]
     ended_contacts: tuple[tuple[ContactId, int], ...]
@@ -139,8 +120,8 @@ def dump(state: State) -> bytes:
             retired=tuple(state.retired),
             version=(versions.version, versions.vocabulary, tuple(versions.kept)),
             contacts=contacts,
-            agents=tuple(_agent_row(state.agents[key]) for key in sorted(state.agents)),
-            idle=_idle_rows(state),
+            agents=tuple(agent_row(state.agents[key]) for key in sorted(state.agents)),
+            idle=idle_rows(state),
             offers=tuple(state.offers[key] for key in sorted(state.offers)),
             ended_offers=tuple(state.ended_offers.values()),
             ended_contacts=tuple(state.ended_contacts.items()),
@@ -171,7 +152,7 @@ def load(domain: str, dumped: bytes) -> State:
         retired=OrderedDict.fromkeys(read.retired),
     )
     try:
-        _load_agents(state, read)
+        load_agents(state, read.agents, read.idle)
         _load_queues(state, read)
         _load_contacts(state, read)
     except (KeyError, IndexError) as error:
@@ -232,77 +213,6 @@ def _ring_row(ring: Ring) -> _Ring:
         target=ring.target,
         widens_at_ms=ring.widens_at_ms,
     )
-
-
-def _agent_row(agent: Agent) -> _Agent:
-    return _Agent(
-        agent_id=agent.agent_id,
-        joined=agent.joined,
-        eligible=agent.eligible,
-        in_doubt=agent.in_doubt,
-        skills=agent.skills,
-        slots=tuple(sorted(agent.slots.items())),
-        held=tuple(agent.held.items()),
-        traits=agent.traits,
-        accepted=tuple(sorted(agent.accepted.items())),
-        work=tuple(
-            (channel, work.contacts, work.handle_ms, work.idle_ms)
-            for channel, work in sorted(agent.work.items())
-        ),
-    )
-
-
-def _idle_rows(state: State) -> tuple[_Idle, ...]:
-    order: list[tuple[int, _Idle]] = []
-    for agent in state.agents.values():
-        for channel, (rank, since_ms) in agent.idle.items():
-            row = _Idle(
-                agent_id=agent.agent_id,
-                channel=channel,
-                since_ms=since_ms,
-                offer_id=None,
-                idle_ms=0,
-            )
-            order.append((rank, row))
-        for offer_id, (rank, since_ms, idle_ms) in agent.parked.items():
-            row = _Idle(
-                agent_id=agent.agent_id,
-                channel=agent.held[offer_id],
-                since_ms=since_ms,
-                offer_id=offer_id,
-                idle_ms=idle_ms,
-            )
-            order.append((rank, row))
-    order.sort(key=itemgetter(0))
-    return tuple(row for _, row in order)
-
-
-def _load_agents(state: State, read: _Dump) -> None:
-    for row in read.agents:
-        agent = Agent(
-            agent_id=row.agent_id,
-            joined=row.joined,
-            eligible=row.eligible,
-            in_doubt=row.in_doubt,
-            skills=row.skills,
-            slots=dict(row.slots),
-            held=dict(row.held),
-            traits=row.traits,
-            accepted=dict(row.accepted),
-            work={
-                channel: Work(contacts=contacts, handle_ms=handle_ms, idle_ms=idle_ms)
-                for channel, contacts, handle_ms, idle_ms in row.work
-            },
-        )
-        state.agents[row.agent_id] = agent
-        if agent.joined:
-            state.pool.join(agent)
-    for idle in read.idle:
-        agent = state.agents[idle.agent_id]
-        if idle.offer_id is None:
-            state.pool.make_idle(agent, idle.channel, idle.since_ms)
-        else:
-            agent.parked[idle.offer_id] = (state.pool.next_rank(), idle.since_ms, idle.idle_ms)
 
 
 def _load_queues(state: State, read: _Dump) -> None:

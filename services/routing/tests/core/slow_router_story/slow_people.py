@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from huntgroup_routing.core.messages import ConfigureQueue
+from huntgroup_routing.core.messages import ConfigureQueue, ObserveAgentSignedOn
 from huntgroup_routing.core.overflow import OverflowRule, OverflowTrigger
 from huntgroup_routing.core.values import AgentTraits, Channel, RoutingStep, ServingGroup, Strategy
 
@@ -144,6 +144,36 @@ class SlowAgent:
     levels: dict[str, int] = field(default_factory=dict)
     traits: AgentTraits | None = None
     work: dict[Channel, SlowWork] = field(default_factory=dict)
+    units: int = 0
+    costs: dict[Channel, int] = field(default_factory=dict)
+    interrupts: dict[Channel, frozenset[Channel]] = field(default_factory=dict)
+
+    def shares(self, command: ObserveAgentSignedOn) -> bool:
+        """Take over what the channels share; return whether it was so before."""
+        before = (self.units, self.costs, self.interrupts)
+        self.units = command.capacity_units
+        self.costs = {one.channel: one.cost or 1 for one in command.capacity}
+        self.interrupts = {one.channel: frozenset(one.interrupts) for one in command.capacity}
+        return before == (self.units, self.costs, self.interrupts)
+
+    def fits(self, held: list[Channel], channel: Channel) -> bool:
+        """Return whether one more of a channel fits beside those held."""
+        none = frozenset[Channel]()
+        interrupted = self.interrupts.get(channel, none)
+        counted = [one for one in held if one not in interrupted]
+        if held.count(channel) >= self.slots.get(channel, 0):
+            return False
+        if any(channel in self.interrupts.get(one, none) for one in counted):
+            return False
+        units = sum(self.costs.get(one, 1) for one in [*counted, channel])
+        return not self.units or units <= self.units
+
+    def room(self, held: list[Channel], channel: Channel) -> int:
+        """Return how many more of a channel fit."""
+        more: list[Channel] = []
+        while self.fits([*held, *more], channel):
+            more.append(channel)
+        return len(more)
 
     def stop(self, at_ms: int, *channels: Channel) -> None:
         for channel in channels or tuple(self.idle):

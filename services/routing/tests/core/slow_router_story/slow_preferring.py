@@ -82,7 +82,8 @@ class SlowPreferring(SlowOverflow):
         """Let an agent who becomes idle have whoever waits for them before others of no higher priority."""
         own = [one for channel in sorted(agent.slots) for one in self.own_of(agent, channel)]
         for contact in own:
-            self.offer_for(contact, agent)
+            if contact.channel in agent.idle:
+                self.offer_for(contact, agent)
 
     def own_of(self, agent: SlowAgent, channel: Channel) -> list[SlowContact]:
         waiting = [one for one in self.contacts if one.channel is channel and not one.ringing]

@@ -309,11 +309,8 @@ class SlowRouter(SlowPreferring):
         levels = dict.fromkeys(map(str, command.skills), 1)
         if command.traits is not None:
             levels.update((one.skill, one.level) for one in command.traits.skill_levels)
-        if agent.joined and (agent.skills, agent.slots, agent.traits) == (
-            skills,
-            slots,
-            command.traits,
-        ):
+        was, says = (agent.skills, agent.slots, agent.traits), (skills, slots, command.traits)
+        if agent.shares(command) and agent.joined and was == says:
             return
         if agent.joined:
             self.team_left(agent)
@@ -587,6 +584,8 @@ class SlowRouter(SlowPreferring):
         if self.free(agent, contact.channel) > 0:
             self.tick += 1
             agent.idle[contact.channel] = (self.tick, self.at_ms)
+        for channel in [one for one in agent.idle if not self.free(agent, one)]:
+            agent.stop(self.at_ms, channel)
 
     def agent(self, agent_id: str) -> SlowAgent | None:
         return next((one for one in self.agents if one.agent_id == agent_id), None)
@@ -595,5 +594,4 @@ class SlowRouter(SlowPreferring):
         return [one for one in self.offers if one.held and one.agent is agent]
 
     def free(self, agent: SlowAgent, channel: Channel) -> int:
-        taken = sum(one.contact.channel is channel for one in self.held_by(agent))
-        return agent.slots.get(channel, 0) - taken
+        return agent.room([one.contact.channel for one in self.held_by(agent)], channel)

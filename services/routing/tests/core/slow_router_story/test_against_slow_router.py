@@ -93,6 +93,8 @@ class Traffic:
     """Of a hundred commands or so; with few of them agents are idle for a while."""
     by_hand: bool = False
     for_some: bool = False
+    shared: bool = False
+    """Agents' channels share units and interrupt each other."""
     at_ms: int = 0
     contacts: int = 0
     ringing: list[tuple[OfferId, AgentId]] = field(default_factory=list)
@@ -198,10 +200,20 @@ class Traffic:
                 groups=tuple(one for one in GROUPS if self.chance.random() < 0.3),
             ),
             capacity=tuple(
-                ChannelCapacity(channel=channel, slots=self.chance.choice((1, 1, 2, 3)))
+                ChannelCapacity(
+                    channel=channel,
+                    slots=self.chance.choice((1, 1, 2, 3)),
+                    cost=self.chance.choice((0, 1, 2, 3)) if self.shared else 0,
+                    interrupts=tuple(
+                        one
+                        for one in CHANNELS
+                        if self.shared and one is not channel and self.chance.random() < 0.4
+                    ),
+                )
                 for channel in CHANNELS
                 if self.chance.random() < 0.8
             ),
+            capacity_units=self.chance.choice((0, 3, 4, 6)) if self.shared else 0,
         )
 
     def configure(self, queue_id: QueueId) -> ConfigureQueue:
@@ -402,6 +414,19 @@ def test_queues_share_agents_as_a_slow_router_shares_them(seed: int) -> None:
     )
 
 
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(800, 810))
+def test_channels_share_units_and_interrupt_each_other_as_a_slow_router_lets_them(
+    seed: int,
+) -> None:
+    ringing = RINGING if seed % 2 else ()
+    strategies = (*ringing, *(one for one in Strategy if one not in RINGING))
+    if seed % 3 == 0:
+        play(seed, strategies, 3, tuple(REQUIREMENTS), steps=True, rounds=1_200, shared=True)
+    else:
+        play(seed, strategies, sign_ons=3, rounds=1_200, by_hand=True, for_some=True, shared=True)
+
+
 def outcome(offer: OfferCreated) -> Outcome:
     why = offer.explanation
     assert why is not None
@@ -424,12 +449,13 @@ def play(
     overflow: bool = False,
     points: Sequence[int] = (0,),
     groups: Sequence[tuple[ServingGroup, ...]] = ((),),
+    shared: bool = False,
 ) -> None:
     chance, core = random.Random(seed), RoutingCore({"by-id": ById()})
     traffic = Traffic(
         chance, strategies, requirements, steps, policies, overflow=overflow, sign_ons=sign_ons
     )
-    traffic.points, traffic.groups = points, groups
+    traffic.points, traffic.groups, traffic.shared = points, groups, shared
     traffic.by_hand, traffic.for_some, traffic.arrivals = by_hand, for_some, arrivals
     slow, state = SlowRouter(), core.initial("acme/emea")
     # From behind, since queues that others overflow to must be there.

@@ -27,7 +27,7 @@ from huntgroup.event.v1 import envelope_pb2 as huntgroup_dot_event_dot_v1_dot_en
 from huntgroup.event.v1 import options_pb2 as huntgroup_dot_event_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huntgroup/agent_state/v1/commands.proto\x12\x18huntgroup.agent_state.v1\x1a%huntgroup/agent_state/v1/events.proto\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\"\xa2\x02\n\rSignOnRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12*\n\x06skills\x18\x03 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12\x43\n\x08\x63\x61pacity\x18\x04 \x03(\x0b\x32).huntgroup.agent_state.v1.ChannelCapacityB\x06\x92\xb2\x19\x02\x18\x04\x12\x35\n\x06traits\x18\x05 \x01(\x0b\x32%.huntgroup.agent_state.v1.AgentTraits\">\n\x0eSignOnResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"{\n\x0eSignOffRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"?\n\x0fSignOffResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xd5\x01\n\x12SetPresenceRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12<\n\x08presence\x18\x03 \x01(\x0e\x32\".huntgroup.agent_state.v1.PresenceB\x06\x92\xb2\x19\x02\x08\x01\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13SetPresenceResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xb2\x01\n\x15\x43ompleteWrapUpRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12.\n\ncontact_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"F\n\x16\x43ompleteWrapUpResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x97\x01\n\x0fGetAgentRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xa1\x03\n\tAgentView\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x34\n\x08presence\x18\x03 \x01(\x0e\x32\".huntgroup.agent_state.v1.Presence\x12\x18\n\x10not_ready_reason\x18\x04 \x01(\t\x12<\n\x10pending_presence\x18\x05 \x01(\x0e\x32\".huntgroup.agent_state.v1.Presence\x12\x16\n\x0epending_reason\x18\x06 \x01(\t\x12\x0e\n\x06skills\x18\x07 \x03(\t\x12;\n\x08\x63\x61pacity\x18\x08 \x03(\x0b\x32).huntgroup.agent_state.v1.ChannelCapacity\x12\x31\n\x05slots\x18\t \x03(\x0b\x32\".huntgroup.agent_state.v1.SlotView\x12\x16\n\x0estate_since_ms\x18\n \x01(\x03\x12\x35\n\x06traits\x18\x0b \x01(\x0b\x32%.huntgroup.agent_state.v1.AgentTraits\"\x99\x01\n\x08SlotView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08queue_id\x18\x03 \x01(\t\x12\x32\n\x07\x63hannel\x18\x04 \x01(\x0e\x32!.huntgroup.agent_state.v1.Channel\x12\r\n\x05phase\x18\x05 \x01(\t\x12\x12\n\nends_at_ms\x18\x06 \x01(\x03\"F\n\x10GetAgentResponse\x12\x32\n\x05\x61gent\x18\x01 \x01(\x0b\x32#.huntgroup.agent_state.v1.AgentView\"\xb9\x01\n\x11ListAgentsRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\x92\xb2\x19\x03(\xe8\x07\x12\x30\n\x0e\x61\x66ter_agent_id\x18\x03 \x01(\tB\x18\x92\xb2\x19\x14\x10@2\x10[A-Za-z0-9._:-]+\"I\n\x12ListAgentsResponse\x12\x33\n\x06\x61gents\x18\x01 \x03(\x0b\x32#.huntgroup.agent_state.v1.AgentView\"\x99\x01\n\x12OpenDesktopRequest\x12\x37\n\x05hello\x18\x01 \x01(\x0b\x32&.huntgroup.agent_state.v1.DesktopHelloH\x00\x12?\n\theartbeat\x18\x02 \x01(\x0b\x32*.huntgroup.agent_state.v1.DesktopHeartbeatH\x00\x42\t\n\x07message\"\x94\x01\n\x0c\x44\x65sktopHello\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"!\n\x10\x44\x65sktopHeartbeat\x12\r\n\x05nonce\x18\x01 \x01(\x03\"M\n\x13OpenDesktopResponse\x12\x36\n\x06\x65vents\x18\x01 \x03(\x0b\x32&.huntgroup.agent_state.v1.DesktopEvent\"\xdf\x02\n\x0c\x44\x65sktopEvent\x12\x34\n\x05\x61gent\x18\x01 \x01(\x0b\x32#.huntgroup.agent_state.v1.AgentViewH\x00\x12\x43\n\x0foffer_presented\x18\x02 \x01(\x0b\x32(.huntgroup.agent_state.v1.OfferPresentedH\x00\x12\x43\n\x0foffer_withdrawn\x18\x03 \x01(\x0b\x32(.huntgroup.agent_state.v1.OfferWithdrawnH\x00\x12K\n\x13heartbeat_requested\x18\x04 \x01(\x0b\x32,.huntgroup.agent_state.v1.HeartbeatRequestedH\x00\x12\x39\n\x06\x63losed\x18\x05 \x01(\x0b\x32\'.huntgroup.agent_state.v1.DesktopClosedH\x00\x42\x07\n\x05\x65vent\"\x93\x01\n\x0eOfferPresented\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08queue_id\x18\x03 \x01(\t\x12\x32\n\x07\x63hannel\x18\x04 \x01(\x0e\x32!.huntgroup.agent_state.v1.Channel\x12\x15\n\rexpires_at_ms\x18\x05 \x01(\x03\"o\n\x0eOfferWithdrawn\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x37\n\x06reason\x18\x03 \x01(\x0e\x32\'.huntgroup.agent_state.v1.ReleaseReason\"=\n\x12HeartbeatRequested\x12\r\n\x05nonce\x18\x01 \x01(\x03\x12\x18\n\x10\x61nswer_within_ms\x18\x02 \x01(\x03\"\x1f\n\rDesktopClosed\x12\x0e\n\x06reason\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huntgroup/agent_state/v1/commands.proto\x12\x18huntgroup.agent_state.v1\x1a%huntgroup/agent_state/v1/events.proto\x1a!huntgroup/event/v1/envelope.proto\x1a huntgroup/event/v1/options.proto\"\xc3\x02\n\rSignOnRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12*\n\x06skills\x18\x03 \x03(\tB\x1a\x92\xb2\x19\x16\x10@\x18\x32\x32\x10[A-Za-z0-9._:-]+\x12\x43\n\x08\x63\x61pacity\x18\x04 \x03(\x0b\x32).huntgroup.agent_state.v1.ChannelCapacityB\x06\x92\xb2\x19\x02\x18\x04\x12\x35\n\x06traits\x18\x05 \x01(\x0b\x32%.huntgroup.agent_state.v1.AgentTraits\x12\x1f\n\x0e\x63\x61pacity_units\x18x \x01(\x05\x42\x07\x92\xb2\x19\x03(\xe8\x07\">\n\x0eSignOnResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"{\n\x0eSignOffRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"?\n\x0fSignOffResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xd5\x01\n\x12SetPresenceRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12<\n\x08presence\x18\x03 \x01(\x0e\x32\".huntgroup.agent_state.v1.PresenceB\x06\x92\xb2\x19\x02\x08\x01\x12\x16\n\x06reason\x18\x04 \x01(\tB\x06\x92\xb2\x19\x02\x10@\"C\n\x13SetPresenceResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\xb2\x01\n\x15\x43ompleteWrapUpRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\".huntgroup.event.v1.CommandContextB\x06\x92\xb2\x19\x02\x08\x01\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\x12.\n\ncontact_id\x18\x03 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"F\n\x16\x43ompleteWrapUpResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.huntgroup.event.v1.Receipt\"\x97\x01\n\x0fGetAgentRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"\xb9\x03\n\tAgentView\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x34\n\x08presence\x18\x03 \x01(\x0e\x32\".huntgroup.agent_state.v1.Presence\x12\x18\n\x10not_ready_reason\x18\x04 \x01(\t\x12<\n\x10pending_presence\x18\x05 \x01(\x0e\x32\".huntgroup.agent_state.v1.Presence\x12\x16\n\x0epending_reason\x18\x06 \x01(\t\x12\x0e\n\x06skills\x18\x07 \x03(\t\x12;\n\x08\x63\x61pacity\x18\x08 \x03(\x0b\x32).huntgroup.agent_state.v1.ChannelCapacity\x12\x31\n\x05slots\x18\t \x03(\x0b\x32\".huntgroup.agent_state.v1.SlotView\x12\x16\n\x0estate_since_ms\x18\n \x01(\x03\x12\x35\n\x06traits\x18\x0b \x01(\x0b\x32%.huntgroup.agent_state.v1.AgentTraits\x12\x16\n\x0e\x63\x61pacity_units\x18x \x01(\x05\"\xbc\x01\n\x08SlotView\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08queue_id\x18\x03 \x01(\t\x12\x32\n\x07\x63hannel\x18\x04 \x01(\x0e\x32!.huntgroup.agent_state.v1.Channel\x12\r\n\x05phase\x18\x05 \x01(\t\x12\x12\n\nends_at_ms\x18\x06 \x01(\x03\x12!\n\x19interrupted_by_contact_id\x18x \x01(\t\"F\n\x10GetAgentResponse\x12\x32\n\x05\x61gent\x18\x01 \x01(\x0b\x32#.huntgroup.agent_state.v1.AgentView\"\xb9\x01\n\x11ListAgentsRequest\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\x92\xb2\x19\x03(\xe8\x07\x12\x30\n\x0e\x61\x66ter_agent_id\x18\x03 \x01(\tB\x18\x92\xb2\x19\x14\x10@2\x10[A-Za-z0-9._:-]+\"I\n\x12ListAgentsResponse\x12\x33\n\x06\x61gents\x18\x01 \x03(\x0b\x32#.huntgroup.agent_state.v1.AgentView\"\x99\x01\n\x12OpenDesktopRequest\x12\x37\n\x05hello\x18\x01 \x01(\x0b\x32&.huntgroup.agent_state.v1.DesktopHelloH\x00\x12?\n\theartbeat\x18\x02 \x01(\x0b\x32*.huntgroup.agent_state.v1.DesktopHeartbeatH\x00\x42\t\n\x07message\"\x94\x01\n\x0c\x44\x65sktopHello\x12V\n\x06\x64omain\x18\x01 \x01(\tBF\x92\xb2\x19\x42\x08\x01\x10\x80\x01\x32;[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?\x12,\n\x08\x61gent_id\x18\x02 \x01(\tB\x1a\x92\xb2\x19\x16\x08\x01\x10@2\x10[A-Za-z0-9._:-]+\"!\n\x10\x44\x65sktopHeartbeat\x12\r\n\x05nonce\x18\x01 \x01(\x03\"M\n\x13OpenDesktopResponse\x12\x36\n\x06\x65vents\x18\x01 \x03(\x0b\x32&.huntgroup.agent_state.v1.DesktopEvent\"\xdf\x02\n\x0c\x44\x65sktopEvent\x12\x34\n\x05\x61gent\x18\x01 \x01(\x0b\x32#.huntgroup.agent_state.v1.AgentViewH\x00\x12\x43\n\x0foffer_presented\x18\x02 \x01(\x0b\x32(.huntgroup.agent_state.v1.OfferPresentedH\x00\x12\x43\n\x0foffer_withdrawn\x18\x03 \x01(\x0b\x32(.huntgroup.agent_state.v1.OfferWithdrawnH\x00\x12K\n\x13heartbeat_requested\x18\x04 \x01(\x0b\x32,.huntgroup.agent_state.v1.HeartbeatRequestedH\x00\x12\x39\n\x06\x63losed\x18\x05 \x01(\x0b\x32\'.huntgroup.agent_state.v1.DesktopClosedH\x00\x42\x07\n\x05\x65vent\"\x93\x01\n\x0eOfferPresented\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x10\n\x08queue_id\x18\x03 \x01(\t\x12\x32\n\x07\x63hannel\x18\x04 \x01(\x0e\x32!.huntgroup.agent_state.v1.Channel\x12\x15\n\rexpires_at_ms\x18\x05 \x01(\x03\"o\n\x0eOfferWithdrawn\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x37\n\x06reason\x18\x03 \x01(\x0e\x32\'.huntgroup.agent_state.v1.ReleaseReason\"=\n\x12HeartbeatRequested\x12\r\n\x05nonce\x18\x01 \x01(\x03\x12\x18\n\x10\x61nswer_within_ms\x18\x02 \x01(\x03\"\x1f\n\rDesktopClosed\x12\x0e\n\x06reason\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNONREQUEST'].fields_by_name['skills']._serialized_options = b'\222\262\031\026\020@\03022\020[A-Za-z0-9._:-]+'
   _globals['_SIGNONREQUEST'].fields_by_name['capacity']._loaded_options = None
   _globals['_SIGNONREQUEST'].fields_by_name['capacity']._serialized_options = b'\222\262\031\002\030\004'
+  _globals['_SIGNONREQUEST'].fields_by_name['capacity_units']._loaded_options = None
+  _globals['_SIGNONREQUEST'].fields_by_name['capacity_units']._serialized_options = b'\222\262\031\003(\350\007'
   _globals['_SIGNOFFREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_SIGNOFFREQUEST'].fields_by_name['context']._serialized_options = b'\222\262\031\002\010\001'
   _globals['_SIGNOFFREQUEST'].fields_by_name['agent_id']._loaded_options = None
@@ -75,49 +77,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESKTOPHELLO'].fields_by_name['agent_id']._loaded_options = None
   _globals['_DESKTOPHELLO'].fields_by_name['agent_id']._serialized_options = b'\222\262\031\026\010\001\020@2\020[A-Za-z0-9._:-]+'
   _globals['_SIGNONREQUEST']._serialized_start=178
-  _globals['_SIGNONREQUEST']._serialized_end=468
-  _globals['_SIGNONRESPONSE']._serialized_start=470
-  _globals['_SIGNONRESPONSE']._serialized_end=532
-  _globals['_SIGNOFFREQUEST']._serialized_start=534
-  _globals['_SIGNOFFREQUEST']._serialized_end=657
-  _globals['_SIGNOFFRESPONSE']._serialized_start=659
-  _globals['_SIGNOFFRESPONSE']._serialized_end=722
-  _globals['_SETPRESENCEREQUEST']._serialized_start=725
-  _globals['_SETPRESENCEREQUEST']._serialized_end=938
-  _globals['_SETPRESENCERESPONSE']._serialized_start=940
-  _globals['_SETPRESENCERESPONSE']._serialized_end=1007
-  _globals['_COMPLETEWRAPUPREQUEST']._serialized_start=1010
-  _globals['_COMPLETEWRAPUPREQUEST']._serialized_end=1188
-  _globals['_COMPLETEWRAPUPRESPONSE']._serialized_start=1190
-  _globals['_COMPLETEWRAPUPRESPONSE']._serialized_end=1260
-  _globals['_GETAGENTREQUEST']._serialized_start=1263
-  _globals['_GETAGENTREQUEST']._serialized_end=1414
-  _globals['_AGENTVIEW']._serialized_start=1417
-  _globals['_AGENTVIEW']._serialized_end=1834
-  _globals['_SLOTVIEW']._serialized_start=1837
-  _globals['_SLOTVIEW']._serialized_end=1990
-  _globals['_GETAGENTRESPONSE']._serialized_start=1992
-  _globals['_GETAGENTRESPONSE']._serialized_end=2062
-  _globals['_LISTAGENTSREQUEST']._serialized_start=2065
-  _globals['_LISTAGENTSREQUEST']._serialized_end=2250
-  _globals['_LISTAGENTSRESPONSE']._serialized_start=2252
-  _globals['_LISTAGENTSRESPONSE']._serialized_end=2325
-  _globals['_OPENDESKTOPREQUEST']._serialized_start=2328
-  _globals['_OPENDESKTOPREQUEST']._serialized_end=2481
-  _globals['_DESKTOPHELLO']._serialized_start=2484
-  _globals['_DESKTOPHELLO']._serialized_end=2632
-  _globals['_DESKTOPHEARTBEAT']._serialized_start=2634
-  _globals['_DESKTOPHEARTBEAT']._serialized_end=2667
-  _globals['_OPENDESKTOPRESPONSE']._serialized_start=2669
-  _globals['_OPENDESKTOPRESPONSE']._serialized_end=2746
-  _globals['_DESKTOPEVENT']._serialized_start=2749
-  _globals['_DESKTOPEVENT']._serialized_end=3100
-  _globals['_OFFERPRESENTED']._serialized_start=3103
-  _globals['_OFFERPRESENTED']._serialized_end=3250
-  _globals['_OFFERWITHDRAWN']._serialized_start=3252
-  _globals['_OFFERWITHDRAWN']._serialized_end=3363
-  _globals['_HEARTBEATREQUESTED']._serialized_start=3365
-  _globals['_HEARTBEATREQUESTED']._serialized_end=3426
-  _globals['_DESKTOPCLOSED']._serialized_start=3428
-  _globals['_DESKTOPCLOSED']._serialized_end=3459
+  _globals['_SIGNONREQUEST']._serialized_end=501
+  _globals['_SIGNONRESPONSE']._serialized_start=503
+  _globals['_SIGNONRESPONSE']._serialized_end=565
+  _globals['_SIGNOFFREQUEST']._serialized_start=567
+  _globals['_SIGNOFFREQUEST']._serialized_end=690
+  _globals['_SIGNOFFRESPONSE']._serialized_start=692
+  _globals['_SIGNOFFRESPONSE']._serialized_end=755
+  _globals['_SETPRESENCEREQUEST']._serialized_start=758
+  _globals['_SETPRESENCEREQUEST']._serialized_end=971
+  _globals['_SETPRESENCERESPONSE']._serialized_start=973
+  _globals['_SETPRESENCERESPONSE']._serialized_end=1040
+  _globals['_COMPLETEWRAPUPREQUEST']._serialized_start=1043
+  _globals['_COMPLETEWRAPUPREQUEST']._serialized_end=1221
+  _globals['_COMPLETEWRAPUPRESPONSE']._serialized_start=1223
+  _globals['_COMPLETEWRAPUPRESPONSE']._serialized_end=1293
+  _globals['_GETAGENTREQUEST']._serialized_start=1296
+  _globals['_GETAGENTREQUEST']._serialized_end=1447
+  _globals['_AGENTVIEW']._serialized_start=1450
+  _globals['_AGENTVIEW']._serialized_end=1891
+  _globals['_SLOTVIEW']._serialized_start=1894
+  _globals['_SLOTVIEW']._serialized_end=2082
+  _globals['_GETAGENTRESPONSE']._serialized_start=2084
+  _globals['_GETAGENTRESPONSE']._serialized_end=2154
+  _globals['_LISTAGENTSREQUEST']._serialized_start=2157
+  _globals['_LISTAGENTSREQUEST']._serialized_end=2342
+  _globals['_LISTAGENTSRESPONSE']._serialized_start=2344
+  _globals['_LISTAGENTSRESPONSE']._serialized_end=2417
+  _globals['_OPENDESKTOPREQUEST']._serialized_start=2420
+  _globals['_OPENDESKTOPREQUEST']._serialized_end=2573
+  _globals['_DESKTOPHELLO']._serialized_start=2576
+  _globals['_DESKTOPHELLO']._serialized_end=2724
+  _globals['_DESKTOPHEARTBEAT']._serialized_start=2726
+  _globals['_DESKTOPHEARTBEAT']._serialized_end=2759
+  _globals['_OPENDESKTOPRESPONSE']._serialized_start=2761
+  _globals['_OPENDESKTOPRESPONSE']._serialized_end=2838
+  _globals['_DESKTOPEVENT']._serialized_start=2841
+  _globals['_DESKTOPEVENT']._serialized_end=3192
+  _globals['_OFFERPRESENTED']._serialized_start=3195
+  _globals['_OFFERPRESENTED']._serialized_end=3342
+  _globals['_OFFERWITHDRAWN']._serialized_start=3344
+  _globals['_OFFERWITHDRAWN']._serialized_end=3455
+  _globals['_HEARTBEATREQUESTED']._serialized_start=3457
+  _globals['_HEARTBEATREQUESTED']._serialized_end=3518
+  _globals['_DESKTOPCLOSED']._serialized_start=3520
+  _globals['_DESKTOPCLOSED']._serialized_end=3551
 # @@protoc_insertion_point(module_scope)

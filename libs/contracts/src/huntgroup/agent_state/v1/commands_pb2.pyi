@@ -31,7 +31,10 @@ class SignOnRequest(_message.Message):
     SKILLS_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
     TRAITS_FIELD_NUMBER: _builtins.int
+    CAPACITY_UNITS_FIELD_NUMBER: _builtins.int
     agent_id: _builtins.str
+    capacity_units: _builtins.int
+    """What contacts of all channels may cost together; 0: each channel has its slots, whatever the others hold."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -52,10 +55,11 @@ class SignOnRequest(_message.Message):
         skills: _abc.Iterable[_builtins.str] | None = ...,
         capacity: _abc.Iterable[_events_pb2.ChannelCapacity] | None = ...,
         traits: _events_pb2.AgentTraits | None = ...,
+        capacity_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "traits", b"traits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "capacity", b"capacity", "context", b"context", "skills", b"skills", "traits", b"traits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "capacity", b"capacity", "capacity_units", b"capacity_units", "context", b"context", "skills", b"skills", "traits", b"traits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -265,6 +269,7 @@ class AgentView(_message.Message):
     SLOTS_FIELD_NUMBER: _builtins.int
     STATE_SINCE_MS_FIELD_NUMBER: _builtins.int
     TRAITS_FIELD_NUMBER: _builtins.int
+    CAPACITY_UNITS_FIELD_NUMBER: _builtins.int
     agent_id: _builtins.str
     state: _builtins.str
     """OFFLINE, READY, RESERVED, BUSY, WORKING_AFTER_CALL, NOT_READY or NOT_RESPONDING (CSTA's agent states)."""
@@ -273,6 +278,7 @@ class AgentView(_message.Message):
     pending_presence: _events_pb2.Presence.ValueType
     pending_reason: _builtins.str
     state_since_ms: _builtins.int
+    capacity_units: _builtins.int
     @_builtins.property
     def skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -295,10 +301,11 @@ class AgentView(_message.Message):
         slots: _abc.Iterable[Global___SlotView] | None = ...,
         state_since_ms: _builtins.int = ...,
         traits: _events_pb2.AgentTraits | None = ...,
+        capacity_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["traits", b"traits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "capacity", b"capacity", "not_ready_reason", b"not_ready_reason", "pending_presence", b"pending_presence", "pending_reason", b"pending_reason", "presence", b"presence", "skills", b"skills", "slots", b"slots", "state", b"state", "state_since_ms", b"state_since_ms", "traits", b"traits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "capacity", b"capacity", "capacity_units", b"capacity_units", "not_ready_reason", b"not_ready_reason", "pending_presence", b"pending_presence", "pending_reason", b"pending_reason", "presence", b"presence", "skills", b"skills", "slots", b"slots", "state", b"state", "state_since_ms", b"state_since_ms", "traits", b"traits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -316,6 +323,7 @@ class SlotView(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     PHASE_FIELD_NUMBER: _builtins.int
     ENDS_AT_MS_FIELD_NUMBER: _builtins.int
+    INTERRUPTED_BY_CONTACT_ID_FIELD_NUMBER: _builtins.int
     offer_id: _builtins.str
     contact_id: _builtins.str
     queue_id: _builtins.str
@@ -324,6 +332,8 @@ class SlotView(_message.Message):
     """RINGING, TALKING or WRAPPING_UP; WITHDRAWN: the agent left while it rang, and how the offer ended is not known yet."""
     ends_at_ms: _builtins.int
     """When the phase ends by itself; 0 while talking, and when withdrawn."""
+    interrupted_by_contact_id: _builtins.str
+    """While the agent talks to it, and to another one that interrupts it: which."""
     def __init__(
         self,
         *,
@@ -333,10 +343,11 @@ class SlotView(_message.Message):
         channel: _events_pb2.Channel.ValueType = ...,
         phase: _builtins.str = ...,
         ends_at_ms: _builtins.int = ...,
+        interrupted_by_contact_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "contact_id", b"contact_id", "ends_at_ms", b"ends_at_ms", "offer_id", b"offer_id", "phase", b"phase", "queue_id", b"queue_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "contact_id", b"contact_id", "ends_at_ms", b"ends_at_ms", "interrupted_by_contact_id", b"interrupted_by_contact_id", "offer_id", b"offer_id", "phase", b"phase", "queue_id", b"queue_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

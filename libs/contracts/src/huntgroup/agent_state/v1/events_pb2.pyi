@@ -175,17 +175,29 @@ class ChannelCapacity(_message.Message):
 
     CHANNEL_FIELD_NUMBER: _builtins.int
     SLOTS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    INTERRUPTS_FIELD_NUMBER: _builtins.int
     channel: Global___Channel.ValueType
     slots: _builtins.int
+    cost: _builtins.int
+    """What a contact of the channel takes of the agent's `capacity_units`; 0: one of them. Without units: 0."""
+    @_builtins.property
+    def interrupts(self) -> _containers.RepeatedScalarFieldContainer[Global___Channel.ValueType]:
+        """Channels that a contact of this one may interrupt: theirs do not keep it away by what they cost, and while it is
+        held none of theirs is offered, unless they may interrupt it in turn.
+        """
+
     def __init__(
         self,
         *,
         channel: Global___Channel.ValueType = ...,
         slots: _builtins.int = ...,
+        cost: _builtins.int = ...,
+        interrupts: _abc.Iterable[Global___Channel.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "cost", b"cost", "interrupts", b"interrupts", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,9 +304,12 @@ class AgentSignedOn(_message.Message):
     SKILLS_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
     TRAITS_FIELD_NUMBER: _builtins.int
+    CAPACITY_UNITS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     agent_id: _builtins.str
+    capacity_units: _builtins.int
+    """What contacts of all channels may cost together; 0: each channel has its slots, whatever the others hold."""
     @_builtins.property
     def skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Of any level."""
@@ -313,10 +328,11 @@ class AgentSignedOn(_message.Message):
         skills: _abc.Iterable[_builtins.str] | None = ...,
         capacity: _abc.Iterable[Global___ChannelCapacity] | None = ...,
         traits: Global___AgentTraits | None = ...,
+        capacity_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["traits", b"traits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "capacity", b"capacity", "skills", b"skills", "traits", b"traits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "capacity", b"capacity", "capacity_units", b"capacity_units", "skills", b"skills", "traits", b"traits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -536,6 +552,53 @@ class AgentBecameBusy(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AgentBecameBusy: _TypeAlias = AgentBecameBusy  # noqa: Y015
+
+@_typing.final
+class ContactInterrupted(_message.Message):
+    """The agent talks to two contacts, and the channel of one may interrupt that of the other: this one has to wait a little.
+    It stays connected and keeps its slot; the interruption is over when the other conversation is.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    BY_OFFER_ID_FIELD_NUMBER: _builtins.int
+    BY_CONTACT_ID_FIELD_NUMBER: _builtins.int
+    BY_CHANNEL_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    agent_id: _builtins.str
+    offer_id: _builtins.str
+    """Of the contact that is interrupted."""
+    contact_id: _builtins.str
+    channel: Global___Channel.ValueType
+    by_offer_id: _builtins.str
+    """Of the one that they talk to."""
+    by_contact_id: _builtins.str
+    by_channel: Global___Channel.ValueType
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        agent_id: _builtins.str = ...,
+        offer_id: _builtins.str = ...,
+        contact_id: _builtins.str = ...,
+        channel: Global___Channel.ValueType = ...,
+        by_offer_id: _builtins.str = ...,
+        by_contact_id: _builtins.str = ...,
+        by_channel: Global___Channel.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "by_channel", b"by_channel", "by_contact_id", b"by_contact_id", "by_offer_id", b"by_offer_id", "channel", b"channel", "contact_id", b"contact_id", "offer_id", b"offer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactInterrupted: _TypeAlias = ContactInterrupted  # noqa: Y015
 
 @_typing.final
 class AgentStartedWrapUp(_message.Message):

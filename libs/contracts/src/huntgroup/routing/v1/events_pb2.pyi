@@ -373,17 +373,27 @@ class ChannelCapacity(_message.Message):
 
     CHANNEL_FIELD_NUMBER: _builtins.int
     SLOTS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    INTERRUPTS_FIELD_NUMBER: _builtins.int
     channel: Global___Channel.ValueType
     slots: _builtins.int
+    cost: _builtins.int
+    """What a contact takes of the agent's `capacity_units`, where there are any."""
+    @_builtins.property
+    def interrupts(self) -> _containers.RepeatedScalarFieldContainer[Global___Channel.ValueType]:
+        """Channels whose contacts do not keep one of this channel away."""
+
     def __init__(
         self,
         *,
         channel: Global___Channel.ValueType = ...,
         slots: _builtins.int = ...,
+        cost: _builtins.int = ...,
+        interrupts: _abc.Iterable[Global___Channel.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "cost", b"cost", "interrupts", b"interrupts", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1619,9 +1629,12 @@ class AgentJoined(_message.Message):
     SKILLS_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
     TRAITS_FIELD_NUMBER: _builtins.int
+    CAPACITY_UNITS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     agent_id: _builtins.str
+    capacity_units: _builtins.int
+    """What all channels share; 0: nothing."""
     @_builtins.property
     def skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1638,10 +1651,11 @@ class AgentJoined(_message.Message):
         skills: _abc.Iterable[_builtins.str] | None = ...,
         capacity: _abc.Iterable[Global___ChannelCapacity] | None = ...,
         traits: Global___AgentTraits | None = ...,
+        capacity_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["traits", b"traits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "capacity", b"capacity", "skills", b"skills", "traits", b"traits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms", "capacity", b"capacity", "capacity_units", b"capacity_units", "skills", b"skills", "traits", b"traits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
