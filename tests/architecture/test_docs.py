@@ -86,6 +86,11 @@ def test_a_call_has_no_reason_of_its_neighbours(written: Path) -> None:
     assert "Reasons: `CONTACT_UNKNOWN` (NOT_FOUND): see" in section
 
 
+def test_functions_of_one_name_in_two_modules_are_told_apart(written: Path) -> None:
+    section = page(written, "api.md").partition("### SignOff\n")[2].partition("\n### ")[0]
+    assert "Reasons: those of [every call]" in section
+
+
 ALTER = """
 from pathlib import Path
 from tools.reference import refusals

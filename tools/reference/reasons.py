@@ -1,13 +1,15 @@
 """Which reasons a call can be refused with: followed through the code from its handler, without running it.
 
 A function is followed into everything that it names, so a reason that only another caller of a shared function can
-meet is found as well; `reasons.toml` says which these are. What a name means is known by convention: the members of
-`Reason`, `RpcRefusedError(status, reason, …)`, `NotFoundError(reason, …)`, and one arm of `decide` for each command.
+meet is found as well; `reasons.toml` says which these are. A name is looked up where Python would: in its module, or
+where that imports it from; a method of any other object than self may be that of any class. What else a name means is
+known by convention: the members of `Reason`, `RpcRefusedError(status, reason, …)`, `NotFoundError(reason, …)`, and one
+arm of `decide` for each command.
 """
 
 import ast
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +21,9 @@ HANDLERS = frozenset({"query", "unary", "unary_stream", "stream_unary", "stream_
 """The methods of `RpcApi` that name the function which serves an rpc; `command` names a command instead."""
 UNNAMED_STATUS = "FAILED_PRECONDITION"
 """What `RpcApi` answers with when a service names no status for a reason."""
+
+OF_CONTAINERS = frozenset(name for kind in (dict, list, set, str, bytes) for name in dir(kind))
+"""What anything may be asked: nothing is refused by it."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -44,8 +49,29 @@ class Part:
         self.leads_to |= other.leads_to
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the names of a module mean: functions as `module:name`, modules as `module:`."""
+
+    module: str
+    names: Mapping[str, str]
+    owner: str = ""
+    """The class around."""
+
+    def of_self(self, name: str) -> str:
+        """Return what self has by a name."""
+        return f"{self.module}:{self.owner}.{name}"
+
+    def of(self, base: ast.expr, name: str) -> str:
+        """Return what something else has by a name: a module's function, or a method of whatever class."""
+        module = self.names.get(base.id, "") if isinstance(base, ast.Name) else ""
+        if module.endswith(":"):
+            return f"{module}{name}"
+        return "" if name in OF_CONTAINERS else f".{name}"
+
+
 class Code:
-    """The functions of one package: `f`, `C.f` for what is called on self, `case C` for an arm of `decide`."""
+    """The functions of one package: `module:f`, `module:C.f` and `.f` for methods, `case C` for an arm of `decide`."""
 
     def __init__(self, package: str, statuses: Mapping[str, str]) -> None:
         self.parts: dict[str, Part] = {}
@@ -53,11 +79,14 @@ class Code:
         self._texts = {name: text for name, text in vars(errors).items() if isinstance(text, str)}
         self._handlers: dict[str, list[str]] = {}
         (folder,) = import_module(package).__path__
-        modules = [ast.parse(path.read_text()) for path in sorted(Path(folder).rglob("*.py"))]
-        for module in modules:
+        modules = {
+            _module_name(package, path.relative_to(folder)): ast.parse(path.read_text())
+            for path in sorted(Path(folder).rglob("*.py"))
+        }
+        for module in modules.values():
             self._texts |= dict(_constants(module))
-        for module in modules:
-            self._take(module)
+        for name, module in modules.items():
+            self._take(module, Scope(name, dict(_names(name, module, modules.keys()))))
 
     def refusals(self, rpc: str) -> set[Refusal]:
         """Return what a call of `rpc` can be refused with."""
@@ -67,53 +96,61 @@ class Code:
         found, seen = set[Refusal](), set[str]()
         while todo:
             name = todo.pop()
+            if name not in self.parts and "." in name.partition(":")[2]:
+                name = f".{name.rpartition('.')[2]}"  # inherited
             if name in self.parts and name not in seen:
                 seen.add(name)
                 found |= self.parts[name].refusals
                 todo += self.parts[name].leads_to
         return found
 
-    def _take(self, module: ast.Module) -> None:
+    def _take(self, module: ast.Module, scope: Scope) -> None:
         for owner, function in _functions(module):
-            part = self._read(function, owner)
-            for name in (function.name, f"{owner}.{function.name}"):
+            within = replace(scope, owner=owner)
+            part = self._read(function, within)
+            names = [within.of_self(function.name), f".{function.name}"] if owner else []
+            for name in names or [f"{scope.module}:{function.name}"]:
                 self.parts.setdefault(name, Part()).add(part)
             if function.name == "decide" and not owner:
-                self._take_arms(function)
+                self._take_arms(function, scope)
         for node in ast.walk(module):
             match node:
                 case ast.Call(
                     func=ast.Attribute(attr=kind), args=[ast.Constant(value=str(rpc)), handler]
                 ) if kind in HANDLERS:
                     named = [handler, *(keyword.value for keyword in node.keywords)]
-                    self._handlers[rpc] = [_last_name(each) for each in named]
+                    self._handlers[rpc] = [
+                        name for each in named for name in self._read(each, scope).leads_to
+                    ]
                 case _:
                     pass
 
-    def _take_arms(self, decide: Function) -> None:
+    def _take_arms(self, decide: Function, scope: Scope) -> None:
         for node in ast.walk(decide):
             match node:
                 case ast.match_case(pattern=ast.MatchClass(cls=ast.Name(id=command)), body=body):
-                    self.parts[f"case {command}"] = self._read(ast.Module(body, []), "")
+                    self.parts[f"case {command}"] = self._read(ast.Module(body, []), scope)
                 case _:
                     pass
 
-    def _read(self, code: ast.AST, owner: str) -> Part:
+    def _read(self, code: ast.AST, scope: Scope) -> Part:
         part = Part()
         for node in ast.walk(code):
             match node:
                 case ast.Attribute(value=ast.Name(id="Reason"), attr=reason):
                     part.refusals.add(Refusal(reason, self._statuses[reason]))
                 case ast.Attribute(value=ast.Name(id="self"), attr=name):
-                    part.leads_to.add(f"{owner}.{name}")
-                case ast.Attribute(attr=name):
-                    part.leads_to.add(name)
+                    part.leads_to.add(scope.of_self(name))
+                case ast.Attribute(value=base, attr=name):
+                    part.leads_to.add(scope.of(base, name))
                 case ast.Name(id=name):
-                    part.leads_to |= {name, f"case {name}"}
+                    part.leads_to.add(scope.names.get(name, name))
                 case ast.Call(func=ast.Name(id="NotFoundError"), args=[reason, *_]):
                     self._say(part, {"NOT_FOUND"}, reason)
                 case ast.Call(func=ast.Name(id="RpcRefusedError"), args=[status, reason, *_]):
                     self._say(part, _statuses(status, code), reason)
+                case ast.Call(func=ast.Name(id=command)):
+                    part.leads_to.add(f"case {command}")
                 case _:
                     pass
         return part
@@ -153,6 +190,27 @@ def _functions(node: ast.AST, owner: str = "") -> Iterator[tuple[str, Function]]
         if isinstance(child, Function):
             yield owner, child
         yield from _functions(child, child.name if isinstance(child, ast.ClassDef) else owner)
+
+
+def _module_name(package: str, path: Path) -> str:
+    steps = path.with_suffix("").parts
+    return ".".join((package, *(steps[:-1] if steps[-1] == "__init__" else steps)))
+
+
+def _names(name: str, module: ast.Module, modules: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield what the names of a module mean that it defines, or imports from others of the package."""
+    for owner, function in _functions(module):
+        if not owner:
+            yield function.name, f"{name}:{function.name}"
+    for node in ast.walk(module):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        for alias in node.names:
+            known, whole = alias.asname or alias.name, f"{node.module}.{alias.name}"
+            if whole in modules:
+                yield known, f"{whole}:"
+            elif node.module in modules:
+                yield known, f"{node.module}:{alias.name}"
 
 
 def _constants(module: ast.Module) -> Iterator[tuple[str, str]]:
