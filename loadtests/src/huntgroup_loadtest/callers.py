@@ -20,6 +20,8 @@ class Callers:
         self, api: Api, switchboard: Switchboard, seed: int, queues: Sequence[Queue] = QUEUES
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.answered_id = ""
+        """The first contact that an agent answered; empty until then."""
         self._api = api
         self._switchboard = switchboard
         self._queues = queues
@@ -48,6 +50,8 @@ class Callers:
                 "session", api.session.HangUpContact, pb.HangUpContactRequest(contact_id=contact_id)
             )
             self.counts["abandoned" if left is None else "left too late"] += 1
+        else:
+            self.answered_id = self.answered_id or contact_id
 
     async def _start(self, call: Call, number: int) -> None:
         api, queue = self._api, call.plan.queue

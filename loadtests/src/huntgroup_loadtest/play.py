@@ -38,6 +38,8 @@ class Played:
     counts: Counter[str]
     acknowledged: list[tuple[str, str]]
     """(service, command id) of every command that was answered."""
+    contact_id: str
+    """A contact that was answered; empty when none was."""
 
 
 class Player:
@@ -72,7 +74,12 @@ class Player:
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
-        return Played(report=report, counts=self._counts(), acknowledged=self._api.acknowledged)
+        return Played(
+            report=report,
+            counts=self._counts(),
+            acknowledged=self._api.acknowledged,
+            contact_id=self._callers.answered_id,
+        )
 
     async def _watch(self, watcher: Watcher) -> None:
         day, timeline = self._day, self._api.timeline

@@ -175,6 +175,10 @@ def test_a_small_day_is_played_reported_and_audited(tmp_path: Path, arrivals: Pa
     assert "auditor: clean" in done.stdout
     again = huntgroup("verify", str(data))
     assert again.returncode == 0, again.stdout
+    (hint,) = [line for line in done.stdout.splitlines() if "huntgroup explain" in line]
+    asked = hint.partition(".venv/bin/huntgroup ")[2].split()
+    explained = huntgroup(*asked)
+    assert (explained.returncode, asked[1] in explained.stdout) == (0, True), explained.stderr
     # Nothing is played over a log that is there already.
     assert huntgroup("demo", *options, "--data", str(data)).returncode == 2
 

@@ -28,6 +28,7 @@ from huntgroup_onebox.audit import AuditReport, audit
 from huntgroup_onebox.audit.beside import Beside
 from huntgroup_onebox.audit.database import ReportingDatabase
 from huntgroup_onebox.box import SERVICES, Box, directory_problem
+from huntgroup_onebox.cluster_command import ClusterFile
 from huntgroup_onebox.demo_cluster import ClusterUnreachableError, play_on_cluster
 from huntgroup_runtime.clock import Activity, VirtualClock
 from huntgroup_runtime.logs import configure_logs
@@ -150,7 +151,7 @@ async def _play(arguments: argparse.Namespace, day: Day) -> int:
     for table in report.tables():
         console.print(table)
     _say_end(console, played, verdict, seconds)
-    _say_more(console, arguments)
+    _say_more(console, arguments, played.contact_id)
     if arguments.json is not None:
         _write_json(arguments.json, day, report, played, verdict=verdict, seconds=seconds)
     return EXIT_OK if verdict.clean else EXIT_FAILED
@@ -263,15 +264,20 @@ def _say_end(console: Console, played: Played, verdict: AuditReport, seconds: fl
     console.print(f"played and audited in {seconds:.1f} s", style="dim", highlight=False)
 
 
-def _say_more(console: Console, arguments: argparse.Namespace) -> None:
+def _say_more(console: Console, arguments: argparse.Namespace, contact_id: str) -> None:
     """Say what the figures mean, what was audited, and what to do next."""
     lines = ["figures: docs/reference/kpi.md; the auditor's lines: docs/reference/verify.md"]
     if arguments.target == "cluster":
         lines.append("the audit covers the cluster's whole log, earlier runs included")
+        where = f"--kafka {ClusterFile.read().kafka}"
     elif arguments.data is None:
         lines.append("keep the log with --data DIR, then: .venv/bin/huntgroup verify DIR")
+        where = "DIR"
     else:
         lines.append(f"the log is in {arguments.data}: .venv/bin/huntgroup verify {arguments.data}")
+        where = str(arguments.data)
+    if contact_id:
+        lines.append(f"why a call went to whom: .venv/bin/huntgroup explain {contact_id} {where}")
     for line in lines:
         console.print(line, style="dim", highlight=False, soft_wrap=True)
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from grpc import StatusCode
 
 from huntgroup.event.v1.envelope_pb2 import CommandContext
 from huntgroup.routing.v1.commands_pb2 import (
@@ -23,6 +24,8 @@ from huntgroup.routing.v1.commands_pb2 import (
     RollBackPolicyRequest,
 )
 from huntgroup.routing.v1.service_pb2_grpc import RoutingServiceStub
+from huntgroup_contracts.validation import violations
+from huntgroup_onebox.addresses import addresses
 from huntgroup_onebox.policy.policy_file import read_policy
 from huntgroup_onebox.policy.text import file_text, file_values, plan_lines, version_lines
 from huntgroup_onebox.verify_command import domain_name
@@ -34,6 +37,9 @@ EXIT_FAILED: Final = 1
 EXIT_BAD_INPUT: Final = 2
 TIMEOUT_MS: Final = 10_000
 TARGET: Final = "127.0.0.1:7400"
+VERSION_MAX: Final = 2_000_000_000
+SETTINGS: Final = {"author": "--author", "reason": "--reason"}
+"""Fields of a request that a setting is for."""
 
 Work = Callable[["_Domain", argparse.Namespace], Awaitable[int]]
 
@@ -48,9 +54,15 @@ class _Domain:
     def __init__(self, client: RpcClient, name: str) -> None:
         self._stub, self._client, self._name = RoutingServiceStub(client.channel), client, name
 
+    @property
+    def name(self) -> str:
+        """Tenant and domain."""
+        return self._name
+
     async def ask(self, rpc: str, request: Any) -> Any:
-        """Send a query."""
+        """Send a query; raises `_BadInputError` when it breaks a rule of the API."""
         request.domain = self._name
+        _refuse_broken(request)
         return await self._client.call(getattr(self._stub, rpc), request, timeout_ms=TIMEOUT_MS)
 
     async def tell(self, rpc: str, request: Any) -> None:
@@ -78,10 +90,10 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     for one in (plan, apply):
         one.add_argument("file", type=Path, metavar="FILE")
     show = _action(actions, "show", "write a version of the policy as a file", _show)
-    show.add_argument("--version", type=int, default=0, help="default: the present one")
+    show.add_argument("--version", type=_version, default=0, help="default: the present one")
     _action(actions, "versions", "list the versions that are remembered", _versions)
     back = _action(actions, "rollback", "make the policy what it was in a version", _roll_back)
-    back.add_argument("version", type=int, metavar="VERSION")
+    back.add_argument("version", type=_version, metavar="VERSION")
     for one in (plan, apply, back):
         one.add_argument(
             "--applies-to-waiting",
@@ -97,13 +109,35 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def _action(actions: Any, name: str, told: str, work: Work) -> argparse.ArgumentParser:
     action: argparse.ArgumentParser = actions.add_parser(name, help=told)
     action.add_argument(
-        "--target", default=TARGET, metavar="HOST:PORT", help=f"routing; default: {TARGET}"
+        "--target",
+        type=addresses,
+        default=TARGET,
+        metavar="HOST:PORT",
+        help=f"routing; several replicas separated by commas; default: {TARGET}",
     )
     action.add_argument("--tenant", required=True)
     action.add_argument("--domain", required=True, help="within the tenant, for example emea")
     action.add_argument("--json", action="store_true", help="one JSON object")
     action.set_defaults(run=run, work=work)
     return action
+
+
+def _version(text: str) -> int:
+    if not text.isdecimal() or int(text) > VERSION_MAX:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: must be a whole number from 0 to {VERSION_MAX:,}"
+        )
+    return int(text)
+
+
+def _refuse_broken(request: Message) -> None:
+    """Raise `_BadInputError` that tells which settings break which rules of the API."""
+    told = [
+        f"{SETTINGS.get(name := one.field.rpartition('.')[2], name)} {one.value!r}: breaks the rule: {one.rule}"
+        for one in violations(request)
+    ]
+    if told:
+        raise _BadInputError("\n".join(told))
 
 
 def run_check(arguments: argparse.Namespace) -> int:
@@ -136,8 +170,16 @@ async def carry_out(arguments: argparse.Namespace) -> int:
         _complain([error])
         return EXIT_BAD_INPUT
     except RpcRefusedError as error:
-        _complain([f"{arguments.target}: {error.reason or error.status.name}: {error.detail}"])
+        _complain([_refusal(arguments.target, error)])
         return EXIT_FAILED
+
+
+def _refusal(target: str, error: RpcRefusedError) -> str:
+    """Return why it was not done; without a reason nobody answered who knows routing."""
+    if not error.reason and error.status is StatusCode.UNAVAILABLE:
+        told = f"nobody answered within {TIMEOUT_MS // 1_000} s"
+        return f"--target {target}: {told}: does routing run there? ({error.detail})"
+    return f"{target}: {error.reason or error.status.name}: {error.detail}"
 
 
 async def _plan(domain: _Domain, arguments: argparse.Namespace) -> int:
@@ -148,14 +190,21 @@ async def _plan(domain: _Domain, arguments: argparse.Namespace) -> int:
 
 
 async def _apply(domain: _Domain, arguments: argparse.Namespace) -> int:
-    return await _change(domain, _request(arguments), arguments, "ApplyPolicy")
+    return await _change(domain, _signed(_request(arguments), arguments), arguments, "ApplyPolicy")
 
 
 async def _roll_back(domain: _Domain, arguments: argparse.Namespace) -> int:
     request = RollBackPolicyRequest(
         version=arguments.version, applies_to_waiting=arguments.applies_to_waiting
     )
-    return await _change(domain, request, arguments, "RollBackPolicy")
+    return await _change(domain, _signed(request, arguments), arguments, "RollBackPolicy")
+
+
+def _signed(request: Any, arguments: argparse.Namespace) -> Any:
+    """Return the request with who asks for it, and why."""
+    request.author = arguments.author or getpass.getuser()
+    request.reason = arguments.reason
+    return request
 
 
 async def _change(domain: _Domain, request: Any, arguments: argparse.Namespace, rpc: str) -> int:
@@ -169,8 +218,6 @@ async def _change(domain: _Domain, request: Any, arguments: argparse.Namespace, 
     if not arguments.yes and not _agreed():
         return EXIT_FAILED
     request.base_version = plan.version
-    request.author = arguments.author or getpass.getuser()
-    request.reason = arguments.reason
     await domain.tell(rpc, request)
     if arguments.json:
         _write_json({**_values(plan), "applied": plan.version + 1})
@@ -189,6 +236,10 @@ def _agreed() -> bool:
 
 async def _show(domain: _Domain, arguments: argparse.Namespace) -> int:
     policy = await domain.ask("GetPolicy", GetPolicyRequest(version=arguments.version))
+    if not policy.version.version:
+        # An empty file would retire every queue of the domain that it is applied to.
+        _complain([f"{domain.name} has no policy: no queue was ever configured there"])
+        return EXIT_FAILED
     if arguments.json:
         _write_json({**_values(policy.version), "policy": file_values(policy)})
     else:

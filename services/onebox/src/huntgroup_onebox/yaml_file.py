@@ -77,7 +77,7 @@ class YamlFile:
             if isinstance(value, Mapping | list) or value is None
             else f" {value!r:.{SHOWN_MAX}}:"
         )
-        line, column = self._place(field)
+        line, column = self.place(field)
         place = f"{self.path}:{line}:{column}"
         return YamlFileError(f"{place}: {_dotted(field)}:{shown} {rule}")
 
@@ -110,7 +110,7 @@ class YamlFile:
                 )
         return field
 
-    def _place(self, field: Field) -> tuple[int, int]:
+    def place(self, field: Field) -> tuple[int, int]:
         """Return line and column of a value's name, or of the nearest one around it that is in the file as such."""
         node, mark = self._root, None if self._root is None else self._root.start_mark
         for step in field:

@@ -72,12 +72,14 @@ async def test_a_file_is_planned_applied_shown_and_rolled_back(
     assert await do(address, "apply", file(SALES.replace("20000", "9000", 1)), "--yes") == 0
     assert capsys.readouterr().out == (
         "version 1 -> 2\n- tax retires: it takes no new contacts\n~ sales changes\n"
-        "    ring_timeout_ms: 20000 -> 9000\nversion 2 holds\n"
+        "    ring_timeout_ms: 20000 -> 9000\n"
+        "    warning: nobody signed on now could serve a contact that comes\nversion 2 holds\n"
     )
     assert await do(address, "rollback", "1", "--yes", "--reason", "too short") == 0
     capsys.readouterr()
     assert await do(address, "versions") == 0
-    newest, *_, oldest = capsys.readouterr().out.splitlines()
+    columns, newest, *_, oldest = capsys.readouterr().out.splitlines()
+    assert columns.split()[:3] == ["VERSION", "SINCE", "BY"]
     assert newest.split()[0] == "3"
     assert newest.endswith("2 queues: sales, tax; back to 1; too short")
     assert oldest.split()[3] == "ada"
@@ -118,6 +120,52 @@ async def test_a_version_that_is_not_there_is_refused(
     assert "version 7 is not remembered: 0 to 0 are" in capsys.readouterr().err
     assert await do(address, "show", "--version", "7") == 1
     assert "POLICY_VERSION_UNKNOWN" in capsys.readouterr().err
+
+
+async def test_a_domain_without_a_policy_is_shown_as_no_file(
+    address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ((), ("--json",)):
+        assert await do(address, "show", *words) == 1
+        told = capsys.readouterr()
+        assert (told.out, "acme/emea has no policy" in told.err) == ("", True)
+    assert await do(address, "apply", file(SALES), "--yes") == 0
+    assert await do(address, "apply", file("queues: {}\n"), "--yes") == 0
+    capsys.readouterr()
+    assert await do(address, "show") == 0
+    assert capsys.readouterr().out == "# version 2\nqueues: {}\n"
+
+
+async def test_a_setting_that_breaks_a_rule_is_bad_input(
+    address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = ("--yes", "--reason", "x" * 501)
+    for words in (("apply", file(SALES), *long), ("rollback", "0", *long)):
+        assert await do(address, *words) == 2
+        assert "--reason 'xxx" in (told := capsys.readouterr().err)
+        assert told.endswith("breaks the rule: max_length 500\n")
+    assert await do(address, "versions") == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("rollback", "-1"), "VERSION: '-1': must be a whole number from 0 to 2,000,000,000"),
+        (("show", "--version", "99999999999"), "--version: '99999999999': must be a whole number"),
+        (("show", "--target", "localhost"), "--target: 'localhost': must be HOST:PORT"),
+        (("show", "--target", "http://127.0.0.1:7400"), "--target: 'http://127.0.0.1:7400': must"),
+        (("show", "--target", "127.0.0.1:0"), "--target: '127.0.0.1:0': must be HOST:PORT"),
+        (("show", "--target", "127.0.0.1:1,"), "--target: '': must be HOST:PORT"),
+    ],
+)
+def test_settings_are_looked_at_before_anything_is_sent(
+    words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["policy", *words, "--tenant", "acme", "--domain", "emea"])
+    assert left.value.code == 2
+    assert told in capsys.readouterr().err
 
 
 async def test_a_faulty_file_is_bad_input_everywhere(

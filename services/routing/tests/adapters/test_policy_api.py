@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
+from huntgroup.agent_state.v1.events_pb2 import CHANNEL_VOICE as AGENT_VOICE
+from huntgroup.agent_state.v1.events_pb2 import AgentSignedOn, ChannelCapacity
 from huntgroup.routing.v1 import commands_pb2
-from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE, DeclaredSkill, Vocabulary
+from huntgroup.routing.v1.events_pb2 import CHANNEL_CHAT, CHANNEL_VOICE, DeclaredSkill, Vocabulary
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as CONTACT_VOICE
 from huntgroup.session.v1.events_pb2 import ContactQueued
 from huntgroup_runtime.rpc.client import RpcRefusedError
@@ -94,6 +96,29 @@ async def test_a_plan_tells_what_becomes_of_those_who_wait(house: "House") -> No
     (_, kept) = (await plan(house, tax)).changes
     assert kept.change_requirement == 0
     assert (await read(house, "GetPolicy")).version.version == 1, "a plan changes nothing"
+
+
+async def test_a_plan_tells_where_nobody_could_serve_who_comes(house: "House") -> None:
+    """An agent who is signed on counts, busy or not; so does one whom a later step, or a delayed group, asks for."""
+    voice = [ChannelCapacity(channel=AGENT_VOICE, slots=1)]
+    await house.say(AgentSignedOn(agent_id="ada", skills=["tax"], capacity=voice))
+    relaxed = [{"after_ms": 5_000, "requirement": 'skill("tax")'}]
+    late = [{"group": "leads"}, {"group": "", "delay_ms": 9_000}]
+    planned = await plan(
+        house,
+        queue("chats", channel=CHANNEL_CHAT),
+        queue("late", groups=late),
+        queue("loans", required_skills=["loan"]),
+        queue("relaxed", required_skills=["loan"], steps=relaxed),
+        queue("tax", required_skills=["tax"]),
+    )
+    assert {one.queue_id: one.no_agent_for_new for one in planned.changes} == {
+        "chats": True,
+        "late": False,
+        "loans": True,
+        "relaxed": False,
+        "tax": False,
+    }
 
 
 async def test_those_who_wait_follow_through_the_journal(house: "House") -> None:

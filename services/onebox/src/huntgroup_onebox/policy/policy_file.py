@@ -4,7 +4,7 @@ What a queue may say comes from the .proto, so a field that is added there is pa
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +14,13 @@ from google.protobuf.message import Message
 from huntgroup.routing.v1.commands_pb2 import ApplyPolicyRequest, ConfigureQueueRequest
 from huntgroup_contracts.codec import CommandCodec
 from huntgroup_contracts.mapping import is_context
+from huntgroup_contracts.rules import REQUIRED
 from huntgroup_contracts.validation import violations
+from huntgroup_onebox.policy.mending import mended
 from huntgroup_onebox.yaml_file import Field, YamlFile, YamlFileError
-from huntgroup_routing.core.messages import ApplyPolicy
+from huntgroup_routing.core.messages import ApplyPolicy, ConfigureQueue
 from huntgroup_routing.core.soundness import rules_and_faults
-from huntgroup_routing.core.values import Vocabulary
+from huntgroup_routing.core.values import QueueId, Vocabulary
 
 SECTIONS: Final = ("skills", "languages", "groups", "queues")
 QUEUE: Final = ConfigureQueueRequest.DESCRIPTOR
@@ -32,6 +34,9 @@ TYPES: Final = {
     FieldDescriptor.CPPTYPE_INT32: (int, "a whole number"),
     FieldDescriptor.CPPTYPE_INT64: (int, "a whole number"),
 }
+
+BREAKS: Final = "breaks the rule: "
+UNKNOWN: Final = "there is no such field"
 
 Fault = tuple[Field, str]
 """The way to a value, and the rule that it breaks."""
@@ -57,8 +62,20 @@ def read_policy(path: Path) -> tuple[ApplyPolicyRequest, list[YamlFileError]]:
     file = YamlFile(path)
     reader = _Reader(file.content)
     request = reader.read()
-    found = reader.faults or list(_unsound(request, reader))
-    return request, [file.error(field, rule) for field, rule in found]
+    found = [*reader.faults]
+    found += (fault for fault in _broken(request, reader) if not _follows(fault, reader.faults))
+    sound = mended(request, [way for way, _ in found], reader.names) if found else request
+    found += _unsound(sound, reader)
+    found.sort(key=lambda fault: file.place(fault[0]))
+    return request, [file.error(way, rule) for way, rule in found]
+
+
+def policy_queues(path: Path) -> dict[QueueId, ConfigureQueue]:
+    """Return the queues of a file; raises `YamlFileError` that tells of everything that is wrong with it."""
+    request, errors = read_policy(path)
+    if errors:
+        raise YamlFileError("\n".join(map(str, errors)))
+    return {queue.queue_id: queue for queue in COMMAND.decode(request).queues}
 
 
 class _Reader:
@@ -171,7 +188,7 @@ class _Reader:
     def _refuse_unknown(self, way: Field, said: Mapping[Any, Any], known: Any) -> None:
         for name in said:
             if name not in known:
-                rule = f"there is no such field; there are: {', '.join(known)}"
+                rule = f"{UNKNOWN}; there are: {', '.join(known)}"
                 self.faults.append(((*way, name), rule))
 
 
@@ -180,13 +197,25 @@ def _is_a(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
+def _broken(request: ApplyPolicyRequest, reader: _Reader) -> Iterator[Fault]:
+    """Yield what breaks the rule of a field."""
+    for one in violations(request):
+        if not one.field.startswith("context"):
+            yield _way_of(one.field, reader), BREAKS + one.rule
+
+
+def _follows(fault: Fault, known: Iterable[Fault]) -> bool:
+    """Return whether a fault only follows from one that is known: there, or within, or a field beside is misspelt."""
+    way, rule = fault
+    missing = rule == BREAKS + REQUIRED
+    return any(
+        way[: len(one)] == one or (missing and one[:-1] == way[:-1] and told.startswith(UNKNOWN))
+        for one, told in known
+    )
+
+
 def _unsound(request: ApplyPolicyRequest, reader: _Reader) -> Iterator[Fault]:
-    """Yield what breaks the rules of a field, or else what makes no sense to routing's core."""
-    broken = [one for one in violations(request) if not one.field.startswith("context")]
-    for violation in broken:
-        yield _way_of(violation.field, reader), f"breaks the rule: {violation.rule}"
-    if broken:
-        return
+    """Yield what makes no sense to routing's core."""
     command = COMMAND.decode(request)
     _, faults = rules_and_faults(command.queues, command.vocabulary or Vocabulary(), 0)
     for fault in faults:

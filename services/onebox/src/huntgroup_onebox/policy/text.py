@@ -80,6 +80,8 @@ def plan_lines(plan: PlanPolicyResponse, *, applies_to_waiting: bool) -> Iterato
         yield f"{SIGNS[change.kind]} {change.queue_id} {SAID[change.kind]}"
         yield from (f"    {line}" for line in _field_lines(change))
         yield from (f"    {line}" for line in _waiting_lines(change, applies_to_waiting))
+        if change.no_agent_for_new:
+            yield "    warning: nobody signed on now could serve a contact that comes"
 
 
 def _field_lines(change: QueueChange) -> Iterator[str]:
@@ -119,11 +121,14 @@ def _waiting_lines(change: QueueChange, applies_to_waiting: bool) -> Iterator[st
 
 
 def version_lines(versions: list[PolicyVersion]) -> Iterator[str]:
-    """Yield a line for each version, the newest first."""
+    """Yield a line for each version, the newest first, under a line that says what the columns are."""
+    if versions:
+        yield f"{'VERSION':>7}  {'SINCE':<20}  {'BY':<16}  WHAT IT CHANGED, AND WHY"
     for one in versions:
-        told = f"{one.version:>6}  {_time(one.at_ms)}  {one.author or '-':<16}  "
+        told = f"{one.version:>7}  {_time(one.at_ms)}  {one.author or '-':<16}  "
         queues = ", ".join(one.queue_ids[:3]) + (", …" if one.queues > 3 else "")  # noqa: PLR2004
-        told += f"{one.queues} queues: {queues}" if one.queues else "words alone"
+        noun = "queue" if one.queues == 1 else "queues"
+        told += f"{one.queues} {noun}: {queues}" if one.queues else "declared words alone"
         if one.rolled_back_to:
             told += f"; back to {one.rolled_back_to}"
         yield told + (f"; {one.reason}" if one.reason else "")

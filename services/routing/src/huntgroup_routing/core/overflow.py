@@ -155,9 +155,8 @@ def complaints(
         yield from (f"{where}.{text}" for text in _at_fault(rule))
         if rule.action is OverflowAction.QUEUE and rule.queue_id == queue_id:
             yield f"{where}.queue_id {rule.queue_id!r} is the queue itself"
-        elif rule.action is OverflowAction.QUEUE and rule.queue_id not in others:
+        elif rule.action is OverflowAction.QUEUE and rule.queue_id and rule.queue_id not in others:
             yield f"{where}.queue_id {rule.queue_id!r} names no queue of this domain"
-    yield from _circles(queue_id, rules, others)
 
 
 def _at_fault(rule: OverflowRule) -> Iterator[str]:
@@ -181,23 +180,28 @@ def targets(rules: Sequence[OverflowRule]) -> list[QueueId]:
     return list(dict.fromkeys(named))
 
 
-def _circles(
+def endless_way(
     queue_id: QueueId,
     rules: Sequence[OverflowRule],
     others: Mapping[QueueId, Sequence[OverflowRule]],
-) -> Iterator[str]:
-    """Yield the first way from a queue that comes back to it, or that is too long."""
+) -> tuple[QueueId, ...]:
+    """Return the first way from a queue that comes back to it, or that is too long; nothing when there is none."""
     ways: list[tuple[QueueId, ...]] = [(queue_id, one) for one in targets(rules)]
     lengths: dict[QueueId, int] = {}
     while ways:
         way = ways.pop()
-        if way[-1] == queue_id and len(way) > 2:  # noqa: PLR2004 - the queue itself is told by name
-            yield f"overflow goes in a circle: {' to '.join(way)}"
-            return
-        if len(way) > HOPS_MAX + 1:
-            yield f"overflow goes through more than {HOPS_MAX} queues: {' to '.join(way)}"
-            return
+        circle = way[-1] == queue_id and len(way) > 2  # noqa: PLR2004 - the queue itself is told by name
+        if circle or len(way) > HOPS_MAX + 1:
+            return way
         if lengths.get(way[-1], 0) >= len(way):
             continue
         lengths[way[-1]] = len(way)
         ways += [(*way, one) for one in targets(others.get(way[-1], ())) if one not in way[1:]]
+    return ()
+
+
+def endless_text(way: Sequence[QueueId]) -> str:
+    """Return what is wrong with such a way."""
+    if way[0] == way[-1]:
+        return f"overflow goes in a circle: {' to '.join(way)}"
+    return f"overflow goes through more than {HOPS_MAX} queues: {' to '.join(way)}"

@@ -1,6 +1,6 @@
 """What follows from a change of the rules: checked, put in one form, and told when it changes anything."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from huntgroup_routing.core.expressions import ExpressionError, Term, parse
 from huntgroup_routing.core.hours import hours_complaints
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
-from huntgroup_routing.core.overflow import complaints
+from huntgroup_routing.core.overflow import complaints, endless_text, endless_way
 from huntgroup_routing.core.queues import droppable
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
@@ -45,6 +45,8 @@ def configure_queue(
     there = {key: one.rules.overflow for key, one in state.queues.items() if not one.retired}
     for text in complaints(command.queue_id, command.overflow, there):
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
+    if way := endless_way(command.queue_id, command.overflow, there):
+        return Refused(reason=Reason.OVERFLOW_INVALID, detail=endless_text(way))
     if queue is not None and not queue.retired and is_same(queue.rules, rules):
         return ()
     return (replace(rules, domain_version=state.versions.version + 1),)
@@ -66,21 +68,12 @@ def rules_of(
     `terms` spares understanding a text twice in one decision; what is new is added.
     """
     terms = {} if terms is None else terms
-    requirement = _one_form(command.requirement, "requirement", terms)
-    if isinstance(requirement, Refused):
-        return requirement
-    pull_requirement = _one_form(command.pull_requirement, "pull_requirement", terms)
-    if isinstance(pull_requirement, Refused):
-        return pull_requirement
-    steps = _steps(command, requirement, terms)
-    if isinstance(steps, Refused):
-        return steps
+    return next(wrong_with(command, terms), None) or sound_rules(command, at_ms, terms)
+
+
+def sound_rules(command: ConfigureQueue, at_ms: int, terms: Terms) -> QueueConfigured:
+    """Return the same, where `wrong_with` found nothing."""
     rings = command.strategy in (Strategy.RING_ALL, Strategy.RING_PROGRESSIVELY)
-    for text in hours_complaints(command.hours) if command.hours else ():
-        return Refused(reason=Reason.HOURS_INVALID, detail=text)
-    wrong = _wrong_groups(command)
-    if wrong is not None:
-        return wrong
     return QueueConfigured(
         at_ms=at_ms,
         queue_id=command.queue_id,
@@ -92,12 +85,12 @@ def rules_of(
         waiting_max=command.waiting_max or WAITING_MAX_DEFAULT,
         strategy=command.strategy or Strategy.LONGEST_IDLE,
         reoffer_after_ms=command.reoffer_after_ms,
-        requirement=requirement,
-        steps=steps,
+        requirement=_one_form(command.requirement, terms),
+        steps=_steps(command, terms),
         skip_unservable_steps=command.skip_unservable_steps,
         ring_max=(command.ring_max or RING_MAX_DEFAULT) if rings else 0,
         ring_every_ms=(command.ring_every_ms or RING_EVERY_MS_DEFAULT) if rings else 0,
-        pull_requirement=pull_requirement,
+        pull_requirement=_one_form(command.pull_requirement, terms),
         preferred_hold_ms=command.preferred_hold_ms,
         prefers_last_agent=command.prefers_last_agent,
         direct_hold_ms=command.direct_hold_ms,
@@ -131,49 +124,68 @@ def is_same(rules: QueueConfigured, other: QueueConfigured) -> bool:
     )
 
 
-def _one_form(text: str, where: str, terms: Terms) -> str | Refused:
+def wrong_with(command: ConfigureQueue, terms: Terms) -> Iterator[Refused]:
+    """Yield all that cannot be understood or makes no sense in the rules of a queue; `terms` learns what texts mean."""
+    for where in ("requirement", "pull_requirement"):
+        yield from _not_understood(getattr(command, where), where, terms)
+    yield from _wrong_steps(command, terms)
+    for text in hours_complaints(command.hours) if command.hours else ():
+        yield Refused(reason=Reason.HOURS_INVALID, detail=text)
+    yield from _wrong_groups(command)
+
+
+def _not_understood(text: str, where: str, terms: Terms) -> Iterator[Refused]:
+    if not text.strip() or text in terms:
+        return
+    try:
+        terms[text] = parse(text)
+    except ExpressionError as error:
+        yield Refused(reason=Reason.REQUIREMENT_INVALID, detail=f"{where}, {error}")
+
+
+def _one_form(text: str, terms: Terms) -> str:
+    """Return a text in its one form; as it is where it was not understood."""
     if not text.strip():
         return ""
-    try:
-        term = terms[text] = terms.get(text) or parse(text)
-        return str(term)
-    except ExpressionError as error:
-        return Refused(reason=Reason.REQUIREMENT_INVALID, detail=f"{where}, {error}")
+    return str(terms[text]) if text in terms else text
 
 
-def _steps(
-    command: ConfigureQueue, requirement: str, terms: Terms
-) -> tuple[RoutingStep, ...] | Refused:
-    """Return the steps in one form; each is later than the one before and asks for something else."""
-    steps: list[RoutingStep] = []
+def _steps(command: ConfigureQueue, terms: Terms) -> tuple[RoutingStep, ...]:
+    return tuple(
+        RoutingStep(
+            after_ms=step.after_ms,
+            required_skills=skill_set(step.required_skills),
+            requirement=_one_form(step.requirement, terms),
+        )
+        for step in command.steps
+    )
+
+
+def _wrong_steps(command: ConfigureQueue, terms: Terms) -> Iterator[Refused]:
+    """Yield what is wrong with steps: each is later than the one before and asks for something else."""
     before_ms = 0
-    asked = (skill_set(command.required_skills), requirement)
+    asked = (skill_set(command.required_skills), _one_form(command.requirement, terms))
     for number, step in enumerate(command.steps):
         where = f"steps[{number}]"
         if step.after_ms <= before_ms:
-            return _wrong_step(
+            yield _wrong_step(
                 f"{where}.after_ms {step.after_ms} is not later than {before_ms}, where the one before begins"
             )
-        later = _one_form(step.requirement, f"{where}.requirement", terms)
-        if isinstance(later, Refused):
-            return later
-        ask = (skill_set(step.required_skills), later)
+        yield from _not_understood(step.requirement, f"{where}.requirement", terms)
+        ask = (skill_set(step.required_skills), _one_form(step.requirement, terms))
         if ask == asked:
-            return _wrong_step(f"{where} asks for the same as the one before: leave it out")
-        steps.append(RoutingStep(after_ms=step.after_ms, required_skills=ask[0], requirement=later))
+            yield _wrong_step(f"{where} asks for the same as the one before: leave it out")
         before_ms, asked = step.after_ms, ask
-    return tuple(steps)
 
 
-def _wrong_groups(command: ConfigureQueue) -> Refused | None:
+def _wrong_groups(command: ConfigureQueue) -> Iterator[Refused]:
     named: set[str] = set()
     for number, group in enumerate(command.groups):
         if group.group in named:
-            return _wrong_group(f"groups[{number}].group {group.group!r} is named twice")
+            yield _wrong_group(f"groups[{number}].group {group.group!r} is named twice")
         named.add(group.group)
     if command.groups and all(group.delay_ms for group in command.groups):
-        return _wrong_group("groups have a delay each: at least one is to be asked at once")
-    return None
+        yield _wrong_group("groups have a delay each: at least one is to be asked at once")
 
 
 def _wrong_group(detail: str) -> Refused:

@@ -27,6 +27,8 @@ class Forecast:
     change_step: int = 0
     become_unservable: int = 0
     become_servable: int = 0
+    serves_new: bool = True
+    """Whether somebody signed on could serve who comes new, at once or at a step."""
 
 
 def forecasts(state: State, events: Iterable[Event], at_ms: int) -> list[Forecast]:
@@ -38,7 +40,13 @@ def forecasts(state: State, events: Iterable[Event], at_ms: int) -> list[Forecas
             queue = state.queues.get(event.queue_id)
         match event:
             case QueueConfigured() if queue is None:
-                made = Forecast(queue_id=event.queue_id, kind="MADE", before=None, after=event)
+                made = Forecast(
+                    queue_id=event.queue_id,
+                    kind="MADE",
+                    before=None,
+                    after=event,
+                    serves_new=_serves_new(state, event),
+                )
                 found.append(made)
             case QueueConfigured() if queue is not None:
                 found.append(_changed(state, queue, event, at_ms))
@@ -83,7 +91,15 @@ def _changed(state: State, queue: Queue, event: QueueConfigured, at_ms: int) -> 
         change_step=change_step,
         become_unservable=become_unservable,
         become_servable=become_servable,
+        serves_new=_serves_new(state, event),
     )
+
+
+def _serves_new(state: State, event: QueueConfigured) -> bool:
+    """Return whether anybody signed on, busy or not, could serve a contact that comes, as long as it waits."""
+    plan = plan_of(event)
+    steps = range(len(plan.steps) + 1)
+    return any(state.pool.able(event.channel, plan.ask(step, (), plan.delays)) for step in steps)
 
 
 def _alike(

@@ -15,9 +15,14 @@ from huntgroup_routing.core.expressions import (
     leaves,
     parse,
 )
-from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Refused
-from huntgroup_routing.core.overflow import OverflowTrigger, complaints
-from huntgroup_routing.core.policy import Terms, rules_of, scorer_missing
+from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured
+from huntgroup_routing.core.overflow import (
+    OverflowTrigger,
+    complaints,
+    endless_text,
+    endless_way,
+)
+from huntgroup_routing.core.policy import Terms, scorer_missing, sound_rules, wrong_with
 from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Vocabulary
 
 Ask = ConfigureQueue | RoutingStep
@@ -38,20 +43,28 @@ def rules_and_faults(
     terms: Terms = {}
     faults = list(_twice(queues))
     for index, queue in enumerate(queues):
-        made = rules_of(queue, at_ms, terms)
-        if isinstance(made, Refused):
-            faults.append(f"queues[{index}].{made.detail}")
-            continue
-        rules[queue.queue_id] = made
-        missing = None if scorers is None else scorer_missing(made, scorers)
-        if missing is not None:
-            faults.append(f"queues[{index}].{missing}")
-        faults += (f"queues[{index}].{fault}" for fault in _faults(queue, vocabulary, terms))
-    overflow = {queue_id: one.overflow for queue_id, one in rules.items()}
+        told = [one.detail for one in wrong_with(queue, terms)]
+        if not told:
+            made = rules[queue.queue_id] = sound_rules(queue, at_ms, terms)
+            missing = None if scorers is None else scorer_missing(made, scorers)
+            told += [] if missing is None else [missing]
+        told += _faults(queue, vocabulary, terms)
+        faults += (f"queues[{index}].{fault}" for fault in told)
+    faults += _overflow_faults(queues)
+    return rules, faults
+
+
+def _overflow_faults(queues: Sequence[ConfigureQueue]) -> Iterator[str]:
+    """Tell what is wrong with where contacts go; of a circle, once."""
+    overflow = {queue.queue_id: queue.overflow for queue in queues}
+    circles: set[frozenset[QueueId]] = set()
     for index, queue in enumerate(queues):
         told = complaints(queue.queue_id, queue.overflow, overflow)
-        faults += (f"queues[{index}].{fault}" for fault in told)
-    return rules, faults
+        yield from (f"queues[{index}].{fault}" for fault in told)
+        way = endless_way(queue.queue_id, queue.overflow, overflow)
+        if way and frozenset(way) not in circles:
+            circles.add(frozenset(way))
+            yield f"queues[{index}].{endless_text(way)}"
 
 
 def _twice(queues: Sequence[ConfigureQueue]) -> Iterator[str]:
@@ -88,14 +101,16 @@ def _ask_faults(ask: Ask, where: str, vocabulary: Vocabulary, terms: Terms) -> I
             yield f"{where}required_skills[{index}] {skill!r} is not among the declared skills"
     found = list(_word_faults(ask.requirement, f"{where}requirement", vocabulary, terms))
     yield from found
-    if not found and (why := _against(ask.required_skills, ask.requirement)) is not None:
+    if found or ask.requirement not in terms:
+        return
+    if (why := _against(ask.required_skills, ask.requirement)) is not None:
         yield f"{where}requirement, {why} together with required_skills"
 
 
 def _word_faults(text: str, where: str, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
     """Tell of words in a requirement that are not declared, and of levels beyond those declared."""
-    if not text.strip():
-        return
+    if not text.strip() or text not in terms:
+        return  # what was not understood is told already
     highest, term = _highest(vocabulary), terms[text]
     unknown = [*_unknown(term, vocabulary, highest)]
     yield from (f"{where}, {told}" for told in unknown)

@@ -379,6 +379,7 @@ class QueueChange(_message.Message):
     CHANGE_STEP_FIELD_NUMBER: _builtins.int
     BECOME_UNSERVABLE_FIELD_NUMBER: _builtins.int
     BECOME_SERVABLE_FIELD_NUMBER: _builtins.int
+    NO_AGENT_FOR_NEW_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     kind: _builtins.str
     """MADE, CHANGED, BROUGHT_BACK or RETIRED."""
@@ -393,6 +394,8 @@ class QueueChange(_message.Message):
     """How many nobody signed on could serve then, busy or not, though somebody could now."""
     become_servable: _builtins.int
     """The other way round."""
+    no_agent_for_new: _builtins.bool
+    """Nobody signed on, busy or not, could serve a contact that comes new, at any step. Not told of a queue that retires."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]: ...
     def __init__(
@@ -407,10 +410,11 @@ class QueueChange(_message.Message):
         change_step: _builtins.int = ...,
         become_unservable: _builtins.int = ...,
         become_servable: _builtins.int = ...,
+        no_agent_for_new: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["become_servable", b"become_servable", "become_unservable", b"become_unservable", "change_requirement", b"change_requirement", "change_step", b"change_step", "fields", b"fields", "kind", b"kind", "queue_id", b"queue_id", "ringing", b"ringing", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["become_servable", b"become_servable", "become_unservable", b"become_unservable", "change_requirement", b"change_requirement", "change_step", b"change_step", "fields", b"fields", "kind", b"kind", "no_agent_for_new", b"no_agent_for_new", "queue_id", b"queue_id", "ringing", b"ringing", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
