@@ -14,6 +14,7 @@ from huntgroup_routing.core.messages import (
     AcceptOffer,
     ObserveAgentReleased,
     ObserveContactQueued,
+    OfferCreated,
 )
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
@@ -77,6 +78,26 @@ def test_a_state_read_back_decides_the_same(busy: "Floor") -> None:
     assert loaded.history == busy.history
     assert len(busy.offered(tuple(busy.history))) > 6
     assert loaded.core.dump(loaded.state) == busy.core.dump(busy.state)
+
+
+def test_a_core_that_does_not_say_why_decides_the_same(busy: "Floor") -> None:
+    silent = type(busy)(state=busy.core.load("acme/emea", busy.core.dump(busy.state)))
+    silent.state.explains = False
+    for floor in (busy, silent):
+        floor.history.clear()
+        floor.ready("alan", at_ms=20)
+        for number in range(6):
+            floor.contact(f"c{number}", channel=Channel.CHAT, at_ms=21)
+        floor.release("cai.1", "edsger", at_ms=22)
+        floor.reject("c0.1", floor.state.offers[OfferId("c0.1")].agent_id, at_ms=23)
+        floor.pass_time(10**6)
+    offers = [one for one in busy.history if isinstance(one, OfferCreated)]
+    assert len(offers) > 3
+    assert all(one.explanation for one in offers)
+    assert [
+        replace(one, explanation=None) if isinstance(one, OfferCreated) else one
+        for one in busy.history
+    ] == silent.history
 
 
 def test_the_events_alone_make_the_state(busy: "Floor") -> None:

@@ -28,8 +28,8 @@ from huntgroup_routing.core.overflow import OverflowRule
 from huntgroup_routing.core.pace import Estimate
 from huntgroup_routing.core.policy import command_of
 from huntgroup_routing.core.previews import Forecast
-from huntgroup_routing.core.state import Contact, Offer, Queue, Why
-from huntgroup_routing.core.values import ServingGroup, Vocabulary
+from huntgroup_routing.core.state import Contact, Offer, Queue
+from huntgroup_routing.core.values import Explanation, ServingGroup, Vocabulary
 from huntgroup_routing.core.versions import Rules, Version
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
@@ -169,6 +169,7 @@ def change_view(change: Forecast) -> QueueChange:
         change_step=change.change_step,
         become_unservable=change.become_unservable,
         become_servable=change.become_servable,
+        no_agent_for_new=not change.serves_new,
     )
 
 
@@ -235,7 +236,7 @@ def offer_view(offer: Offer) -> OfferView:
     )
 
 
-def explanation(why: Why) -> events_pb2.Explanation:
+def explanation(why: Explanation) -> events_pb2.Explanation:
     """Return why an offer was made, as its event said it."""
     strategy = "UNSPECIFIED" if why.strategy is None else why.strategy
     return events_pb2.Explanation(

@@ -10,7 +10,7 @@ import msgspec
 from huntgroup_routing.core.changes import unknown_version
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
 from huntgroup_routing.core.overflow import Overflow, OverflowAction, OverflowTrigger
-from huntgroup_routing.core.state import Contact, Offer, Queue, State, Why
+from huntgroup_routing.core.state import Contact, Offer, Queue, State
 from huntgroup_routing.core.values import (
     AgentId,
     ContactId,
@@ -98,7 +98,7 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def why_text(why: Why | Explanation, agent_id: AgentId, idle_agents: int, at_ms: int) -> str:
+def why_text(why: Explanation, agent_id: AgentId, idle_agents: int, at_ms: int) -> str:
     """Return in a sentence or two why an offer made at `at_ms` went to its agent."""
     if why.rule in (DecisionRule.PREFERRED, DecisionRule.DIRECT):
         waits = _in_line(why.priority, why.head_start_ms, why.value)

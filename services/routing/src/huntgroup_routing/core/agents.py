@@ -129,8 +129,9 @@ class Agent:
 
     def forget_parked(self, channel: Channel) -> None:
         """Whoever takes a contact of a channel will be idle anew."""
-        for offer_id in [key for key in self.parked if self.held[key] is channel]:
-            del self.parked[offer_id]
+        if self.parked:
+            for offer_id in [key for key in self.parked if self.held[key] is channel]:
+                del self.parked[offer_id]
 
     def let_go(self, offer_id: OfferId, at_ms: int) -> Channel | None:
         """Free the slot of an offer, count how long it was handled, and return its channel; None when none was held."""

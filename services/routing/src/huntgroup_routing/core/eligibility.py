@@ -139,6 +139,8 @@ class Pool:
         self.teams = Counter[Team]()
         """How many are joined of each."""
         self._rank = 0
+        self.keeps_places = False
+        """Whether agents may come back to earlier places in the idle order: some queue lets several ring."""
 
     @property
     def requirements(self) -> Iterable[Requirement]:
@@ -205,7 +207,8 @@ class Pool:
         if measure is None:
             return
         self._measures[measure] += 1
-        if measure is Measure.IDLE_SINCE and self._measures[measure] == 1:
+        if measure is Measure.IDLE_SINCE and not self.keeps_places:
+            self.keeps_places = True
             for requirement in self._requirements.values():
                 requirement.rosters[measure] = requirement.roster(measure)
 
@@ -215,6 +218,7 @@ class Pool:
             return
         self._measures[measure] -= 1
         if self._measures[measure] == 0:
+            self.keeps_places = self.keeps_places and measure is not Measure.IDLE_SINCE
             for requirement in self._requirements.values():
                 if measure is Measure.IDLE_SINCE:
                     for agent_id in requirement.in_order():
@@ -276,11 +280,6 @@ class Pool:
                 requirement.idle[agent_id] = agent
             for roster in requirement.rosters.values():
                 roster.put(agent)
-
-    @property
-    def keeps_places(self) -> bool:
-        """Whether agents may come back to earlier places in the idle order: some queue lets several ring."""
-        return self._measures[Measure.IDLE_SINCE] > 0
 
     def next_rank(self) -> int:
         """Return the end of the idle order; it is given once."""

@@ -48,7 +48,7 @@ from huntgroup_routing.core.ringing import (
     stop_ringing_at,
     widened,
 )
-from huntgroup_routing.core.state import Contact, Offer, State, why_of
+from huntgroup_routing.core.state import Contact, Offer, State
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.turns import count_offer
 from huntgroup_routing.core.values import (
@@ -257,7 +257,7 @@ def _offer_created(state: State, event: OfferCreated) -> None:
         created_at_ms=event.at_ms,
         expires_at_ms=event.expires_at_ms,
         idle_agents=event.idle_agents,
-        why=None if event.explanation is None else why_of(event.explanation),
+        why=event.explanation,
     )
     state.leases.add((event.expires_at_ms, event.offer_id))
     take_slot(state, state.agents[event.agent_id], event)
@@ -278,10 +278,11 @@ def _offer_accepted(state: State, event: OfferAccepted) -> None:
     offer = _end_offer(state, event.offer_id, OfferState.ACCEPTED)
     agent = state.agents[offer.agent_id]
     agent.accept(offer.offer_id, event.at_ms)
+    contact = state.contacts[offer.contact_id]
     agent.forget_parked(offer.channel)
-    remember_last_agent(state, state.contacts[offer.contact_id].customer_key, offer.agent_id)
+    remember_last_agent(state, contact.customer_key, offer.agent_id)
     state.pool.count_anew(agent, offer.channel)
-    _forget_contact(state, state.contacts[offer.contact_id], event.at_ms)
+    _forget_contact(state, contact, event.at_ms)
 
 
 def _end_offer(state: State, offer_id: OfferId, outcome: OfferState) -> Offer:

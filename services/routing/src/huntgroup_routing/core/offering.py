@@ -147,7 +147,7 @@ def offer_waiting(
     at_ms: int,
     idle_since_ms: int,
     idle_agents: int,
-    explanation: Explanation,
+    explanation: Explanation | None,
     ring: Ring | None = None,
     after: int = 0,
 ) -> OfferCreated:
@@ -178,7 +178,7 @@ def offer_created(
     at_ms: int,
     idle_since_ms: int,
     idle_agents: int,
-    explanation: Explanation,
+    explanation: Explanation | None,
     ring: Ring | None = None,
 ) -> OfferCreated:
     """Return an offer by its queue's policy, which may let several ring; `ring` says so of a contact that rings."""

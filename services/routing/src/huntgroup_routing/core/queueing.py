@@ -31,7 +31,8 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
     if command.stay <= state.ended_contacts.get(contact_id, -1):
         return ()
     command, resumes = resumed(state, queue, command, at_ms)
-    plan, own_skills = queue.plan, skill_set(command.required_skills)
+    plan = queue.plan
+    own_skills = skill_set(command.required_skills) if command.required_skills else ()
     skills, requirement, crew = plan.ask(0, own_skills)
     enqueued = ContactEnqueued(
         at_ms=at_ms,

@@ -51,6 +51,7 @@ from huntgroup_routing.core.values import (
     AgentId,
     Channel,
     DecisionRule,
+    Explanation,
     OfferId,
     Place,
     Strategy,
@@ -94,7 +95,7 @@ def offers_on_arrival(
             at_ms=enqueued.at_ms,
             idle_since_ms=requirement.idle[agent_id].idle[channel][1],
             idle_agents=len(requirement.idle),
-            explanation=by_strategy(queue, ranked),
+            explanation=by_strategy(queue, ranked) if state.explains else None,
         ),
     )
 
@@ -140,12 +141,24 @@ class Matching:
             at_ms=self._at_ms,
             idle_since_ms=self._at_ms if again else agent.idle[channel][1],
             idle_agents=len(idle) - self._given.gone(channel, idle),
-            explanation=by_strategy(
-                queue, ranked, rule, sum(one in idle for one in let_go_by if one != agent_id)
-            ),
+            explanation=self._why(queue, ranked, rule, requirement, let_go_by),
         )
         self._given.give(queue.queue_id, agent, channel)
         return [created]
+
+    def _why(
+        self,
+        queue: Queue,
+        ranked: list[Ranked],
+        rule: DecisionRule,
+        requirement: Requirement,
+        let_go_by: Collection[AgentId],
+    ) -> Explanation | None:
+        if not self._state.explains:
+            return None
+        chosen = ranked[0][0]
+        set_aside = sum(one in requirement.idle for one in let_go_by if one != chosen)
+        return by_strategy(queue, ranked, rule, set_aside)
 
     def ring_or_score(
         self, rung: Rung, requirement: Requirement, let_go_by: Collection[AgentId] = NOBODY
@@ -270,6 +283,8 @@ def offers_to(
                 of_channels.append(zip_longest(first[:free], first[1 : free + 1]))
             if len(first) < free and state.pool.keeps_places:
                 along += ringing_for(state, agent, channel, free - len(first), at_ms)
+    if not (of_channels or own or along):
+        return []
     turns = of_channels[0] if len(of_channels) == 1 else heapq.merge(*of_channels, key=_first)
     since = {} if told else _idle_since(state, agent, freed)
     offers = []
@@ -289,7 +304,7 @@ def offers_to(
                 at_ms=at_ms,
                 idle_since_ms=since.pop(contact.requirement.channel, at_ms),
                 idle_agents=_idle_agents(contact, agent, told),
-                explanation=by_line(state, contact, turn, following),
+                explanation=by_line(state, contact, turn, following) if state.explains else None,
             )
         )
     for contact in filter(fits.take, along):

@@ -20,7 +20,6 @@ from huntgroup_routing.core.values import (
     AgentId,
     Channel,
     ContactId,
-    DecisionRule,
     Explanation,
     HoursDue,
     Lease,
@@ -210,47 +209,6 @@ class Lost(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False)
     left_at_ms: int
 
 
-class Why(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The `Explanation` of an offer, written as briefly as possible: the order of the fields is part of the format."""
-
-    rule: DecisionRule
-    strategy: Strategy | None
-    policy_version: int
-    value: int
-    runner_up_id: str
-    runner_up_value: int
-    priority: int
-    runner_up_priority: int
-    set_aside: int
-    asked_by: str = ""
-    scorer: str = ""
-    head_start_ms: int = 0
-    runner_up_head_start_ms: int = 0
-    rank: int = 0
-    runner_up_rank: int = 0
-
-
-def why_of(said: Explanation) -> Why:
-    """Return an explanation as an offer keeps it."""
-    return Why(
-        rule=said.rule,
-        strategy=said.strategy,
-        policy_version=said.policy_version,
-        value=said.value,
-        runner_up_id=said.runner_up_id,
-        runner_up_value=said.runner_up_value,
-        priority=said.priority,
-        runner_up_priority=said.runner_up_priority,
-        set_aside=said.set_aside,
-        asked_by=said.asked_by,
-        scorer=said.scorer,
-        head_start_ms=said.head_start_ms,
-        runner_up_head_start_ms=said.runner_up_head_start_ms,
-        rank=said.rank,
-        runner_up_rank=said.runner_up_rank,
-    )
-
-
 class Offer(msgspec.Struct, array_like=True, kw_only=True, eq=False, gc=False):
     """An offer, pending or ended lately; written as it is, so the order of the fields is part of the format."""
 
@@ -263,7 +221,7 @@ class Offer(msgspec.Struct, array_like=True, kw_only=True, eq=False, gc=False):
     created_at_ms: int
     expires_at_ms: int
     idle_agents: int
-    why: Why | None
+    why: Explanation | None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -280,6 +238,8 @@ class State:
     steps_due: Line[StepDue] = field(default_factory=Line)
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
     """Those installed: they come with the program and are no part of what is written."""
+    explains: bool = True
+    """Whether offers say why: a core that nobody asks is spared the words. No part of what is written, or decided."""
     awaiting: dict[AgentId, Line[Place]] = field(default_factory=dict)
     """By agent, the contacts that wait for them."""
     lapses_due: Line[StepDue] = field(default_factory=Line)

@@ -114,8 +114,11 @@ class DecisionRule(StrEnum):
     FIRST_BY_RANK = "FIRST_BY_RANK"
 
 
-class Explanation(Struct, frozen=True, kw_only=True, gc=False):
-    """Why it was this agent and this contact: the rule, and the values it compared."""
+class Explanation(Struct, array_like=True, frozen=True, kw_only=True, gc=False):
+    """Why it was this agent and this contact: the rule, and the values it compared.
+
+    An offer keeps it, and is written with it as briefly as possible: the order of the fields is part of the format.
+    """
 
     rule: DecisionRule
     strategy: Strategy | None
