@@ -39,6 +39,10 @@ METHOD = (
     (or until `until_s`); whoever is there then is still served or gives up. Whatever routing does not decide is
     simple: an agent accepts every offer (after `answer_after`, if the offer is still there), is free again as soon as
     service and wrap-up are over, and takes the next.""",
+    """Queues are configured as routing has them, so a contact may go to any other queue of the scenario by an overflow
+    rule, whatever the order in which they stand; it counts for the class that it is of, and the queue of that class.
+    Scorers are those installed (`huntgroup.scorers`). For opening hours the simulated time begins on Thursday,
+    1 January 1970, 00:00 UTC, and lasts until eight days after the last contact came.""",
     """A customer's patience is over when they have waited for so long, ringing included; who is answered stays. Of a
     journal's contacts, those that gave up are as patient as they were; of those that were answered it is known only
     that they waited for so long, so the class's `patience` speaks for them.""",
@@ -47,6 +51,7 @@ METHOD = (
 CONTACT_FIGURES = {
     "contacts": "Contacts that came.",
     "turned_away": "The part of them that found too many waiting, by `waiting_max` of the queue or of the scenario.",
+    "sent_away": "The part of them that an overflow rule gave back, sent out of the centre, or ended.",
     "left_waiting": "The part of them that still waited when nothing could happen any more.",
     "wait_mean_s": "The wait of those answered or gone: from queued to accepted, or to giving up; ringing included.",
     "wait_p50_s": "The least wait that half of them do not exceed.",

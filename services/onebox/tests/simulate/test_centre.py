@@ -1,12 +1,15 @@
 """Days so small that every figure can be told by hand."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from huntgroup_onebox.simulate import replications
 from huntgroup_onebox.simulate.measures import jain
+from huntgroup_routing.core.scorers import ScoredAgent, ScoredContact
 
 from .conftest import Play
 
@@ -128,6 +131,83 @@ def test_a_step_of_the_queue_lets_other_agents_serve(day: Path, played: Play) ->
         queues={"sales": {"policy": policy}},
     )
     assert figures["classes"]["calls"]["wait_mean_s"] == 30
+
+
+def test_a_contact_goes_to_another_queue_wherever_that_stands(day: Path, played: Play) -> None:
+    """Nobody serves sales; after 30 s its contacts go to a queue that is declared later."""
+    away = {"trigger": "WAITED", "limit": 30_000, "action": "QUEUE", "queue_id": "spare"}
+    queues = {
+        "sales": {"required_skills": ["sales"], "policy": {"overflow": [away]}},
+        "spare": {},
+    }
+    figures = played(folder=day, classes={"calls": calls(arrivals(day, 10))}, queues=queues)
+    assert figures["queues"]["sales"]["wait_mean_s"] == 30
+
+
+@pytest.mark.parametrize(
+    ("rule", "waited_s"),
+    [
+        ({"trigger": "WAITED", "limit": 30_000, "action": "VOICEMAIL", "endpoint": "box"}, 0),
+        ({"trigger": "QUEUE_LENGTH", "limit": 1, "action": "DISCONNECT"}, 50),
+    ],
+)
+def test_who_is_sent_away_by_a_rule_neither_waits_nor_gives_up(
+    day: Path, played: Play, rule: dict[str, Any], waited_s: float
+) -> None:
+    patience = {"kind": "deterministic", "value_s": 300}
+    told = played(
+        folder=day,
+        classes={"calls": calls(arrivals(day, 10, 60, 61), patience=patience)},
+        queues={"sales": {"policy": {"overflow": [rule]}}},
+    )["classes"]["calls"]
+    sent = 2 if rule["action"] == "VOICEMAIL" else 1
+    assert told["sent_away"] == pytest.approx(sent / 3)
+    assert (told["abandonment"], told["left_waiting"]) == (0, 0)
+    assert told["wait_mean_s"] == pytest.approx(waited_s / (3 - sent))
+
+
+def test_a_group_is_asked_when_its_delay_is_over(day: Path, played: Play) -> None:
+    groups = [{"group": "leads"}, {"group": "", "delay_ms": 40_000}]
+    figures = played(
+        folder=day,
+        classes={"calls": calls(arrivals(day, 10))},
+        queues={"sales": {"policy": {"groups": groups}}},
+    )
+    assert figures["all"]["all"]["wait_mean_s"] == 40
+
+
+def test_a_queue_opens_by_its_hours_and_the_simulation_ends(day: Path, played: Play) -> None:
+    """It opens at 00:01 on a Thursday: who comes before is given back."""
+    hours = {
+        "time_zone": "UTC",
+        "weekly": [{"weekday": 4, "opens_minute": 1, "closes_minute": 1_440}],
+    }
+    told = played(
+        folder=day,
+        classes={"calls": calls(arrivals(day, 10, 70))},
+        queues={"sales": {"policy": {"hours": hours}}},
+    )["classes"]["calls"]
+    assert (told["sent_away"], told["wait_mean_s"]) == (0.5, 0)
+
+
+def test_a_queue_may_name_an_installed_scorer(
+    day: Path, played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Last:
+        version = "1.0"
+
+        def score(self, contact: ScoredContact, agents: Sequence[ScoredAgent]) -> Sequence[int]:
+            return [int(agent.agent_id == "team-3") for agent in agents]
+
+    monkeypatch.setattr(replications, "installed_scorers", lambda: {"last": Last()})
+    told = played(
+        folder=day,
+        classes={"calls": calls(arrivals(day, 0, 200, 400))},
+        agents={"team": {"count": 3}},
+        queues={"sales": {"policy": {"strategy": "SCORED", "scorer": "last"}}},
+        run={"until_s": 500},
+    )
+    assert told["agents"]["team"]["occupancy_highest"] == pytest.approx(0.6)
 
 
 def test_the_warm_up_is_not_counted(day: Path, played: Play) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from huntgroup_onebox.cli import main
+from huntgroup_onebox.simulate.reading import read_scenario
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -140,6 +141,87 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_line(
     file.write_text(SCENARIO.replace(before, after))
     assert main(["simulate", str(file), "--jobs", "1"]) == 2
     assert why in capsys.readouterr().err
+
+
+POLICY = """\
+skills: [web]
+queues:
+  internet:
+    channel: VOICE
+    required_skills: [web]
+    ring_timeout_ms: 20000
+    service_level_threshold_ms: 20000
+    strategy: FEWEST_CONTACTS
+    overflow: [{trigger: WAITED, limit: 60000, action: QUEUE, queue_id: sales}]
+  sales:
+    channel: VOICE
+    ring_timeout_ms: 20000
+    service_level_threshold_ms: 20000
+"""
+QUEUES = """\
+queues:
+  sales: {service_level_threshold_s: 20}
+  internet: {required_skills: [web]}
+"""
+
+
+def test_a_policy_file_is_as_good_as_queues_of_the_scenario(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert QUEUES in SCENARIO
+    (file.parent / "policy.yaml").write_text(POLICY)
+    file.write_text(SCENARIO.replace(QUEUES, "policy: policy.yaml\n"))
+    by_file = told(capsys, str(file), "--jobs", "1")["figures"]
+    over = "[{trigger: WAITED, limit: 60000, action: QUEUE, queue_id: sales}]"
+    queues = (
+        "queues:\n  sales: {service_level_threshold_s: 20}\n  internet: {required_skills: [web],"
+        f" policy: {{strategy: FEWEST_CONTACTS, overflow: {over}}}}}\n"
+    )
+    file.write_text(SCENARIO.replace(QUEUES, queues))
+    assert told(capsys, str(file), "--jobs", "1")["figures"] == by_file
+
+
+@pytest.mark.parametrize(
+    ("queues", "policy", "why"),
+    [
+        ("", POLICY, ":1:1: the file: queues is needed, or policy: the file of a policy"),
+        (f"{QUEUES}policy: policy.yaml\n", POLICY, "policy: 'policy.yaml': has queues, and so"),
+        ("policy: gone.yaml\n", POLICY, "gone.yaml: cannot be read"),
+        ("policy: policy.yaml\n", "queues: {}\n", "policy: 'policy.yaml': has no queue"),
+        (
+            "policy: policy.yaml\n",
+            POLICY.replace("60000", "0"),
+            "policy.yaml:9:34: queues.internet.overflow[0].limit: 0: is missing: WAITED needs it",
+        ),
+        (
+            QUEUES.replace("[web]", "[web], policy: {strategy: SCORED, scorer: mine}"),
+            POLICY,
+            "queues.internet.policy: scorer 'mine' is not installed, these are: none",
+        ),
+        (
+            QUEUES.replace(
+                "[web]",
+                "[web], policy: {overflow: [{trigger: CLOSED, action: QUEUE, queue_id: gone}]}",
+            ),
+            POLICY,
+            "queues.internet.policy: overflow[0].queue_id 'gone' names no queue",
+        ),
+    ],
+)
+def test_queues_that_cannot_be_are_refused(
+    file: Path, capsys: pytest.CaptureFixture[str], queues: str, policy: str, why: str
+) -> None:
+    (file.parent / "policy.yaml").write_text(policy)
+    file.write_text(SCENARIO.replace(QUEUES, queues))
+    assert main(["simulate", str(file), "--jobs", "1"]) == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "loadtests/scenarios").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_examples_have_no_fault(path: Path) -> None:
+    assert read_scenario(path).queues
 
 
 @pytest.mark.parametrize("option", ["--jobs=0", "--replications=0", "--seed=x"])

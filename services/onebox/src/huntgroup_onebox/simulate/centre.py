@@ -6,7 +6,7 @@ what session and agent-state would report.
 
 import heapq
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from huntgroup_routing.core.messages import (
     AcceptOffer,
     Command,
     ConfigureQueue,
+    ContactDequeued,
     Event,
     ObserveAgentReleased,
     ObserveAgentSignedOn,
@@ -33,12 +34,24 @@ from huntgroup_routing.core.messages import (
     PassTime,
     Refused,
 )
+from huntgroup_routing.core.scorers import Scorer
 from huntgroup_routing.core.state import State, initial
-from huntgroup_routing.core.values import AgentId, Channel, ContactId, OfferId, QueueId, Skill
+from huntgroup_routing.core.values import (
+    AgentId,
+    Channel,
+    ContactId,
+    OfferId,
+    QueueId,
+    Skill,
+    Strategy,
+)
 
 Decide = Callable[[State, Command, int], tuple[Event, ...] | Refused]
 
 REPORT_EVERY: Final = 4_096
+WEEK_MS: Final = 8 * 24 * 3_600_000.0
+"""Whatever opens by the hours of a week has opened after so long."""
+ENDED: Final = (OfferCanceled, OfferExpired, OfferRescinded)
 FREE, GIVE_UP, ANSWER, START_SHIFT, END_SHIFT = range(5)
 
 
@@ -69,6 +82,7 @@ class Plan:
     """One replication, drawn and ready."""
 
     queues: tuple[ConfigureQueue, ...]
+    scorers: Mapping[str, Scorer]
     waiting_max: int
     kinds: tuple[Kind, ...]
     workers: tuple[Worker, ...]
@@ -93,9 +107,12 @@ class Centre:
         """When, a number that breaks ties, what, and to whom: agent, contact or offer."""
         self._ties = 0
         self._unanswered: dict[ContactId, Comer] = {}
+        self._state.scorers = plan.scorers
+        self._state.explains = False
         self._has_deadlines = any(worker.answer_after for worker in plan.workers) or any(
-            queue.steps for queue in plan.queues
+            map(_watches_time, plan.queues)
         )
+        self._has_hours = any(queue.hours for queue in plan.queues)
 
     def play(self, progress: Callable[[int], None]) -> None:
         """Play to the end; `progress` is told now and then how many contacts have come."""
@@ -126,7 +143,8 @@ class Centre:
             end_ms = plan.until_ms
         self._until(end_ms)
         measures.end(end_ms)
-        self._until(math.inf)
+        # Queues open and close by their hours for ever.
+        self._until(end_ms + WEEK_MS if self._has_hours else math.inf)
         measures.close(self._unanswered.values())
         progress(number)
 
@@ -239,10 +257,13 @@ class Centre:
         for event in events:
             if isinstance(event, OfferCreated):
                 self._ring(now_ms, event)
-            elif isinstance(event, OfferCanceled | OfferExpired | OfferRescinded):
+            elif isinstance(event, ENDED):
                 self._measures.stopped_ringing(event.agent_id, now_ms)
                 released = ObserveAgentReleased(agent_id=event.agent_id, offer_id=event.offer_id)
                 self._tell(released, now_ms)
+            elif isinstance(event, ContactDequeued) and event.overflow is not None:
+                comer = self._unanswered.pop(event.contact_id)
+                self._measures.sent_away(comer)
 
     def _ring(self, now_ms: float, offer: OfferCreated) -> None:
         worker = self._workers[offer.agent_id]
@@ -253,3 +274,14 @@ class Centre:
         else:
             self._measures.rang(offer.agent_id, now_ms)
             self._schedule(now_ms + worker.answer_after(), ANSWER, offer.agent_id, offer.offer_id)
+
+
+def _watches_time(queue: ConfigureQueue) -> bool:
+    """Return whether time alone may change something for those who wait in a queue, or ring."""
+    return bool(
+        queue.steps
+        or queue.groups
+        or queue.overflow
+        or queue.hours
+        or queue.strategy is Strategy.RING_PROGRESSIVELY
+    )

@@ -23,6 +23,7 @@ class Served:
 
     came: int = 0
     turned_away: int = 0
+    sent_away: int = 0
     waiting: int = 0
     answered_ms: "array[float]" = field(default_factory=lambda: array("d"))
     """The wait of each that was answered."""
@@ -81,6 +82,11 @@ class Measures:
         if comer.at_ms >= self._begin_ms:
             self._of_class[comer.number].turned_away += 1
 
+    def sent_away(self, comer: Comer) -> None:
+        """A rule of its queue gave it back, sent it out of the centre, or ended it."""
+        if comer.at_ms >= self._begin_ms:
+            self._of_class[comer.number].sent_away += 1
+
     def gave_up(self, comer: Comer, at_ms: float) -> None:
         """Its customer left unanswered."""
         if comer.at_ms >= self._begin_ms:
@@ -122,8 +128,12 @@ class Measures:
                 self._of_class[comer.number].waiting += 1
 
     def _counted(self, agent: Busy, since_ms: float, until_ms: float) -> float:
-        from_ms = max(since_ms, self._begin_ms, agent.from_ms)
-        return max(0.0, min(until_ms, self._end_ms, agent.until_ms) - from_ms)
+        """Return how much of a time is counted: without the warm-up, the end, and what is beyond the shift."""
+        begin_ms, end_ms = self._begin_ms, self._end_ms
+        if begin_ms <= since_ms >= agent.from_ms and end_ms >= until_ms <= agent.until_ms:
+            return until_ms - since_ms  # all of it, as nearly always
+        from_ms = max(since_ms, begin_ms, agent.from_ms)
+        return max(0.0, min(until_ms, end_ms, agent.until_ms) - from_ms)
 
     def figures(self) -> Replication:
         """Return what follows."""
@@ -159,6 +169,7 @@ class Measures:
         return {
             "contacts": float(came),
             "turned_away": _ratio(sum(one.turned_away for one in served), came),
+            "sent_away": _ratio(sum(one.sent_away for one in served), came),
             "left_waiting": _ratio(sum(one.waiting for one in served), came),
             "wait_mean_s": mean_ms / S_MS,
             "wait_p50_s": _quantile(waits, 50) / S_MS,

@@ -1,107 +1,57 @@
 """A scenario from its file: typed, and checked as a whole, so that a simulation never stops in its middle."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final, TypeVar
 
 import msgspec
 
+from huntgroup_onebox.simulate.queues import commands, configure, from_policy, sign_on
 from huntgroup_onebox.simulate.scenario import (
     AGENTS_MAX,
     AgentGroup,
     ContactClass,
     FromJournal,
     Poisson,
-    Queue,
     Scenario,
 )
 from huntgroup_onebox.yaml_file import Field, YamlFile
 from huntgroup_routing.core.decide import decide
 from huntgroup_routing.core.evolve import evolve
-from huntgroup_routing.core.messages import (
-    Command,
-    ConfigureQueue,
-    Event,
-    ObserveAgentSignedOn,
-    ObserveAgentWentReady,
-    ObserveContactAbandoned,
-    ObserveContactQueued,
-    OfferCreated,
-    PassTime,
-    Refused,
-)
+from huntgroup_routing.core.messages import Command, ObserveAgentWentReady, Refused
+from huntgroup_routing.core.overflow import targets
+from huntgroup_routing.core.soundness import rules_and_faults
 from huntgroup_routing.core.state import initial
-from huntgroup_routing.core.values import AgentId, Channel, ContactId, QueueId, Skill
-
-C = TypeVar("C", ConfigureQueue, ObserveAgentSignedOn)
-
-AGENT_FIELDS: Final = ("agent_id", "skills", "capacity")
-QUEUE_FIELDS: Final = (
-    *("queue_id", "channel", "required_skills", "ring_timeout_ms", "wrap_up_timeout_ms"),
-    *("service_level_threshold_ms", "waiting_max"),
-)
-"""What a scenario says in words of its own; everything else comes from `policy` and `profile`."""
+from huntgroup_routing.core.values import AgentId, Channel, QueueId, Skill, Vocabulary
+from huntgroup_routing.wiring import installed_scorers
 
 
 def read_scenario(path: Path) -> Scenario:
-    """Return the scenario; raises `YamlFileError` for the first thing that is wrong with it."""
+    """Return the scenario, with the queues of its policy; raises `YamlFileError` for the first thing that is wrong."""
     file = YamlFile(path)
-    scenario = file.to(Scenario)
+    scenario = _queues(file, file.to(Scenario))
     for field, rule in _faults(scenario):
         raise file.error(field, rule)
     return scenario
 
 
-def configure(name: str, queue: Queue) -> ConfigureQueue:
-    """Return the command that makes the queue; raises `ValueError` when routing knows no such policy."""
-    return _command(
-        ConfigureQueue,
-        QUEUE_FIELDS,
-        {
-            "queue_id": name,
-            "channel": queue.channel,
-            "required_skills": queue.required_skills,
-            "ring_timeout_ms": round(queue.ring_timeout_s * 1_000),
-            "wrap_up_timeout_ms": 0,
-            "service_level_threshold_ms": round(queue.service_level_threshold_s * 1_000),
-            "waiting_max": queue.waiting_max,
-        },
-        queue.policy,
-    )
-
-
-def sign_on(agent_id: str, group: AgentGroup) -> ObserveAgentSignedOn:
-    """Return the fact that an agent of the group came; raises `ValueError` when routing knows no such profile."""
-    capacity = [{"channel": channel, "slots": slots} for channel, slots in group.slots.items()]
-    return _command(
-        ObserveAgentSignedOn,
-        AGENT_FIELDS,
-        {"agent_id": agent_id, "skills": group.skills, "capacity": capacity},
-        group.profile,
-    )
-
-
-def _command(made: type[C], own: tuple[str, ...], said: dict[str, Any], more: dict[str, Any]) -> C:
-    known = [one.name for one in fields(made) if one.name not in own]
-    for name in more:
-        if name not in known:
-            there = f"one of: {', '.join(known)}" if known else "none yet"
-            raise ValueError(f"{name}: routing's {made.__name__} has no such field ({there})")
-    try:
-        return msgspec.convert({**more, **said}, made)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from error
+def _queues(file: YamlFile, scenario: Scenario) -> Scenario:
+    """Return the scenario with the queues of its policy file, where it names one."""
+    if scenario.policy is None:
+        if not scenario.queues:
+            raise file.error((), "queues is needed, or policy: the file of a policy with queues")
+        return scenario
+    if scenario.queues:
+        raise file.error(("policy",), "has queues, and so has the scenario: leave one of them out")
+    queues = from_policy(file.path.parent / scenario.policy)
+    if not queues:
+        raise file.error(("policy",), "has no queue")
+    return msgspec.structs.replace(scenario, queues=queues)
 
 
 def _faults(scenario: Scenario) -> Iterator[tuple[Field, str]]:
     yield from _run_faults(scenario)
     trial = _Trial()
-    for name, queue in scenario.queues.items():
-        try:
-            trial.tell(configure(name, queue))
-        except ValueError as error:
-            yield ("queues", name, "policy"), str(error)
+    yield from _queue_faults(scenario, trial)
     for name, group in scenario.agents.items():
         yield from _group_faults(name, group, trial)
     if sum(group.count for group in scenario.agents.values()) > AGENTS_MAX:
@@ -110,52 +60,53 @@ def _faults(scenario: Scenario) -> Iterator[tuple[Field, str]]:
         yield from _class_faults(scenario, name, one, trial)
 
 
+def _queue_faults(scenario: Scenario, trial: "_Trial") -> Iterator[tuple[Field, str]]:
+    for name, queue in scenario.queues.items():
+        try:
+            configure(name, queue)
+        except ValueError as error:
+            yield ("queues", name, "policy"), str(error)
+            return
+    made = commands(scenario.queues)
+    _, faults = rules_and_faults(made, Vocabulary(), 0, installed_scorers())
+    for fault in faults:
+        number, _, told = fault.removeprefix("queues[").partition("].")
+        yield ("queues", made[int(number)].queue_id, "policy"), told
+    if not faults:
+        for command in made:
+            trial.tell(command)
+
+
 class _Trial:
     """A core with every queue, and of each group one agent, idle: it is asked who could serve whom."""
 
     def __init__(self) -> None:
         self._state = initial("trial/centre")
-        self._at_ms = 0
+        self._state.scorers = installed_scorers()
 
-    def tell(self, command: Command) -> tuple[Event, ...]:
-        """Return what follows; raises `ValueError` for what routing refuses."""
-        events = decide(self._state, command, self._at_ms)
+    def tell(self, command: Command) -> None:
+        """Let it be so; raises `ValueError` for what routing refuses."""
+        events = decide(self._state, command, 0)
         if isinstance(events, Refused):
             raise ValueError(events.detail)  # noqa: TRY004 - a refusal is an answer
         for event in events:
             evolve(self._state, event)
-        return events
 
     def can_serve(self, one: ContactClass, channel: Channel) -> bool:
-        """Return whether a contact of the class is offered to anybody, at once or at a step of its queue."""
-        begun_ms, queue_id = self._at_ms, QueueId(one.queue)
-        contact = ObserveContactQueued(
-            contact_id=ContactId("trial"),
-            queue_id=queue_id,
-            channel=channel,
-            priority=one.priority,
-            required_skills=tuple(Skill(skill) for skill in one.required_skills),
-            enqueued_at_ms=begun_ms,
-        )
-        decided = decide(self._state, contact, begun_ms)
-        assert not isinstance(decided, Refused)
-        if _offers(decided):
-            return True
-        self.tell(contact)
-        for step in self._state.queues[queue_id].plan.steps:
-            self._at_ms = begun_ms + step.after_ms
-            decided = decide(self._state, PassTime(), self._at_ms)
-            assert not isinstance(decided, Refused)
-            if _offers(decided):
-                break
-            self.tell(PassTime())
-        self.tell(ObserveContactAbandoned(contact_id=contact.contact_id))
-        self._state.ended_contacts.clear()
-        return _offers(decided)
-
-
-def _offers(events: tuple[Event, ...]) -> bool:
-    return any(isinstance(event, OfferCreated) for event in events)
+        """Return whether anybody could serve a contact of the class, at any step, where its queue's rules may lead."""
+        own_skills = tuple(Skill(skill) for skill in one.required_skills)
+        todo, seen = [QueueId(one.queue)], set[QueueId]()
+        while todo:
+            queue_id = todo.pop()
+            if queue_id in seen or queue_id not in self._state.queues:
+                continue
+            seen.add(queue_id)
+            plan = self._state.queues[queue_id].plan
+            for step in range(len(plan.steps) + 1):
+                if self._state.pool.able(channel, plan.ask(step, own_skills, plan.delays)):
+                    return True
+            todo += targets(plan.overflow)
+        return False
 
 
 def _run_faults(scenario: Scenario) -> Iterator[tuple[Field, str]]:

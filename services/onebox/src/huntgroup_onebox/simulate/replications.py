@@ -16,9 +16,10 @@ from huntgroup_onebox.simulate.centre import Centre, Kind, Plan, Worker
 from huntgroup_onebox.simulate.confidence import Estimate, estimate
 from huntgroup_onebox.simulate.draws import S_MS, Comer, Journals, comers, drawing
 from huntgroup_onebox.simulate.measures import Busy, Measures, Replication
-from huntgroup_onebox.simulate.reading import configure, sign_on
+from huntgroup_onebox.simulate.queues import commands, sign_on
 from huntgroup_onebox.simulate.scenario import CONTACTS_MAX, AgentGroup, Scenario
 from huntgroup_routing.core.values import QueueId, Skill
+from huntgroup_routing.wiring import installed_scorers
 
 M = TypeVar("M", bound=Measures)
 
@@ -133,7 +134,8 @@ def _plan(simulation: Simulation, seed: str) -> Plan:
     scenario = simulation.scenario
     run = scenario.run
     return Plan(
-        queues=tuple(configure(name, queue) for name, queue in scenario.queues.items()),
+        queues=tuple(commands(scenario.queues)),
+        scorers=installed_scorers(),
         waiting_max=scenario.waiting_max,
         kinds=tuple(
             Kind(

@@ -50,6 +50,7 @@ AGENTS: Final[Mapping[str, tuple[str, Show]]] = {
 }
 RARE: Final[Mapping[str, tuple[str, Show]]] = {
     "turned_away": ("turned away", _share),
+    "sent_away": ("sent away", _share),
     "left_waiting": ("left waiting", _share),
 }
 """Shown only where it happens."""
