@@ -11,35 +11,35 @@ from typing import Final
 import uvloop
 from rich.console import Console
 
-from huntgroup.routing.v1.commands_pb2 import ApplyPolicyRequest
-from huntgroup_contracts.codec import CommandCodec
 from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import Log, LogCorruptError, LogUnavailableError
 from huntgroup_onebox.audit.reading import Entries, Records
 from huntgroup_onebox.audit.report import Findings
 from huntgroup_onebox.log_source import add_source, open_source, source_problem
-from huntgroup_onebox.policy.policy_file import read_policy
+from huntgroup_onebox.policy.policy_file import policy_queues
 from huntgroup_onebox.shadow.difference import differences, table
 from huntgroup_onebox.shadow.past import Past
 from huntgroup_onebox.shadow.player import Shadow
 from huntgroup_onebox.verify_command import ProgressBar, domain_name
 from huntgroup_onebox.yaml_file import YamlFileError
 from huntgroup_routing.adapters.mapping import event_codec
-from huntgroup_routing.core.messages import ApplyPolicy, ConfigureQueue, Event
+from huntgroup_routing.core.messages import ConfigureQueue, Event
 from huntgroup_routing.core.values import QueueId
 from huntgroup_routing.wiring import installed_scorers
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_BAD_INPUT: Final = 2
-PIPE_WIDTH: Final = 120
+PIPE_WIDTH: Final = 140
 EVENTS_MAX: Final = 20_000_000
 """Of one domain; they are read twice, and every contact is remembered."""
 SAID: Final = (
     "Real → shadow. Who gave up really does so at the same moment in the shadow unless answered before; who was",
     "answered is taken to wait as long as it takes. An offer that was not made really is missed, or answered after as",
     "long, like the contact's real one of that number; the contact keeps the agent as long. Agents pause as they did.",
+    "Never served: nobody in the shadow may serve them, however long they wait. Service level: docs/reference/kpi.md,",
+    "by the threshold that the queue really had.",
 )
 
 
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     if problem:
         return _failed(problem, EXIT_BAD_INPUT)
     try:
-        rules = policy_rules(arguments.policy)
+        rules = policy_queues(arguments.policy)
         with (
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
             ProgressBar(Console(stderr=True)) as bar,
@@ -78,15 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
         return _failed(f"routing's journal has no contact of {arguments.domain}", EXIT_FAILED)
     _write(arguments, shadow)
     return EXIT_OK
-
-
-def policy_rules(path: Path) -> dict[QueueId, ConfigureQueue]:
-    """Return the queues of a policy file; raises `YamlFileError` that tells of everything that is wrong with it."""
-    request, errors = read_policy(path)
-    if errors:
-        raise YamlFileError("\n".join(map(str, errors)))
-    policy = CommandCodec(ApplyPolicyRequest, ApplyPolicy).decode(request)
-    return {queue.queue_id: queue for queue in policy.queues}
 
 
 async def _shadow(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec import convert
 
-from huntgroup_onebox.shadow.difference import ALL, Difference, differences
-from huntgroup_onebox.shadow.past import Past
+from huntgroup_onebox.shadow.difference import ALL, Difference, End, Side, differences
+from huntgroup_onebox.shadow.past import Fate, Past
 from huntgroup_onebox.shadow.player import Shadow
 from huntgroup_onebox.simulate.centre import Centre
 from huntgroup_onebox.simulate.measures import Measures
@@ -186,6 +186,34 @@ def test_who_was_answered_waits_as_long_as_it_takes() -> None:
     assert difference.shadow.figures()["wait_mean_s"] > 2 * difference.real.figures()["wait_mean_s"]
     assert difference.shadow.left <= difference.real.left
     assert difference.only_really == 0
+
+
+def test_who_could_be_served_by_nobody_is_told() -> None:
+    sales = found(shadow_of(played(), queue_of(SALES, "latin")), SALES)
+    assert sales.never_in_shadow == sales.only_really == sales.real.answered > 0
+    assert (sales.shadow.answered, sales.shadow.left) == (0, sales.real.left)
+    assert sales.shadow.figures()["service_level"] == 0
+
+
+def test_service_level_is_that_of_the_reports() -> None:
+    """Answered in time ÷ (answered + gave up late); who was sent out of routing is in none of it."""
+    fate, side = Fate(SALES, came_at_ms=1_000, threshold_ms=20_000), Side()
+    agent_id = AgentId("a")
+    for end in (
+        *[End(at_ms=21_000, agent_id=agent_id), End(at_ms=21_001, agent_id=agent_id)],
+        *[End(at_ms=5_000, gave_up=True), End(at_ms=90_000, gave_up=True), End(at_ms=90_000)],
+    ):
+        side.add(end, fate)
+    figures = side.figures()
+    assert figures["service_level"] == pytest.approx(1 / 3)
+    assert (figures["answered"], figures["left"], figures["sent_away"]) == (2, 2, 1)
+    assert figures["wait_p90_s"] == 89
+
+
+def test_the_threshold_is_that_of_when_the_contact_came() -> None:
+    strict = replace(queue_of(SALES), service_level_threshold_ms=1)
+    events = told(strict, comes("c", at_s=2), queue_of(SALES), *ready("a"), *taken("c", "a"))
+    assert shadow_of(events).past.fates[ContactId("c")].threshold_ms == 1
 
 
 def test_a_policy_that_routing_would_refuse_is_told() -> None:

@@ -8,7 +8,6 @@ import gc
 import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
-from unittest.mock import patch
 
 from huntgroup_onebox.bench.core_figures import AGENTS, BUSY, CLIENT, CONTACTS, CONTACTS_QUICK
 from huntgroup_onebox.bench.core_work import DOMAIN, Work, apply, busy_centre, spend
@@ -16,7 +15,6 @@ from huntgroup_onebox.bench.figure import Measured
 from huntgroup_onebox.bench.workbench import Workbench
 from huntgroup_onebox.shadow.past import Past
 from huntgroup_onebox.shadow.player import Shadow
-from huntgroup_routing.core import ranking
 from huntgroup_routing.core.messages import Event
 from huntgroup_routing.core.state import initial
 
@@ -30,7 +28,7 @@ def core_extras(bench: Workbench) -> list[Measured]:
     explained, shadows = [], []
     before, events = _events(work)
     for _ in range(bench.repeats):
-        bare_s, core_s = _unexplained(work), spend(work).seconds
+        bare_s, core_s = spend(work, explains=False).seconds, spend(work).seconds
         explained.append(100 * (core_s - bare_s) / bare_s)
         shadows.append(100 * _shadow(before, events) / core_s)
     told = f"{AGENTS:,} agents, 20 queues, {BUSY:.0%} busy"
@@ -38,14 +36,6 @@ def core_extras(bench: Workbench) -> list[Measured]:
         Measured(name="core-explanations", repeats=explained, baseline=told, client=CLIENT),
         Measured(name="core-shadow", repeats=shadows, baseline=told, client=CLIENT),
     ]
-
-
-def _unexplained(work: Work) -> float:
-    def nothing(*_: object) -> None:
-        return None
-
-    with patch.multiple(ranking, by_strategy=nothing, by_line=nothing):
-        return spend(work).seconds
 
 
 def _events(work: Work) -> tuple[list[Event], list[Event]]:

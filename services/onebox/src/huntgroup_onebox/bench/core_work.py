@@ -183,9 +183,10 @@ def apply(state: State, command: Command, at_ms: int) -> tuple[Event, ...]:
     return events
 
 
-def spend(work: Work) -> Spent:
-    """Do the work on a new core."""
+def spend(work: Work, *, explains: bool = True) -> Spent:
+    """Do the work on a new core, which says why, or does not."""
     state = initial(DOMAIN)
+    state.explains = explains
     for at_ms, command in work.before:
         apply(state, command, at_ms)
     # As a process does once it is up: what is there already is not looked through again and again.

@@ -8,10 +8,20 @@ from typing import Any, Final
 from rich.table import Table
 
 from huntgroup_onebox.shadow.past import Fate
-from huntgroup_onebox.shadow.player import Answer, Shadow
+from huntgroup_onebox.shadow.player import Shadow
+from huntgroup_routing.core.values import AgentId
 
 ALL: Final = "all"
 S_MS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a contact's wait ended: with an agent, or its customer gave up, or a rule sent it out of routing."""
+
+    at_ms: int
+    agent_id: AgentId | None = None
+    gave_up: bool = False
 
 
 @dataclass(slots=True)
@@ -20,32 +30,47 @@ class Side:
 
     answered: int = 0
     left: int = 0
+    """Whose customers gave up."""
+    sent_away: int = 0
+    """Whom a rule sent out of routing: they are in no other figure."""
     in_time: int = 0
     """Answered within the threshold of the service level."""
+    left_late: int = 0
+    """Gave up later than that."""
     waits_ms: list[int] = field(default_factory=list)
 
-    def add(self, wait_ms: int, threshold_ms: int, *, answered: bool) -> None:
+    def add(self, end: End, fate: Fate) -> None:
         """Count a contact."""
+        wait_ms = end.at_ms - fate.came_at_ms
+        in_time = wait_ms <= fate.threshold_ms
+        if end.agent_id is not None:
+            self.answered += 1
+            self.in_time += in_time
+        elif end.gave_up:
+            self.left += 1
+            self.left_late += not in_time
+        else:
+            self.sent_away += 1
+            return
         self.waits_ms.append(wait_ms)
-        self.answered += answered
-        self.left += not answered
-        self.in_time += answered and wait_ms <= threshold_ms
 
     def figures(self) -> dict[str, float]:
-        """Return what follows; waits in seconds, also those of customers who gave up."""
+        """Return what follows; waits in seconds, also those of customers who gave up; service level as in kpi.md."""
         waits, count = sorted(self.waits_ms), len(self.waits_ms)
+        judged = self.answered + self.left_late
         return {
             "answered": self.answered,
             "left": self.left,
+            "sent_away": self.sent_away,
             "wait_mean_s": math.fsum(waits) / S_MS / count if count else math.nan,
             "wait_p90_s": waits[math.ceil(count * 0.9) - 1] / S_MS if count else math.nan,
-            "service_level": self.in_time / count if count else math.nan,
+            "service_level": self.in_time / judged if judged else math.nan,
         }
 
 
 @dataclass(slots=True)
 class Difference:
-    """One queue: contacts that were answered or left really, and to whom they went."""
+    """One queue: contacts whose wait really ended, and to whom they went."""
 
     contacts: int = 0
     same_agent: int = 0
@@ -53,29 +78,27 @@ class Difference:
     only_really: int = 0
     """Answered really, but not in the shadow."""
     only_in_shadow: int = 0
+    never_in_shadow: int = 0
+    """Still waiting in the shadow when nothing could happen any more: nobody there may serve them."""
     real: Side = field(default_factory=Side)
     shadow: Side = field(default_factory=Side)
 
-    def add(
-        self, fate: Fate, answer: Answer | None, left_at_ms: int | None, threshold_ms: int
-    ) -> None:
-        """Count a contact; one that waited in both to the end of the log, or still would, tells nothing."""
-        real_at_ms = fate.answered_at_ms or fate.left_at_ms
-        shadow_at_ms = left_at_ms if answer is None else answer.at_ms
-        if real_at_ms is None:
+    def add(self, fate: Fate, shadow: End | None) -> None:
+        """Count a contact; one that really waited to the end of the log tells nothing."""
+        real = _really(fate)
+        if real is None:
             return
         self.contacts += 1
-        self.real.add(
-            real_at_ms - fate.came_at_ms, threshold_ms, answered=fate.answered_at_ms is not None
-        )
-        if shadow_at_ms is not None:
-            self.shadow.add(
-                shadow_at_ms - fate.came_at_ms, threshold_ms, answered=answer is not None
-            )
-        if answer is None or fate.agent_id is None:
-            self.only_really += fate.agent_id is not None
-            self.only_in_shadow += answer is not None
-        elif answer.agent_id == fate.agent_id:
+        self.real.add(real, fate)
+        if shadow is None:
+            self.never_in_shadow += 1
+        else:
+            self.shadow.add(shadow, fate)
+        agent_id = None if shadow is None else shadow.agent_id
+        if agent_id is None or real.agent_id is None:
+            self.only_really += real.agent_id is not None
+            self.only_in_shadow += agent_id is not None
+        elif agent_id == real.agent_id:
             self.same_agent += 1
         else:
             self.other_agent += 1
@@ -92,19 +115,33 @@ class Difference:
         }
 
 
+def _really(fate: Fate) -> End | None:
+    if fate.answered_at_ms is not None:
+        return End(at_ms=fate.answered_at_ms, agent_id=fate.agent_id)
+    if fate.left_at_ms is not None:
+        return End(at_ms=fate.left_at_ms, gave_up=fate.gave_up)
+    return None
+
+
 def differences(shadow: Shadow) -> dict[str, Difference]:
     """Return the difference by queue, and over all as `all`."""
-    past, found = shadow.past, dict[str, Difference]()
-    everything = Difference()
-    for contact_id, fate in past.fates.items():
+    found, everything = dict[str, Difference](), Difference()
+    for contact_id, fate in shadow.past.fates.items():
         answer, left_at_ms = shadow.answers.get(contact_id), shadow.left_at_ms.get(contact_id)
-        threshold_ms = past.threshold_ms[fate.queue_id]
+        end = None
+        if answer is not None:
+            end = End(at_ms=answer.at_ms, agent_id=answer.agent_id)
+        elif left_at_ms is not None:
+            end = End(at_ms=left_at_ms, gave_up=contact_id not in shadow.sent_away)
         for one in (found.setdefault(fate.queue_id, Difference()), everything):
-            one.add(fate, answer, left_at_ms, threshold_ms)
+            one.add(fate, end)
     return {**dict(sorted(found.items())), ALL: everything}
 
 
-HEADINGS: Final = ("contacts", "other agent", "wait s", "p90 s", "service level", "left unanswered")
+HEADINGS: Final = (
+    *("contacts", "other agent", "wait s", "p90 s", "service level", "left unanswered"),
+    "never served",
+)
 
 
 def table(title: str, found: Mapping[str, Difference]) -> Table:
@@ -128,6 +165,7 @@ def _cells(one: Difference) -> Sequence[str]:
         _both(real["wait_p90_s"], shadow["wait_p90_s"], ".1f"),
         _both(real["service_level"], shadow["service_level"], ".1%"),
         _both(one.real.left, one.shadow.left, ",d"),
+        _both(0, one.never_in_shadow, ",d"),
     )
 
 

@@ -1,7 +1,11 @@
 """What really became of offers and contacts, read from routing's journal before a shadow plays the same."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from msgspec import Struct
 
 from huntgroup_routing.core.messages import (
     AgentCapacityFreed,
@@ -21,20 +25,26 @@ from huntgroup_routing.core.messages import (
     QueueConfigured,
     RingWidened,
 )
-from huntgroup_routing.core.values import AgentId, ContactId, OfferId, QueueId
+from huntgroup_routing.core.values import AgentId, ContactId, DequeueReason, OfferId, QueueId
+
+THRESHOLD_MS: Final = 20_000
+"""Of the service level of a queue that was never seen to be configured."""
 
 
-@dataclass(slots=True, eq=False)
-class Fate:
+class Fate(Struct, eq=False, gc=False):
     """What became of one contact: times in ms, None for what did not happen while the log was written."""
 
     queue_id: QueueId
     came_at_ms: int
+    threshold_ms: int
+    """Of the service level of its queue when it came."""
     answered_at_ms: int | None = None
     agent_id: AgentId | None = None
     ring_ms: int = 0
     handle_ms: int | None = None
     left_at_ms: int | None = None
+    gave_up: bool = False
+    """It was its customer who left; else a rule sent it out of routing."""
 
 
 @dataclass(slots=True)
@@ -46,87 +56,108 @@ class Past:
     """When a contact came to a step, left its queue, rang more widely, or waited for certain agents no more."""
     missed: dict[ContactId, list[OfferExpired | OfferRejected]] = field(default_factory=dict)
     """The offers that agents declined or let ring out, by contact."""
-    ringing: set[OfferId] = field(default_factory=set)
-    """Those of which no end is told."""
-    offers: set[OfferId] = field(default_factory=set)
-    outcomes: dict[OfferId, type[Event]] = field(default_factory=dict)
-    """Of the offers that came to nothing, by which event."""
-    threshold_ms: dict[QueueId, int] = field(default_factory=dict)
-    """Of the service level of each queue, as it was last."""
-    _answered: dict[OfferId, ContactId] = field(default_factory=dict)
-    _rings: Counter[QueueId] = field(default_factory=Counter)
-    _rang_ms: Counter[QueueId] = field(default_factory=Counter)
-    _handled: Counter[QueueId] = field(default_factory=Counter)
-    _handled_ms: Counter[QueueId] = field(default_factory=Counter)
+    outcomes: dict[OfferId, type[Event] | None] = field(default_factory=dict)
+    """Of all offers, by which event they ended; None: that is not told."""
+    _threshold_ms: dict[QueueId, int] = field(default_factory=dict)
+    _answered: dict[OfferId, Fate] = field(default_factory=dict)
+    _usual: dict[QueueId, tuple[int, int]] | None = None
+    """How long contacts of a queue ring and are handled, in the mean; reckoned when it is asked first."""
 
     def take(self, event: Event) -> None:
         """Note what an event tells."""
-        match event:
-            case ContactEnqueued():
-                self._came(event)
-            case OfferCreated():
-                self.offers.add(event.offer_id)
-                self.ringing.add(event.offer_id)
-            case OfferAccepted():
-                self._accepted(event)
-            case AgentCapacityFreed():
-                self._freed(event)
-            case ContactDequeued() if event.contact_id in self.fates:
-                self.fates[event.contact_id].left_at_ms = event.at_ms
-                self.noticed_at_ms.setdefault(event.contact_id, []).append(event.at_ms)
-            case OfferExpired() | OfferCanceled() | OfferRescinded() | OfferRejected():
-                self.outcomes[event.offer_id] = type(event)
-                self.ringing.discard(event.offer_id)
-                if isinstance(event, OfferExpired | OfferRejected):
-                    self.missed.setdefault(event.contact_id, []).append(event)
-            case (
-                ContactStepped()
-                | RingWidened()
-                | ContactMoved()
-                | ContactKept()
-                | PreferenceLapsed()
-            ):
-                self.noticed_at_ms.setdefault(event.contact_id, []).append(event.at_ms)
-            case QueueConfigured():
-                self.threshold_ms[event.queue_id] = event.service_level_threshold_ms
-            case _:
-                pass
+        note = self._NOTES.get(type(event))
+        if note is not None:
+            note(self, event)
 
     def _came(self, event: ContactEnqueued) -> None:
         """Note a contact; one that was handed back and comes again came when it came first."""
-        fate = self.fates.setdefault(event.contact_id, Fate(event.queue_id, event.enqueued_at_ms))
-        fate.left_at_ms = None
+        fate = self.fates.get(event.contact_id)
+        if fate is None:
+            threshold_ms = self._threshold_ms.get(event.queue_id, THRESHOLD_MS)
+            fate = Fate(event.queue_id, event.enqueued_at_ms, threshold_ms)
+            self.fates[event.contact_id] = fate
+        else:
+            fate.left_at_ms = None
+
+    def _offered(self, event: OfferCreated) -> None:
+        self.outcomes[event.offer_id] = None
 
     def _accepted(self, event: OfferAccepted) -> None:
-        self.ringing.discard(event.offer_id)
+        self.outcomes[event.offer_id] = OfferAccepted
         fate = self.fates.get(event.contact_id)
         if fate is not None:
             fate.answered_at_ms, fate.agent_id = event.at_ms, event.agent_id
             fate.ring_ms = event.ring_ms
-            self._answered[event.offer_id] = event.contact_id
-            self._rings[fate.queue_id] += 1
-            self._rang_ms[fate.queue_id] += event.ring_ms
+            self._answered[event.offer_id] = fate
 
     def _freed(self, event: AgentCapacityFreed) -> None:
-        contact_id = self._answered.pop(event.offer_id, None)
-        if contact_id is None:
-            return
-        fate = self.fates[contact_id]
-        assert fate.answered_at_ms is not None
-        fate.handle_ms = event.at_ms - fate.answered_at_ms
-        self._handled[fate.queue_id] += 1
-        self._handled_ms[fate.queue_id] += fate.handle_ms
+        fate = self._answered.pop(event.offer_id, None)
+        if fate is not None and fate.answered_at_ms is not None:
+            fate.handle_ms = event.at_ms - fate.answered_at_ms
+
+    def _left(self, event: ContactDequeued) -> None:
+        fate = self.fates.get(event.contact_id)
+        if fate is not None:
+            fate.left_at_ms = event.at_ms
+            fate.gave_up = event.reason is DequeueReason.CUSTOMER_LEFT
+            self.noticed_at_ms.setdefault(event.contact_id, []).append(event.at_ms)
+
+    def _ended(self, event: OfferExpired | OfferRejected | OfferCanceled | OfferRescinded) -> None:
+        self.outcomes[event.offer_id] = type(event)
+        if isinstance(event, OfferExpired | OfferRejected):
+            self.missed.setdefault(event.contact_id, []).append(event)
+
+    def _noticed(
+        self, event: ContactStepped | RingWidened | ContactMoved | ContactKept | PreferenceLapsed
+    ) -> None:
+        self.noticed_at_ms.setdefault(event.contact_id, []).append(event.at_ms)
+
+    def _configured(self, event: QueueConfigured) -> None:
+        self._threshold_ms[event.queue_id] = event.service_level_threshold_ms
 
     def ring_ms(self, contact_id: ContactId) -> int:
         """Return how long a contact rang before it was answered, or the mean of its queue where it never was."""
         fate = self.fates[contact_id]
         if fate.answered_at_ms is not None:
             return fate.ring_ms
-        return self._rang_ms[fate.queue_id] // max(1, self._rings[fate.queue_id])
+        return self._usual_of(fate.queue_id)[0]
 
     def handle_ms(self, contact_id: ContactId) -> int:
         """Return how long a contact was handled, or the mean of its queue where it never was to its end."""
         fate = self.fates[contact_id]
+        return self._usual_of(fate.queue_id)[1] if fate.handle_ms is None else fate.handle_ms
+
+    def _usual_of(self, queue_id: QueueId) -> tuple[int, int]:
+        if self._usual is None:
+            self._usual = _usual(self.fates.values())
+        return self._usual.get(queue_id, (0, 0))
+
+    _NOTES: ClassVar[Mapping[type[Event], Callable[["Past", Any], None]]] = {
+        ContactEnqueued: _came,
+        OfferCreated: _offered,
+        OfferAccepted: _accepted,
+        AgentCapacityFreed: _freed,
+        ContactDequeued: _left,
+        **dict.fromkeys((OfferExpired, OfferRejected, OfferCanceled, OfferRescinded), _ended),
+        **dict.fromkeys(
+            (ContactStepped, RingWidened, ContactMoved, ContactKept, PreferenceLapsed), _noticed
+        ),
+        QueueConfigured: _configured,
+    }
+
+
+def _usual(fates: Iterable[Fate]) -> dict[QueueId, tuple[int, int]]:
+    """Return the mean times of ringing and handling by queue."""
+    rang, handled = Counter[QueueId](), Counter[QueueId]()
+    rang_ms, handled_ms = Counter[QueueId](), Counter[QueueId]()
+    for fate in fates:
+        if fate.answered_at_ms is not None:
+            rang[fate.queue_id] += 1
+            rang_ms[fate.queue_id] += fate.ring_ms
         if fate.handle_ms is not None:
-            return fate.handle_ms
-        return self._handled_ms[fate.queue_id] // max(1, self._handled[fate.queue_id])
+            handled[fate.queue_id] += 1
+            handled_ms[fate.queue_id] += fate.handle_ms
+    return {
+        queue_id: (rang_ms[queue_id] // count, handled_ms[queue_id] // max(1, handled[queue_id]))
+        for queue_id, count in rang.items()
+    }

@@ -7,14 +7,15 @@ contact really did. With the same policy every offer is the same, so the shadow 
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, ClassVar, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from huntgroup_onebox.shadow.past import Past
-from huntgroup_onebox.shadow.stated import command_of, queued
+from huntgroup_onebox.shadow.stated import comes_as_it_did, command_of, queued
 from huntgroup_routing.core.decide import decide
 from huntgroup_routing.core.evolve import evolve
 from huntgroup_routing.core.hours import CloseQueue, OpenQueue
@@ -58,13 +59,15 @@ from huntgroup_routing.core.messages import (
 )
 from huntgroup_routing.core.overflow import OverflowTrigger
 from huntgroup_routing.core.policy import rules_of
+from huntgroup_routing.core.ranking import offers_on_arrival
 from huntgroup_routing.core.scorers import Scorer
-from huntgroup_routing.core.state import State, initial
+from huntgroup_routing.core.state import Contact, State, initial
 from huntgroup_routing.core.values import (
     AgentId,
     ContactId,
     DecisionRule,
     DequeueReason,
+    Explanation,
     OfferId,
     QueueId,
     RescindReason,
@@ -74,17 +77,12 @@ ANSWER, DECLINE, FREE, TIME = range(4)
 LATE_MS: Final = 10_000
 """Time that had passed was noticed so much later at most."""
 
-COMES_TO: Final = (
-    *(ContactEnqueued, ContactKept, ContactMoved, ContactRequeued, ContactStepped, RingWidened),
-)
-"""After these, time alone may do more to a contact."""
-
+HANDED_OUT: Final = (DecisionRule.PULLED, DecisionRule.ASSIGNED)
 BY_HAND: Final = (CloseQueue, OpenQueue, MoveContact, SetContactPriority)
 """What somebody did, and the other policy may make impossible."""
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """Whom a contact was answered by in the shadow, and when (ms)."""
 
     agent_id: AgentId
@@ -105,6 +103,8 @@ class Shadow:
     state: State = field(init=False)
     answers: dict[ContactId, Answer] = field(default_factory=dict)
     left_at_ms: dict[ContactId, int] = field(default_factory=dict)
+    sent_away: set[ContactId] = field(default_factory=set)
+    """Of those that left, whom a rule sent out of routing."""
     offers: int = 0
     same: int = 0
     """Of them, made really, too: of the same contact to the same agent at the same moment."""
@@ -117,6 +117,7 @@ class Shadow:
     _real: dict[OfferId, OfferId] = field(default_factory=dict)
     _fresh: dict[OfferId, OfferCreated] = field(default_factory=dict)
     """Made at this moment; whether they are the same is not told yet."""
+    _fresh_at_ms: int = 0
     _calendar: list[tuple[int, int, int, OfferId, AgentId]] = field(default_factory=list)
     _ties: int = 0
     _tried: Counter[ContactId] = field(default_factory=Counter)
@@ -125,24 +126,35 @@ class Shadow:
     def __post_init__(self) -> None:
         self.state = initial(self.domain)
         self.state.scorers = self.scorers
+        self.state.explains = False
 
     def take(self, event: Event) -> None:
         """Let time pass until an event, and do what it means for the shadow."""
-        if self._fresh or self._calendar:
-            self._until(event.at_ms)
-        match event:
-            case OfferCreated():
-                self._by_hand(event)
-                self._compare(event)
-            case OfferAccepted() if self._is_that(event.offer_id, event.contact_id):
-                evolve(self.state, event)  # the very same: there is nothing to decide
-                self.answers[event.contact_id] = Answer(event.agent_id, event.at_ms)
-            case QueueConfigured() | QueueRetired() | PolicyApplied():
-                self._follow(event)
-            case _:
-                command = self._means(event)
-                if command is not None:
-                    self._tell(command, event.at_ms)
+        at_ms = event.at_ms
+        if (self._fresh and self._fresh_at_ms < at_ms) or (
+            self._calendar and self._calendar[0][0] < at_ms
+        ):
+            self._until(at_ms)
+        if isinstance(event, OfferCreated):
+            if event.explanation is not None and event.explanation.rule in HANDED_OUT:
+                self._by_hand(event, event.explanation)
+            self._compare(event)
+        elif isinstance(event, OfferAccepted) and self._is_that(event.offer_id, event.contact_id):
+            evolve(self.state, event)  # the very same: there is nothing to decide
+            self.answers[event.contact_id] = Answer(event.agent_id, at_ms)
+        elif isinstance(event, AgentCapacityFreed):
+            released = self._of_same(ObserveAgentReleased, event.offer_id, event.agent_id)
+            if released is not None:
+                self._tell(released, at_ms)
+        elif isinstance(event, ContactEnqueued):
+            if event.queue_id not in self.rules and comes_as_it_did(event, self.state):
+                self._do((event, *offers_on_arrival(self.state, event)))
+            else:
+                self._tell(queued(event, self.state), at_ms)
+        elif isinstance(event, QueueConfigured | QueueRetired | PolicyApplied):
+            self._follow(event)
+        elif (command := self._means(event)) is not None:
+            self._tell(command, event.at_ms)
 
     def finish(self) -> None:
         """Let everybody be served who still can be."""
@@ -152,12 +164,8 @@ class Shadow:
 
     def _means(self, event: Event) -> Command | None:
         match event:
-            case ContactEnqueued():
-                return queued(event, self.state)
             case OfferAccepted():
                 return self._of_same(AcceptOffer, event.offer_id, event.agent_id)
-            case AgentCapacityFreed():
-                return self._of_same(ObserveAgentReleased, event.offer_id, event.agent_id)
             case ContactDequeued() | ContactMoved() | ContactKept():
                 return self._of_leaving(event)
             case (
@@ -202,9 +210,8 @@ class Shadow:
         real_id: OfferId,
         agent_id: AgentId,
     ) -> Command | None:
-        if (
-            real_id not in self.past.offers
-        ):  # a word about an offer that is not told of ends doubt all the same
+        if real_id not in self.past.outcomes:
+            # A word about an offer that is not told of ends doubt all the same.
             return kind(offer_id=real_id, agent_id=agent_id)
         offer_id = self._ours.get(real_id)
         return None if offer_id is None else kind(offer_id=offer_id, agent_id=agent_id)
@@ -233,36 +240,36 @@ class Shadow:
             else:
                 evolve(self.state, replace(rules, domain_version=event.domain_version))
 
-    def _by_hand(self, real: OfferCreated) -> None:
+    def _by_hand(self, real: OfferCreated, why: Explanation) -> None:
         """Let a contact be taken or given out by hand as it was, if it waits and the agent is free."""
-        rule = None if real.explanation is None else real.explanation.rule
-        if rule is DecisionRule.PULLED:
-            command: Command = PullContact(contact_id=real.contact_id, agent_id=real.agent_id)
-        elif rule is DecisionRule.ASSIGNED:
+        command: Command = PullContact(contact_id=real.contact_id, agent_id=real.agent_id)
+        if why.rule is DecisionRule.ASSIGNED:
             command = AssignContact(
                 contact_id=real.contact_id,
                 agent_id=real.agent_id,
-                supervisor_id=AgentId(real.explanation.asked_by if real.explanation else ""),
+                supervisor_id=AgentId(why.asked_by),
                 waive_requirement=True,
             )
-        else:
-            return
         self._tell(command, real.at_ms)
 
     def _compare(self, real: OfferCreated) -> None:
-        for offer_id, ours in self._fresh.items():
-            if ours.contact_id == real.contact_id and ours.agent_id == real.agent_id:
-                self.same += 1
-                self._ours[real.offer_id] = offer_id
-                self._real[offer_id] = real.offer_id
-                del self._fresh[offer_id]
-                if ours.expires_at_ms != real.expires_at_ms or real.offer_id in self.past.ringing:
-                    self._lease(ours)
+        """Note which offer of this moment is the same as one that was made really, if any."""
+        ours = self._fresh.get(real.offer_id)
+        if ours is None or ours.agent_id != real.agent_id:
+            ours = next(filter(lambda one: _is_same(one, real), self._fresh.values()), None)
+            if ours is None:
                 return
+        offer_id = ours.offer_id
+        self.same += 1
+        self._ours[real.offer_id] = offer_id
+        self._real[offer_id] = real.offer_id
+        del self._fresh[offer_id]
+        if ours.expires_at_ms != real.expires_at_ms or self.past.outcomes[real.offer_id] is None:
+            self._lease(ours)
 
     def _until(self, at_ms: int) -> None:
         """Let happen what is due before a moment; what was made at an earlier one is the shadow's own by now."""
-        if self._fresh and next(iter(self._fresh.values())).at_ms < at_ms:
+        if self._fresh and self._fresh_at_ms < at_ms:
             self._settle()
         while self._calendar and self._calendar[0][0] < at_ms:
             now_ms, _, what, offer_id, agent_id = heapq.heappop(self._calendar)
@@ -306,26 +313,48 @@ class Shadow:
             if isinstance(command, BY_HAND) and events.reason is not Reason.CONTACT_UNKNOWN:
                 self.unrepeated[type(command).__name__] += 1
             return
-        for event in events:
-            evolve(self.state, event)
-            if isinstance(event, OfferCreated):
-                self.offers += 1
-                self._fresh[event.offer_id] = event
-                if event.widens_at_ms:
-                    self._expect(event.contact_id, event.at_ms)
-            elif isinstance(event, OfferAccepted):
-                self._answered(event)
-            elif isinstance(event, ContactDequeued):
-                self.left_at_ms[event.contact_id] = event.at_ms
-            elif isinstance(event, COMES_TO) and event.contact_id in self.state.contacts:
-                self._expect(event.contact_id, event.at_ms)
-            elif isinstance(event, OfferCanceled | OfferExpired | OfferRejected | OfferRescinded):
-                self._ended(event)
+        self._do(events)
 
-    def _expect(self, contact_id: ContactId, now_ms: int) -> None:
+    def _do(self, events: tuple[Event, ...]) -> None:
+        state, follows = self.state, self._FOLLOWS
+        for event in events:
+            evolve(state, event)
+            follow = follows.get(type(event))
+            if follow is not None:
+                follow(self, event)
+
+    def _made(self, event: OfferCreated) -> None:
+        self.offers += 1
+        self._fresh[event.offer_id] = event
+        self._fresh_at_ms = event.at_ms
+        if event.widens_at_ms:
+            self._expect(self.state.contacts[event.contact_id], event.at_ms)
+
+    def _left(self, event: ContactDequeued) -> None:
+        self.left_at_ms[event.contact_id] = event.at_ms
+        if event.reason is DequeueReason.OVERFLOWED:
+            self.sent_away.add(event.contact_id)
+
+    def _came_to(
+        self,
+        event: ContactEnqueued
+        | ContactKept
+        | ContactMoved
+        | ContactRequeued
+        | ContactStepped
+        | RingWidened,
+    ) -> None:
+        """Time alone may do more to a contact from now on."""
+        contact = self.state.contacts.get(event.contact_id)
+        if contact is None:
+            return
+        plan = contact.plan
+        if plan.steps or plan.crews or plan.overflow or contact.ring or contact.awaited:
+            self._expect(contact, event.at_ms)
+
+    def _expect(self, contact: Contact, now_ms: int) -> None:
         """Let a contact come to its next step, leave, or ring more widely, where no fact will tell of it."""
-        contact = self.state.contacts[contact_id]
-        noticed = self.past.noticed_at_ms.get(contact_id, ())
+        noticed = self.past.noticed_at_ms.get(contact.contact_id, ())
         step_ms = 0 if contact.step_due is None else contact.step_due[0]
         ring_ms = 0 if contact.ring is None else contact.ring.widens_at_ms
         lapse_ms = 0 if contact.awaited is None else contact.awaited.until_ms
@@ -347,3 +376,17 @@ class Shadow:
             if real_id is not None:
                 del self._ours[real_id], self._real[event.offer_id]
             self._schedule(event.at_ms, FREE, event.offer_id, event.agent_id)
+
+    _FOLLOWS: ClassVar[Mapping[type[Event], Callable[["Shadow", Any], None]]] = {
+        OfferCreated: _made,
+        OfferAccepted: _answered,
+        ContactDequeued: _left,
+        **dict.fromkeys((ContactEnqueued, ContactKept, ContactMoved), _came_to),
+        **dict.fromkeys((ContactRequeued, ContactStepped, RingWidened), _came_to),
+        **dict.fromkeys((OfferCanceled, OfferExpired, OfferRejected, OfferRescinded), _ended),
+    }
+    """What an event of the shadow's own means for it."""
+
+
+def _is_same(ours: OfferCreated, real: OfferCreated) -> bool:
+    return ours.contact_id == real.contact_id and ours.agent_id == real.agent_id
