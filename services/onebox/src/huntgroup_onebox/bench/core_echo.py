@@ -1,7 +1,8 @@
 """Routed events a second ÷ echoed events a second, through the same client of the same Kafka in one process.
 
 Both read the same records. The echo writes each one again, unchanged. The router reads it as the fact or command that
-it is, decides, folds, and writes every event that follows, encoded. The client is aiokafka, one `send` a record.
+it is, decides, folds, and writes the events that follow, encoded, as its journal has them: in one entry, chained to the
+one before. The client is aiokafka, one `send` a record.
 """
 
 import asyncio
@@ -14,9 +15,11 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from huntgroup.agent_state.v1.events_pb2 import AgentReleased
+from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup.routing.v1.commands_pb2 import AcceptOfferRequest
 from huntgroup.session.v1.events_pb2 import Channel, ContactQueued
 from huntgroup_eventlog.adapters.kafka import KafkaLog
+from huntgroup_eventlog.journal.chain import chain_after
 from huntgroup_onebox.bench.core_work import DOMAIN, Work, apply, busy_centre
 from huntgroup_onebox.bench.figure import Measured
 from huntgroup_onebox.bench.workbench import Workbench
@@ -116,10 +119,26 @@ def _router(work: Work) -> Handle:
     state, encode = initial(DOMAIN), event_codec().encode
     for at_ms, command in work.before:
         apply(state, command, at_ms)
+    sequence, entries, chain = 0, 0, bytes(16)
 
-    def route(value: bytes) -> list[bytes]:
-        events = apply(state, _read(value), int.from_bytes(value[1:9]))
-        return [encode(event)[1] for event in events]
+    def route(value: bytes) -> Iterable[bytes]:
+        nonlocal sequence, entries, chain
+        at_ms = int.from_bytes(value[1:9])
+        events = apply(state, _read(value), at_ms)
+        if not events:
+            return ()
+        entries += 1
+        entry = wire.JournalEntry()
+        batch = entry.batch
+        batch.epoch, batch.owner, batch.domain, batch.at_ms = 1, "bench", DOMAIN, at_ms
+        batch.seq, batch.prev_hash = entries, chain
+        for event in events:
+            sequence += 1
+            kind, payload = encode(event)
+            batch.events.add(type=kind, payload=payload, sequence=sequence)
+        written = entry.SerializeToString(deterministic=True)
+        chain = chain_after(chain, written)
+        return (written,)
 
     return route
 
