@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from .balance import two_agents
 from .oracles import (
     Graph,
     Pool,
@@ -140,6 +141,14 @@ def test_the_product_form(served: Graph, waits: dict[str, float], occupancy: lis
     figures = product_form(served)
     assert figures.wait == pytest.approx(waits, abs=1e-5)
     assert figures.occupancy == pytest.approx(occupancy, abs=1e-5)
+
+
+def test_the_product_form_is_what_the_balance_equations_say() -> None:
+    """Found without it: all states of two agents written down, and what comes in at each set equal to what goes out."""
+    figures = product_form(graph({"a": 0.9, "b": 0.6}, "a", "ab"))
+    found = two_agents(0.9, 0.6)
+    assert [found.wait_a, found.wait_b] == pytest.approx([*figures.wait.values()], rel=1e-3)
+    assert [found.busy_one, found.busy_both] == pytest.approx(figures.occupancy, rel=1e-4)
 
 
 def test_the_product_form_of_a_pool_is_erlangs() -> None:

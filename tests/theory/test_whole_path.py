@@ -1,14 +1,16 @@
 """Streaming costs no routing quality: through session, routing and agent-state people wait as on the core alone.
 
 The same trace of whole milliseconds is played twice: by `huntgroup simulate`'s own engine, and through the gRPC API of
-all five services on the embedded log, with a clock that stands still while anything is under way. Who is answered when,
-and by whom, must be the same to the millisecond.
+all five services, on the embedded log and on Kafka, with a clock that stands still while anything is under way. Who is
+answered when, and by whom, must be the same to the millisecond.
 """
 
 import asyncio
 import heapq
 import random
+import uuid
 from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +25,11 @@ from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE
 from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as SESSION_VOICE
 from huntgroup_agent_state.settings import AgentStateSettings
+from huntgroup_eventlog.adapters.kafka import KafkaLog
+from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_loadtest.api import Api
 from huntgroup_loadtest.timeline import Timeline
-from huntgroup_onebox.box import SERVICES, Box
+from huntgroup_onebox.box import SERVICES, Box, box_settings
 from huntgroup_onebox.simulate.centre import Centre
 from huntgroup_onebox.simulate.draws import Comer, Recorded
 from huntgroup_onebox.simulate.measures import Measures
@@ -34,11 +38,15 @@ from huntgroup_onebox.simulate.scenario import Scenario
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import AgentId
 from huntgroup_runtime.clock import Activity, VirtualClock
+from huntgroup_testkit.kafka import kafka_or_skip
+
+from .apart import Apart
 
 CONTACTS: Final = 120
 START_MS: Final = 1_800_000_000_000
 DOMAIN: Final = "theory/whole-path"
 QUIET_TURNS: Final = 4
+LOOPBACK: Final = {"grpc_listen": "127.0.0.1:0", "http_listen": "127.0.0.1:0"}
 GROUPS: Final = {"only-a": ("a",), "both": ("a", "b"), "only-b": ("b",)}
 
 
@@ -232,25 +240,35 @@ class WholePath:
             await asyncio.sleep(0 if turns else 0.001)
 
 
-@pytest.fixture
-async def path(tmp_path: Path) -> AsyncIterator[WholePath]:
+def embedded(folder: Path, clock: VirtualClock) -> Box:
+    return Box.in_directory(folder / "log", clock=clock, log_durability="process", **LOOPBACK)
+
+
+def on_kafka(address: str, clock: VirtualClock) -> Box:
+    """Only the log is Kafka's: what services keep beside it is in memory."""
+    settings = box_settings(log_url="memory://", log_partitions=1, **LOOPBACK)
+    log = KafkaLog(address, 1, replication_factor=1, driver="librdkafka")
+    apart = Apart(log, f"path-{uuid.uuid4().hex[:8]}")
+    return Box(settings, apart, ObjectSnapshotStore.from_url(""), clock=clock)
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+async def path(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[WholePath]:
     clock = VirtualClock(START_MS - 1_000)
-    box = Box.in_directory(
-        tmp_path / "log",
-        clock=clock,
-        grpc_listen="127.0.0.1:0",
-        http_listen="127.0.0.1:0",
-        log_durability="process",
-    )
-    await box.wire(huntgroup_agent_state=AgentStateSettings(desktop_lease_ms=0))
-    await box.process.start()
-    await box.ready(60)
-    made = WholePath(box, clock)
-    try:
-        yield made
-    finally:
-        await made.api.close()
-        await box.stop()
+    with ExitStack() as held:
+        if request.param == "kafka":
+            box = on_kafka(held.enter_context(kafka_or_skip()).bootstrap_servers, clock)
+        else:
+            box = embedded(tmp_path, clock)
+        await box.wire(huntgroup_agent_state=AgentStateSettings(desktop_lease_ms=0))
+        await box.process.start()
+        await box.ready(60)
+        made = WholePath(box, clock)
+        try:
+            yield made
+        finally:
+            await made.api.close()
+            await box.stop()
 
 
 @pytest.mark.integration
