@@ -129,8 +129,9 @@ proto-baseline: setup ## Accept today's proto/ as what must not break
 	@$(BIN)/buf build proto --exclude-source-info --output $(BASELINE)
 	@echo "wrote $(BASELINE)"
 
-golden: setup ## Write golden files for new events; old ones stay
+golden: setup ## Write golden files for new events, and digests of stories
 	@$(BIN)/python tools/write_golden.py $(ARGS)
+	@$(BIN)/python tools/write_stories.py
 
 ##@ Run
 

@@ -30,7 +30,6 @@ HAPPENED = (
     "ContactCompleted",
     "ContactHeld",
     "ContactReplanned",
-    "Ignored",
     "OfferAccepted",
     "OfferExpired",
     "OfferRejected",
@@ -38,10 +37,20 @@ HAPPENED = (
     "QueueRetired",
     "RecordingGapNoted",
     "RecordingSealed",
+    "desktops cut off",
     "duplicated",
+    "fetches cut off",
+    "gap",
+    "ignored: a claim that lost",
+    "ignored: after one that was lost",
+    "ignored: came twice",
+    "ignored: of a replaced owner, sent after that",
+    "ignored: of a replaced owner, sent before that",
     "late",
     "lost",
+    "recordings fetched",
     "replicas checked",
+    "slow_read",
     "snapshots checked",
     "turned away",
     *FAULTS,
@@ -58,6 +67,7 @@ def test_no_rule_is_broken_under_any_fault(part: int, mode: Mode) -> None:
         assert verdict.steps >= STEPS_MIN
 
 
+@pytest.mark.timeout(300)
 def test_all_that_can_go_wrong_goes_wrong_in_some_story() -> None:
     counts: Counter[str] = Counter()
     for seed in range(SEEDS_OF_EVERYTHING):
@@ -79,7 +89,7 @@ def first_caught(name: str, mode: Mode) -> Verdict:
 
 @pytest.mark.parametrize("name", sorted(SABOTAGES))
 def test_a_rule_that_is_switched_off_is_caught(name: str) -> None:
-    assert first_caught(name, "liveness" if name == "double-counting" else "safety").violation
+    assert first_caught(name, "safety").violation
 
 
 @pytest.mark.parametrize(("seed", "mode"), [(11, "liveness"), (12, "safety"), (13, "safety")])

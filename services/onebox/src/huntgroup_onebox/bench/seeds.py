@@ -27,7 +27,7 @@ def seeds(bench: Workbench) -> list[Measured]:
         Measured(
             name="sim-seeds",
             repeats=rates,
-            baseline=f"at least {min(steps):,} steps each, {count} seeds a repeat",
+            baseline=f"at least {min(steps):,} steps each before healing, {count} seeds a repeat",
             client=f"{os.cpu_count()} processes; five services and their clients in each seed",
             details={"steps_min": min(steps)},
         )

@@ -1,9 +1,8 @@
-"""The people of a story: callers who hang up or stay, and agents with desktops, who use the public API as anybody."""
+"""The agents of a story, with their desktops, who use the public API as anybody."""
 
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final
 
 from grpc.aio import AioRpcError
@@ -19,15 +18,11 @@ from huntgroup.agent_state.v1.events_pb2 import (
 from huntgroup.recording.v1 import commands_pb2 as recording_pb
 from huntgroup.routing.v1 import commands_pb2 as routing_pb
 from huntgroup.session.v1 import commands_pb2 as session_pb
-from huntgroup_onebox.sim.client import Client
-from huntgroup_onebox.sim.customers import SESSION, be_called_back, hang_up, start, state_of
-from huntgroup_onebox.sim.plan import (
-    QUEUES,
-    Agent,
-    Caller,
-    happens,
-)
-from huntgroup_runtime.rpc.errors import RpcRefusedError
+from huntgroup_onebox.sim.books import ViolationError
+from huntgroup_onebox.sim.client import Client, Mark
+from huntgroup_onebox.sim.customers import SESSION
+from huntgroup_onebox.sim.plan import QUEUES, Agent, happens
+from huntgroup_runtime.rpc.errors import SLOW_READER, RpcRefusedError
 
 AGENT_STATE: Final = "/huntgroup.agent_state.v1.AgentStateService/"
 ROUTING: Final = "/huntgroup.routing.v1.RoutingService/"
@@ -37,106 +32,29 @@ CHUNK_MS: Final = 250
 RECORDED_QUEUE: Final = "sales"
 LAST_RESORT: Final = "sales"
 """Where contacts go that other queues do not take, or let go."""
-WITHOUT_AGENT: Final = {"INITIATED", "QUEUED", "OFFERING"}
-IMPATIENT_S: Final = 1.0
-"""Who has no more patience would rather be called back."""
-READS: Final = 4
-"""So often a caller who waits looks whether the services still know of them."""
 LAST_TALK_S: Final = 0.6
 """At the end of the story: long enough for some audio."""
+SLOW_READ_S: Final = 1.9
+"""Longer than a server waits for a reader; two of them are shorter than a desktop's lease."""
 HELD_FROM_S: Final = 1.0
 """Shorter conversations are not put on hold."""
 
 
-def contact_id_of(caller: Caller) -> str:
-    """Return the id of a caller's contact; it names the tenant."""
-    return f"{caller.domain.partition('/')[0]}-{caller.name.replace(' ', '-')}"
-
-
-async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
-    """Start a contact, have it queued, and hang up when patience ends, unless somebody answered.
-
-    When `closing` is set, nobody hangs up any more: the end of the story serves whoever waits.
-    """
-    contact_id = contact_id_of(caller)
-    await start(client, contact_id, twice=caller.doubles)
-    await state_of(client, contact_id)
-    refused = await _queue(client, caller, caller.queue_id)
-    if caller.patience_s <= IMPATIENT_S and await be_called_back(
-        client, contact_id, LAST_RESORT, closing, twice=caller.doubles
-    ):
-        return
-    for read in range(READS):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(closing.wait(), caller.patience_s / READS)
-        if await state_of(client, contact_id) == "INITIATED" and not refused:
-            await _queue(client, caller, LAST_RESORT)
-        if read == 1:
-            await _be_looked_after(client, caller)
-        if caller.key and read == READS // 2:
-            press = routing_pb.ExitQueueRequest(contact_id=contact_id, key=caller.key)
-            await client.command(
-                "routing", f"{ROUTING}ExitQueue", press, routing_pb.ExitQueueResponse
-            )
-    if refused or not closing.is_set() or caller.hangs_up:
-        await hang_up(client, contact_id)
-        return
-    while (state := await state_of(client, contact_id)) in WITHOUT_AGENT:
-        if state == "INITIATED":
-            await _queue(client, caller, LAST_RESORT)
-        await asyncio.sleep(1.0)
-
-
-async def _be_looked_after(client: Client, caller: Caller) -> None:
-    """Somebody moves who is important, and puts forward who says everything twice."""
-    contact_id = contact_id_of(caller)
-    if caller.priority:
-        move = routing_pb.MoveContactRequest(contact_id=contact_id, queue_id=LAST_RESORT)
-        await client.command(
-            "routing", f"{ROUTING}MoveContact", move, routing_pb.MoveContactResponse
-        )
-    if caller.doubles:
-        raised = routing_pb.SetContactPriorityRequest(contact_id=contact_id, priority=5)
-        await client.command(
-            "routing",
-            f"{ROUTING}SetContactPriority",
-            raised,
-            routing_pb.SetContactPriorityResponse,
-        )
-
-
-async def _queue(client: Client, caller: Caller, queue_id: str) -> RpcRefusedError | None:
-    queue = session_pb.QueueContactRequest(
-        contact_id=contact_id_of(caller),
-        queue_id=queue_id,
-        priority=caller.priority,
-        customer_key=client.chance.choice(("", "one", "two")),
-        preferred_agents=client.chance.choice(((), (), ("agent-0", "agent-2"))),
-        direct_agent_id=client.chance.choice(("", "", "", "", "agent-0")),
-    )
-    return await client.command(
-        "session",
-        f"{SESSION}QueueContact",
-        queue,
-        session_pb.QueueContactResponse,
-        twice=caller.doubles,
-    )
-
-
-async def start_and_hang_up(client: Client, contact_id: str) -> None:
-    """Start a contact that nobody queues, and end it."""
-    await start(client, contact_id)
-    await hang_up(client, contact_id)
-
-
 class AgentAtWork:
-    """One agent, from sign-on to the end of the story."""
+    """One agent, from sign-on to the end of the story. `failed` is told what goes wrong in the background."""
 
-    def __init__(self, client: Client, agent: Agent, talk_s: Callable[[str], float]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        agent: Agent,
+        talk_s: Callable[[str], float],
+        failed: Callable[[BaseException], None],
+    ) -> None:
         self.agent_id = agent.name.replace(" ", "-")
         self.silent = False
         """The desktop answers no heartbeat."""
         self.reads_slowly = False
+        """Takes so long for each message that a server may wait in vain to write the next; heartbeats come late."""
         self.serves = False
         """The end of the story: accept everything at once, end everything soon."""
         self.node = client.node
@@ -144,6 +62,7 @@ class AgentAtWork:
         self._agent = agent
         self._chance: random.Random = client.chance
         self._talk_s = talk_s
+        self._failed = failed
         self._ringing: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._talking: dict[str, str] = {}
@@ -173,14 +92,10 @@ class AgentAtWork:
 
     async def _take_by_hand(self) -> None:
         """Look who waits somewhere, and take the last of them, or be given it by a supervisor."""
-        queue_id = self._chance.choice(tuple(QUEUES))
-        read = routing_pb.GetQueueRequest(domain=self._client.domain, queue_id=queue_id)
-        found = await self._client.query(
-            "routing", f"{ROUTING}GetQueue", read, routing_pb.GetQueueResponse
-        )
-        if isinstance(found, RpcRefusedError) or not found.queue.first_waiting:
+        waiting = await self._first_waiting(self._chance.choice(tuple(QUEUES)))
+        if not waiting:
             return
-        contact_id = found.queue.first_waiting[-1].contact_id
+        contact_id = waiting[-1]
         if happens(self._chance, 0.5):
             pull = routing_pb.PullContactRequest(contact_id=contact_id, agent_id=self.agent_id)
             await self._client.command(
@@ -196,6 +111,26 @@ class AgentAtWork:
         await self._client.command(
             "routing", f"{ROUTING}AssignContact", assign, routing_pb.AssignContactResponse
         )
+
+    async def _first_waiting(self, queue_id: str) -> list[str]:
+        """Return who waits in a queue; who was known to wait no more is not to be shown."""
+        books, asked, before = self._client.books, Mark(), set[str]()
+
+        def asking() -> None:
+            asked.at(len(books.enqueued))
+            before.clear()
+            before.update(books.waiting)
+
+        read = routing_pb.GetQueueRequest(domain=self._client.domain, queue_id=queue_id)
+        found = await self._client.query(
+            "routing", f"{ROUTING}GetQueue", read, routing_pb.GetQueueResponse, asking=asking
+        )
+        if isinstance(found, RpcRefusedError):
+            return []
+        shown = [one.contact_id for one in found.queue.first_waiting]
+        if gone := set(shown) - before - set(books.enqueued[asked.number :]):
+            raise ViolationError(f"4: {sorted(gone)} waited no more, and a read says that they do")
+        return shown
 
     async def _leave_for_a_while(self) -> None:
         if happens(self._chance, 0.5):
@@ -216,6 +151,7 @@ class AgentAtWork:
 
     async def _desktop(self) -> None:
         while True:
+            was_slow = False
             stream = self._client.open_stream("agent-state", f"{AGENT_STATE}OpenDesktop")
             hello = agent_pb.DesktopHello(domain=self._client.domain, agent_id=self.agent_id)
             try:
@@ -223,10 +159,13 @@ class AgentAtWork:
                 while (message := await stream.down.receive()) is not None:
                     for event in agent_pb.OpenDesktopResponse.FromString(message).events:
                         await self._on_event(event, stream.up)
-                    while self.reads_slowly and not self.serves:  # noqa: ASYNC110 - a fault ends it
-                        await asyncio.sleep(0.2)
-            except AioRpcError:
-                pass
+                    if self.reads_slowly and not self.serves:
+                        was_slow = True
+                        await asyncio.sleep(SLOW_READ_S)
+            except AioRpcError as error:
+                refused = self._client.stream_ended("OpenDesktop", error)
+                if refused.reason == SLOW_READER and was_slow:
+                    self._client.saw("desktops cut off")
             finally:
                 stream.cancel()
             await asyncio.sleep(0.1)
@@ -258,8 +197,13 @@ class AgentAtWork:
     def _spawn(self, work: Any) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
 
     # A contact.
 
@@ -333,7 +277,8 @@ class AgentAtWork:
                         recording_pb.IngestAudioRequest(chunk=audio).SerializeToString()
                     )
                     offset_ms += CHUNK_MS
-            except AioRpcError:
+            except AioRpcError as error:
+                self._client.stream_ended("IngestAudio", error)
                 await asyncio.sleep(0.3)
                 offset_ms += 300
             finally:

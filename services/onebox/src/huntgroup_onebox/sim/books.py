@@ -1,6 +1,6 @@
 """What an onlooker of the three services can tell from their events alone, and what none of it may ever say."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +63,10 @@ class Books:
         self.counts: Counter[str] = Counter()
         self.outcomes: dict[str, str | None] = {}
         self.waiting: dict[str, str] = {}
+        self.enqueued: list[str] = []
+        """Who came to wait, one after the other."""
+        self.states: defaultdict[str, list[str]] = defaultdict(list)
+        """By contact, what session has said of it, one state after the other."""
         self.endings: dict[str, str | None] = {}
         self.recording: set[str] = set()
         """Recordings that are neither sealed nor declared absent."""
@@ -107,6 +111,7 @@ class Books:
                 if event.contact_id in self.waiting:
                     raise ViolationError(f"{event.contact_id} waits in two queues")
                 self.waiting[event.contact_id] = event.queue_id
+                self.enqueued.append(event.contact_id)
             case routing.ContactMoved():
                 if self.waiting.get(event.contact_id) != event.from_queue_id:
                     raise ViolationError(f"{event.contact_id} was moved from where it is not")

@@ -11,8 +11,10 @@ from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop
 from huntgroup_onebox.sim.weather import Weather
 
 Pairs = tuple[tuple[str, str | bytes], ...]
-PIPE_MESSAGES_MAX: Final = 64
-"""Messages that a side of a stream may be ahead of its reader; then it waits, as HTTP/2's window makes it."""
+UP_MESSAGES_MAX: Final = 64
+"""Messages that a client may be ahead of its reader; then it waits, as HTTP/2's window makes it."""
+DOWN_MESSAGES_MAX: Final = 1
+"""The same of a server: few, so that a story meets a reader who is too slow."""
 
 
 class AbortedError(grpc.aio.AbortError):
@@ -27,9 +29,10 @@ def rpc_error(code: grpc.StatusCode, detail: str, trailing: Pairs = ()) -> AioRp
 class Pipe:
     """Messages of one direction of a stream, in order; bounded."""
 
-    def __init__(self, loop: SeededLoop, weather: Weather) -> None:
+    def __init__(self, loop: SeededLoop, weather: Weather, messages_max: int) -> None:
         self._loop = loop
         self._weather = weather
+        self._messages_max = messages_max
         self._messages: list[bytes | None] = []
         self._sent = 0
         self._changed: list[asyncio.Future[None]] = []
@@ -38,7 +41,7 @@ class Pipe:
 
     async def send(self, message: bytes | None) -> None:
         """Send a message, or None for the end; waits while the reader is far behind. Raises when broken."""
-        while self._sent >= PIPE_MESSAGES_MAX and self.broken is None:
+        while self._sent >= self._messages_max and self.broken is None:
             await self._wait()
         if self.broken is not None:
             raise self.broken
@@ -135,8 +138,8 @@ class Call:
         self.server = server
         self.metadata = metadata
         self.ends_s = loop.time() + timeout_s
-        self.up = Pipe(loop, weather)
-        self.down = Pipe(loop, weather)
+        self.up = Pipe(loop, weather, UP_MESSAGES_MAX)
+        self.down = Pipe(loop, weather, DOWN_MESSAGES_MAX)
         self.taken: asyncio.Future[Pairs] = loop.create_future()
         self.done: asyncio.Future[bytes] = loop.create_future()
         self.task: asyncio.Task[Any] | None = None

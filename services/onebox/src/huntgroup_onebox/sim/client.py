@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
@@ -9,7 +11,7 @@ from google.protobuf.message import Message
 from grpc.aio import AioRpcError
 
 from huntgroup.event.v1.envelope_pb2 import CommandContext
-from huntgroup_onebox.sim.books import ViolationError
+from huntgroup_onebox.sim.books import Books, ViolationError
 from huntgroup_onebox.sim.calls import Call
 from huntgroup_onebox.sim.cluster import Cluster
 from huntgroup_onebox.sim.onlooker import Onlooker
@@ -36,6 +38,17 @@ FAULTY: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
+
+
+@dataclass(slots=True)
+class Mark:
+    """How much there was when a read was sent for the last time: what it says may be newer, never older."""
+
+    number: int = 0
+
+    def at(self, number: int) -> None:
+        """It is sent now."""
+        self.number = number
 
 
 class Client:
@@ -65,9 +78,17 @@ class Client:
             self._check(service, command_id, answer, response)
         return answers[0] if isinstance(answers[0], RpcRefusedError) else None
 
-    async def query(self, service: str, method: str, request: Message, response: Any) -> Any:
-        """Return the answer to a query, or a refusal."""
-        answer = await self._until_answered(service, method, request)
+    async def query(
+        self,
+        service: str,
+        method: str,
+        request: Message,
+        response: Any,
+        *,
+        asking: Callable[[], object] = bool,
+    ) -> Any:
+        """Return the answer to a query, or a refusal; `asking` is called each time that it is sent."""
+        answer = await self._until_answered(service, method, request, asking)
         return answer if isinstance(answer, RpcRefusedError) else response.FromString(answer)
 
     def open_stream(self, service: str, method: str) -> Call:
@@ -75,12 +96,34 @@ class Client:
         address = self.chance.choice(self._cluster.addresses(service))
         return self._cluster.network.stream(self.node, address, method, timeout_s=STREAM_S)
 
+    @property
+    def books(self) -> Books:
+        """What is true of the client's domain."""
+        return self._onlooker.books[self.domain]
+
+    def saw(self, what: str) -> None:
+        """Count something that happened."""
+        self._onlooker.counts[what] += 1
+
+    def stream_ended(self, method: str, error: AioRpcError) -> RpcRefusedError:
+        """Return why a stream ended; raises `ViolationError` when that is a bug."""
+        refused = from_rpc_error(error)
+        self._check_turned_away(method, refused)
+        if refused.status in FAULTY:
+            raise ViolationError(f"{method} ended with {refused}")
+        return refused
+
     async def _until_answered(
-        self, service: str, method: str, request: Message
+        self,
+        service: str,
+        method: str,
+        request: Message,
+        asking: Callable[[], object] = bool,
     ) -> bytes | RpcRefusedError:
         loop = asyncio.get_running_loop()
         ends_s, pause_s, raw = loop.time() + GIVES_UP_AFTER_S, 0.05, request.SerializeToString()
         while True:
+            asking()
             address = self.chance.choice(self._cluster.addresses(service))
             call = self._cluster.network.unary(self.node, address, method, raw, timeout_s=ATTEMPT_S)
             try:

@@ -9,11 +9,12 @@ from huntgroup_agent_state.settings import AgentStateSettings
 from huntgroup_agent_state.wiring import wire as wire_agent_state
 from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.journal.replica import Role
+from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.codes import REPORTING, todays, upgraded
 from huntgroup_onebox.sim.gates import WatchedAdmission
 from huntgroup_onebox.sim.network import Endpoint, Network, SimPeers
 from huntgroup_onebox.sim.plan import SERVICES
-from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop
+from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop, node_of_this_task, world_context
 from huntgroup_onebox.sim.sim_log import Broker, Moment, SimLog
 from huntgroup_onebox.sim.stores import (
     Database,
@@ -41,7 +42,6 @@ from huntgroup_runtime.settings import RuntimeSettings
 from huntgroup_runtime.telemetry import Telemetry
 from huntgroup_session.wiring import wire as wire_session
 
-EPOCH_MS: Final = 1_700_000_000_000
 HEARTBEAT_MS: Final = 800
 TAKEOVER_AFTER_MS: Final = 1_600
 SNAPSHOT_EVERY: Final = 25
@@ -49,7 +49,7 @@ WAITING_MAX, INFLIGHT_MAX = 4, 2
 COMMANDS_PER_S, COMMANDS_BURST = 12, 12
 """Bounds so small that stories meet them: callers are told to come again."""
 STREAMS_MAX: Final = 12
-SLOW_READER_S: Final = 1.0
+SLOW_READER_S: Final = 0.6
 AGENT_STATE: Final = AgentStateSettings(
     desktop_heartbeat_interval_ms=1_500, desktop_lease_ms=4_000, desktop_backlog_max=4
 )
@@ -71,11 +71,11 @@ class NodeClock:
         self._loop = loop
 
     def now_ms(self) -> int:
-        return EPOCH_MS + round(self._loop.time() * 1_000) + self.ahead_ms
+        return self._loop.now_ms() + self.ahead_ms
 
     def elapsed_ms(self) -> int:
         """Jumps leave it alone."""
-        return EPOCH_MS + round(self._loop.time() * 1_000)
+        return self._loop.now_ms()
 
     async def sleep_until(self, at_ms: int) -> None:
         """As the system's clock does: a jump is noticed within a second."""
@@ -118,7 +118,7 @@ class SimProcess:
         self._refuses = partial(network.refuses, node)
         self.endpoint = Endpoint(node, CallGuard(CallLimits.of(settings), _TELEMETRY))
         self.journals: list[ServiceJournals] = []
-        self.tasks: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self.tasks: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = []
 
     def add_journals(self, application: Application) -> ServiceJournals:
         """As `Process.add_journals`."""
@@ -153,8 +153,7 @@ class SimProcess:
 
     def add_task(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """As `Process.add_task`."""
-        del name
-        self.tasks.append(run)
+        self.tasks.append((name, run))
 
     def add_closer(self, name: str, close: Callable[[], Awaitable[None]]) -> None:
         """As `Process.add_closer`: nodes end without being closed."""
@@ -210,7 +209,7 @@ class Replica:
             upgraded=self.upgraded,
             failed=cluster.failed,
         )
-        cluster.loop.call_on(node, 0.0, lambda: cluster.spawn(self._run(process)))
+        cluster.loop.call_on(node, 0.0, lambda: cluster.spawn("start", self._run(process)))
 
     async def _run(self, process: SimProcess) -> None:
         cluster, node = self._cluster, self.node
@@ -231,8 +230,8 @@ class Replica:
         self.journals = process.journals[0]
         cluster.network.endpoints[self.address] = process.endpoint
         await self.journals.start()
-        for run in process.tasks:
-            cluster.spawn(run())
+        for name, run in process.tasks:
+            cluster.spawn(name, run())
 
     @property
     def role(self) -> Role | None:
@@ -282,8 +281,14 @@ class Cluster:
         self.network.node_ended(replica.node)
         replica.journals = None
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` as a part of the node whose code asks for it."""
-        task = self.loop.create_task(work)
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` as a part of the node whose code asks for it. A failure would end the process: it is told."""
+        task, node = self.loop.create_task(work), node_of_this_task()
+
+        def ended(_: "asyncio.Task[None]") -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self.failed(ViolationError(f"the task {name!r} of {node} failed: {error!r}"))
+
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(ended, context=world_context())

@@ -10,7 +10,7 @@ from huntgroup.session.v1.events_pb2 import (
     DIAL_OUTCOME_BUSY,
 )
 from huntgroup_onebox.sim.books import ViolationError
-from huntgroup_onebox.sim.client import Client
+from huntgroup_onebox.sim.client import Client, Mark
 from huntgroup_onebox.sim.plan import happens
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 
@@ -44,12 +44,20 @@ async def state_of(client: Client, contact_id: str) -> str:
 async def view_of(client: Client, contact_id: str) -> session_pb.ContactView:
     """Whoever was told that a contact is started can read it, at any replica."""
     read = session_pb.GetContactRequest(domain=client.domain, contact_id=contact_id)
+    states, asked = client.books.states[contact_id], Mark()
     found = await client.query(
-        "session", f"{SESSION}GetContact", read, session_pb.GetContactResponse
+        "session",
+        f"{SESSION}GetContact",
+        read,
+        session_pb.GetContactResponse,
+        asking=lambda: asked.at(max(0, len(states) - 1)),
     )
     if isinstance(found, RpcRefusedError):
         raise ViolationError(f"4: {contact_id} was started, and a read says {found}")
     view: session_pb.ContactView = found.contact
+    if view.state not in states[asked.number :]:
+        became = ", ".join(states[asked.number :])
+        raise ViolationError(f"4: {contact_id} was already {became}, and a read says {view.state}")
     return view
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 
 from huntgroup_onebox.sim.actors import AgentAtWork
 from huntgroup_onebox.sim.cluster import Cluster, Replica
-from huntgroup_onebox.sim.plan import Fault
+from huntgroup_onebox.sim.plan import Fault, happens
 from huntgroup_onebox.sim.seeded_loop import Node
 
-RESTART_AFTER_S = 1.0
+CALLS_FIRST_S = 0.002
 
 
 class Mischief:
@@ -71,8 +71,13 @@ class Mischief:
                 self._crash(self._replica(fault.target), fault.for_s, "upgraded")
             case "freeze":
                 self._freeze(self._replica(fault.target).node, fault.for_s)
+            case "pause":
+                for replica in self._machine(fault):
+                    self._freeze(replica.node, fault.for_s)
             case "cut off":
                 self._cut_off(fault)
+            case "broker lost":
+                self._lose_broker(fault)
             case "clock":
                 clock = self._replica(fault.target).clock
                 clock.ahead_ms += fault.amount
@@ -98,6 +103,7 @@ class Mischief:
         cluster, weather = self.cluster, self.cluster.weather
         self._armed.clear()
         weather.cut_off.clear()
+        weather.without_broker.clear()
         weather.loss_per_mille = weather.slow_per_mille = 0
         weather.disk_full = False
         for replica in cluster.replicas:
@@ -126,11 +132,15 @@ class Mischief:
             replica.start()
 
     def _freeze(self, node: Node, for_s: float) -> None:
-        loop = self.cluster.loop
+        loop, chance = self.cluster.loop, self.cluster.weather.chance
+
+        def thaw() -> None:
+            if node.alive and node.backlog is not None:
+                calls_first = happens(chance, 0.5)
+                loop.thaw(node, calls_first_s=CALLS_FIRST_S if calls_first else 0.0)
+
         loop.freeze(node)
-        self._later(
-            for_s, lambda: loop.thaw(node) if node.alive and node.backlog is not None else None
-        )
+        self._later(for_s, thaw)
 
     def _cut_off(self, fault: Fault) -> None:
         cluster, weather = self.cluster, self.cluster.weather
@@ -140,6 +150,17 @@ class Mischief:
         cluster.network.broken(names)
         self._told("fault", "cut off", sorted(names))
         self._later(fault.for_s, lambda: weather.cut_off.difference_update(names))
+
+    def _lose_broker(self, fault: Fault) -> None:
+        """A machine does not reach the broker any more; everybody else it does."""
+        weather, names = self.cluster.weather, {one.name for one in self._machine(fault)}
+        weather.without_broker |= names
+        self._later(fault.for_s, lambda: weather.without_broker.difference_update(names))
+
+    def _machine(self, fault: Fault) -> list[Replica]:
+        """Return what runs on a machine: one replica of each service."""
+        index = fault.target.rpartition("/")[2]
+        return [one for one in self.cluster.replicas if one.name.endswith(f"/{index}")]
 
     def _desktop(self, fault: Fault) -> None:
         agent = self._agents.get(fault.target)

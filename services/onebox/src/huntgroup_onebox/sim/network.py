@@ -11,11 +11,10 @@ from typing import Any, Final, cast
 import grpc
 from grpc.aio import AioRpcError
 
-from huntgroup_eventlog.application import OverloadedError
 from huntgroup_onebox.sim.calls import Call, Pairs, Pipe, Served, rpc_error
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop
 from huntgroup_onebox.sim.weather import Weather
-from huntgroup_runtime.rpc.errors import from_rpc_error, refused_with
+from huntgroup_runtime.rpc.errors import from_rpc_error
 from huntgroup_runtime.rpc.forwarding import SERVED, StreamNotTakenError
 from huntgroup_runtime.rpc.guard import CallGuard, Context, Handler
 
@@ -246,12 +245,9 @@ class SimPeers:
 
     def _not_taken(self, call: Call) -> None:
         error = call.down.broken or rpc_error(grpc.StatusCode.UNAVAILABLE, NOBODY)
-        code = error.code()
-        if code is grpc.StatusCode.UNAVAILABLE:
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
             raise StreamNotTakenError
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            raise OverloadedError(error.details() or "")
-        raise refused_with(code, error.details() or "", error.trailing_metadata() or ())
+        raise from_rpc_error(error)
 
 
 async def _received(pipe: Pipe) -> AsyncIterator[bytes]:

@@ -5,15 +5,14 @@ those of the invariants in docs/reference/verify.md.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_contracts.registry import topic_events, topic_journal
-from huntgroup_eventlog.adapters.memory import MemoryPartitions
 from huntgroup_eventlog.application import Application
-from huntgroup_eventlog.journal.chain import ChainReader
+from huntgroup_eventlog.journal.chain import ChainReader, Ignored
 from huntgroup_eventlog.journal.decider import BATCH_BYTES_MAX
 from huntgroup_eventlog.journal.fold import Fold
 from huntgroup_eventlog.journal.replica import Replica
@@ -21,11 +20,15 @@ from huntgroup_eventlog.journal.snapshot import dump_snapshot
 from huntgroup_eventlog.port import LogRecord
 from huntgroup_onebox.audit.publication import said_by
 from huntgroup_onebox.sim.books import Books, ViolationError
-from huntgroup_reporting.app.effects import LEDGER_TYPES, note_entry
-from huntgroup_reporting.app.ports import LedgerChanges
+from huntgroup_onebox.sim.sim_log import Broker
+from huntgroup_reporting.app.effects import LEDGER_TYPES
+from huntgroup_reporting.core.messages import AgentTimeCounted, QueueEntry
+from huntgroup_session.core.state import State
 
 PARTITION: Final = 0
 DIGEST_BYTES: Final = 32
+COMPARE_EVERY: Final = 25
+"""Replicas of a service are compared with the truth after every so many batches of its journal."""
 LEASE_EPSILON_MS: Final = 1_500
 """An offer may be open so long after its end, in log time, while nothing is decided in its domain."""
 
@@ -43,6 +46,14 @@ class HonestReader(ChainReader):
         return batch.prev_hash == self.state.chain
 
 
+class LedgerEntry(NamedTuple):
+    """One entry of the ledger."""
+
+    position: int
+    domain: str
+    event: QueueEntry | AgentTimeCounted
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the history says of a command."""
@@ -55,10 +66,16 @@ class JournalTruth:
     """One journal as it truly is."""
 
     def __init__(self, application: Application) -> None:
+        self.claimed_s = 0.0
+        """When the claim that counts came in."""
+        self.seen: set[tuple[int, str, int]] = set()
+        """Epoch, owner and number of every batch, and of every claim (0), that has come in."""
         self.service = application.service
         self.reader = HonestReader()
         self.fold = Fold(application)
         self.position = 0
+        self.batches = 0
+        """Accepted."""
         self.outcomes: dict[tuple[str, str], Outcome] = {}
         self.published: defaultdict[str, int] = defaultdict(int)
         """The sequence of the last public event that a consumer has taken, by domain."""
@@ -68,35 +85,49 @@ class JournalTruth:
         self.true_snapshots: dict[str, wire.Snapshot] = {}
         """By code version, the last one made."""
 
+    @property
+    def epoch(self) -> int:
+        """Of the claim that counts."""
+        return self.reader.state.epoch
+
 
 class Onlooker:
-    """Checks after every record. `told` is called with each accepted event, for the trace."""
+    """Checks after every record. `told` is called with each accepted event, for the trace.
+
+    `compare` is called with the name of a service when its replicas should be held against the truth, soon.
+    """
 
     def __init__(
         self,
-        storage: MemoryPartitions,
+        broker: Broker,
         applications: Mapping[str, list[Application]],
         books: Mapping[str, Books],
+        *,
         told: Callable[[str, str, Any], None],
         failed: Callable[[Exception], None],
+        compare: Callable[[str], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.acknowledged: list[tuple[str, str]] = []
         self.meant = 0
         """Claims, and batches that say something: heartbeats are none."""
-        self.ledger = LedgerChanges()
-        """What all entries of the ledger add up to."""
-        self._storage = storage
-        self._books = books
+        self.ledger: list[LedgerEntry] = []
+        """All entries of the ledger."""
+        self.skew_ms = [0, 0]
+        """How far log time was behind and ahead of the true time, at most, in any record that counts."""
+        self._broker = broker
+        self._storage = broker.storage
+        self.books = books
         self._told = told
         self._failed = failed
+        self._compare = compare
         self.journals = {name: JournalTruth(codes[0]) for name, codes in applications.items()}
         for name, codes in applications.items():
             self.journals[name].other_codes = [Fold(one) for one in codes[1:]]
         self._journal_of = {topic_journal(name): one for name, one in self.journals.items()}
         self._public_of = {topic_events(name): one for name, one in self.journals.items()}
         self._public_read = dict.fromkeys(self._public_of, 0)
-        storage.listen(self._changed)
+        self._storage.listen(self._changed)
 
     # The log.
 
@@ -119,19 +150,43 @@ class Onlooker:
     def _read_entry(self, journal: JournalTruth, record: LogRecord) -> None:
         entry = journal.reader.read(record.value)
         self.counts[type(entry).__name__] += 1
-        if isinstance(entry, wire.Claim):
+        if isinstance(entry, Ignored):
+            self.counts[self._why_ignored(journal, entry, record)] += 1
+        elif isinstance(entry, wire.Claim):
+            journal.seen.add((entry.epoch, entry.owner, 0))
+            journal.claimed_s = self._broker.loop.time()
+            self._note_skew(entry.at_ms)
             journal.fold.at_ms = max(journal.fold.at_ms, entry.at_ms)
             for fold in journal.other_codes:
                 fold.at_ms = journal.fold.at_ms
             self.meant += 1
             self._told(entry.owner, "claims", f"epoch {entry.epoch}")
         elif isinstance(entry, wire.Batch):
+            journal.seen.add((entry.epoch, entry.owner, entry.seq))
             self._read_batch(journal, entry, record)
+
+    def _note_skew(self, at_ms: int) -> None:
+        ahead_ms = at_ms - self._broker.loop.now_ms()
+        self.skew_ms = [min(self.skew_ms[0], ahead_ms), max(self.skew_ms[1], ahead_ms)]
+
+    def _why_ignored(self, journal: JournalTruth, entry: Ignored, record: LogRecord) -> str:
+        """Return, in words that a story counts, what an entry is that does not count."""
+        told = (entry.epoch, entry.owner, entry.seq)
+        if told in journal.seen:
+            return "ignored: came twice"
+        journal.seen.add(told)
+        if not entry.seq:
+            return f"ignored: {'a claim that lost' if entry.epoch == journal.epoch else 'an old claim'}"
+        if entry.epoch >= journal.epoch:
+            return "ignored: after one that was lost"
+        late = self._broker.sent_s.get(record.value, 0.0) > journal.claimed_s
+        return f"ignored: of a replaced owner, sent {'after' if late else 'before'} that"
 
     def _read_batch(self, journal: JournalTruth, batch: wire.Batch, record: LogRecord) -> None:
         if len(record.value) > BATCH_BYTES_MAX:
             raise ViolationError(f"10: a batch of {journal.service} has {len(record.value)} bytes")
         self._check_relayed(journal, batch)
+        self._note_skew(batch.at_ms)
         for outcome in batch.outcomes:
             key = (batch.domain, outcome.command_id)
             if key in journal.outcomes:
@@ -141,25 +196,30 @@ class Onlooker:
             journal.outcomes[key] = Outcome(record.position, outcome.reason)
         chain = journal.reader.state.chain
         journal.fold.apply(batch, record.position, chain)
+        journal.batches += 1
+        if not journal.batches % COMPARE_EVERY:
+            self._compare(journal.service)
         for fold in journal.other_codes:
             fold.apply(batch, record.position, chain)
         if batch.events:
             domain = journal.fold.domains[batch.domain]
             journal.sequences[record.position] = {batch.domain: domain.sequence}
-        books = self._books.get(batch.domain)
+        books = self.books.get(batch.domain)
         if books is None:
             if batch.domain:
                 raise ViolationError(f"8: {journal.service} knows a domain {batch.domain!r}")
             return
         codec = journal.fold.application.codec
-        for recorded in batch.events:
-            event = codec.decode(recorded.type, recorded.payload)
+        events = [codec.decode(recorded.type, recorded.payload) for recorded in batch.events]
+        for recorded, event in zip(batch.events, events, strict=True):
             self.counts[type(event).__name__] += 1
             self._told(batch.owner, "records", event)
             books.note(event)
             if recorded.type.startswith(LEDGER_TYPES):
-                note_entry(self.ledger, batch.domain, event)
+                self.ledger.append(LedgerEntry(record.position, batch.domain, event))
         self.meant += 1
+        if journal.service == "session":
+            _note_states(books, journal.fold.domains[batch.domain].state, events)
         if journal.service == "routing":
             books.check_leases(batch.at_ms, LEASE_EPSILON_MS)
 
@@ -232,6 +292,14 @@ class Onlooker:
             for domain, known in journal.fold.domains.items()
             if journal.published[domain] != known.sequence
         ]
+
+
+def _note_states(books: Books, state: State, events: Sequence[Any]) -> None:
+    """Note what has become of the contacts that a batch of session speaks of."""
+    named = (getattr(event, "contact_id", None) for event in events)
+    for contact_id in dict.fromkeys(named):
+        if contact_id is not None and (contact := state.find(contact_id)) is not None:
+            books.states[contact_id].append(contact.state)
 
 
 def _true_snapshot(journal: JournalTruth, fold: Fold, believed: wire.Snapshot) -> wire.Snapshot:

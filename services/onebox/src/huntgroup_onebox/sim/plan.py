@@ -30,13 +30,16 @@ STRATEGIES: Final = {
 KEYS: Final = ("", "", VOICEMAIL_KEY, "", OTHER_QUEUE_KEY, HAND_BACK_KEY, "")
 """What callers press, one after the other."""
 REGULARS: Final = 60
+REGULAR_PATIENCE_S: Final = 2.0
 GLOBEX_EVERY: Final = 6
 """Every so manyth caller is the second tenant's."""
 FAULTS: Final = (
     "crash",
     "crash at a moment",
     "freeze",
+    "pause",
     "cut off",
+    "broker lost",
     "clock",
     "loss",
     "slow",
@@ -46,6 +49,8 @@ FAULTS: Final = (
     "slow reader",
     "flood",
 )
+OFTEN: Final = ("crash at a moment", "crash at a moment")
+"""Once more each: there are many moments."""
 MOMENTS: Final = (
     "before append",
     "after append",
@@ -115,7 +120,7 @@ class Plan:
     replicas_each: int
     callers: tuple[Caller, ...]
     regulars: tuple[Caller, ...]
-    """They call one after the other while a story is too short."""
+    """They call one after the other while too little happens for a story."""
     agents: tuple[Agent, ...]
     faults: tuple[Fault, ...]
     log_faults: tuple[tuple[str, int], ...]
@@ -157,7 +162,7 @@ def plan_of(seed: int) -> Plan:
         lasts_s=lasts_s,
         replicas_each=replicas_each,
         callers=callers,
-        regulars=tuple(_caller(chance, 100 + number, 0.0) for number in range(REGULARS)),
+        regulars=tuple(_regular(chance, 100 + number) for number in range(REGULARS)),
         agents=agents,
         faults=tuple(
             _fault(chance, number, lasts_s, replicas_each, names) for number in range(count)
@@ -186,6 +191,12 @@ def _caller(chance: random.Random, number: int, lasts_s: float) -> Caller:
     )
 
 
+def _regular(chance: random.Random, number: int) -> Caller:
+    """Return somebody who does not stay for long: at the end they are not all to be waited for."""
+    caller = _caller(chance, number, 0.0)
+    return replace(caller, patience_s=REGULAR_PATIENCE_S, hangs_up=True)
+
+
 def _agent(chance: random.Random, number: int) -> Agent:
     return Agent(
         name=f"agent {number}",
@@ -201,7 +212,7 @@ def _agent(chance: random.Random, number: int) -> Agent:
 def _fault(
     chance: random.Random, number: int, lasts_s: float, replicas_each: int, agents: list[str]
 ) -> Fault:
-    kind = chance.choice(FAULTS)
+    kind = chance.choice((*FAULTS, *OFTEN))
     target = f"{chance.choice(SERVICES)}/{chance.randrange(replicas_each)}"
     detail, amount = "", 0
     match kind:

@@ -17,8 +17,10 @@ from huntgroup_eventlog.journal.fold import RelayItem
 from huntgroup_eventlog.journal.replica import Replica, Role
 from huntgroup_eventlog.port import NewRecord
 from huntgroup_onebox.sim.stores import NodeHistory
+from huntgroup_reporting.app.effects import LedgerWriter
 from huntgroup_reporting.app.ports import Cursor
 from huntgroup_routing.core import RoutingCore
+from huntgroup_runtime.membership import Membership
 from huntgroup_runtime.relay import Relay
 from huntgroup_runtime.rpc import admission
 
@@ -57,6 +59,20 @@ def early_ack() -> AbstractContextManager[None]:
 def no_deduplication() -> AbstractContextManager[None]:
     """A command that comes again is decided again."""
     return _patched(CommandMemory, recall=lambda *_: None)
+
+
+def broken_ledger() -> AbstractContextManager[None]:
+    """What copies the ledger into the database fails at its first record, in the background."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("sabotage")
+
+    return _patched(LedgerWriter, _take=fail)
+
+
+def reads_without_lease() -> AbstractContextManager[None]:
+    """Who was the owner answers from its state, however long it has heard nothing."""
+    return _patched(Membership, is_sure=lambda *_: True)
 
 
 def no_lease() -> AbstractContextManager[None]:
@@ -122,6 +138,7 @@ def double_counting() -> AbstractContextManager[None]:
 
 
 SABOTAGES: Final[Mapping[str, tuple[Sabotage, str]]] = {
+    "broken-ledger": (broken_ledger, "the task 'ledger database' of reporting/"),
     "chain-off": (chain_off, "was acknowledged and is not in the history"),
     "early-ack": (early_ack, "4: "),
     "no-deduplication": (no_deduplication, "was carried out twice"),
@@ -130,6 +147,7 @@ SABOTAGES: Final[Mapping[str, tuple[Sabotage, str]]] = {
     "standby-serves": (standby_serves, "and a read says"),
     "any-code-version": (any_code_version, "7: "),
     "newcomers-first": (newcomers_first, "10: new work was let in"),
+    "reads-without-lease": (reads_without_lease, "and a read says"),
     "skipping-relay": (skipping_relay, "says that it published"),
 }
 """By name: how to break a rule, and what the simulation says when it sees that."""

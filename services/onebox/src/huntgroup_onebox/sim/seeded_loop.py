@@ -24,6 +24,8 @@ class Node:
         self.context.run(_NODE.set, self)
         self.backlog: list[events.Handle] | None = None
         """What waits while the node is frozen; None while it runs."""
+        self.calls: set[events.Handle] = set()
+        """Those of them that others sent."""
 
     def __repr__(self) -> str:
         return self.name
@@ -59,6 +61,10 @@ class Timer(asyncio.TimerHandle):
         self._cancelled = True
 
 
+EPOCH_MS = 1_700_000_000_000
+"""When stories begin."""
+UNHEARD_S = 3.0
+"""Longer than an append is waited for."""
 CALLBACKS_MAX = 400_000
 """A story that needs more spins on the spot."""
 
@@ -83,6 +89,8 @@ class SeededLoop(base_events.BaseEventLoop):
         self._order = 0
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._made: list[asyncio.Task[Any]] = []
+        self._unjudged: list[tuple[asyncio.Task[Any], Node | None]] = []
+        self._unasked: dict[asyncio.Task[Any], float] = {}
         self.set_task_factory(self._make_task)
         self.set_exception_handler(self._note_fault)
 
@@ -90,15 +98,29 @@ class SeededLoop(base_events.BaseEventLoop):
         """Return the virtual time in seconds since the story began."""
         return self._now_s
 
+    def now_ms(self) -> int:
+        """Return what a clock shows that is right: milliseconds since the epoch."""
+        return EPOCH_MS + round(self._now_s * 1_000)
+
     def freeze(self, node: Node) -> None:
         """Stop running what belongs to `node`, as SIGSTOP does."""
         if node.backlog is None:
             node.backlog = []
 
-    def thaw(self, node: Node) -> None:
-        """Go on where `freeze` stopped it; its timers that are due come at once."""
+    def thaw(self, node: Node, *, calls_first_s: float = 0.0) -> None:
+        """Go on where `freeze` stopped it; its timers that are due come at once.
+
+        With `calls_first_s` it hears of calls so much earlier than of all else that came meanwhile: whoever is
+        continued may find anything first.
+        """
         waiting, node.backlog = node.backlog or [], None
-        self._ready.extend(waiting)
+        if calls_first_s:
+            self._ready.extend(one for one in waiting if one in node.calls)
+            waiting = [one for one in waiting if one not in node.calls]
+            self.call_in_world(calls_first_s, self._ready.extend, waiting)
+        else:
+            self._ready.extend(waiting)
+        node.calls.clear()
 
     def kill(self, node: Node) -> None:
         """End everything that belongs to `node` between two of its callbacks, without a word to anybody."""
@@ -111,7 +133,9 @@ class SeededLoop(base_events.BaseEventLoop):
 
     def call_on(self, node: Node, delay_s: float, callback: Callable[..., object]) -> None:
         """Call back later as a part of `node`."""
-        self.call_at(self._now_s + delay_s, callback, context=node.context)
+        handle = self.call_at(self._now_s + delay_s, callback, context=node.context)
+        if node.backlog is not None:
+            node.calls.add(handle)
 
     def run_in_executor(  # type: ignore[override]
         self, executor: object, func: Callable[..., Any], *args: Any
@@ -131,11 +155,37 @@ class SeededLoop(base_events.BaseEventLoop):
         """Make a task that is kept for the whole story: no collector may end it in its own way."""
         task = asyncio.Task(work, loop=loop, **more)
         self._made.append(task)
+        self._unjudged.append((task, _NODE.get()))
         return task
+
+    def failed_unheard(self) -> list[tuple[str, BaseException]]:
+        """Return who ran the tasks that failed, and how, about which nobody has asked for `UNHEARD_S`.
+
+        asyncio says so when such a task is collected, but here tasks are kept. Who gathers several hears of the first
+        failure when the last is done. Nobody knows what the dead would have heard.
+        """
+        left, unasked, found = [], dict[asyncio.Task[Any], float](), []
+        for task, node in self._unjudged:
+            if node is not None and not node.alive:
+                continue
+            if not task.done():
+                left.append((task, node))
+            elif task._log_traceback:
+                since_s = self._unasked.get(task, self._now_s)
+                if self._now_s - since_s < UNHEARD_S:
+                    left.append((task, node))
+                    if node is None or node.backlog is None:
+                        unasked[task] = since_s
+                elif (error := task.exception()) is not None:
+                    found.append((node.name if node else "the world", error))
+        self._unjudged, self._unasked = left, unasked
+        return found
 
     def dispose(self) -> None:
         """Let go of everything that was under way."""
         self._made.clear()
+        self._unjudged.clear()
+        self._unasked.clear()
         self._ready.clear()
         self._timers.clear()
         self.close()
@@ -229,3 +279,8 @@ class SeededLoop(base_events.BaseEventLoop):
 
 
 _WORLD = contextvars.copy_context()
+
+
+def world_context() -> contextvars.Context:
+    """Return where what is no node's runs: it goes on whatever becomes of the nodes."""
+    return _WORLD

@@ -7,7 +7,11 @@ from typing import Any, Final, TypeVar
 from huntgroup_eventlog.journal.replica import Role
 from huntgroup_onebox.sim.books import Books
 from huntgroup_onebox.sim.cluster import Cluster, Replica
-from huntgroup_onebox.sim.onlooker import Onlooker
+from huntgroup_onebox.sim.onlooker import PARTITION, Onlooker
+from huntgroup_onebox.sim.stores import Database
+from huntgroup_reporting.adapters.ledger import BEGINNING
+from huntgroup_reporting.app.effects import note_entry
+from huntgroup_reporting.app.ports import LedgerChanges
 
 Key = tuple[str, int, str]
 Row = TypeVar("Row")
@@ -22,6 +26,8 @@ class Settling:
         self._cluster = cluster
         self._onlooker = onlooker
         self._books = books
+        self._told, self._copied = LedgerChanges(), 0
+        """So many entries of the ledger are in its database, and what they add up to."""
 
     def left_behind(self) -> str:
         """Return what is not at its end yet, or nothing."""
@@ -38,11 +44,15 @@ class Settling:
             return f"10: public topics lag: {unpublished}"
         if lagging := self._lagging():
             return f"10: {lagging}"
-        return self._stored_otherwise()
+        if wrong := self.stored_otherwise():
+            return wrong
+        if left := len(self._onlooker.ledger) - self._copied:
+            return f"6: {left} entries of the ledger are not in its database"
+        return ""
 
-    def _stored_otherwise(self) -> str:
-        """Return how the ledger's database or the vault differs from what the log says."""
-        told, stored = self._onlooker.ledger, self._cluster.database
+    def stored_otherwise(self) -> str:
+        """Return how the database differs from the ledger as far as it says to hold it, or the vault from the log."""
+        told, stored = self._told_to(self._cluster.database), self._cluster.database
         wrong = [
             *(
                 key
@@ -63,6 +73,18 @@ class Settling:
                 if sha256(file).hexdigest() != sealed.sha256:
                     return f"5: {sealed.location} is not the file that was sealed"
         return ""
+
+    def _told_to(self, database: Database) -> LedgerChanges:
+        """Return what the ledger adds up to below where the database says that it stands."""
+        end = database.cursors.get(PARTITION, BEGINNING).position
+        entries = self._onlooker.ledger
+        if self._copied and entries[self._copied - 1].position >= end:
+            self._told, self._copied = LedgerChanges(), 0
+        while self._copied < len(entries) and entries[self._copied].position < end:
+            entry = entries[self._copied]
+            note_entry(self._told, entry.domain, entry.event)
+            self._copied += 1
+        return self._told
 
     def _held(self) -> list[str]:
         held: list[str] = []

@@ -33,6 +33,8 @@ class Broker:
         self.storage = storage
         self.loop = loop
         self.weather = weather
+        self.sent_s: dict[bytes, float] = {}
+        """When each record was handed to its client of the broker, by value."""
         self._waiting: dict[tuple[str, int], list[_Fetch]] = {}
         storage.listen(self._announce)
 
@@ -90,6 +92,7 @@ class SimLog:
         if self._moment(self.node, "before append"):
             await asyncio.Event().wait()
         done: asyncio.Future[int | None] = self._loop.create_future()
+        self._broker.sent_s.setdefault(record.value, self._loop.time())
         at_s = self._loop.time() + self._weather.delay_s()
         # What is sent first arrives first: one connection, and a queue of its own for each partition.
         at_s = max(at_s, self._arrivals.get((topic, partition), 0.0) + 1e-6)

@@ -17,6 +17,8 @@ from huntgroup_onebox.sim.verdict import Mode, Verdict
 from huntgroup_onebox.sim.world import World
 
 ROUNDS_MAX: Final = 10
+BUG_OF_A_CALL: Final = "rpc failed"
+"""What a service logs when it answers INTERNAL."""
 
 
 def play(plan: Plan, mode: Mode) -> Verdict:
@@ -31,17 +33,18 @@ def play(plan: Plan, mode: Mode) -> Verdict:
 
 
 @contextmanager
-def _alone() -> Iterator[list["WeakMethod[Callable[[str], None]]"]]:
+def _alone() -> Iterator[list["WeakMethod[Callable[..., None]]"]]:
     """Send logs to what is put on the list, and leave out the collector: it would close what dead nodes left open."""
-    logged: list[WeakMethod[Callable[[str], None]]] = []
+    logged: list[WeakMethod[Callable[..., None]]] = []
 
     def processor(logger: object, name: str, event: MutableMapping[str, Any]) -> NoReturn:
-        del logger, name
+        del logger
         error: BaseException | None = event.get("exc_info")
         tell = logged[0]() if logged else None
         if tell is not None:
             where = traceback.extract_tb(error.__traceback__)[-3:] if error else ""
-            tell(f"{event['event']} {error!r} {where}")
+            bug = name == "critical" or event["event"] == BUG_OF_A_CALL
+            tell(f"{event['event']} {error!r} {where}", bug=bug)
         raise structlog.DropEvent
 
     config, collecting = structlog.get_config(), gc.isenabled()

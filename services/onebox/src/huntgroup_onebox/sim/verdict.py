@@ -21,7 +21,7 @@ class Verdict:
     violation: str
     """Empty: none."""
     steps: int
-    """Messages delivered, records appended, faults."""
+    """Messages delivered, records appended, faults: those of the time before anything is healed."""
     digest: str
     """Of every record of the log, in order: equal stories have equal ones, on any machine."""
     lines: Sequence[Line]

@@ -13,6 +13,8 @@ class Weather:
     chance: random.Random
     cut_off: set[str] = field(default_factory=set)
     """Groups of nodes cannot reach the rest; a node's name stands for its replica, whatever its incarnation."""
+    without_broker: set[str] = field(default_factory=set)
+    """These hear everybody but the broker: callers go on asking them."""
     loss_per_mille: int = 0
     """Of requests, replies and acknowledgements of appends."""
     disk_full: bool = False
@@ -32,7 +34,7 @@ class Weather:
 
     def reaches_broker(self, node: Node) -> bool:
         """Return whether a node can talk to the broker."""
-        return node.name not in self.cut_off
+        return node.name not in self.cut_off and node.name not in self.without_broker
 
     def connected(self, one: Node, other: Node) -> bool:
         """Return whether two nodes can talk: those that are cut off still hear each other."""

@@ -2,24 +2,25 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, Final
 
 from huntgroup_eventlog.adapters.memory import Faults, MemoryLog, MemoryPartitions
 from huntgroup_eventlog.journal.decider import Submission
+from huntgroup_eventlog.journal.replica import Replica as ReplicaOfJournal
 from huntgroup_eventlog.journal.replica import Role
 from huntgroup_onebox.audit import audit
-from huntgroup_onebox.sim.actors import (
-    AgentAtWork,
-    call,
-    contact_id_of,
-    start_and_hang_up,
-)
+from huntgroup_onebox.audit.offers import EPSILON_MS
+from huntgroup_onebox.sim.actors import AgentAtWork
 from huntgroup_onebox.sim.books import Books, Units, ViolationError
+from huntgroup_onebox.sim.callers import call, contact_id_of, look_at_newest, start_and_hang_up
 from huntgroup_onebox.sim.client import Client
 from huntgroup_onebox.sim.cluster import Cluster
 from huntgroup_onebox.sim.codes import INTERVAL_MS, todays, upgraded
 from huntgroup_onebox.sim.faults import Mischief
+from huntgroup_onebox.sim.listener import listen
 from huntgroup_onebox.sim.onlooker import PARTITION, Onlooker
 from huntgroup_onebox.sim.plan import ACME, GLOBEX, Agent, Caller, Fault, Plan
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop, node_of_this_task
@@ -33,7 +34,13 @@ SETTLES_WITHIN_S: Final = 120.0
 """After everything is healed, whatever must happen by itself happens within this time."""
 WATCH_EVERY_S: Final = 2.0
 STEPS_MIN: Final = 400
+OPENS_S: Final = 1.0
+"""Before that nobody calls."""
 NEXT_REGULAR_S: Final = 0.3
+CROWD: Final = 15
+"""When so many wait for an answer or are still to come, no regular comes: it would be turned away, time and again."""
+OVERTIME_S_MAX: Final = 30.0
+READ_WITHIN_S: Final = 0.005
 HOUR_MS: Final = 3_600_000
 
 
@@ -54,9 +61,10 @@ class World:
         faults = Faults(seed=plan.seed, **dict(plan.log_faults))
         self.storage = MemoryPartitions(1, faults)
         self.mischief = Mischief(self._tell)
+        broker = Broker(self.storage, self.loop, self.weather)
         self.cluster = Cluster(
             self.loop,
-            Broker(self.storage, self.loop, self.weather),
+            broker,
             self.weather,
             replicas_each=plan.replicas_each,
             moment=self.mischief.moment,
@@ -69,13 +77,22 @@ class World:
         codes = {
             name: [one, upgraded(one)] if upgrades else [one] for name, one in todays().items()
         }
-        self.onlooker = Onlooker(self.storage, codes, self.books, self._tell, self._fail)
+        self.onlooker = Onlooker(
+            broker,
+            codes,
+            self.books,
+            told=self._tell,
+            failed=self._fail,
+            compare=self._compare_soon,
+        )
         self._settling = Settling(self.cluster, self.onlooker, self.books)
         callers = (*plan.callers, *plan.regulars)
         self._talks = {contact_id_of(one): one.talk_s for one in callers}
         self.agents = {one.name: self._agent(one) for one in plan.agents}
         self.mischief.begin(self.cluster, self.agents, self._flood)
         self._callers_left = len(plan.callers)
+        self._steps_before = 0
+        """What happened until it was healed."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self) -> Verdict:
@@ -89,7 +106,7 @@ class World:
             plan=self._plan,
             mode=self._mode,
             violation=_words(self._violation),
-            steps=self._steps(),
+            steps=self._steps_before or self._steps(),
             digest=self._digest(),
             lines=self._lines,
             counts=self.onlooker.counts + self.storage.injected + self.mischief.struck,
@@ -102,6 +119,9 @@ class World:
             self.loop.call_in_world(self.weather.chance.uniform(0.0, 0.3), replica.start)
         for domain in (ACME, GLOBEX):
             self._person("supervisor", domain, lambda client: supervise(client, self._closing))
+        self._person("wallboard", ACME, lambda client: look_at_newest(client, self._closing))
+        self._callers_left += 1
+        self._person("listener", ACME, self._listen)
         for caller in self._plan.callers:
             self.loop.call_in_world(caller.at_s, self._begin_caller, caller)
         for agent in self._plan.agents:
@@ -109,23 +129,32 @@ class World:
         for fault in self._plan.faults:
             self.loop.call_in_world(fault.at_s, self.mischief.strike, fault)
         watching = self.loop.create_task(self._watch())
-        await self._wait(self._plan.lasts_s)
+        await self._let_happen()
+        self._steps_before = self._steps()
         if self._mode == "liveness":
             self._heal()
             await self._settle()
-        for caller in self._plan.regulars:
-            if self._steps() >= STEPS_MIN:
-                break
-            self._callers_left += 1
-            self._begin_caller(caller)
-            await self._wait(NEXT_REGULAR_S)
-        if self._mode == "liveness":
-            await self._settle()
         watching.cancel()
+        self._check_tasks()
         self._check_bounds()
         for replica in self.cluster.replicas:
             self.loop.kill(replica.node)
+        if wrong := self._settling.stored_otherwise():
+            raise ViolationError(wrong)
         await self._audit()
+
+    async def _let_happen(self) -> None:
+        """Pass the time in which things go wrong; regulars call when too little happens for a story."""
+        regulars, ends_s = iter(self._plan.regulars), self._plan.lasts_s
+        while (now_s := self.loop.time()) < ends_s or self._steps() < STEPS_MIN:
+            pace = (now_s - OPENS_S) / (ends_s - OPENS_S)
+            if now_s > ends_s + OVERTIME_S_MAX:
+                return
+            if self._steps() < STEPS_MIN * pace and self._callers_left < CROWD:
+                for caller in islice(regulars, 1):
+                    self._callers_left += 1
+                    self._begin_caller(caller)
+            await self._wait(NEXT_REGULAR_S)
 
     async def _wait(self, for_s: float) -> None:
         ends_s = self.loop.time() + for_s
@@ -160,17 +189,19 @@ class World:
     async def _audit(self) -> None:
         """Hold the whole log against every invariant once more, as `huntgroup verify` does."""
         self.storage.faults = Faults(seed=0)
-        jumps_ms = sum(abs(one.amount) for one in self._plan.faults if one.kind == "clock")
+        behind_ms, ahead_ms = self.onlooker.skew_ms
         report = await audit(
             MemoryLog(1, storage=self.storage),
+            vault=self.cluster.vault,
             acked=self.onlooker.acknowledged,
             ended=self._mode == "liveness",
             interval_ms=INTERVAL_MS,
             applications=todays(),
-            # Log time jumps with the owner's clock, and stands still while nobody owns.
-            epsilon_ms=5_000
+            # Log time stands still while nobody owns, and jumps with the clocks of owners: only what it did counts.
+            epsilon_ms=EPSILON_MS
             + round(sum(one.for_s for one in self._plan.faults) * 1_000)
-            + jumps_ms,
+            + ahead_ms
+            - behind_ms,
         )
         # In the midst of a story the relays have not come to their end.
         found = [
@@ -186,7 +217,9 @@ class World:
     def _agent(self, agent: Agent) -> AgentAtWork:
         chance = random.Random(f"{self._plan.seed} {agent.name}")  # noqa: S311
         client = Client(Node(agent.name), self.cluster, self.onlooker, chance, agent.domain)
-        return AgentAtWork(client, agent, lambda contact_id: self._talks.get(contact_id, 0.5))
+        return AgentAtWork(
+            client, agent, lambda contact_id: self._talks.get(contact_id, 0.5), self._fail
+        )
 
     def _begin_agent(self, agent: Agent) -> None:
         at_work = self.agents[agent.name]
@@ -198,6 +231,10 @@ class World:
             self._callers_left -= 1
 
         self._person(caller.name, caller.domain, calls)
+
+    async def _listen(self, client: Client) -> None:
+        await listen(client, lambda: self.books[ACME].sealed, self._closing)
+        self._callers_left -= 1
 
     def _flood(self, fault: Fault) -> None:
         """Let many callers come at once, who hang up as soon as they are heard."""
@@ -234,21 +271,20 @@ class World:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
+            self._check_tasks()
             self._check_bounds()
 
+    def _check_tasks(self) -> None:
+        for fault in self.loop.faults[:1]:
+            told = f"{fault.get('message')} {fault.get('exception')!r}"
+            self._fail(ViolationError(f"a callback failed: {told}"))
+        for who, error in self.loop.failed_unheard():
+            self._fail(ViolationError(f"a task of {who} failed, and nobody heard: {error!r}"))
+
     def _check_bounds(self) -> None:
-        if self.loop.faults:
-            fault = self.loop.faults[0]
-            self._fail(
-                ViolationError(f"a task failed: {fault.get('message')} {fault.get('exception')!r}")
-            )
-        for replica in self.cluster.replicas:
-            if replica.role is None:
-                continue
-            assert replica.journals is not None
-            one = replica.journals.partitions[0].replica
+        for one in self._replicas():
             if one.role is Role.HALTED:
-                self._fail(ViolationError(f"{replica.name} is halted"))
+                self._fail(ViolationError(f"{one.owner} is halted"))
             self._guard(self.onlooker.check_replica, one)
             asked = sum(isinstance(each, Submission) for each in one.decider.inputs)
             in_flight = len(one.decider.pending)
@@ -256,7 +292,23 @@ class World:
             in_flight_max = one.limits.batches_in_flight_max + 1
             if asked > one.limits.inputs_waiting_max or in_flight > in_flight_max:
                 held = f"{asked} commands that wait, {in_flight} batches in flight"
-                self._fail(ViolationError(f"10: {replica.name} holds {held}"))
+                self._fail(ViolationError(f"10: {one.owner} holds {held}"))
+
+    def _replicas(self, service: str = "") -> Iterator[ReplicaOfJournal]:
+        """Yield the replicas that run, of one service or of all."""
+        for replica in self.cluster.replicas:
+            if replica.role is not None and service in ("", replica.service):
+                assert replica.journals is not None
+                yield replica.journals.partitions[PARTITION].replica
+
+    def _compare_soon(self, service: str) -> None:
+        """Hold replicas against the truth when they may have read what has just come in."""
+
+        def compare() -> None:
+            for one in self._replicas(service):
+                self._guard(self.onlooker.check_replica, one)
+
+        self.loop.call_in_world(READ_WITHIN_S, compare)
 
     def _snapshot_taken(
         self, node: Node, service: str, partition: int, position: int, dumped: bytes
@@ -280,10 +332,13 @@ class World:
         if self._violation is not None:
             raise self._violation
 
-    def tell_logged(self, line: str) -> None:
-        """Note an error that a service logged."""
+    def tell_logged(self, line: str, *, bug: bool) -> None:
+        """Note an error that a service logged; one that says that something is broken ends the story."""
         node = node_of_this_task()
-        self._tell(node.name if node else "world", "logs", line)
+        who = node.name if node else "world"
+        self._tell(who, "logs", line)
+        if bug:
+            self._fail(ViolationError(f"{who} is broken: {line}"))
 
     def _tell(self, who: str, what: str, detail: Any) -> None:
         self._lines.append((self.loop.time(), who, what, detail))
@@ -297,7 +352,7 @@ class World:
         for topic in self.storage.topics():
             for record in self.storage.records_from(topic, PARTITION, 0):
                 said.update(f"{topic} {record.position}".encode() + record.value)
-        said.update(f"{self.loop.callbacks} {self.loop.time():.6f}".encode())
+        said.update(f"{self.loop.time():.6f}".encode())
         return said.hexdigest()
 
 
