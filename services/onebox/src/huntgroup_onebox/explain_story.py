@@ -32,7 +32,6 @@ CANCELED: Final = {
     CancelReason.CALLBACK_POSTPONED: "the customer asked to be called later",
     CancelReason.CALLBACK_ENDED: "nobody is to be called back any more",
 }
-"""Why an offer lost its contact, in words."""
 BUSY_TOLD_MAX: Final = 3
 
 
@@ -183,8 +182,7 @@ class Story:
             return
         needs = _needs(event.channel, event)
         text = f"in {event.queue_id}, priority {event.priority}; it needs {needs}"
-        if event.resumes:
-            text += f"; with the age of {event.resumes}, in which its customer was lost"
+        text += f"; with the age of {event.resumes}, whose customer left" if event.resumes else ""
         if event.awaited_agents:
             text += f"; at first for {' or '.join(event.awaited_agents)}"
             if event.awaited_until_ms:
@@ -230,6 +228,8 @@ class Story:
         if self.steps:
             self._tell_passed(self.steps[-1])
         text = f"from {event.from_queue_id}, with its age since {time_text(event.enqueued_at_ms)}"
+        if event.awaited_agents:
+            text += f"; at first for {' or '.join(event.awaited_agents)}"
         step = Step(event.at_ms, f"moved to {event.queue_id}", text)
         if event.overflow is not None:
             step.details.append(overflow_text(event.overflow))

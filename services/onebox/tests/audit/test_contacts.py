@@ -241,6 +241,21 @@ async def test_who_is_moved_waits_for_nobody_in_particular_and_steps_like_all() 
     assert (await log.report()).clean
 
 
+async def test_who_is_moved_and_waits_for_certain_agents_stands_in_no_line() -> None:
+    log = WrittenLog()
+    moved = routing.ContactMoved(
+        at_ms=at(2),
+        contact_id="ada",
+        from_queue_id="sales",
+        queue_id="support",
+        enqueued_at_ms=at(1),
+        awaited_agents=["mary"],
+    )
+    two_agents_and_waiting(log, awaiting_ada(), enqueued("ben", 2))
+    log.tell("routing", moved, offered("ben", "grace", 4, since=2))
+    assert (await log.report()).clean
+
+
 def ringing(agent_id: str, attempt: int, most: int) -> routing.OfferCreated:
     """Return an offer of `ada`, who may ring at so many."""
     created = offered("ada", agent_id, 3, since=1, attempt=attempt)

@@ -8,6 +8,7 @@ from huntgroup_routing.core.messages import (
     ContactMoved,
     ContactRequeued,
     Event,
+    MoveContact,
     OfferCreated,
     PreferenceLapsed,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from services.routing.tests.conftest import Floor
 
 HOLD_MS = 60_000
+TO_SUPPORT = MoveContact(contact_id=ContactId("ada"), queue_id=QueueId("support"))
 
 
 def two_agents(floor: "Floor", **policy: object) -> None:
@@ -216,3 +218,85 @@ def test_a_rule_of_its_queue_sends_it_to_another_where_anybody_may_have_it(floor
     assert isinstance(offer, OfferCreated)
     assert (offer.agent_id, offer.queue_id, offer.enqueued_at_ms) == ("grace", "others", 10)
     assert not floor.state.awaiting
+
+
+def test_whom_it_is_for_goes_along_to_another_queue(floor: "Floor") -> None:
+    two_agents(floor)
+    floor.queue("support", preferred_hold_ms=2 * HOLD_MS)
+    busy(floor, "alan", 5)
+    floor.contact("ada", preferred=("alan",), at_ms=10)
+    (moved,) = floor.tell(TO_SUPPORT, 20)
+    assert isinstance(moved, ContactMoved)
+    assert moved.awaited_agents == ("alan",), "not for grace, who is idle"
+    assert moved.awaited_until_ms == 10 + 2 * HOLD_MS, "since it was queued"
+    again = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
+    assert again.core.dump(again.state) == floor.core.dump(floor.state)
+    events = again.release("of-alan.1", "alan", at_ms=500)
+    assert again.offered(events) == [("ada", "alan")]
+    assert rule_of(events) is DecisionRule.PREFERRED
+
+
+def test_a_queue_it_overflows_to_asks_anew_who_can_be_had_for_it(floor: "Floor") -> None:
+    waited = OverflowRule(
+        trigger=OverflowTrigger.WAITED,
+        limit=30_000,
+        action=OverflowAction.QUEUE,
+        queue_id=QueueId("support"),
+    )
+    floor.queue("support")
+    floor.queue("sales", "patience", overflow=(waited,))
+    floor.agent("grace", at_ms=1)
+    floor.agent("alan", at_ms=2)
+    (enqueued,) = floor.contact("ada", preferred=("alan",), at_ms=10)
+    assert isinstance(enqueued, ContactEnqueued)
+    assert enqueued.awaited_agents == (), "alan cannot serve it there"
+    events = floor.pass_time(30_010)
+    assert floor.offered(events) == [("ada", "alan")], "grace is idle longer"
+    assert rule_of(events) is DecisionRule.PREFERRED
+
+
+def test_two_who_go_at_once_do_not_get_the_same_agent(floor: "Floor") -> None:
+    waited = OverflowRule(
+        trigger=OverflowTrigger.WAITED,
+        limit=30_000,
+        action=OverflowAction.QUEUE,
+        queue_id=QueueId("support"),
+    )
+    floor.queue("support", preferred_hold_ms=HOLD_MS)
+    floor.queue("sales", "patience", overflow=(waited,))
+    floor.agent("alan", at_ms=2)
+    for contact_id in ("ada", "ben"):
+        floor.contact(contact_id, preferred=("alan",), at_ms=10)
+    assert floor.offered(floor.pass_time(30_010)) == [("ada", "alan")]
+    assert floor.state.contacts[ContactId("ben")].awaited is not None
+
+
+def test_the_agent_of_last_time_is_looked_up_where_the_queue_wants_that(floor: "Floor") -> None:
+    two_agents(floor)
+    floor.contact("before", preferred=("alan",), customer="+41", at_ms=5)
+    floor.accept("before.1", "alan", at_ms=6)
+    busy(floor, "grace", 7)
+    floor.queue("support", prefers_last_agent=True, preferred_hold_ms=HOLD_MS)
+    floor.contact("ada", customer="+41", at_ms=10)
+    (moved,) = floor.tell(TO_SUPPORT, 20)
+    assert isinstance(moved, ContactMoved)
+    assert moved.awaited_agents == ("alan",)
+
+
+def test_who_let_it_ring_in_vain_is_preferred_nowhere(floor: "Floor") -> None:
+    two_agents(floor)
+    floor.queue("support", preferred_hold_ms=HOLD_MS)
+    busy(floor, "grace", 5)
+    floor.contact("ada", preferred=("alan",), at_ms=10)
+    floor.reject("ada.1", "alan", at_ms=11)
+    moved = floor.tell(TO_SUPPORT, 20)[0]
+    assert isinstance(moved, ContactMoved)
+    assert moved.awaited_agents == ()
+
+
+def test_for_one_agent_alone_it_is_no_more_in_another_queue(floor: "Floor") -> None:
+    two_agents(floor)
+    floor.queue("support", preferred_hold_ms=HOLD_MS)
+    busy(floor, "alan", 5)
+    floor.contact("ada", direct="alan", at_ms=10)
+    assert floor.offered(floor.tell(TO_SUPPORT, 20)) == [("ada", "grace")]

@@ -162,9 +162,11 @@ class QueueOrder(EventCheck):
             self._violation(entry, event.contact_id, why)
         contact.need, contact.turn = _need(contact.need[0], event), _turn(event)
         contact.queue_id, contact.since_ms = event.queue_id, event.enqueued_at_ms
-        contact.waits, contact.awaits = True, False
+        contact.waits, contact.awaits = True, bool(event.awaited_agents)
         contact.point_ms, contact.stay = event.priority_point_ms, event.stay
-        heapq.heappush(domain.lines.setdefault(contact.need, []), contact.turn)
+        line = domain.lines.setdefault(contact.need, [])
+        if not contact.awaits:
+            heapq.heappush(line, contact.turn)
 
     def _reprioritized(self, entry: Entry, event: routing.ContactReprioritized) -> None:
         domain = self._domain(entry)

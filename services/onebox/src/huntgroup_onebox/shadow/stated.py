@@ -46,7 +46,7 @@ def comes_as_it_did(event: ContactEnqueued, state: State) -> bool:
 def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:
     """Return the fact that a contact came, for the agents that it was for.
 
-    The journal does not tell whether somebody named them or the customer knew them: who was served last by the one
+    Older journals do not tell whether somebody named them or the customer knew them: who was served last by the one
     agent that the contact waited for is taken to have been given that agent by the queue.
     """
     if not event.awaited_agents and not event.customer_key:
@@ -70,7 +70,7 @@ def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:
         priority=event.priority,
         required_skills=event.own_skills,
         enqueued_at_ms=event.enqueued_at_ms,
-        preferred_agents=() if event.direct or by_queue else agents,
+        preferred_agents=event.preferred_agents or (() if event.direct or by_queue else agents),
         direct_agent_id=agents[0] if event.direct and agents else AgentId(""),
         customer_key=event.customer_key,
         stay=event.stay,

@@ -103,6 +103,7 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     priority_point_ms: int = 0
     groups: tuple[str, ...] = ()
     resumes: ContactId = NO_CONTACT
+    preferred_agents: tuple[AgentId, ...] = ()
 
 
 class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):

@@ -37,6 +37,7 @@ from huntgroup_routing.core.opening import opened_or_closed
 from huntgroup_routing.core.preferring import (
     let_anybody_have,
     remember_last_agent,
+    ring_in_vain,
     take_place,
 )
 from huntgroup_routing.core.queues import policy_changed
@@ -144,6 +145,7 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         stay=event.stay,
         leaves_at_ms=leaves_at_ms(queue.plan, event.at_ms),
         customer_key=event.customer_key,
+        preferred=event.preferred_agents,
     )
     state.contacts[event.contact_id] = contact
     came(state, event)
@@ -190,7 +192,7 @@ def _come_to(
 
 def _contact_requeued(state: State, event: ContactRequeued) -> None:
     contact = state.contacts[event.contact_id]
-    contact.offer_id, contact.awaited = None, None
+    ring_in_vain(contact)
     end_ring(state, contact)
     _let_go(contact, state.ended_offers[event.offer_id].agent_id, event.at_ms)
     queue = state.queues[contact.queue_id]

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from huntgroup_routing.core.deadlines import waits_due
+from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.estimates import estimated_wait_of_next
 from huntgroup_routing.core.messages import (
     ContactDequeued,
@@ -21,6 +22,7 @@ from huntgroup_routing.core.messages import (
     Event,
     ExitQueue,
     ObserveContactAbandoned,
+    ObserveContactQueued,
     OfferCanceled,
     Reason,
     Refused,
@@ -33,10 +35,12 @@ from huntgroup_routing.core.overflow import (
     OverflowRule,
     OverflowTrigger,
 )
+from huntgroup_routing.core.preferring import awaited_there, offer_on_arrival
 from huntgroup_routing.core.ranking import Matching, offers_on_arrival
-from huntgroup_routing.core.state import Contact, Queue, State
+from huntgroup_routing.core.state import Awaited, Contact, Queue, State
 from huntgroup_routing.core.steps import Reached
 from huntgroup_routing.core.values import (
+    AgentId,
     CancelReason,
     Channel,
     ContactId,
@@ -60,6 +64,8 @@ class Comer:
     enqueued_at_ms: int
     stay: int
     attempts: int
+    customer_key: str
+    preferred: tuple[AgentId, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +198,9 @@ class Leaving:
         plan, waited_ms = to.plan, self.at_ms - comer.enqueued_at_ms
         pool, own_skills = self.state.pool, comer.own_skills
         reached = plan.reached(pool, comer.channel, own_skills, Reached(), waited_ms)
-        skills, requirement, crew = plan.ask(reached.step, own_skills, reached.delays_over)
+        ask = plan.ask(reached.step, own_skills, reached.delays_over)
+        skills, requirement, crew = ask
+        awaited = self._awaited(comer, to, ask)
         return ContactMoved(
             at_ms=self.at_ms,
             contact_id=comer.contact_id,
@@ -208,7 +216,25 @@ class Leaving:
             priority_point_ms=to.rules.priority_point_ms,
             delays_over=reached.delays_over,
             groups=() if crew is None else crew.groups,
+            awaited_agents=() if awaited is None else awaited.agents,
+            awaited_until_ms=0 if awaited is None else awaited.until_ms,
         )
+
+    def _awaited(self, comer: Comer, to: Queue, ask: Ask) -> Awaited | None:
+        """Return whom a contact is to wait for in another queue: as if it came there, with its age."""
+        if comer.preferred is None:
+            return None
+        as_if = ObserveContactQueued(
+            contact_id=comer.contact_id,
+            queue_id=to.queue_id,
+            channel=comer.channel,
+            priority=comer.priority,
+            required_skills=comer.own_skills,
+            enqueued_at_ms=comer.enqueued_at_ms,
+            preferred_agents=comer.preferred,
+            customer_key=comer.customer_key,
+        )
+        return awaited_there(self.state, to, as_if, ask, self.at_ms)
 
 
 def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event, ...]:
@@ -222,6 +248,8 @@ def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event,
         enqueued_at_ms=enqueued.enqueued_at_ms,
         stay=enqueued.stay,
         attempts=enqueued.attempts,
+        customer_key=enqueued.customer_key,
+        preferred=enqueued.preferred_agents,
     )
     hops = leaving.on_arrival(state.queues[enqueued.queue_id], comer)
     if not hops:
@@ -230,7 +258,9 @@ def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event,
     last = events[-1]
     if isinstance(last, ContactDequeued):
         return (enqueued, *events)
-    there = replace(enqueued, queue_id=last.queue_id)
+    there = replace(enqueued, queue_id=last.queue_id, awaited_agents=last.awaited_agents)
+    if last.awaited_agents:
+        return (enqueued, *events, *offer_on_arrival(state, there))
     crew = state.queues[last.queue_id].plan.crew(last.delays_over)
     ask = (last.required_skills, last.requirement, crew)
     return (enqueued, *events, *offers_on_arrival(state, there, ask))
@@ -246,6 +276,8 @@ def comer_of(contact: Contact) -> Comer:
         enqueued_at_ms=contact.enqueued_at_ms,
         stay=contact.stay,
         attempts=contact.attempts,
+        customer_key=contact.customer_key,
+        preferred=contact.preferred,
     )
 
 
@@ -330,9 +362,7 @@ def follow(leaving: Leaving, ways: list[Way]) -> list[Event]:
             there.append((contact, last))
     matching = Matching(leaving.state, leaving.at_ms, said=len(events))
     for contact, last in sorted(there, key=lambda each: each[0].place):
-        queue = leaving.state.queues[last.queue_id]
-        ask = (last.required_skills, last.requirement, queue.plan.crew(last.delays_over))
-        events += matching.offer(contact, ask, queue)
+        events += matching.offer_moved(contact, last)
     return events
 
 

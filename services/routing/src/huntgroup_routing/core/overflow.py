@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from huntgroup_routing.core.values import ContactId, QueueId, Skill
+from huntgroup_routing.core.values import AgentId, ContactId, QueueId, Skill
 
 NO_QUEUE: Final = QueueId("")
 HOPS_MAX: Final = 10
@@ -127,6 +127,8 @@ class ContactMoved:
     priority_point_ms: int = 0
     delays_over: int = 0
     groups: tuple[str, ...] = ()
+    awaited_agents: tuple[AgentId, ...] = ()
+    awaited_until_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

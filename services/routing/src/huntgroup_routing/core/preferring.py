@@ -15,11 +15,12 @@ from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.messages import (
     ContactEnqueued,
+    ContactMoved,
     ObserveContactQueued,
     OfferCreated,
     PreferenceLapsed,
 )
-from huntgroup_routing.core.offering import offer_created, offer_waiting
+from huntgroup_routing.core.offering import Given, offer_created, offer_waiting
 from huntgroup_routing.core.state import Awaited, Contact, Queue, Ring, State
 from huntgroup_routing.core.values import (
     LAST_AGENTS_MAX,
@@ -98,6 +99,39 @@ def offer_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[OfferCrea
         ring=_alone(),
     )
     return (offer,)
+
+
+def awaited_there(
+    state: State, queue: Queue, comer: ObserveContactQueued, ask: Ask, at_ms: int
+) -> Awaited | None:
+    """Return whom a contact that goes to another queue is to wait for there; for one agent alone it is no more."""
+    if not (comer.preferred_agents or comer.customer_key):
+        return None
+    return awaited_by(state, queue, comer, ask, at_ms)
+
+
+def offer_preferred(
+    state: State, given: Given, contact: Contact, queue: Queue, moved: ContactMoved
+) -> list[OfferCreated]:
+    """Return the offer of a contact that goes to another queue to the first of the awaited who is idle, if one is."""
+    channel = contact.requirement.channel
+    for agent in filter(None, map(state.agents.get, moved.awaited_agents)):
+        left = given.left.get((agent.agent_id, channel))
+        if channel not in agent.idle or left == 0:
+            continue
+        offer = offer_waiting(
+            queue,
+            contact,
+            agent_id=agent.agent_id,
+            at_ms=moved.at_ms,
+            idle_since_ms=moved.at_ms if left else agent.idle[channel][1],
+            idle_agents=1,
+            explanation=_explanation(queue, moved.enqueued_at_ms, moved.priority, direct=False),
+            ring=_alone(),
+        )
+        given.give(queue.queue_id, agent, channel)
+        return [offer]
+    return []
 
 
 def awaiting(state: State, agent: Agent, channel: Channel, count: int) -> list[Contact]:
@@ -179,6 +213,13 @@ def take_place(state: State, contact: Contact, event: ContactEnqueued) -> None:
         await_agents(state, contact, awaited)
     else:
         contact.requirement.waiting.add(contact.place)
+
+
+def ring_in_vain(contact: Contact) -> None:
+    """Let a contact that rang wait for anybody; if it rang at one it was for, that is over for good."""
+    if contact.awaited is not None:
+        contact.preferred = None
+    contact.offer_id, contact.awaited = None, None
 
 
 def let_anybody_have(state: State, contact: Contact) -> None:

@@ -50,6 +50,7 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         priority_point_ms=queue.rules.priority_point_ms,
         groups=() if crew is None else crew.groups,
         resumes=resumes,
+        preferred_agents=tuple(dict.fromkeys(command.preferred_agents)),
     )
     if (plan.overflow or queue.is_closed) and (elsewhere := overflow_on_arrival(state, enqueued)):
         return elsewhere

@@ -13,6 +13,7 @@ from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.eligibility import Ask, Requirement
 from huntgroup_routing.core.messages import (
     ContactEnqueued,
+    ContactMoved,
     ContactRequeued,
     Event,
     OfferCreated,
@@ -27,7 +28,7 @@ from huntgroup_routing.core.offering import (
     offer_created,
     offer_waiting,
 )
-from huntgroup_routing.core.preferring import awaiting, offer_to_awaited
+from huntgroup_routing.core.preferring import awaiting, offer_preferred, offer_to_awaited
 from huntgroup_routing.core.ringing import (
     NOBODY,
     Rung,
@@ -167,6 +168,14 @@ class Matching:
         if rung.queue.ring_target:
             return ring_first(self._given, rung, requirement, let_go_by)
         return offer_by_score(self._state, self._given, rung, requirement, let_go_by)
+
+    def offer_moved(self, contact: Contact, moved: ContactMoved) -> Sequence[Made]:
+        """Return the offers of a contact that goes to another queue: to whom it is for, or to whom that queue names."""
+        queue = self._state.queues[moved.queue_id]
+        if moved.awaited_agents:
+            return offer_preferred(self._state, self._given, contact, queue, moved)
+        ask = (moved.required_skills, moved.requirement, queue.plan.crew(moved.delays_over))
+        return self.offer(contact, ask, queue)
 
     def ring_on(self, contact: Contact, over: Collection[OfferId]) -> list[OfferCreated]:
         """Return offers to further agents of a contact that rings, some of whose open offers are over now."""

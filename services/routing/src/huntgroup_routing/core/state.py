@@ -168,6 +168,8 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     awaited: Awaited | None = None
     """Until it rang at one of them, or they are not to be had."""
     customer_key: str = ""
+    preferred: tuple[AgentId, ...] | None = ()
+    """Whom it is for if they can be had; None: it rang at one of those in vain, and is for anybody."""
     stay: int = 0
     """How many stays in queues it had before this one."""
     leaves_at_ms: int | None = None

@@ -9,7 +9,7 @@ from huntgroup_routing.core.overflow import (
 )
 from huntgroup_routing.core.preferring import await_agents, await_no_more
 from huntgroup_routing.core.ringing import end_ring
-from huntgroup_routing.core.state import Contact, Queue, State
+from huntgroup_routing.core.state import Awaited, Contact, Queue, State
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import DequeueReason, place_of
 
@@ -108,7 +108,13 @@ def _moved(state: State, event: ContactMoved) -> None:
     contact.leaves_at_ms = leaves_at_ms(queue.plan, event.at_ms)
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
-    contact.requirement.waiting.add(contact.place)
+    if event.awaited_agents:
+        awaited = Awaited(
+            agents=event.awaited_agents, until_ms=event.awaited_until_ms, direct=False
+        )
+        await_agents(state, contact, awaited)
+    else:
+        contact.requirement.waiting.add(contact.place)
     queue.waiting.add(contact.lane, contact.place, event.at_ms)
     begin_to_wait(state, contact)
 

@@ -87,6 +87,7 @@ class _Contact(_Record, frozen=True):
     awaited: Awaited | None
     customer_key: str
     delays_over: int
+    preferred: tuple[AgentId, ...] | None
 
 
 class _Dump(_Record, frozen=True):
@@ -141,14 +142,11 @@ def load(domain: str, dumped: bytes) -> State:
     if read.dump_version != DUMP_VERSION:
         raise ValueError(f"state of {domain} has version {read.dump_version}, not {DUMP_VERSION}")
     version, vocabulary, kept = read.version
+    changed = sum(len(one.before) for one in kept)
+    versions = Versions(version=version, vocabulary=vocabulary, kept=deque(kept), queues=changed)
     state = State(
         domain=domain,
-        versions=Versions(
-            version=version,
-            vocabulary=vocabulary,
-            kept=deque(kept),
-            queues=sum(len(one.before) for one in kept),
-        ),
+        versions=versions,
         retired=OrderedDict.fromkeys(read.retired),
     )
     try:
@@ -203,6 +201,7 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         awaited=contact.awaited,
         customer_key=contact.customer_key,
         delays_over=contact.delays_over,
+        preferred=contact.preferred,
     )
 
 
@@ -276,6 +275,7 @@ def _load_contacts(state: State, read: _Dump) -> None:
             leaves_at_ms=contact_row.leaves_at_ms,
             awaited=contact_row.awaited,
             customer_key=contact_row.customer_key,
+            preferred=contact_row.preferred,
         )
         if contact_row.ring is not None:
             _load_ring(state, contact, contact_row.ring)

@@ -21,7 +21,7 @@ class SlowOverflow:
     def on_duty(self, contact: "SlowContact") -> bool:
         raise NotImplementedError
 
-    def find_agents(self, contacts: list["SlowContact"], without: list["SlowAgent"]) -> None:
+    def find_in_turn(self, contacts: list["SlowContact"]) -> None:
         raise NotImplementedError
 
     def enter(self, contact: "SlowContact", queue_id: str) -> None:
@@ -107,4 +107,4 @@ class SlowOverflow:
             for one in self.contacts
             if one in stay or all(one is not contact for contact, _ in ways)
         ]
-        self.find_agents(stay, [])
+        self.find_in_turn(stay)

@@ -26,6 +26,8 @@ class SlowContact:
     awaited_until_ms: int = 0
     direct: bool = False
     customer: str = ""
+    preferred: tuple[str, ...] | None = ()
+    """None: it rang at one of them in vain."""
     target: int = 0
     widens_at_ms: int = 0
     requirement: str = ""

@@ -8,7 +8,7 @@ from huntgroup_routing.core.messages import ObserveContactQueued
 from huntgroup_routing.core.values import Channel
 
 from .slow_overflow import SlowOverflow
-from .slow_people import SlowAgent, SlowContact, can
+from .slow_people import SlowAgent, SlowContact, SlowOffer, can
 
 
 @dataclass
@@ -22,6 +22,13 @@ class SlowPreferring(SlowOverflow):
 
     def offer_for(self, contact: SlowContact, agent: SlowAgent) -> None:
         raise NotImplementedError
+
+    def open(self, contact: SlowContact) -> list[SlowOffer]:
+        return [one for one in self.offers if one.pending and one.contact is contact]
+
+    def let_go_lately(self, contact: SlowContact) -> set[str]:
+        after_ms = self.at_ms - self.queues[contact.queue_id].reoffer_after_ms
+        return {one for one, at_ms in contact.let_go_by[-8:] if at_ms > after_ms}
 
     def on_duty(self, contact: SlowContact) -> bool:
         return any(
@@ -58,25 +65,49 @@ class SlowPreferring(SlowOverflow):
                 return False
             contact.awaited, contact.awaited_until_ms = (command.direct_agent_id,), until_ms
             contact.direct = True
-        else:
-            names = tuple(dict.fromkeys(map(str, command.preferred_agents)))
-            if not names and queue.prefers_last and command.customer_key in self.last_agents:
-                names = (self.last_agents[command.customer_key],)
-            ready = [
-                one.agent_id
-                for one in self.agents_named(names)
-                if one.joined and one.ready and contact.channel in one.slots and can(one, contact)
-            ]
-            until_ms = command.enqueued_at_ms + queue.preferred_hold_ms
-            idle = [one for one in self.agents_named(tuple(ready)) if contact.channel in one.idle]
-            if not ready or (until_ms <= self.at_ms and not idle):
-                return False
-            contact.awaited, contact.awaited_until_ms = tuple(ready), until_ms
+        elif not self.prefers(contact):
+            return False
+        self.find_awaited(contact)
+        return True
+
+    def prefers(self, contact: SlowContact) -> bool:
+        """Let a contact wait for whom it is for where it stands now; return whether it does."""
+        queue, names = self.queues[contact.queue_id], contact.preferred
+        contact.awaited, contact.direct = (), False
+        if names is None:
+            return False
+        if not names and queue.prefers_last and contact.customer in self.last_agents:
+            names = (self.last_agents[contact.customer],)
+        ready = [
+            one.agent_id
+            for one in self.agents_named(names)
+            if one.joined and one.ready and contact.channel in one.slots and can(one, contact)
+        ]
+        until_ms = contact.enqueued_at_ms + queue.preferred_hold_ms
+        idle = [one for one in self.agents_named(tuple(ready)) if contact.channel in one.idle]
+        if not ready or (until_ms <= self.at_ms and not idle):
+            return False
+        contact.awaited, contact.awaited_until_ms = tuple(ready), max(until_ms, self.at_ms + 1)
+        return True
+
+    def find_awaited(self, contact: SlowContact) -> None:
         for agent in self.agents_named(contact.awaited):
             if contact.channel in agent.idle:
                 self.offer_for(contact, agent)
-                break
-        return True
+                return
+
+    def find_agents(self, contacts: list[SlowContact], without: list[SlowAgent]) -> None:
+        raise NotImplementedError
+
+    def find_in_turn(self, contacts: list[SlowContact]) -> None:
+        """Find agents for contacts that came to other queues: first it is known whom each is for."""
+        for contact in contacts:
+            self.prefers(contact)
+        for contact in sorted(contacts, key=lambda one: one.place):
+            if contact.awaited:
+                self.find_awaited(contact)
+            else:
+                self.find_agents([contact], [])
 
     def serve_own(self, agent: SlowAgent) -> None:
         """Let an agent who becomes idle have whoever waits for them before others of no higher priority."""

@@ -188,11 +188,13 @@ class SlowRouter(SlowPreferring):
             priority=command.priority,
             own_skills=frozenset(command.required_skills),
             customer=command.customer_key,
+            preferred=tuple(dict.fromkeys(map(str, command.preferred_agents))),
         )
         if self.comes(contact):
             self.contacts.append(contact)
-            moved = contact.queue_id != command.queue_id
-            if moved or not self.awaits(contact, command):
+            if contact.queue_id != command.queue_id:
+                self.find_in_turn([contact])
+            elif not self.awaits(contact, command):
                 self.find_agents([contact], [])
 
     def abandoned(self, contact_id: str) -> None:
@@ -283,13 +285,6 @@ class SlowRouter(SlowPreferring):
             asked = agent.agent_id in contact.asked | contact.lately
             if not asked and agent not in without and len(self.open(contact)) < contact.target:
                 self.offer(contact, agent, without, "")
-
-    def open(self, contact: SlowContact) -> list[SlowOffer]:
-        return [one for one in self.offers if one.pending and one.contact is contact]
-
-    def let_go_lately(self, contact: SlowContact) -> set[str]:
-        after_ms = self.at_ms - self.queues[contact.queue_id].reoffer_after_ms
-        return {one for one, at_ms in contact.let_go_by[-8:] if at_ms > after_ms}
 
     def is_due(self, contact: SlowContact) -> bool:
         waited_ms = self.at_ms - contact.enqueued_at_ms
@@ -389,6 +384,7 @@ class SlowRouter(SlowPreferring):
             contact.ringing = bool(self.open(contact))
             if not contact.ringing:
                 contact.asked, contact.target, contact.widens_at_ms = set(), 0, 0
+                contact.preferred = None if contact.awaited else contact.preferred
                 contact.awaited = ()
         self.find_agents(contacts, without)
 

@@ -376,6 +376,13 @@ def test_contacts_wait_for_certain_agents_as_a_slow_router_lets_them(seed: int) 
 
 
 @pytest.mark.sim
+@pytest.mark.parametrize("seed", range(640, 646))
+def test_whom_contacts_are_for_goes_with_them_as_a_slow_router_lets_it(seed: int) -> None:
+    strategies = (Strategy.LONGEST_IDLE, Strategy.FEWEST_CONTACTS, *RINGING)
+    play(seed, strategies, sign_ons=3, rounds=800, for_some=True, overflow=True)
+
+
+@pytest.mark.sim
 @pytest.mark.parametrize("seed", range(520, 524))
 def test_priority_is_worth_time_as_a_slow_router_reckons(seed: int) -> None:
     play(seed, (Strategy.LONGEST_IDLE,), points=(0, 1, 300, 2_000), rounds=1_500)

@@ -1117,6 +1117,7 @@ class ContactEnqueued(_message.Message):
     PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
     RESUMES_FIELD_NUMBER: _builtins.int
+    PREFERRED_AGENTS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1155,6 +1156,10 @@ class ContactEnqueued(_message.Message):
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The agent groups that are asked at first; none: whoever can serve it."""
 
+    @_builtins.property
+    def preferred_agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it is for if they can be had, here or in a queue it goes to."""
+
     def __init__(
         self,
         *,
@@ -1176,10 +1181,11 @@ class ContactEnqueued(_message.Message):
         priority_point_ms: _builtins.int = ...,
         groups: _abc.Iterable[_builtins.str] | None = ...,
         resumes: _builtins.str = ...,
+        preferred_agents: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_skills", b"own_skills", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_skills", b"own_skills", "preferred_agents", b"preferred_agents", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1357,6 +1363,8 @@ class ContactMoved(_message.Message):
     PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
     DELAYS_OVER_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
+    AWAITED_AGENTS_FIELD_NUMBER: _builtins.int
+    AWAITED_UNTIL_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1373,6 +1381,7 @@ class ContactMoved(_message.Message):
     """What each point of its priority is worth in waiting there; 0: a higher priority always goes first."""
     delays_over: _builtins.int
     """How many delays of its queue's groups are over."""
+    awaited_until_ms: _builtins.int
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1382,6 +1391,10 @@ class ContactMoved(_message.Message):
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The agent groups that are asked there; none: whoever can serve it."""
+
+    @_builtins.property
+    def awaited_agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """It waits for one of these alone at first; empty: for any agent who is able."""
 
     def __init__(
         self,
@@ -1400,10 +1413,12 @@ class ContactMoved(_message.Message):
         priority_point_ms: _builtins.int = ...,
         delays_over: _builtins.int = ...,
         groups: _abc.Iterable[_builtins.str] | None = ...,
+        awaited_agents: _abc.Iterable[_builtins.str] | None = ...,
+        awaited_until_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["overflow", b"overflow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "enqueued_at_ms", b"enqueued_at_ms", "from_queue_id", b"from_queue_id", "groups", b"groups", "overflow", b"overflow", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "enqueued_at_ms", b"enqueued_at_ms", "from_queue_id", b"from_queue_id", "groups", b"groups", "overflow", b"overflow", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
