@@ -12,8 +12,9 @@ from huntgroup_agent_state.adapters.streams import DesktopStreams
 from huntgroup_onebox.sim import stage
 from huntgroup_onebox.sim.runner import play_seed
 from huntgroup_onebox.sim.seeded_loop import UNHEARD_S, Node, SeededLoop
-from huntgroup_onebox.sim.stores import NodeVault
+from huntgroup_onebox.sim.stores import NodeHistory, NodeVault
 from huntgroup_reporting.app.effects import LedgerWriter
+from huntgroup_reporting.app.ports import Cursor, LedgerChanges
 from huntgroup_session.adapters import grpc_api
 from huntgroup_session.core import SessionCore
 
@@ -152,3 +153,32 @@ def test_a_recording_that_is_given_with_other_bytes_ends_the_story() -> None:
         told = (play_seed(seed, "liveness").violation for seed in range(SEEDS_WITH_A_FETCH))
         violation = next(filter(None, told))
     assert "was fetched, and is not what was sealed" in violation
+
+
+def test_a_sealed_file_that_is_not_what_was_sealed_ends_the_story() -> None:
+    put_stream = NodeVault.put_stream
+
+    async def shorter(self: NodeVault, path: str, pieces: AsyncIterator[bytes]) -> None:
+        await put_stream(self, path, pieces)
+        stored = self._shared.stored
+        stored[path] = stored[path][:-1]
+
+    with patch.object(NodeVault, "put_stream", shorter):
+        told = (play_seed(seed, "safety").violation for seed in range(SEEDS_WITH_A_FETCH))
+        violation = next(filter(None, told))
+    assert violation.startswith("5: ")
+    assert "is not the file that was sealed" in violation
+
+
+def test_a_database_that_holds_more_than_the_ledger_ends_a_story_of_safety() -> None:
+    add = NodeHistory.add
+
+    async def twice(
+        self: NodeHistory, partition: int, changes: LedgerChanges, before: Cursor, after: Cursor
+    ) -> None:
+        await add(self, partition, changes, before, after)
+        await add(self, partition, changes, after, after)
+
+    with patch.object(NodeHistory, "add", twice):
+        violation = play_seed(SEED, "safety").violation
+    assert violation.startswith("6: the ledger's database differs from the log in ")

@@ -46,19 +46,11 @@ class Units:
 
 
 class Books:
-    """Kept event by event. `capacity` is what each agent signs on with, always the same, and so are `units`.
+    """Kept event by event. `capacity` is what each agent signs on with, always the same, and so are `units`."""
 
-    Session's guard of an hour may end a contact only where clocks jump so far: `guarded`.
-    """
-
-    def __init__(
-        self,
-        capacity: dict[Seat, int],
-        units: Mapping[str, Units] | None = None,
-        *,
-        guarded: bool = False,
-    ) -> None:
-        self._guarded = guarded
+    def __init__(self, capacity: dict[Seat, int], units: Mapping[str, Units] | None = None) -> None:
+        self.guarded = False
+        """Session's log time has jumped so far that its guard of an hour may end a contact."""
         self._units = units or {}
         self.counts: Counter[str] = Counter()
         self.outcomes: dict[str, str | None] = {}
@@ -197,7 +189,7 @@ class Books:
             raise ViolationError(f"{event.contact_id} ended twice: {before}, then {event}")
         self.endings[event.contact_id] = type(event).__name__
         by_guard = isinstance(event, session.ContactCompleted) and event.reason == "TIMER"
-        if by_guard and not self._guarded:
+        if by_guard and not self.guarded:
             raise ViolationError(f"{event.contact_id} was completed by the guard alone")
 
     def _check_capacity(self, doing: str, seat: Seat, held: dict[str, Seat]) -> None:

@@ -29,6 +29,7 @@ PARTITION: Final = 0
 DIGEST_BYTES: Final = 32
 COMPARE_EVERY: Final = 25
 """Replicas of a service are compared with the truth after every so many batches of its journal."""
+HALF_AN_HOUR_MS: Final = 1_800_000
 LEASE_EPSILON_MS: Final = 1_500
 """An offer may be open so long after its end, in log time, while nothing is decided in its domain."""
 
@@ -155,7 +156,7 @@ class Onlooker:
         elif isinstance(entry, wire.Claim):
             journal.seen.add((entry.epoch, entry.owner, 0))
             journal.claimed_s = self._broker.loop.time()
-            self._note_skew(entry.at_ms)
+            self._note_skew(journal, entry.at_ms)
             journal.fold.at_ms = max(journal.fold.at_ms, entry.at_ms)
             for fold in journal.other_codes:
                 fold.at_ms = journal.fold.at_ms
@@ -165,8 +166,11 @@ class Onlooker:
             journal.seen.add((entry.epoch, entry.owner, entry.seq))
             self._read_batch(journal, entry, record)
 
-    def _note_skew(self, at_ms: int) -> None:
+    def _note_skew(self, journal: JournalTruth, at_ms: int) -> None:
         ahead_ms = at_ms - self._broker.loop.now_ms()
+        if journal.service == "session" and abs(ahead_ms) > HALF_AN_HOUR_MS:
+            for books in self.books.values():
+                books.guarded = True
         self.skew_ms = [min(self.skew_ms[0], ahead_ms), max(self.skew_ms[1], ahead_ms)]
 
     def _why_ignored(self, journal: JournalTruth, entry: Ignored, record: LogRecord) -> str:
@@ -186,7 +190,7 @@ class Onlooker:
         if len(record.value) > BATCH_BYTES_MAX:
             raise ViolationError(f"10: a batch of {journal.service} has {len(record.value)} bytes")
         self._check_relayed(journal, batch)
-        self._note_skew(batch.at_ms)
+        self._note_skew(journal, batch.at_ms)
         for outcome in batch.outcomes:
             key = (batch.domain, outcome.command_id)
             if key in journal.outcomes:

@@ -41,7 +41,6 @@ CROWD: Final = 15
 """When so many wait for an answer or are still to come, no regular comes: it would be turned away, time and again."""
 OVERTIME_S_MAX: Final = 30.0
 READ_WITHIN_S: Final = 0.005
-HOUR_MS: Final = 3_600_000
 
 
 class World:
@@ -365,7 +364,6 @@ def _books(plan: Plan, domain: str) -> Books:
             for agent_id, one in agents.items()
             if one.units
         },
-        guarded=any(abs(one.amount) > HOUR_MS // 2 for one in plan.faults if one.kind == "clock"),
     )
 
 
