@@ -226,6 +226,7 @@ class World:
                 preferred_agents=self.chance.choice(PREFERRED),
                 direct_agent_id=self.chance.choice(DIRECT),
                 customer_key=self.chance.choice(("", "", "one", "two")),
+                requirement=self.chance.choice(("", "", 'not agent == "nobody"')),
             )
             self.tell("session", queue)
 

@@ -64,4 +64,6 @@ def rule_of(field: Field) -> str:
         found.append("0 or more")
     if rules.pattern:
         found.append(f"`{rules.pattern}`")
+    if rules.requirement:
+        found.append("[a requirement](routing.md#what-a-contact-requires)")
     return ", ".join(found)

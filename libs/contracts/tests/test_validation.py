@@ -275,3 +275,13 @@ def test_a_request_within_another_needs_no_context_of_its_own() -> None:
     assert [one.field for one in violations(request)] == ["context"]
     request.queues[0].ring_timeout_ms = 0
     assert "queues[0].ring_timeout_ms" in [one.field for one in violations(request)]
+
+
+def test_a_requirement_that_cannot_be_read_is_told_by_its_character() -> None:
+    assert found(queue_contact(requirement='lang == "ar" and not group == "night"')) == set()
+    broken = queue_contact(requirement='lang == "ar" and skill("billing") >= "3"')
+    ((field, _, rule),) = found(broken)
+    assert field == "requirement"
+    assert rule.startswith('character 38: a level is a number from 0 to 100, not "3"')
+    ((_, _, rule),) = found(queue_contact(requirement='agent == "ada" and agent == "ben"'))
+    assert "nobody can ever meet this" in rule

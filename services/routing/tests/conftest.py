@@ -187,6 +187,7 @@ class Floor:
         preferred: tuple[str, ...] = (),
         direct: str = "",
         customer: str = "",
+        requirement: str = "",
     ) -> tuple[Event, ...]:
         """Let a contact be queued."""
         return self.tell(
@@ -200,6 +201,7 @@ class Floor:
                 preferred_agents=tuple(AgentId(agent_id) for agent_id in preferred),
                 direct_agent_id=AgentId(direct),
                 customer_key=customer,
+                requirement=requirement,
             ),
             at_ms,
         )

@@ -14,6 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from huntgroup.event.v1.options_pb2 import FieldRules
 from huntgroup_contracts.errors import ContractMismatchError
+from huntgroup_contracts.requirements import ExpressionError, one_form
 
 REQUIRED = "required"
 KNOWN_VALUE = "known enum value"
@@ -62,7 +63,7 @@ def _refuse_unfit(field: FieldDescriptor, rules: FieldRules) -> None:
     if field.is_repeated:
         fits.add("max_items")
     if field.type == FieldDescriptor.TYPE_STRING:
-        fits |= {"max_length", "pattern"}
+        fits |= {"max_length", "pattern", "requirement"}
     if field.type == FieldDescriptor.TYPE_BYTES:
         fits.add("max_length")
     if field.cpp_type in _NUMBERS:
@@ -97,9 +98,18 @@ def _string(rules: FieldRules, *, required: bool, item: bool) -> Broken:
             return NO_CONTROL_CHARACTERS
         if matches is not None and matches(value) is None:
             return f"pattern {rules.pattern}"
-        return None
+        return _unreadable(value) if rules.requirement else None
 
     return broken
+
+
+def _unreadable(text: str) -> str | None:
+    """Return why a text is no requirement."""
+    try:
+        one_form(text)
+    except ExpressionError as error:
+        return str(error)
+    return None
 
 
 def _bytes(rules: FieldRules, *, required: bool) -> Broken:

@@ -5,11 +5,11 @@ what; nothing is decided anew, so the story holds for journals of older versions
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from huntgroup_routing.app.queries import overflow_text, time_text, why_text
+from huntgroup_onebox.explain_words import groups_text, needs_text
+from huntgroup_routing.app.queries import overflow_text, time_text, trigger_text, why_text
 from huntgroup_routing.core import messages as routing
 from huntgroup_routing.core.concurrency import Concurrency, concurrency_of
 from huntgroup_routing.core.expressions import Who, meets, parse, who_is
@@ -71,6 +71,8 @@ class _Contact:
     channel: Channel
     skills: frozenset[str]
     requirement: str
+    own_requirement: str
+    """Asked by the contact itself, in every queue."""
     groups: tuple[str, ...]
     """Who is asked; none: whoever can."""
     since: tuple[int, int]
@@ -82,7 +84,8 @@ class _Contact:
             return False
         if self.groups and "" not in self.groups and agent.who.groups.isdisjoint(self.groups):
             return False
-        return not self.requirement or meets(agent.who, agent.agent_id, parse(self.requirement))
+        asked = filter(None, (self.requirement, self.own_requirement))
+        return all(meets(agent.who, agent.agent_id, parse(one)) for one in asked)
 
 
 class Story:
@@ -121,6 +124,8 @@ class Story:
                 pass
             case routing.QueueConfigured() | routing.QueueRetired() | routing.PolicyApplied():
                 pass
+            case routing.QueueReprioritized():
+                pass  # told of each contact
             case _:
                 self._ended(event)
 
@@ -174,13 +179,14 @@ class Story:
             channel=event.channel,
             skills=frozenset(event.required_skills),
             requirement=event.requirement,
+            own_requirement=event.own_requirement,
             groups=event.groups,
             since=(event.enqueued_at_ms, event.priority_point_ms),
         )
         self._contacts[event.contact_id] = contact
         if event.contact_id != self.contact_id:
             return
-        needs = _needs(event.channel, event)
+        needs = needs_text(event.channel, event, event.own_requirement)
         text = f"in {event.queue_id}, priority {event.priority}; it needs {needs}"
         text += f"; with the age of {event.resumes}, whose customer left" if event.resumes else ""
         if event.awaited_agents:
@@ -198,7 +204,7 @@ class Story:
         contact.requirement, contact.groups = event.requirement, event.groups
         if event.contact_id != self.contact_id:
             return
-        needs = _needs(contact.channel, event)
+        needs = needs_text(contact.channel, event, contact.own_requirement)
         if self.steps:
             self._tell_passed(self.steps[-1])
         what = f"came to step {event.step}"
@@ -208,6 +214,8 @@ class Story:
         if isinstance(event, routing.ContactReplanned):
             what = f"follows a new plan, step {event.step}" if event.step else "follows a new plan"
         step = Step(event.at_ms, what, f"it needs {needs}")
+        if isinstance(event, routing.ContactStepped) and event.trigger is not None:
+            step.details.append(trigger_text(event.trigger, event.value, event.limit))
         if event.skipped:
             step.details.append(f"{event.skipped} left out that nobody signed on could serve")
         step.details.append(self._who_can(contact))
@@ -302,9 +310,9 @@ class Story:
         if missing:
             return f"{agent_id} lacks {', '.join(missing)}"
         if not mine.met_by(agent):
-            asked = [mine.requirement] if mine.requirement else []
+            asked = [*filter(None, (mine.requirement, mine.own_requirement))]
             if mine.groups:
-                asked.append(_of_groups(mine.groups))
+                asked.append(groups_text(mine.groups))
             return f"{agent_id} does not meet {' and '.join(asked)}"
         if any(offer_id.startswith(f"{self.contact_id}.") for offer_id in agent.held):
             return f"{agent_id} let it go a moment ago"
@@ -384,17 +392,3 @@ class Story:
 
 def _s(ms: int) -> str:
     return f"{ms / 1_000:,.3f} s"
-
-
-def _needs(
-    channel: str,
-    event: routing.ContactEnqueued | routing.ContactStepped | routing.ContactReplanned,
-) -> str:
-    needs = ", ".join([channel.lower(), *event.required_skills])
-    if event.requirement:
-        needs += f" and {event.requirement}"
-    return f"{needs} and {_of_groups(event.groups)}" if event.groups else needs
-
-
-def _of_groups(groups: Iterable[str]) -> str:
-    return f"a group of {', '.join(one or 'no other' for one in groups)}"

@@ -23,6 +23,7 @@ from huntgroup_routing.core.values import (
     QueueId,
     RoutingStep,
     Skill,
+    StepTrigger,
 )
 
 from .written_log import DOMAIN, WrittenLog
@@ -273,3 +274,14 @@ def test_a_step_is_told_with_what_it_asks_and_what_was_left_out() -> None:
     assert [one.what for one in steps] == ["took its place", "came to step 2", "rings at grace"]
     assert steps[1].text == "it needs voice"
     assert steps[1].details[0] == "2 left out that nobody signed on could serve"
+
+
+def test_a_step_says_what_brought_the_contact_there_beside_time() -> None:
+    story = Story("ada")
+    crowded = RoutingStep(after_ms=0, trigger=StepTrigger.QUEUE_LENGTH, limit=2)
+    relaxed = replace(SALES, requirement='lang == "ar"', steps=(crowded,))
+    for event in events([(0, relaxed), comes("ada", 1), comes("ben", 2), (2, routing.PassTime())]):
+        story.take(event)
+    steps = story.finish()
+    assert [one.what for one in steps] == ["took its place", "came to step 1"]
+    assert steps[1].details[0] == "2 contacts waited, of 2 that bring it there"

@@ -56,6 +56,7 @@ def foreign(message: Message) -> ForeignEvent:
                 priority=-2,
                 required_skills=["german"],
                 enqueued_at_ms=900,
+                requirement='lang in ("fa") and  lang == "ar"',
             ),
             ObserveContactQueued(
                 contact_id=ADA,
@@ -64,6 +65,7 @@ def foreign(message: Message) -> ForeignEvent:
                 priority=-2,
                 required_skills=(Skill("german"),),
                 enqueued_at_ms=900,
+                requirement='lang == "ar" and lang == "fa"',
             ),
         ),
         (

@@ -10,6 +10,12 @@ from huntgroup_routing.core.estimates import (
     estimated_wait_ms,
     estimated_wait_of_next,
 )
+from huntgroup_routing.core.messages import (
+    AcceptOffer,
+    ObserveAgentReleased,
+    ObserveContactAbandoned,
+    RejectOffer,
+)
 from huntgroup_routing.core.pace import Estimate, Pace
 from huntgroup_routing.core.state import Queue
 from huntgroup_routing.core.values import LANES_MAX, ContactId, QueueId
@@ -151,3 +157,45 @@ def test_four_of_five_times_lie_between_the_limits_where_chance_is_pure(
         real_ms = sum(chance.expovariate(1 / 10_000) for _ in range(ahead))
         within += estimate.low_ms <= real_ms <= estimate.high_ms
     assert 0.77 < within / tries < 0.87
+
+
+def test_more_lanes_than_are_looked_through_are_counted_the_same(floor: "Floor") -> None:
+    """Once in the sorted way, once looked through: a state that was read again begins anew with the latter."""
+    chance, at_ms = Random(8), 0
+    floor.agent("grace")
+    for number in range(900):
+        at_ms += 1_000
+        contact_id = f"c{number}"
+        floor.quickly(
+            floor.contact_command(contact_id, priority=chance.randrange(300), at_ms=at_ms),
+            at_ms=at_ms,
+        )
+        ringing = [one for one in floor.state.offers.values() if chance.random() < 0.3]
+        for offer in ringing:
+            offer_id, agent_id = offer.offer_id, offer.agent_id
+            if chance.random() < 0.3:
+                floor.quickly(
+                    RejectOffer(offer_id=offer_id, agent_id=agent_id, reason=""), at_ms=at_ms
+                )
+            else:
+                floor.quickly(AcceptOffer(offer_id=offer_id, agent_id=agent_id), at_ms=at_ms)
+            floor.quickly(
+                ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id), at_ms=at_ms + 1
+            )
+        if number % 100 == 99:
+            again = floor.core.load("acme/emea", floor.core.dump(floor.state))
+            assert floor.core.dump(again) == floor.core.dump(floor.state)
+            mine, other = sales(floor), again.queues[QueueId("sales")]
+            places = list(mine.waiting.in_order())
+            assert places == list(other.waiting.in_order())
+            for place in places[::7]:
+                assert mine.waiting.position(place) == other.waiting.position(place)
+            for priority in (0, 7, 999):
+                assert estimated_wait_ms(mine, at_ms, priority) == estimated_wait_ms(
+                    other, at_ms, priority
+                )
+    lanes = {contact.lane for contact in floor.state.contacts.values() if not contact.offer_id}
+    assert len(lanes) > LANES_MAX
+    for contact_id in [*floor.state.contacts]:
+        floor.quickly(ObserveContactAbandoned(contact_id=contact_id), at_ms=at_ms)
+    assert len(list(sales(floor).waiting.paces)) == LANES_MAX, "those empty are forgotten again"

@@ -5,20 +5,34 @@ from typing import TYPE_CHECKING
 from huntgroup_routing.core.messages import (
     ContactMoved,
     ContactReprioritized,
+    Event,
     MoveContact,
     OfferCanceled,
     OfferCreated,
+    QueueReprioritized,
     Reason,
     SetContactPriority,
+    SetQueuePriority,
 )
 from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
-from huntgroup_routing.core.values import ContactId, QueueId, Strategy
+from huntgroup_routing.core.values import (
+    REPRIORITIZED_PER_DECISION_MAX,
+    ContactId,
+    QueueId,
+    Strategy,
+)
 
 if TYPE_CHECKING:
     from services.routing.tests.conftest import Floor
 
 ADA, SALES, NIGHT = ContactId("ada"), QueueId("sales"), QueueId("night")
+PUT_FIRST = SetQueuePriority(queue_id=SALES, priority=3)
 TO_NIGHT = MoveContact(contact_id=ADA, queue_id=NIGHT)
+
+
+def reprioritized(event: Event) -> tuple[str, int]:
+    assert isinstance(event, ContactReprioritized)
+    return event.contact_id, event.priority
 
 
 def order(floor: "Floor", queue_id: QueueId) -> list[str]:
@@ -81,6 +95,61 @@ def test_another_priority_is_another_place_at_the_same_age(floor: "Floor") -> No
     again = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
     assert again.core.dump(again.state) == floor.core.dump(floor.state)
     assert again.offered(again.agent("grace", at_ms=12)) == [("ada", "grace")]
+
+
+def test_another_priority_for_a_queue_is_one_for_all_who_stand_in_it(floor: "Floor") -> None:
+    floor.agent("grace")
+    floor.contact("rings", at_ms=0)
+    floor.contact("high", at_ms=1, priority=5)
+    floor.contact("low", at_ms=2)
+    floor.contact("older", at_ms=3, enqueued_at_ms=-5)
+    floor.contact("else", queue_id="sales", at_ms=4, priority=3)
+    floor.queue("other")
+    floor.contact("other", queue_id="other", at_ms=5, priority=2)
+    (told,) = floor.tell(PUT_FIRST, 9)
+    assert told == QueueReprioritized(at_ms=9, queue_id=SALES, priority=3, contacts=4)
+    assert floor.core.next_deadline(floor.state) == 9
+    followed = floor.pass_time(9)
+    assert [reprioritized(one) for one in followed] == [
+        *(("older", 3), ("low", 3)),  # raised, the first first
+        ("high", 3),
+        ("rings", 3),
+    ]
+    assert order(floor, SALES) == ["older", "high", "low", "else"]
+    assert floor.tell(PUT_FIRST, 10) == ()
+    floor.contact("new", at_ms=11)
+    assert order(floor, SALES)[-1] == "new", "who comes later has the priority it is queued with"
+    floor.reject("rings.1", "grace", at_ms=12)
+    assert order(floor, SALES) == ["older", "rings", "high", "low", "else", "new"]
+
+
+def test_those_behind_are_lowered_first(floor: "Floor") -> None:
+    for at_ms, contact_id in enumerate(("ada", "ben", "cai")):
+        floor.contact(contact_id, at_ms=at_ms, priority=9)
+    floor.tell(PUT_FIRST, 9)
+    told = floor.pass_time(9)
+    assert [reprioritized(one) for one in told] == [(one, 3) for one in ("cai", "ben", "ada")]
+
+
+def test_many_take_their_new_places_in_several_decisions(floor: "Floor") -> None:
+    count = REPRIORITIZED_PER_DECISION_MAX + 4
+    floor.quickly(*(floor.contact_command(f"c{number:03}") for number in range(count)), at_ms=1)
+    floor.tell(PUT_FIRST, 9)
+    assert len(floor.pass_time(9)) == REPRIORITIZED_PER_DECISION_MAX
+    last = f"c{count - 1:03}"
+    floor.abandon(f"c{count - 2:03}", at_ms=10)
+    floor.tell(SetContactPriority(contact_id=ContactId(last), priority=0), 10)
+    again = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
+    assert again.core.dump(again.state) == floor.core.dump(floor.state)
+    assert len(floor.pass_time(11)) == 2, "one left, and of another one it was said otherwise since"
+    assert floor.core.next_deadline(floor.state) is None
+    assert floor.state.contacts[ContactId(last)].priority == 0
+
+
+def test_a_queue_that_is_not_there_is_refused(floor: "Floor") -> None:
+    nowhere = SetQueuePriority(queue_id=QueueId("nowhere"), priority=3)
+    assert floor.refused(nowhere).reason is Reason.QUEUE_UNKNOWN
+    assert floor.tell(PUT_FIRST, 1) == (), "nobody stands there"
 
 
 def test_who_rings_comes_back_to_its_new_place(floor: "Floor") -> None:

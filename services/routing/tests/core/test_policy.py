@@ -330,7 +330,7 @@ def test_a_second_change_meanwhile_takes_all_to_the_newest_plan(floor: "Floor") 
     told = [len(floor.pass_time(999)) for _ in range(3)]
     assert told == [REPLANS_PER_DECISION_MAX, 10, 0]
     asks = {one.requirement.ask for one in floor.state.contacts.values()}
-    assert asks == {((Skill("loan"),), "", None)}
+    assert asks == {((Skill("loan"),), "", None, "")}
 
 
 def test_the_state_is_the_same_after_writing_and_reading_in_the_middle(floor: "Floor") -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from huntgroup_routing.app.queries import why_text
 from huntgroup_routing.core.messages import (
+    AssignContact,
     ContactEnqueued,
     ContactMoved,
     ContactRequeued,
@@ -177,12 +178,75 @@ def test_a_contact_for_one_agent_waits_for_them_alone(floor: "Floor") -> None:
     assert offer.contact_id == "ben"
 
 
-def test_without_an_end_it_waits_until_the_customer_leaves(floor: "Floor") -> None:
+def test_without_an_end_it_waits_while_they_are_signed_on(floor: "Floor") -> None:
     two_agents(floor)
+    floor.sign_on("joan", at_ms=3)
     floor.contact("ada", direct="joan", at_ms=10)
+    floor.contact("ben", direct="joan", at_ms=11)
     assert floor.core.next_deadline(floor.state) is None
     floor.abandon("ada", at_ms=99)
+    floor.sign_off("joan", at_ms=100)
+    lapsed, offer = floor.pass_time(100)
+    assert isinstance(lapsed, PreferenceLapsed)
+    assert (lapsed.contact_id, lapsed.reason) == ("ben", LapseReason.AGENTS_GONE)
+    assert floor.offered((offer,)) == [("ben", "grace")]
     assert not floor.state.awaiting
+
+
+def test_without_an_end_who_is_not_signed_on_is_not_waited_for(floor: "Floor") -> None:
+    two_agents(floor)
+    events = floor.contact("ada", direct="nobody-knows", at_ms=10)
+    assert floor.offered(events) == [("ada", "grace")]
+
+
+def assigned(floor: "Floor", **hold: int) -> None:
+    """Ada waits for joan, who is busy, and a supervisor gives her to alan."""
+    two_agents(floor, **hold)
+    floor.agent("joan", at_ms=3)
+    busy(floor, "joan", 5)
+    floor.contact("ada", direct="joan", at_ms=10)
+    assign = AssignContact(
+        contact_id=ContactId("ada"),
+        agent_id=AgentId("alan"),
+        supervisor_id=AgentId("eve"),
+        waive_requirement=False,
+    )
+    assert floor.offered(floor.tell(assign, 20)) == [("ada", "alan")]
+
+
+def test_whom_it_was_assigned_to_declines_and_it_waits_on_for_its_own(floor: "Floor") -> None:
+    assigned(floor)
+    _, requeued = floor.reject("ada.1", "alan", at_ms=30)
+    assert isinstance(requeued, ContactRequeued)
+    assert (requeued.awaited_agents, requeued.direct) == (("joan",), True)
+    assert floor.offered(floor.release("ada.1", "alan", at_ms=31)) == []
+    assert floor.offered(floor.release("of-joan.1", "joan", at_ms=40)) == [("ada", "joan")]
+    assert floor.offered(floor.reject("ada.2", "joan", at_ms=50)) == [("ada", "grace")]
+
+
+def test_it_rings_at_its_own_at_once_who_became_free_meanwhile(floor: "Floor") -> None:
+    assigned(floor)
+    floor.release("of-joan.1", "joan", at_ms=25)
+    assert floor.offered(floor.reject("ada.1", "alan", at_ms=30)) == [("ada", "joan")]
+
+
+def test_its_wait_goes_on_being_counted_while_it_rings_at_another(floor: "Floor") -> None:
+    assigned(floor, direct_hold_ms=15)
+    floor.reject("ada.1", "alan", at_ms=30)
+    assert floor.core.next_deadline(floor.state) == 25
+    lapsed, offer = floor.pass_time(30)
+    assert isinstance(lapsed, PreferenceLapsed)
+    assert floor.offered((offer,)) == [("ada", "grace")]
+
+
+def test_who_signed_off_while_it_rang_at_another_is_waited_for_no_more(floor: "Floor") -> None:
+    assigned(floor)
+    floor.sign_off("joan", at_ms=25)
+    floor.reject("ada.1", "alan", at_ms=30)
+    lapsed, offer = floor.pass_time(30)
+    assert isinstance(lapsed, PreferenceLapsed)
+    assert lapsed.reason is LapseReason.AGENTS_GONE
+    assert floor.offered((offer,)) == [("ada", "grace")]
 
 
 def test_it_rings_at_them_alone_also_where_several_may_ring(floor: "Floor") -> None:
@@ -211,7 +275,7 @@ def test_a_rule_of_its_queue_sends_it_to_another_where_anybody_may_have_it(floor
         limit=30_000,
         queue_id=QueueId("others"),
     )
-    two_agents(floor, overflow=(to_others,))
+    two_agents(floor, overflow=(to_others,), direct_hold_ms=90_000)
     floor.contact("ada", direct="joan", at_ms=10)
     moved, offer = floor.pass_time(30_010)
     assert isinstance(moved, ContactMoved)

@@ -210,7 +210,7 @@ def _keep_waiting(state: State) -> None:
 
 def _overlook(state: State) -> None:
     pool = state.pool
-    requirement = pool.find(Channel.VOICE, ((Skill("german"),), "", None))
+    requirement = pool.find(Channel.VOICE, ((Skill("german"),), "", None, ""))
     assert requirement is not None
     requirement.idle.clear()
 

@@ -27,7 +27,7 @@ from huntgroup_session.core.messages import (
     Refused,
     StartContact,
 )
-from huntgroup_session.core.state import CONTACTS_MAX
+from huntgroup_session.core.state import CONTACTS_MAX, REQUIREMENTS_MAX
 from huntgroup_session.core.values import (
     AbandonStage,
     AgentId,
@@ -339,3 +339,36 @@ def test_who_is_handed_back_may_be_queued_again_as_one_who_comes_now(story: "Sto
     (queued,) = story.given(QUEUE, 12_000)
     assert isinstance(queued, ContactQueued)
     assert (queued.enqueued_at_ms, queued.stay, queued.attempts) == (12_000, 1, 4)
+
+
+ASKING = replace(QUEUE, requirement='lang == "ar"')
+OPEN = ObserveQueueConfigured(queue_id=SALES, waiting_max=2)
+
+
+def test_what_a_contact_asks_of_agents_goes_with_it(story: "Story") -> None:
+    story.given(OPEN, 0)
+    story.initiated()
+    (queued,) = story.given(ASKING, 2_000)
+    assert isinstance(queued, ContactQueued)
+    assert queued.requirement == 'lang == "ar"'
+    assert story.when(ASKING, 3_000) == ()
+    again = story.when(QUEUE, 3_000)
+    assert isinstance(again, Refused)
+    assert again.reason is Reason.WRONG_STATE
+
+
+def test_those_who_wait_have_so_many_requirements_of_their_own_at_most(story: "Story") -> None:
+    story.given(OPEN, 0)
+    story.initiated()
+    story.state.requirements.update(f'agent == "a{number}"' for number in range(REQUIREMENTS_MAX))
+    refused = story.when(ASKING, 2_000)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.REQUIREMENTS_FULL
+    assert refused.detail == (
+        "requirement 'lang == \"ar\"' is one too many: those who wait have 200 others"
+    )
+    del story.state.requirements['agent == "a7"']
+    story.given(ASKING, 2_000)
+    assert len(story.state.requirements) == REQUIREMENTS_MAX
+    story.given(HangUpContact(contact_id=ADA), 3_000)
+    assert len(story.state.requirements) == REQUIREMENTS_MAX - 1, "it is free again"

@@ -29,8 +29,9 @@ OUT_OF_TURN: Final = (
 )
 """People may pass contacts over, and some contacts are for certain agents: the offer says so."""
 
-Need = tuple[int, tuple[str, ...], str, str, tuple[str, ...]]
-"""Channel, required skills, the requirement beside them; of a queue that names groups its id and who is asked now."""
+Need = tuple[tuple[int, str], tuple[str, ...], str, str, tuple[str, ...]]
+"""Channel and what the contact asks by itself; required skills, the requirement beside them; of a queue that names
+groups its id and who is asked now."""
 
 Turn = tuple[int, int, str]
 """Where a contact stands: minus its priority, since when it waits, its id. The least is served first.
@@ -126,7 +127,7 @@ class QueueOrder(EventCheck):
         gone_in = domain.gone.get(contact_id)
         if gone_in is not None and event.stay <= gone_in:
             self._violation(entry, contact_id, f"was queued in {event.queue_id} after it had left")
-        need, turn = _need(event.channel, event), _turn(event)
+        need, turn = _need((event.channel, event.own_requirement), event), _turn(event)
         domain.contacts[contact_id] = _Contact(
             need, turn, event.queue_id, event.enqueued_at_ms, event.priority_point_ms, event.stay
         )
@@ -186,12 +187,13 @@ class QueueOrder(EventCheck):
             state = "never took a place" if contact is None else "stands there already"
             self._violation(entry, event.contact_id, f"went back to its place, but {state}")
             return
-        contact.waits, contact.awaits = True, False
+        contact.waits, contact.awaits = True, bool(event.awaited_agents)
         if contact.rings:
             at = ", ".join(contact.rings.values())
             self._violation(entry, event.contact_id, f"went back to its place, but rings at {at}")
             contact.rings.clear()
-        heapq.heappush(domain.lines[contact.need], contact.turn)
+        if not contact.awaits:
+            heapq.heappush(domain.lines[contact.need], contact.turn)
 
     def _preference_lapsed(self, entry: Entry, event: routing.PreferenceLapsed) -> None:
         domain = self._domain(entry)
@@ -294,10 +296,10 @@ def _not_to_be_offered(contact: _Contact, event: routing.OfferCreated) -> str:
     return ""
 
 
-def _need(channel: int, event: _Asks) -> Need:
+def _need(own: tuple[int, str], event: _Asks) -> Need:
     groups = tuple(event.groups)
     queue_id = event.queue_id if groups else ""
-    return (channel, tuple(event.required_skills), event.requirement, queue_id, groups)
+    return (own, tuple(event.required_skills), event.requirement, queue_id, groups)
 
 
 def _turn(event: _Enters) -> Turn:

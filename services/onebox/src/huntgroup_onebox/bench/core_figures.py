@@ -30,6 +30,7 @@ from huntgroup_routing.core.messages import (
     ObserveAgentSignedOff,
     ObserveAgentWentReady,
     PassTime,
+    SetQueuePriority,
 )
 from huntgroup_routing.core.state import State, initial
 from huntgroup_routing.core.values import (
@@ -38,6 +39,7 @@ from huntgroup_routing.core.values import (
     QueueId,
     RoutingStep,
     Skill,
+    StepTrigger,
     Strategy,
 )
 
@@ -173,6 +175,7 @@ def _heavy(bench: Workbench) -> dict[str, Callable[[], float]]:
             long_line(), ObserveAgentWentReady(agent_id=AgentId("agent")), line
         ),
         **_policy_changes(line, long_line),
+        **_queue_changes(line, long_line),
     }
 
 
@@ -188,6 +191,28 @@ def _policy_changes(line: int, long_line: Callable[[], State]) -> dict[str, Call
         ),
         f"the first of {line:,} follow it": lambda: _took_after(
             long_line(), _policy(sales), PassTime(), line
+        ),
+    }
+
+
+def _queue_changes(line: int, long_line: Callable[[], State]) -> dict[str, Callable[[], float]]:
+    sales, first = QueueId("sales"), SetQueuePriority(queue_id=QueueId("sales"), priority=1)
+
+    def crowded_line() -> State:
+        state = initial(DOMAIN)
+        step = RoutingStep(after_ms=0, trigger=StepTrigger.QUEUE_LENGTH, limit=line)
+        _tell(state, replace(queue_of(sales, (Skill("web"),)), steps=(step,), waiting_max=line))
+        for number in range(line):
+            _tell(state, contact_of(f"c{number:08d}", sales, at_ms=number))
+        return state
+
+    return {
+        f"another priority for a queue of {line:,}": lambda: _took(long_line(), first, line),
+        f"the first of {line:,} stand by it": lambda: _took_after(
+            long_line(), first, PassTime(), line
+        ),
+        f"{line:,} are too many, the first go to a step": lambda: _took(
+            crowded_line(), PassTime(), line
         ),
     }
 

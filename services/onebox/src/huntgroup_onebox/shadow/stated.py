@@ -75,6 +75,7 @@ def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:
         customer_key=event.customer_key,
         stay=event.stay,
         attempts=event.attempts,
+        requirement=event.own_requirement,
     )
 
 

@@ -70,7 +70,7 @@ async def look_at_newest(client: Client, closing: asyncio.Event) -> None:
 
 
 async def _be_looked_after(client: Client, caller: Caller) -> None:
-    """Somebody moves who is important, and puts forward who says everything twice."""
+    """Somebody moves who is important, and puts forward who says everything twice; for both, their whole queue."""
     contact_id = contact_id_of(caller)
     if caller.priority:
         move = routing_pb.MoveContactRequest(contact_id=contact_id, queue_id=LAST_RESORT)
@@ -85,6 +85,14 @@ async def _be_looked_after(client: Client, caller: Caller) -> None:
             raised,
             routing_pb.SetContactPriorityResponse,
         )
+    if caller.doubles and caller.priority:
+        all_raised = routing_pb.SetQueuePriorityRequest(queue_id=LAST_RESORT, priority=3)
+        await client.command(
+            "routing",
+            f"{ROUTING}SetQueuePriority",
+            all_raised,
+            routing_pb.SetQueuePriorityResponse,
+        )
 
 
 async def _queue(client: Client, caller: Caller, queue_id: str) -> RpcRefusedError | None:
@@ -95,6 +103,7 @@ async def _queue(client: Client, caller: Caller, queue_id: str) -> RpcRefusedErr
         customer_key=client.chance.choice(("", "one", "two")),
         preferred_agents=client.chance.choice(((), (), ("agent-0", "agent-2"))),
         direct_agent_id=client.chance.choice(("", "", "", "", "agent-0")),
+        requirement=client.chance.choice(("", "", 'not agent == "nobody"')),
     )
     return await client.command(
         "session",

@@ -18,7 +18,12 @@ from huntgroup.routing.v1.events_pb2 import (
     OVERFLOW_TRIGGER_QUEUE_LENGTH,
     OVERFLOW_TRIGGER_WAITED,
     SELECTION_STRATEGY_LONGEST_IDLE,
+    STEP_TRIGGER_ESTIMATED_WAIT,
+    STEP_TRIGGER_NOBODY_ON_DUTY,
+    STEP_TRIGGER_QUEUE_LENGTH,
+    STEP_TRIGGER_SERVICE_LEVEL,
     OverflowRule,
+    RoutingStep,
 )
 from huntgroup_onebox.sim.actors import LAST_RESORT, RECORDED_QUEUE, RECORDING, ROUTING
 from huntgroup_onebox.sim.books import ViolationError
@@ -36,6 +41,14 @@ from huntgroup_runtime.rpc.errors import RpcRefusedError
 DRILLED: Final = "german"
 RING_MS: Final = 2_500
 WRAP_UP_MS: Final = 1_500
+ANYBODY: Final = 'not agent == "nobody"'
+CONDITIONS: Final = (
+    (STEP_TRIGGER_QUEUE_LENGTH, 2),
+    (STEP_TRIGGER_ESTIMATED_WAIT, 500),
+    (STEP_TRIGGER_NOBODY_ON_DUTY, 0),
+    (STEP_TRIGGER_SERVICE_LEVEL, 90),
+)
+"""What brings contacts to a step beside time, in a changed policy."""
 CHANGING: Final = 0.3
 """In so many stories the policy changes."""
 
@@ -118,7 +131,7 @@ def _queues() -> list[routing_pb.ConfigureQueueRequest]:
             preferred_hold_ms=RING_MS,
             prefers_last_agent=True,
             direct_hold_ms=RING_MS,
-            pull_requirement='not agent == "nobody"',
+            pull_requirement=ANYBODY,
             overflow=overflow_of(queue_id),
             callback_attempts=3,
             callback_retry_ms=RING_MS // 4,
@@ -166,6 +179,9 @@ def _vary(queue: routing_pb.ConfigureQueueRequest, chance: random.Random) -> Non
     if happens(chance, 0.3):
         queue.requirement = 'skill("german")'
         queue.steps.add(after_ms=chance.choice((300, 1_500)))
+    if happens(chance, 0.4):
+        trigger, limit = chance.choice(CONDITIONS)
+        queue.steps.insert(0, RoutingStep(requirement=ANYBODY, trigger=trigger, limit=limit))
 
 
 async def _apply(

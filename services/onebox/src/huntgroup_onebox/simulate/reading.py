@@ -21,7 +21,7 @@ from huntgroup_routing.core.messages import Command, ObserveAgentWentReady, Refu
 from huntgroup_routing.core.overflow import targets
 from huntgroup_routing.core.soundness import rules_and_faults
 from huntgroup_routing.core.state import initial
-from huntgroup_routing.core.values import AgentId, Channel, QueueId, Skill, Vocabulary
+from huntgroup_routing.core.values import AgentId, Channel, Own, QueueId, Skill, Vocabulary
 from huntgroup_routing.wiring import installed_scorers
 
 
@@ -94,7 +94,7 @@ class _Trial:
 
     def can_serve(self, one: ContactClass, channel: Channel) -> bool:
         """Return whether anybody could serve a contact of the class, at any step, where its queue's rules may lead."""
-        own_skills = tuple(Skill(skill) for skill in one.required_skills)
+        own = Own(tuple(Skill(skill) for skill in one.required_skills))
         todo, seen = [QueueId(one.queue)], set[QueueId]()
         while todo:
             queue_id = todo.pop()
@@ -103,7 +103,7 @@ class _Trial:
             seen.add(queue_id)
             plan = self._state.queues[queue_id].plan
             for step in range(len(plan.steps) + 1):
-                if self._state.pool.able(channel, plan.ask(step, own_skills, plan.delays)):
+                if self._state.pool.able(channel, plan.ask(step, own, plan.delays)):
                     return True
             todo += targets(plan.overflow)
         return False

@@ -61,6 +61,7 @@ from huntgroup_routing.core.messages import (
     RejectOffer,
     RollBackPolicy,
     SetContactPriority,
+    SetQueuePriority,
 )
 from huntgroup_routing.core.previews import forecasts
 from huntgroup_routing.core.soundness import rules_and_faults
@@ -85,6 +86,7 @@ COMMANDS: Final[Mapping[str, type]] = {
     "ExitQueue": ExitQueue,
     "MoveContact": MoveContact,
     "SetContactPriority": SetContactPriority,
+    "SetQueuePriority": SetQueuePriority,
     "CloseQueue": CloseQueue,
     "OpenQueue": OpenQueue,
 }

@@ -29,7 +29,7 @@ from huntgroup_routing.core.pace import Estimate
 from huntgroup_routing.core.policy import command_of
 from huntgroup_routing.core.previews import Forecast
 from huntgroup_routing.core.state import Contact, Offer, Queue
-from huntgroup_routing.core.values import Explanation, ServingGroup, Vocabulary
+from huntgroup_routing.core.values import Explanation, RoutingStep, ServingGroup, Vocabulary
 from huntgroup_routing.core.versions import Rules, Version
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
@@ -60,6 +60,7 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
 CONFIGURE: Final = build_mapping(ConfigureQueueRequest, ConfigureQueue, (CONTEXT_FIELD,))
 VOCABULARY: Final = build_mapping(events_pb2.Vocabulary, Vocabulary)
 HOURS: Final = build_mapping(events_pb2.OpeningHours, OpeningHours)
+STEP: Final = build_mapping(events_pb2.RoutingStep, RoutingStep)
 QUEUE_IDS_MAX: Final = 100
 
 
@@ -84,14 +85,7 @@ def queue_view(
         reoffer_after_ms=queue.reoffer_after_ms,
         policy_version=queue.version,
         requirement=queue.plan.requirement,
-        steps=(
-            events_pb2.RoutingStep(
-                after_ms=step.after_ms,
-                required_skills=step.required_skills,
-                requirement=step.requirement,
-            )
-            for step in queue.plan.steps
-        ),
+        steps=map(STEP.to_message, queue.plan.steps),
         skip_unservable_steps=queue.plan.skip_unservable,
         ring_max=queue.ring_max,
         ring_every_ms=queue.rules.ring_every_ms,
@@ -116,6 +110,7 @@ def queue_view(
         ringing=queue.ringing,
         first_waiting=map(waiting_view, first_waiting),
         estimated_wait=estimate_view(estimated),
+        service_level=queue.figures.service_level,
     )
 
 
@@ -202,12 +197,15 @@ def waiting_view(contact: Contact) -> WaitingView:
         priority_point_ms=contact.priority_point_ms,
         delays_over=contact.delays_over,
         next_step_at_ms=contact.plan.next_at_ms(contact.step, contact.enqueued_at_ms) or 0,
+        conditional_steps=(
+            STEP.to_message(one) for one in contact.plan.steps[contact.step :] if one.trigger
+        ),
     )
 
 
 def contact_view(contact: Contact, position: int, estimated: Estimate | None) -> GetContactResponse:
     """Return where a contact stands, and what is asked of agents for it."""
-    skills, requirement, _ = contact.requirement.ask
+    skills, requirement, _, own = contact.requirement.ask
     return GetContactResponse(
         contact=waiting_view(contact),
         queue_id=contact.queue_id,
@@ -215,6 +213,7 @@ def contact_view(contact: Contact, position: int, estimated: Estimate | None) ->
         position=position,
         required_skills=skills,
         requirement=requirement,
+        own_requirement=own,
         able_agents=contact.requirement.able,
         estimated_wait=estimate_view(estimated),
         ringing_at=len(contact.open_offers),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,7 @@ from huntgroup_routing.core.values import (
     Explanation,
     OfferId,
     QueueId,
+    StepTrigger,
     Strategy,
     Vocabulary,
 )
@@ -31,6 +33,15 @@ ALIKE = {
     Strategy.RANDOM: "drawn by chance",
 }
 """Strategies that go by no figure."""
+
+
+BROUGHT_BY: Final = {
+    StepTrigger.QUEUE_LENGTH: "{:,} contacts waited, of {:,} that bring it there",
+    StepTrigger.ESTIMATED_WAIT: "who came would have waited {:,} ms, of {:,} that bring it there",
+    StepTrigger.NOBODY_ON_DUTY: "nobody signed on could serve it by what was asked so far",
+    StepTrigger.SERVICE_LEVEL: "{} % were answered in time of late, less than {} %",
+}
+"""What brings a contact to a step beside time."""
 
 
 def find_queue(state: State, queue_id: QueueId) -> Queue | Refused:
@@ -135,6 +146,11 @@ def why_text(why: Explanation, agent_id: AgentId, idle_agents: int, at_ms: int) 
     if why.set_aside:
         text += f"; {why.set_aside} set aside who had let it go a moment ago"
     return text
+
+
+def trigger_text(trigger: StepTrigger, value: int, limit: int) -> str:
+    """Return what brought a contact to a step beside time."""
+    return BROUGHT_BY[trigger].format(value, limit)
 
 
 def overflow_text(overflow: Overflow) -> str:

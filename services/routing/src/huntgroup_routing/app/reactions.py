@@ -23,6 +23,7 @@ from huntgroup.session.v1.events_pb2 import (
     ContactQueued,
 )
 from huntgroup_contracts.registry import event_class
+from huntgroup_contracts.requirements import one_form
 from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_routing.core.messages import (
     ChannelCapacity,
@@ -87,6 +88,7 @@ def on_contact_queued(fact: ContactQueued) -> Command:
         customer_key=fact.customer_key,
         stay=fact.stay,
         attempts=fact.attempts,
+        requirement=one_form(fact.requirement),
     )
 
 

@@ -102,8 +102,8 @@ def _meets(agent: Agent, requirement: str) -> bool:
 
 
 def _asked(contact: Contact) -> str:
-    skills, requirement, _ = contact.requirement.ask
-    return " and ".join([*skills, requirement] if requirement else skills)
+    skills, requirement, _, own = contact.requirement.ask
+    return " and ".join([*skills, *filter(None, (requirement, own))])
 
 
 def _offer(

@@ -1,4 +1,4 @@
-"""When time alone changes something: a lease runs out, a contact comes to a step, leaves, or rings more widely."""
+"""When something is due: a lease runs out, a contact comes to a step, leaves, or rings more widely."""
 
 from itertools import islice, takewhile
 
@@ -9,18 +9,22 @@ from huntgroup_routing.core.values import (
     MOVES_PER_DECISION_MAX,
     RINGS_WIDENED_PER_DECISION_MAX,
     STEPS_PER_DECISION_MAX,
+    ContactId,
 )
 
 
 def next_deadline(state: State) -> int | None:
     """Return when the next offer expires, contact comes to a step or has waited enough, or ring widens, if any does.
 
-    While contacts are about to follow a new plan, it has come already.
+    While contacts are about to follow a new plan or stand by another priority, it has come already.
     """
     if state.outdated:
         return state.versions.kept[-1].at_ms
+    if state.reprioritizing:
+        return next(iter(state.reprioritizing.values()))[1]
     lines = (state.leases, state.steps_due, state.rings_due, state.waits_due, state.lapses_due)
-    heads = (state.hours_due.head, *(line.head for line in lines))
+    own = (state.hours_due.head, state.watching.due.head)
+    heads = (*own, *(line.head for line in lines))
     return min((head[0] for head in heads if head is not None), default=None)
 
 
@@ -34,6 +38,19 @@ def steps_due(state: State, at_ms: int) -> list[Contact]:
     """Return the contacts that have come to a step, the earliest first; not more than one decision may hold."""
     dues = takewhile(lambda due: due[0] <= at_ms, state.steps_due.in_order())
     return [state.contacts[contact_id] for _, contact_id in islice(dues, STEPS_PER_DECISION_MAX)]
+
+
+def conditions_due(state: State, at_ms: int) -> list[Contact]:
+    """Return contacts that waited for what holds now, by condition; not more than one decision may hold."""
+    found: dict[ContactId, Contact] = {}
+    watching = state.watching
+    for _, number in takewhile(lambda due: due[0] <= at_ms, watching.due.in_order()):
+        line = watching.watches[number].line
+        for _, contact_id in takewhile(lambda due: due[0] <= at_ms, line.in_order()):
+            found[contact_id] = state.contacts[contact_id]
+            if len(found) == STEPS_PER_DECISION_MAX:
+                return list(found.values())
+    return list(found.values())
 
 
 def rings_due(state: State, at_ms: int) -> list[Contact]:

@@ -5,8 +5,7 @@ possible. So between decisions nobody waits while somebody idle could serve them
 offered at once to the agent who just declined it, only when that slot is free again.
 """
 
-from collections import defaultdict
-from typing import assert_never
+from typing import Final, assert_never
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.by_hand import assign_contact, pull_contact
@@ -26,7 +25,6 @@ from huntgroup_routing.core.messages import (
     CloseQueue,
     Command,
     ConfigureQueue,
-    ContactRequeued,
     Event,
     ExitQueue,
     MoveContact,
@@ -42,7 +40,6 @@ from huntgroup_routing.core.messages import (
     OfferAccepted,
     OfferExpired,
     OfferRejected,
-    OfferRescinded,
     OpenQueue,
     PassTime,
     PullContact,
@@ -51,33 +48,45 @@ from huntgroup_routing.core.messages import (
     RejectOffer,
     RollBackPolicy,
     SetContactPriority,
+    SetQueuePriority,
 )
-from huntgroup_routing.core.moving import in_time, move_contact, set_contact_priority
+from huntgroup_routing.core.moving import (
+    in_time,
+    move_contact,
+    set_contact_priority,
+    set_queue_priority,
+)
 from huntgroup_routing.core.opening import close_queue, open_queue
 from huntgroup_routing.core.policy import configure_queue
 from huntgroup_routing.core.queueing import (
     lapse_preferences,
     queue_contact,
+    step_by_condition,
     step_contacts,
     widen_rings,
 )
-from huntgroup_routing.core.ranking import Matching, offers_to
+from huntgroup_routing.core.ranking import offers_to
 from huntgroup_routing.core.replanning import replan_contacts
+from huntgroup_routing.core.returning import requeue, rescinded
 from huntgroup_routing.core.ringing import others_ringing, taken_by_another
-from huntgroup_routing.core.state import Contact, Offer, State
+from huntgroup_routing.core.state import Offer, State
 from huntgroup_routing.core.values import (
     AGENTS_MAX,
     AgentId,
-    ContactId,
     IneligibleReason,
     OfferId,
     OfferState,
-    Place,
     RescindReason,
     skill_set,
 )
 
 Decision = tuple[Event, ...]
+
+IN_TIME: Final = (
+    *(step_contacts, step_by_condition, widen_rings),
+    *(lapse_preferences, replan_contacts, in_time),
+)
+"""What time brings beside the ends of offers, one after the other."""
 
 
 def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
@@ -103,6 +112,8 @@ def decide(state: State, command: Command, at_ms: int) -> Decision | Refused:
             return move_contact(state, command, at_ms)
         case SetContactPriority():
             return set_contact_priority(state, command, at_ms)
+        case SetQueuePriority():
+            return set_queue_priority(state, command, at_ms)
         case CloseQueue():
             return close_queue(state, command, at_ms)
         case OpenQueue():
@@ -171,7 +182,7 @@ def _reject_offer(state: State, command: RejectOffer, at_ms: int) -> Decision | 
         ring_ms=at_ms - found.created_at_ms,
         others_ringing=others_ringing(state, [found])[0],
     )
-    return (rejected, *_requeue(state, [found], at_ms))
+    return (rejected, *requeue(state, [found], at_ms))
 
 
 def _offer_to_answer(
@@ -207,8 +218,7 @@ def _ended(offer: Offer) -> Refused:
 def _pass_time(state: State, at_ms: int) -> Decision:
     offers = due(state, at_ms)
     if not offers:
-        came = (step_contacts, widen_rings, lapse_preferences, replan_contacts, in_time)
-        return next((events for come in came if (events := come(state, at_ms))), ())
+        return next((events for come in IN_TIME if (events := come(state, at_ms))), ())
     expired = tuple(
         OfferExpired(
             at_ms=at_ms,
@@ -221,7 +231,7 @@ def _pass_time(state: State, at_ms: int) -> Decision:
         )
         for offer, others in zip(offers, others_ringing(state, offers), strict=True)
     )
-    return (*expired, *_requeue(state, offers, at_ms))
+    return (*expired, *requeue(state, offers, at_ms))
 
 
 def _observe_agent_signed_on(state: State, command: ObserveAgentSignedOn, at_ms: int) -> Decision:
@@ -256,9 +266,9 @@ def _observe_agent_signed_off(state: State, command: ObserveAgentSignedOff, at_m
     if agent is None or not agent.joined:
         return ()
     ringing = [state.offers[offer_id] for offer_id in agent.held if offer_id in state.offers]
-    rescinded = _rescinded(state, ringing, RescindReason.AGENT_SIGNED_OFF, at_ms)
+    taken_back = rescinded(state, ringing, RescindReason.AGENT_SIGNED_OFF, at_ms)
     left = AgentLeft(at_ms=at_ms, agent_id=agent.agent_id)
-    return (*rescinded, left, *_requeue(state, ringing, at_ms))
+    return (*taken_back, left, *requeue(state, ringing, at_ms))
 
 
 def _observe_agent_went_ready(state: State, command: ObserveAgentWentReady, at_ms: int) -> Decision:
@@ -287,9 +297,9 @@ def _observe_agent_released(state: State, command: ObserveAgentReleased, at_ms: 
     offer = state.offers.get(offer_id)
     if offer is None:
         return _free(state, agent, offer_id, at_ms)
-    rescinded = _rescinded(state, [offer], RescindReason.AGENT_TURNED_AWAY, at_ms)
-    requeue = _requeue(state, [offer], at_ms)
-    told = (*rescinded, *requeue)
+    taken_back = rescinded(state, [offer], RescindReason.AGENT_TURNED_AWAY, at_ms)
+    back = requeue(state, [offer], at_ms)
+    told = (*taken_back, *back)
     return (*told, *_free(state, agent, offer_id, at_ms, told))
 
 
@@ -302,65 +312,8 @@ def _observe_offer_turned_away(
     offer = state.offers.get(command.offer_id)
     if offer is None:
         return _free(state, agent, command.offer_id, at_ms)
-    rescinded = _rescinded(state, [offer], RescindReason.AGENT_TURNED_AWAY, at_ms)
-    return (*rescinded, *_requeue(state, [offer], at_ms))
-
-
-def _rescinded(
-    state: State, offers: list[Offer], reason: RescindReason, at_ms: int
-) -> list[OfferRescinded]:
-    return [
-        OfferRescinded(
-            at_ms=at_ms,
-            offer_id=offer.offer_id,
-            contact_id=offer.contact_id,
-            agent_id=offer.agent_id,
-            queue_id=offer.queue_id,
-            reason=reason,
-            ring_ms=at_ms - offer.created_at_ms,
-            others_ringing=others,
-        )
-        for offer, others in zip(offers, others_ringing(state, offers), strict=True)
-    ]
-
-
-def _requeue(state: State, offers: list[Offer], at_ms: int) -> Decision:
-    """Put the contacts of failed offers back and offer them, in the order of their places, to other idle agents.
-
-    A contact that rings on at others stays; it may ring at somebody else instead.
-    """
-    over: defaultdict[ContactId, list[OfferId]] = defaultdict(list)
-    for offer in offers:
-        over[offer.contact_id].append(offer.offer_id)
-    last = {offer.contact_id: offer for offer in offers}
-    contacts = sorted((state.contacts[contact_id] for contact_id in over), key=_place)
-    rings_on = {
-        contact.contact_id
-        for contact in contacts
-        if contact.ring is not None and len(contact.ring.offers) > len(over[contact.contact_id])
-    }
-    events: list[Event] = [
-        ContactRequeued(
-            at_ms=at_ms,
-            contact_id=offer.contact_id,
-            queue_id=offer.queue_id,
-            offer_id=offer.offer_id,
-        )
-        for offer in last.values()
-        if offer.contact_id not in rings_on
-    ]
-    without = [offer.agent_id for offer in offers]
-    matching = Matching(state, at_ms, without, said=len(offers) + len(events))
-    for contact in contacts:
-        if contact.contact_id in rings_on:
-            events += matching.ring_on(contact, over[contact.contact_id])
-        else:
-            events += matching.offer(contact)
-    return tuple(events)
-
-
-def _place(contact: Contact) -> Place:
-    return contact.place
+    taken_back = rescinded(state, [offer], RescindReason.AGENT_TURNED_AWAY, at_ms)
+    return (*taken_back, *requeue(state, [offer], at_ms))
 
 
 def _free(

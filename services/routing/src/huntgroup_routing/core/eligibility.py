@@ -18,6 +18,7 @@ from huntgroup_routing.core.expressions import (
     Term,
     Who,
     agents_named,
+    both,
     leaves,
     meets,
     parse,
@@ -39,8 +40,8 @@ from huntgroup_routing.core.values import (
 ProfileKey = tuple[tuple[Skill, ...], AgentTraits | None, AgentId | None]
 """Skills and traits; the id too of an agent whom an expression names."""
 
-Ask = tuple[tuple[Skill, ...], str, Crew | None]
-"""What is asked of an agent: skills, an expression in its one form (empty: nothing more), groups that serve a queue."""
+Ask = tuple[tuple[Skill, ...], str, Crew | None, str]
+"""What is asked of an agent: skills, the queue's expression in one form, its groups, the contact's own expression."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -73,7 +74,7 @@ class Requirement:
 
     def met_by(self, profile: "Profile", agent_id: AgentId | None) -> bool:
         """Return whether agents of a profile satisfy it; `agent_id` where the expression names them."""
-        skills, _, crew = self.ask
+        skills, _, crew, _ = self.ask
         if not profile.who.levels.keys() >= set(skills):
             return False
         if crew is not None and crew.standing_of(profile.who.groups) is None:
@@ -158,8 +159,8 @@ class Pool:
 
     def preview(self, channel: Channel, ask: Ask) -> Requirement:
         """Return a requirement that is not indexed, with all who are idle for it."""
-        skills, expression, _ = ask
-        term = parse(expression) if expression else None
+        skills, asked, _, own = ask
+        term = both(*(parse(one) if one else None for one in (asked, own)))
         requirement = Requirement(channel=channel, ask=ask, term=term)
         named = agents_named(term)
         idle: list[Agent] = []
@@ -290,9 +291,6 @@ class Pool:
         """Put an available agent who is not idle back at a place they had; only while places are kept."""
         rank, since_ms, agent.work[channel].idle_ms = parked
         agent.idle[channel] = (rank, since_ms)
-        self._enter(agent, channel)
-
-    def _enter(self, agent: Agent, channel: Channel) -> None:
         profile = agent.profile
         assert profile is not None
         profile.idle[channel][agent.agent_id] = agent

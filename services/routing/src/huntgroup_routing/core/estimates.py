@@ -2,7 +2,7 @@
 
 from huntgroup_routing.core.pace import NO_WAIT, Estimate
 from huntgroup_routing.core.state import Contact, Queue, State
-from huntgroup_routing.core.values import Skill
+from huntgroup_routing.core.values import NOTHING, Own
 
 
 def estimated_wait(state: State, contact: Contact, at_ms: int) -> Estimate | None:
@@ -14,7 +14,7 @@ def estimated_wait(state: State, contact: Contact, at_ms: int) -> Estimate | Non
 
 
 def estimated_wait_of_next(
-    queue: Queue, at_ms: int, priority: int = 0, own_skills: tuple[Skill, ...] = ()
+    queue: Queue, at_ms: int, priority: int = 0, own: Own = NOTHING
 ) -> Estimate | None:
     """Return how long a contact would wait that came now; None while nothing is known of the queue.
 
@@ -22,7 +22,7 @@ def estimated_wait_of_next(
     """
     if queue.requirement.idle and not queue.waiting:
         return NO_WAIT
-    return queue.waiting.estimate((priority, own_skills), None, at_ms)
+    return queue.waiting.estimate((priority, own), None, at_ms)
 
 
 def estimated_wait_ms(queue: Queue, at_ms: int, priority: int = 0) -> int | None:

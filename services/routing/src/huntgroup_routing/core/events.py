@@ -22,6 +22,7 @@ from huntgroup_routing.core.values import (
     RoutingStep,
     ServingGroup,
     Skill,
+    StepTrigger,
     Strategy,
     Vocabulary,
 )
@@ -104,6 +105,7 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     groups: tuple[str, ...] = ()
     resumes: ContactId = NO_CONTACT
     preferred_agents: tuple[AgentId, ...] = ()
+    own_requirement: str = ""
 
 
 class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):
@@ -118,6 +120,9 @@ class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):
     skipped: int
     delays_over: int = 0
     groups: tuple[str, ...] = ()
+    trigger: StepTrigger | None = None
+    limit: int = 0
+    value: int = 0
 
 
 class ContactReplanned(Struct, frozen=True, kw_only=True, gc=False):
@@ -152,6 +157,9 @@ class ContactRequeued(Struct, frozen=True, kw_only=True, gc=False):
     contact_id: ContactId
     queue_id: QueueId
     offer_id: OfferId
+    awaited_agents: tuple[AgentId, ...] = ()
+    awaited_until_ms: int = 0
+    direct: bool = False
 
 
 class PreferenceLapsed(Struct, frozen=True, kw_only=True, gc=False):

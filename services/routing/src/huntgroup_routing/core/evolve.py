@@ -29,6 +29,7 @@ from huntgroup_routing.core.messages import (
     QueueClosed,
     QueueConfigured,
     QueueOpened,
+    QueueReprioritized,
     QueueRetired,
     RingWidened,
     ScorerFailed,
@@ -37,28 +38,29 @@ from huntgroup_routing.core.opening import opened_or_closed
 from huntgroup_routing.core.preferring import (
     let_anybody_have,
     remember_last_agent,
-    ring_in_vain,
+    stand_again,
     take_place,
 )
 from huntgroup_routing.core.queues import policy_changed
 from huntgroup_routing.core.resuming import came, went
 from huntgroup_routing.core.ringing import (
     end_ring,
-    move_room,
     offer_rings,
     stop_ringing_at,
     widened,
 )
 from huntgroup_routing.core.state import Contact, Offer, State
-from huntgroup_routing.core.steps import Plan
+from huntgroup_routing.core.stepping import replanned, stepped
 from huntgroup_routing.core.turns import count_offer
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
     LET_GO_MAX,
     AgentId,
+    DequeueReason,
     OfferId,
     OfferState,
+    Own,
     RescindReason,
     place_of,
 )
@@ -66,11 +68,12 @@ from huntgroup_routing.core.waiting import (
     begin_to_wait,
     comes_again,
     give_up_waiting,
-    leave_at,
     leaves_at_ms,
+    look_up,
     step_out,
     stood_otherwise,
 )
+from huntgroup_routing.core.watching import count_answer, look, unwatch, watch
 
 
 def evolve(state: State, event: Event) -> State:
@@ -93,8 +96,8 @@ def evolve(state: State, event: Event) -> State:
         case ContactDequeued():
             _contact_dequeued(state, event)
         case ContactStepped():
-            _contact_stepped(state, event)
-        case ContactMoved() | ContactKept() | ContactReprioritized():
+            stepped(state, event)
+        case ContactMoved() | ContactKept() | ContactReprioritized() | QueueReprioritized():
             stood_otherwise(state, event)
         case QueueClosed() | QueueOpened():
             opened_or_closed(state, event)
@@ -115,14 +118,16 @@ def evolve(state: State, event: Event) -> State:
         case QueueConfigured() | QueueRetired() | PolicyApplied():
             policy_changed(state, event)
         case ContactReplanned():
-            _contact_replanned(state, event)
+            replanned(state, event)
         case _:
             assert_never(event)
+    if state.watching.is_on:
+        look(state, event)
     return state
 
 
 def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
-    queue = state.queues[event.queue_id]
+    queue, own = state.queues[event.queue_id], Own(event.own_skills, event.own_requirement)
     contact = Contact(
         contact_id=event.contact_id,
         queue_id=event.queue_id,
@@ -134,12 +139,12 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         enqueued_at_ms=event.enqueued_at_ms,
         requirement=state.pool.use(
             event.channel,
-            (event.required_skills, event.requirement, queue.plan.crew(0)),
+            (event.required_skills, event.requirement, queue.plan.crew(0), own.requirement),
             queue.measure,
         ),
         plan=queue.plan,
         plan_version=queue.plan_version,
-        own_skills=event.own_skills,
+        own=own,
         attempts=event.attempts,
         entered_at_ms=event.at_ms,
         stay=event.stay,
@@ -154,50 +159,18 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
     take_place(state, contact, event)
     queue.waiting.add(contact.lane, contact.place, event.at_ms)
     begin_to_wait(state, contact)
-
-
-def _contact_stepped(state: State, event: ContactStepped) -> None:
-    contact = state.contacts[event.contact_id]
-    _come_to(state, contact, contact.plan, event)
-
-
-def _contact_replanned(state: State, event: ContactReplanned) -> None:
-    contact = state.contacts[event.contact_id]
-    queue = state.queues[contact.queue_id]
-    _come_to(state, contact, queue.plan, event)
-    if contact.offer_id is None and contact.plan_version < queue.followed_from:
-        state.outdated.remove(contact.place)
-    contact.plan_version = queue.plan_version
-    leave_at(state, contact, leaves_at_ms(queue.plan, contact.entered_at_ms))
-
-
-def _come_to(
-    state: State, contact: Contact, plan: Plan, event: ContactStepped | ContactReplanned
-) -> None:
-    """Let a contact be at a step of a plan, and stand in that class; its place in the queue stays what it was."""
-    before, measure = contact.requirement, state.queues[contact.queue_id].measure
-    ask = (event.required_skills, event.requirement, plan.crew(event.delays_over))
-    contact.requirement = state.pool.use(before.channel, ask, measure)
-    if contact.stands_in_line:
-        before.waiting.remove(contact.place)
-        contact.requirement.waiting.add(contact.place)
-    move_room(contact, before)
-    state.pool.give_back(before)
-    if contact.step_due is not None:
-        state.steps_due.remove(contact.step_due)
-    contact.plan, contact.step, contact.delays_over = plan, event.step, event.delays_over
-    if contact.step_due is not None:
-        state.steps_due.add(contact.step_due)
+    look_up(state, contact)
+    watch(state, contact)
 
 
 def _contact_requeued(state: State, event: ContactRequeued) -> None:
     contact = state.contacts[event.contact_id]
-    ring_in_vain(contact)
+    contact.offer_id = None
     end_ring(state, contact)
     _let_go(contact, state.ended_offers[event.offer_id].agent_id, event.at_ms)
     queue = state.queues[contact.queue_id]
     queue.ringing -= 1
-    contact.requirement.waiting.add(contact.place)
+    stand_again(state, contact, event)
     queue.waiting.come_back(contact.lane, contact.place, event.at_ms)
     begin_to_wait(state, contact)
     if contact.plan_version < queue.followed_from:
@@ -211,6 +184,9 @@ def _let_go(contact: Contact, agent_id: AgentId, at_ms: int) -> None:
 def _contact_dequeued(state: State, event: ContactDequeued) -> None:
     contact = state.contacts[event.contact_id]
     went(state, contact, event)
+    if event.reason is DequeueReason.CUSTOMER_LEFT:
+        waited_ms = event.at_ms - contact.enqueued_at_ms
+        count_answer(state.queues[contact.queue_id], waited_ms, answered_now=False)
     _forget_contact(state, contact, event.at_ms, comes_again=comes_again(event))
 
 
@@ -223,6 +199,8 @@ def _forget_contact(
     else:
         state.queues[contact.queue_id].ringing -= 1
     end_ring(state, contact)
+    unwatch(state, contact)
+    state.reprioritizing.pop(contact.contact_id, None)
     state.pool.give_back(contact.requirement)
     if contact.step_due is not None:
         state.steps_due.remove(contact.step_due)
@@ -284,6 +262,8 @@ def _offer_accepted(state: State, event: OfferAccepted) -> None:
     agent.forget_parked(offer.channel)
     remember_last_agent(state, contact.customer_key, offer.agent_id)
     state.pool.count_anew(agent, offer.channel)
+    waited_ms = event.at_ms - contact.enqueued_at_ms
+    count_answer(state.queues[contact.queue_id], waited_ms, answered_now=True)
     _forget_contact(state, contact, event.at_ms)
 
 

@@ -31,7 +31,7 @@ class ChannelCapacity(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ObserveContactQueued(Struct, frozen=True, kw_only=True, gc=False):
-    """A contact began to wait; its own skills come on top of the queue's."""
+    """A contact began to wait; what it asks by itself comes on top of the queue's."""
 
     contact_id: ContactId
     queue_id: QueueId
@@ -44,6 +44,8 @@ class ObserveContactQueued(Struct, frozen=True, kw_only=True, gc=False):
     customer_key: str = ""
     stay: int = 0
     attempts: int = 0
+    requirement: str = ""
+    """Its own, in its one form, beside the queue's."""
 
 
 class ObserveContactAbandoned(Struct, frozen=True, kw_only=True, gc=False):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.conditions import Watch
 from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.expressions import meets, parse, who_is
 from huntgroup_routing.core.resuming import LOST_MAX
@@ -20,6 +21,8 @@ from huntgroup_routing.core.values import (
     OfferState,
     Place,
     StepDue,
+    StepTrigger,
+    WatchDue,
     contact_of,
     place_of,
 )
@@ -30,9 +33,11 @@ def check(state: State) -> list[str]:
     return [
         *_contacts(state),
         *_steps(state),
+        *_conditions(state),
         *_awaiting(state),
         *_policy(state),
         *_waits(state),
+        *_reprioritizing(state),
         *_hours(state),
         *_offers(state),
         *_agents(state),
@@ -51,7 +56,7 @@ def _contacts(state: State) -> Iterator[str]:
         ):
             yield f"contact {contact_id} lost its place"
         if contact.requirement.ask != contact.plan.ask(
-            contact.step, contact.own_skills, contact.delays_over
+            contact.step, contact.own, contact.delays_over
         ):
             yield f"contact {contact_id} stands in a class that is not that of step {contact.step}"
         if contact_id in state.ended_contacts:
@@ -109,6 +114,44 @@ def _steps(state: State) -> Iterator[str]:
         yield "the rings to widen are not those of the contacts"
 
 
+def _conditions(state: State) -> Iterator[str]:
+    """Whoever has conditions ahead stands in the watch of each, and the first is due if and only if it holds."""
+    watching, stand = state.watching, dict[int, list[StepDue]]()
+    for contact in state.contacts.values():
+        ahead = {
+            (condition, contact.enqueued_at_ms + after_ms)
+            for condition, after_ms in contact.plan.conditions(contact.step).items()
+        }
+        if {(one.condition, due[0]) for one, due in contact.watches} != ahead:
+            yield f"contact {contact.contact_id} waits for other conditions than its steps have"
+        for one, due in contact.watches:
+            stand.setdefault(one.number, []).append(due)
+            if one.of != contact.queue_id and one.condition[0] is not StepTrigger.NOBODY_ON_DUTY:
+                yield f"contact {contact.contact_id} waits for a condition of {one.of}"
+    lines = {number: list(one.line.in_order()) for number, one in watching.watches.items()}
+    if lines != {number: sorted(dues) for number, dues in stand.items()}:
+        yield "those who wait for conditions do not stand in their watches"
+    dues = sorted(_due(one) for one in watching.watches.values() if _holds(state, one))
+    if list(watching.due.in_order()) != dues:
+        yield "the conditions that hold are not those that are due"
+    looked_at = {one.queue_id for one in state.queues.values() if one.watches}
+    looked_at |= {key for key, one in state.queues.items() if one.plan.is_conditional}
+    if watching.queues != looked_at:
+        yield "the queues looked at are not those with conditions"
+
+
+def _holds(state: State, watch: Watch) -> bool:
+    if isinstance(watch.of, Requirement):
+        return watch.of.able == 0
+    return state.queues[watch.of].figures.compared(*watch.condition) is not None
+
+
+def _due(watch: Watch) -> WatchDue:
+    head = watch.line.head
+    assert head is not None, "a watch in which nobody stands is closed"
+    return (head[0], watch.number)
+
+
 def _policy(state: State) -> Iterator[str]:
     waiting = (one for one in state.contacts.values() if one.offer_id is None)
     outdated = [
@@ -130,6 +173,11 @@ def _policy(state: State) -> Iterator[str]:
         yield "versions of the policy are missing"
     if versions.queues != sum(len(one.before) for one in versions.kept):
         yield f"the versions count {versions.queues} changed queues"
+
+
+def _reprioritizing(state: State) -> Iterator[str]:
+    for contact_id in state.reprioritizing.keys() - state.contacts.keys():
+        yield f"contact {contact_id} is to stand by another priority and is not here"
 
 
 def _waits(state: State) -> Iterator[str]:
@@ -199,6 +247,8 @@ def _requirements(state: State) -> Iterator[str]:
             waiting[contact.requirement].append(contact.place)
         elif contact.ring is not None and 0 < len(contact.ring.offers) < contact.ring.target:
             roomy[contact.requirement].append(contact.place)
+    for requirement in state.watching.deserted:
+        users[requirement] += 1
     for requirement, count in users.items():
         name = f"requirement {requirement.channel} {requirement.ask}"
         if requirement.users != count:
@@ -236,12 +286,12 @@ def _idle_for(state: State, requirement: Requirement) -> list[Agent]:
 
 
 def _satisfies(agent: Agent, requirement: Requirement) -> bool:
-    skills, expression, crew = requirement.ask
+    skills, expression, crew, own = requirement.ask
     who = who_is(agent.levels, agent.traits)
     if crew is not None and crew.standing_of(who.groups) is None:
         return False
-    return set(agent.skills).issuperset(skills) and (
-        not expression or meets(who, agent.agent_id, parse(expression))
+    return set(agent.skills).issuperset(skills) and all(
+        not text or meets(who, agent.agent_id, parse(text)) for text in (expression, own)
     )
 
 
@@ -251,6 +301,9 @@ def _queues(state: State) -> Iterator[str]:
         places = sorted(contact.place for contact in mine if contact.offer_id is None)
         if list(queue.waiting.in_order()) != places:
             yield f"queue {queue_id} has the wrong contacts in line"
+        ages = sorted((one.enqueued_at_ms, one.contact_id) for one in mine if one.offer_id is None)
+        if queue.ages is not None and list(queue.ages.in_order()) != ages:
+            yield f"queue {queue_id} has the wrong ages of those who wait"
         positions = [queue.waiting.position(place) for place in places]
         if len(queue.waiting) != len(places) or positions != list(range(1, len(places) + 1)):
             yield f"queue {queue_id} counts those who wait wrongly"

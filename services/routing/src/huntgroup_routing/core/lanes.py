@@ -4,12 +4,9 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from huntgroup_routing.core.lines import SortedKeys
+from huntgroup_routing.core.lines import BestKnown, LaneKey, SortedKeys
 from huntgroup_routing.core.pace import Estimate, Pace
-from huntgroup_routing.core.values import LANES_MAX, Place, Skill
-
-LaneKey = tuple[int, tuple[Skill, ...]]
-"""Priority and own skills: contacts that share them are served first come, first served."""
+from huntgroup_routing.core.values import LANES_MAX, Place
 
 
 @dataclass(slots=True, eq=False)
@@ -21,30 +18,36 @@ class Lane:
 
 
 class Lanes:
-    """All who wait in a queue. Of lanes where nobody waits, the oldest are forgotten beyond `LANES_MAX` in all."""
+    """All who wait in a queue. Of lanes where nobody waits, the longest empty are forgotten beyond `LANES_MAX` in all.
 
-    __slots__ = ("_lanes", "_waiting")
+    Up to `LANES_MAX` lanes are looked through where all count. Once there are more, the places of all who wait and the
+    lanes by what is known of them are kept sorted beside, until the queue is empty.
+    """
+
+    __slots__ = ("_empty", "_every", "_known", "_lanes", "_waiting")
 
     def __init__(self) -> None:
         self._lanes: dict[LaneKey, Lane] = {}
+        self._empty: dict[LaneKey, None] = {}
+        """The longest empty first."""
         self._waiting = 0
+        self._every: SortedKeys[Place] | None = None
+        self._known: SortedKeys[BestKnown] | None = None
 
     def __len__(self) -> int:
         return self._waiting
 
-    @property
-    def head(self) -> Place | None:
-        """Who is first, or None."""
-        heads = (lane.line.head for lane in self._lanes.values())
-        return min((head for head in heads if head is not None), default=None)
-
     def in_order(self) -> Iterator[Place]:
         """Yield the places of all who wait, the first first; nobody may come or go meanwhile."""
+        if self._every is not None:
+            return iter(self._every)
         lines = [lane.line for lane in self._lanes.values() if lane.line]
         return iter(lines[0]) if len(lines) == 1 else heapq.merge(*lines)
 
     def position(self, place: Place) -> int:
         """Return the position of a place, from 1, whether somebody stands there or not."""
+        if self._every is not None:
+            return 1 + self._every.position(place)
         return 1 + sum(lane.line.position(place) for lane in self._lanes.values())
 
     def add(self, key: LaneKey, place: Place, at_ms: int) -> None:
@@ -52,35 +55,36 @@ class Lanes:
         lane = self._lanes.get(key) or self._open(key)
         if not lane.line:
             lane.pace.since_ms = at_ms
-        lane.line.add(place)
-        self._waiting += 1
+        self._enter(key, lane, place)
 
     def fetch(self, key: LaneKey, place: Place, at_ms: int, waited_ms: int) -> None:
         """Let a contact go that was found an agent."""
-        lane = self._leave(key, place)
-        last = not lane.line
+        lane = self._lanes[key]
+        last = len(lane.line) == 1
         # Who is fetched at once, and was alone, did not wait.
         if not last or at_ms != lane.pace.since_ms:
+            self._unlist(key, lane)
             lane.pace.fetch(at_ms, max(0, waited_ms))
+            self._list(key, lane)
+        self._leave(key, lane, place)
 
     def give_up(self, key: LaneKey, place: Place, at_ms: int, waited_ms: int) -> None:
         """Let a contact go that leaves without an agent."""
-        lane = self._leave(key, place)
-        lane.pace.give_up(at_ms, max(0, waited_ms), last=not lane.line)
+        lane = self._lanes[key]
+        lane.pace.give_up(at_ms, max(0, waited_ms), last=len(lane.line) == 1)
+        self._leave(key, lane, place)
 
     def withdraw(self, key: LaneKey, place: Place) -> None:
         """Let a contact go that came a moment ago and did not wait: it tells nothing of the pace."""
-        self._leave(key, place)
-
-    @property
-    def heads(self) -> Iterator[Place]:
-        """Who is first of each lane: among those alike nobody has waited longer."""
-        return (lane.line.head for lane in self._lanes.values() if lane.line.head is not None)
+        self._leave(key, self._lanes[key], place)
 
     def come_back(self, key: LaneKey, place: Place, at_ms: int) -> None:
         """Let a contact join again whom its agent did not take."""
         self.add(key, place, at_ms)
-        self._lanes[key].pace.come_back()
+        lane = self._lanes[key]
+        self._unlist(key, lane)
+        lane.pace.come_back()
+        self._list(key, lane)
 
     def estimate(self, key: LaneKey, place: Place | None, at_ms: int) -> Estimate | None:
         """Return the wait of who stands at a place, or who comes now; None when nobody was fetched so far.
@@ -93,36 +97,76 @@ class Lanes:
             found = lane.pace.estimate(ahead + 1, at_ms, empty=not lane.line)
             if found is not None:
                 return found
-        known = max(self._lanes.values(), key=lambda one: one.pace.fetched, default=None)
-        if known is None:
+        best = self._best_known()
+        if best is None:
             return None
+        known = self._lanes[best[1]]
         position = self._waiting + 1 if place is None else self.position(place)
         return known.pace.estimate(position, at_ms, empty=not known.line)
 
+    def _best_known(self) -> BestKnown | None:
+        if self._known is not None:
+            return self._known.head
+        known = ((-lane.pace.fetched, key) for key, lane in self._lanes.items())
+        return min(known, default=None)
+
     @property
     def paces(self) -> Iterator[tuple[LaneKey, Pace]]:
-        """All that is known of the lanes, in the order in which they were opened."""
-        return ((key, lane.pace) for key, lane in self._lanes.items())
+        """All that is known of the lanes: those where somebody waits, then the others, the longest empty first."""
+        used = sorted(self._lanes.keys() - self._empty.keys())
+        return ((key, self._lanes[key].pace) for key in (*used, *self._empty))
 
     def restore(self, key: LaneKey, pace: Pace) -> None:
         """Open a lane with what was known of it."""
         self._lanes[key] = Lane(pace=pace)
+        self._empty[key] = None
 
     def put_back(self, key: LaneKey, place: Place) -> None:
         """Let a contact stand where it stood when the paces were written down."""
-        self._lanes[key].line.add(place)
-        self._waiting += 1
+        self._enter(key, self._lanes[key], place)
 
     def _open(self, key: LaneKey) -> Lane:
-        if len(self._lanes) >= LANES_MAX:
-            unused = next((one for one, lane in self._lanes.items() if not lane.line), None)
-            if unused is not None:
-                del self._lanes[unused]
+        if len(self._lanes) >= LANES_MAX and self._empty:
+            self._forget(next(iter(self._empty)))
         lane = self._lanes[key] = Lane()
+        self._empty[key] = None
+        self._list(key, lane)
+        if self._every is None and len(self._lanes) > LANES_MAX:
+            self._sort_all()
         return lane
 
-    def _leave(self, key: LaneKey, place: Place) -> Lane:
-        lane = self._lanes[key]
+    def _sort_all(self) -> None:
+        self._every, self._known = SortedKeys(), SortedKeys()
+        self._every.fill(place for lane in self._lanes.values() for place in lane.line)
+        self._known.fill((-lane.pace.fetched, key) for key, lane in self._lanes.items())
+
+    def _enter(self, key: LaneKey, lane: Lane, place: Place) -> None:
+        self._empty.pop(key, None)
+        lane.line.add(place)
+        self._waiting += 1
+        if self._every is not None:
+            self._every.add(place)
+
+    def _leave(self, key: LaneKey, lane: Lane, place: Place) -> None:
         lane.line.remove(place)
         self._waiting -= 1
-        return lane
+        if self._every is not None:
+            self._every.remove(place)
+        if not lane.line:
+            self._empty[key] = None
+            if len(self._lanes) > LANES_MAX:
+                self._forget(next(iter(self._empty)))
+        if not self._waiting:
+            self._every = self._known = None
+
+    def _forget(self, key: LaneKey) -> None:
+        self._unlist(key, self._lanes[key])
+        del self._lanes[key], self._empty[key]
+
+    def _list(self, key: LaneKey, lane: Lane) -> None:
+        if self._known is not None:
+            self._known.add((-lane.pace.fetched, key))
+
+    def _unlist(self, key: LaneKey, lane: Lane) -> None:
+        if self._known is not None:
+            self._known.remove((-lane.pace.fetched, key))

@@ -38,15 +38,15 @@ from huntgroup_routing.core.overflow import (
 from huntgroup_routing.core.preferring import awaited_there, offer_on_arrival
 from huntgroup_routing.core.ranking import Matching, offers_on_arrival
 from huntgroup_routing.core.state import Awaited, Contact, Queue, State
-from huntgroup_routing.core.steps import Reached
+from huntgroup_routing.core.steps import Asking, Reached
 from huntgroup_routing.core.values import (
     AgentId,
     CancelReason,
     Channel,
     ContactId,
     DequeueReason,
+    Own,
     QueueId,
-    Skill,
 )
 
 CLOSED: Final = OverflowRule(trigger=OverflowTrigger.CLOSED, action=OverflowAction.HAND_BACK)
@@ -59,7 +59,7 @@ class Comer:
 
     contact_id: ContactId
     channel: Channel
-    own_skills: tuple[Skill, ...]
+    own: Own
     priority: int
     enqueued_at_ms: int
     stay: int
@@ -152,12 +152,11 @@ class Leaving:
             case OverflowTrigger.QUEUE_LENGTH:
                 value = len(queue.waiting) + self.came[queue.queue_id]
             case OverflowTrigger.LONGEST_WAIT:
-                contacts = self.state.contacts
-                ages = (contacts[place[2]].enqueued_at_ms for place in queue.waiting.heads)
-                value = self.at_ms - min(ages, default=self.at_ms)
+                oldest = None if queue.ages is None else queue.ages.head
+                value = 0 if oldest is None else self.at_ms - oldest[0]
             case OverflowTrigger.ESTIMATED_WAIT:
-                priority, own_skills = comer.priority, comer.own_skills
-                estimate = estimated_wait_of_next(queue, self.at_ms, priority, own_skills)
+                priority, own = comer.priority, comer.own
+                estimate = estimated_wait_of_next(queue, self.at_ms, priority, own)
                 value = 0 if estimate is None else estimate.wait_ms
             case OverflowTrigger.CLOSED:
                 return 0 if queue.is_closed else None
@@ -170,9 +169,7 @@ class Leaving:
     def _somebody_could_serve(self, queue: Queue, comer: Comer) -> bool:
         plan, able = queue.plan, self.state.pool.able
         steps = range(len(plan.steps) + 1)
-        return any(
-            able(comer.channel, plan.ask(step, comer.own_skills, plan.delays)) for step in steps
-        )
+        return any(able(comer.channel, plan.ask(step, comer.own, plan.delays)) for step in steps)
 
     def events(self, comer: Comer, hops: list[Hop]) -> Iterator[ContactMoved | ContactDequeued]:
         """Yield what becomes of a contact on its way."""
@@ -195,11 +192,11 @@ class Leaving:
         self, comer: Comer, from_id: QueueId, to: Queue, stay: int, overflow: Overflow | None
     ) -> ContactMoved:
         """Return that a contact goes to another queue, and at once to the step there that its age has come to."""
-        plan, waited_ms = to.plan, self.at_ms - comer.enqueued_at_ms
-        pool, own_skills = self.state.pool, comer.own_skills
-        reached = plan.reached(pool, comer.channel, own_skills, Reached(), waited_ms)
-        ask = plan.ask(reached.step, own_skills, reached.delays_over)
-        skills, requirement, crew = ask
+        plan, own = to.plan, comer.own
+        asking = Asking(comer.channel, own, self.at_ms - comer.enqueued_at_ms)
+        reached = plan.reached(self.state.pool, asking, Reached(), to.figures)
+        ask = plan.ask(reached.step, own, reached.delays_over)
+        skills, requirement, crew, _ = ask
         awaited = self._awaited(comer, to, ask)
         return ContactMoved(
             at_ms=self.at_ms,
@@ -229,10 +226,11 @@ class Leaving:
             queue_id=to.queue_id,
             channel=comer.channel,
             priority=comer.priority,
-            required_skills=comer.own_skills,
+            required_skills=comer.own.skills,
             enqueued_at_ms=comer.enqueued_at_ms,
             preferred_agents=comer.preferred,
             customer_key=comer.customer_key,
+            requirement=comer.own.requirement,
         )
         return awaited_there(self.state, to, as_if, ask, self.at_ms)
 
@@ -243,7 +241,7 @@ def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event,
     comer = Comer(
         contact_id=enqueued.contact_id,
         channel=enqueued.channel,
-        own_skills=enqueued.own_skills,
+        own=Own(enqueued.own_skills, enqueued.own_requirement),
         priority=enqueued.priority,
         enqueued_at_ms=enqueued.enqueued_at_ms,
         stay=enqueued.stay,
@@ -262,7 +260,7 @@ def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event,
     if last.awaited_agents:
         return (enqueued, *events, *offer_on_arrival(state, there))
     crew = state.queues[last.queue_id].plan.crew(last.delays_over)
-    ask = (last.required_skills, last.requirement, crew)
+    ask = (last.required_skills, last.requirement, crew, enqueued.own_requirement)
     return (enqueued, *events, *offers_on_arrival(state, there, ask))
 
 
@@ -271,7 +269,7 @@ def comer_of(contact: Contact) -> Comer:
     return Comer(
         contact_id=contact.contact_id,
         channel=contact.requirement.channel,
-        own_skills=contact.own_skills,
+        own=contact.own,
         priority=contact.priority,
         enqueued_at_ms=contact.enqueued_at_ms,
         stay=contact.stay,

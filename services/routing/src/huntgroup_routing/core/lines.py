@@ -6,14 +6,20 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Generic, TypeVar
 
-from huntgroup_routing.core.values import AgentId, HoursDue, Lease, Place, StepDue
+from huntgroup_routing.core.values import AgentId, HoursDue, Lease, Own, Place, StepDue, WatchDue
 
-K = TypeVar("K", Place, Lease, StepDue, HoursDue)
+K = TypeVar("K", Place, Lease, StepDue, HoursDue, WatchDue)
 
 Key = tuple[int, int, AgentId]
 """By what an idle agent is sorted; the least comes first."""
 
-S = TypeVar("S", Key, Place)
+LaneKey = tuple[int, Own]
+"""Priority and what they ask by themselves: contacts that share it are served first come, first served."""
+
+BestKnown = tuple[int, LaneKey]
+"""Minus how many of a lane of contacts were fetched, and which it is."""
+
+S = TypeVar("S", Key, Place, BestKnown)
 
 STALE_MIN = 64
 BLOCK_MAX = 512

@@ -59,7 +59,9 @@ from huntgroup_routing.core.overflow import (
     ExitQueue,
     MoveContact,
     OverflowRule,
+    QueueReprioritized,
     SetContactPriority,
+    SetQueuePriority,
 )
 from huntgroup_routing.core.values import (
     AgentId,
@@ -113,10 +115,12 @@ __all__ = [
     "QueueClosed",
     "QueueConfigured",
     "QueueOpened",
+    "QueueReprioritized",
     "QueueRetired",
     "RingWidened",
     "ScorerFailed",
     "SetContactPriority",
+    "SetQueuePriority",
 ]
 """Told here too, so that one module names every message."""
 
@@ -264,6 +268,7 @@ Command = (
     | ExitQueue
     | MoveContact
     | SetContactPriority
+    | SetQueuePriority
     | CloseQueue
     | OpenQueue
     | PassTime
@@ -288,6 +293,7 @@ Event = (
     | ContactMoved
     | ContactKept
     | ContactReprioritized
+    | QueueReprioritized
     | QueueClosed
     | QueueOpened
     | ContactDequeued

@@ -1,5 +1,7 @@
 """What somebody may do about contacts that wait, and what time does: another queue, another priority, opening hours."""
 
+from itertools import islice
+
 from huntgroup_routing.core.leaving import (
     Hop,
     Leaving,
@@ -12,18 +14,25 @@ from huntgroup_routing.core.messages import (
     ContactReprioritized,
     Event,
     MoveContact,
+    QueueReprioritized,
     Reason,
     Refused,
     SetContactPriority,
+    SetQueuePriority,
 )
 from huntgroup_routing.core.opening import keep_hours
 from huntgroup_routing.core.state import Contact, State
-from huntgroup_routing.core.values import CancelReason, ContactId
+from huntgroup_routing.core.values import (
+    REPRIORITIZED_PER_DECISION_MAX,
+    CancelReason,
+    ContactId,
+)
+from huntgroup_routing.core.waiting import to_reprioritize
 
 
 def in_time(state: State, at_ms: int) -> tuple[Event, ...]:
     """Return what time changes about queues and those who wait in them."""
-    return keep_hours(state, at_ms) or leave_after_wait(state, at_ms)
+    return reprioritize(state, at_ms) or keep_hours(state, at_ms) or leave_after_wait(state, at_ms)
 
 
 def move_contact(state: State, command: MoveContact, at_ms: int) -> tuple[Event, ...] | Refused:
@@ -47,6 +56,43 @@ def move_contact(state: State, command: MoveContact, at_ms: int) -> tuple[Event,
     return (*canceled, *follow(Leaving(state, at_ms), [(contact, comer_of(contact), [hop])]))
 
 
+def set_queue_priority(
+    state: State, command: SetQueuePriority, at_ms: int
+) -> tuple[Event, ...] | Refused:
+    """Let all contacts that stand in a queue stand by another priority, each at its age."""
+    queue = state.queues.get(command.queue_id)
+    if queue is None:
+        return Refused(
+            reason=Reason.QUEUE_UNKNOWN,
+            detail=f"queue_id {command.queue_id!r} names no queue of this domain",
+        )
+    others = to_reprioritize(state, queue, command.priority)
+    if not others:
+        return ()
+    return (
+        QueueReprioritized(
+            at_ms=at_ms,
+            queue_id=queue.queue_id,
+            priority=command.priority,
+            contacts=len(others),
+        ),
+    )
+
+
+def reprioritize(state: State, at_ms: int) -> tuple[Event, ...]:
+    """Let the next of those whose queue was given another priority stand by it."""
+    following = islice(state.reprioritizing.items(), REPRIORITIZED_PER_DECISION_MAX)
+    return tuple(
+        ContactReprioritized(
+            at_ms=at_ms,
+            contact_id=contact_id,
+            queue_id=state.contacts[contact_id].queue_id,
+            priority=priority,
+        )
+        for contact_id, (priority, _) in following
+    )
+
+
 def set_contact_priority(
     state: State, command: SetContactPriority, at_ms: int
 ) -> tuple[Event, ...] | Refused:
@@ -54,7 +100,7 @@ def set_contact_priority(
     contact = _find(state, command.contact_id)
     if isinstance(contact, Refused):
         return contact
-    if contact.priority == command.priority:
+    if contact.priority == command.priority and contact.contact_id not in state.reprioritizing:
         return ()
     return (
         ContactReprioritized(

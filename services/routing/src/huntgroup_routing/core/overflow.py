@@ -100,6 +100,24 @@ class SetContactPriority:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetQueuePriority:
+    """Let all contacts that stand in a queue now stand by another priority."""
+
+    queue_id: QueueId
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueReprioritized:
+    """Contacts of a queue are about to stand by another priority, each at its age: one event tells of each."""
+
+    at_ms: int
+    queue_id: QueueId
+    priority: int
+    contacts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactReprioritized:
     """A contact stands by another priority from now on, at its age."""
 

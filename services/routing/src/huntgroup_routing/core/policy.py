@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import fields
+from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Rea
 from huntgroup_routing.core.overflow import complaints, endless_text, endless_way
 from huntgroup_routing.core.queues import droppable
 from huntgroup_routing.core.state import State
+from huntgroup_routing.core.steps import step_complaints
 from huntgroup_routing.core.values import (
     CALLBACK_RETRY_MS_DEFAULT,
     QUEUES_MAX,
@@ -152,8 +154,8 @@ def _one_form(text: str, terms: Terms) -> str:
 
 def _steps(command: ConfigureQueue, terms: Terms) -> tuple[RoutingStep, ...]:
     return tuple(
-        RoutingStep(
-            after_ms=step.after_ms,
+        replaced(
+            step,
             required_skills=skill_set(step.required_skills),
             requirement=_one_form(step.requirement, terms),
         )
@@ -162,20 +164,16 @@ def _steps(command: ConfigureQueue, terms: Terms) -> tuple[RoutingStep, ...]:
 
 
 def _wrong_steps(command: ConfigureQueue, terms: Terms) -> Iterator[Refused]:
-    """Yield what is wrong with steps: each is later than the one before and asks for something else."""
-    before_ms = 0
+    """Yield what is wrong with steps: when contacts come to them, and that each asks for something else."""
+    yield from map(_wrong_step, step_complaints(command.steps))
     asked = (skill_set(command.required_skills), _one_form(command.requirement, terms))
     for number, step in enumerate(command.steps):
         where = f"steps[{number}]"
-        if step.after_ms <= before_ms:
-            yield _wrong_step(
-                f"{where}.after_ms {step.after_ms} is not later than {before_ms}, where the one before begins"
-            )
         yield from _not_understood(step.requirement, f"{where}.requirement", terms)
         ask = (skill_set(step.required_skills), _one_form(step.requirement, terms))
         if ask == asked:
             yield _wrong_step(f"{where} asks for the same as the one before: leave it out")
-        before_ms, asked = step.after_ms, ask
+        asked = ask
 
 
 def _wrong_groups(command: ConfigureQueue) -> Iterator[Refused]:

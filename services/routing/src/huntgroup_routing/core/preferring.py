@@ -5,8 +5,9 @@ It goes over to that line, with its age, when they are not to be had: the time i
 at one of them in vain, anybody may have it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,12 +17,13 @@ from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.messages import (
     ContactEnqueued,
     ContactMoved,
+    ContactRequeued,
     ObserveContactQueued,
     OfferCreated,
     PreferenceLapsed,
 )
 from huntgroup_routing.core.offering import Given, offer_created, offer_waiting
-from huntgroup_routing.core.state import Awaited, Contact, Queue, Ring, State
+from huntgroup_routing.core.state import Awaited, Contact, Offer, Queue, Ring, State
 from huntgroup_routing.core.values import (
     LAST_AGENTS_MAX,
     AgentId,
@@ -32,6 +34,8 @@ from huntgroup_routing.core.values import (
     Place,
 )
 
+NOT_AWAITING: Final = Awaited(agents=(), until_ms=0, direct=False)
+
 
 def awaited_by(
     state: State, queue: Queue, command: ObserveContactQueued, ask: Ask, at_ms: int
@@ -41,7 +45,8 @@ def awaited_by(
     if command.direct_agent_id:
         hold_ms = rules.direct_hold_ms
         until_ms = command.enqueued_at_ms + hold_ms if hold_ms else 0
-        if until_ms and until_ms <= at_ms:
+        agent = state.agents.get(command.direct_agent_id)
+        if until_ms <= at_ms if until_ms else agent is None or not agent.joined:
             return None
         return Awaited(agents=(command.direct_agent_id,), until_ms=until_ms, direct=True)
     preferred = command.preferred_agents
@@ -165,11 +170,33 @@ def offer_to_awaited(
     )
 
 
+def awaits_still(state: State, contact: Contact, offers: Iterable[Offer], at_ms: int) -> Awaited:
+    """Return whom a contact goes on waiting for whose offers failed: nobody once it rang at one of them."""
+    awaited = contact.awaited
+    mine = (one.agent_id for one in offers if one.contact_id == contact.contact_id)
+    if awaited is None or any(agent_id in awaited.agents for agent_id in mine):
+        return NOT_AWAITING
+    return _at_most_until(state, awaited, at_ms)
+
+
+def offer_again(state: State, given: Given, contact: Contact, at_ms: int) -> list[OfferCreated]:
+    """Return the offer to the first of the agents a contact waits for who is idle, and was given nothing so far."""
+    awaited, channel = contact.awaited, contact.requirement.channel
+    assert awaited is not None
+    for agent in filter(None, map(state.agents.get, awaited.agents)):
+        left = given.left.get((agent.agent_id, channel))
+        if channel in agent.idle and agent.agent_id not in given.without and left != 0:
+            since_ms = agent.idle[channel][1] if left is None else at_ms
+            given.give(contact.queue_id, agent, channel)
+            return [offer_to_awaited(state, contact, agent, at_ms, since_ms)]
+    return []
+
+
 def lapsed(state: State, contacts: list[Contact], at_ms: int) -> Iterator[PreferenceLapsed]:
     """Yield that contacts wait for anybody who is able from now on, and why."""
     for contact in contacts:
         assert contact.awaited is not None
-        gone = not _any_ready(state, contact.awaited)
+        gone = not _any_here(state, contact.awaited)
         yield PreferenceLapsed(
             at_ms=at_ms,
             contact_id=contact.contact_id,
@@ -178,9 +205,25 @@ def lapsed(state: State, contacts: list[Contact], at_ms: int) -> Iterator[Prefer
         )
 
 
+def _at_most_until(state: State, awaited: Awaited, at_ms: int) -> Awaited:
+    """Return the same, until now when it is not worth while to wait any longer."""
+    over = 0 < awaited.until_ms <= at_ms
+    return (
+        awaited if over or _any_ready(state, awaited) else replace(awaited, until_ms=max(1, at_ms))
+    )
+
+
 def _any_ready(state: State, awaited: Awaited) -> bool:
-    agents = (state.agents.get(agent_id) for agent_id in awaited.agents)
-    return awaited.direct or any(one is not None and one.eligible for one in agents)
+    """Return whether it is worth while to wait: without end, for one agent alone, while they are signed on."""
+    return (awaited.direct and awaited.until_ms > 0) or _any_here(state, awaited)
+
+
+def _any_here(state: State, awaited: Awaited) -> bool:
+    """Return whether one of the agents is ready, or the one agent it is for is signed on."""
+    agents = [state.agents.get(agent_id) for agent_id in awaited.agents]
+    return any(
+        one is not None and (one.joined if awaited.direct else one.eligible) for one in agents
+    )
 
 
 def _explanation(queue: Queue, since_ms: int, priority: int, *, direct: bool) -> Explanation:
@@ -215,11 +258,17 @@ def take_place(state: State, contact: Contact, event: ContactEnqueued) -> None:
         contact.requirement.waiting.add(contact.place)
 
 
-def ring_in_vain(contact: Contact) -> None:
-    """Let a contact that rang wait for anybody; if it rang at one it was for, that is over for good."""
+def stand_again(state: State, contact: Contact, event: ContactRequeued) -> None:
+    """Let a contact that comes back stand where it stood, or among all: for good when it rang at its agents in vain."""
+    if event.awaited_agents:
+        awaited = Awaited(
+            agents=event.awaited_agents, until_ms=event.awaited_until_ms, direct=event.direct
+        )
+        await_agents(state, contact, awaited)
+        return
     if contact.awaited is not None:
-        contact.preferred = None
-    contact.offer_id, contact.awaited = None, None
+        contact.preferred, contact.awaited = None, None
+    contact.requirement.waiting.add(contact.place)
 
 
 def let_anybody_have(state: State, contact: Contact) -> None:
@@ -261,10 +310,12 @@ def lose(state: State, agent_id: AgentId, at_ms: int) -> None:
         contact = state.contacts[contact_id]
         awaited = contact.awaited
         assert awaited is not None
-        if awaited.until_ms > at_ms and not _any_ready(state, awaited):
-            state.lapses_due.remove((awaited.until_ms, contact_id))
-            state.lapses_due.add((at_ms, contact_id))
-            contact.awaited = replace(awaited, until_ms=at_ms)
+        shorter = _at_most_until(state, awaited, at_ms)
+        if shorter is not awaited:
+            if awaited.until_ms:
+                state.lapses_due.remove((awaited.until_ms, contact_id))
+            state.lapses_due.add((shorter.until_ms, contact_id))
+            contact.awaited = shorter
 
 
 def remember_last_agent(state: State, customer_key: str, agent_id: AgentId) -> None:

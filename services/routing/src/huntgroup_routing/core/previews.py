@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from huntgroup_routing.core.messages import Event, QueueConfigured, QueueRetired
 from huntgroup_routing.core.queues import plan_of
 from huntgroup_routing.core.state import Contact, Queue, State
-from huntgroup_routing.core.steps import Plan, Reached
-from huntgroup_routing.core.values import QueueId
+from huntgroup_routing.core.steps import Asking, Plan, Reached
+from huntgroup_routing.core.values import NOTHING, QueueId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +71,12 @@ def _changed(state: State, queue: Queue, event: QueueConfigured, at_ms: int) -> 
     for (contact, time_step), count in (
         _alike(state, queue, plan, at_ms) if (event.applies_to_waiting) else ()
     ):
-        channel, own_skills = contact.requirement.channel, contact.own_skills
-        waited_ms = plan.steps[time_step - 1].after_ms if time_step else 0
-        reached = plan.reached(state.pool, channel, own_skills, Reached(), waited_ms)
-        step, ask = reached.step, plan.ask(reached.step, own_skills, reached.delays_over)
+        channel, own = contact.requirement.channel, contact.own
+        waited_ms = _begins(plan)[time_step - 1] if time_step else 0
+        reached = plan.reached(
+            state.pool, Asking(channel, own, waited_ms), Reached(), queue.figures
+        )
+        step, ask = reached.step, plan.ask(reached.step, own, reached.delays_over)
         could, can = contact.requirement.able, state.pool.able(channel, ask)
         change_requirement += count * (ask != contact.requirement.ask)
         change_step += count * (step != contact.step)
@@ -99,19 +101,26 @@ def _serves_new(state: State, event: QueueConfigured) -> bool:
     """Return whether anybody signed on, busy or not, could serve a contact that comes, as long as it waits."""
     plan = plan_of(event)
     steps = range(len(plan.steps) + 1)
-    return any(state.pool.able(event.channel, plan.ask(step, (), plan.delays)) for step in steps)
+    return any(
+        state.pool.able(event.channel, plan.ask(step, NOTHING, plan.delays)) for step in steps
+    )
 
 
 def _alike(
     state: State, queue: Queue, plan: Plan, at_ms: int
 ) -> list[tuple[tuple[Contact, int], int]]:
     """Return one of each kind of contacts with the same fate, its step by time, and how many of them there are."""
-    begins = [step.after_ms for step in plan.steps]
+    begins = _begins(plan)
     counts, ones = Counter[tuple[object, ...]](), dict[tuple[object, ...], tuple[Contact, int]]()
     for place in queue.waiting.in_order():
         contact = state.contacts[place[2]]
         time_step = bisect_right(begins, at_ms - contact.enqueued_at_ms)
-        key = (id(contact.requirement), contact.own_skills, contact.step, time_step)
+        key = (id(contact.requirement), contact.own, contact.step, time_step)
         counts[key] += 1
         ones[key] = (contact, time_step)
     return [(ones[key], count) for key, count in counts.items()]
+
+
+def _begins(plan: Plan) -> list[int]:
+    """Return from what waits on contacts come to steps, conditions permitting, in order."""
+    return sorted(step.after_ms for step in plan.steps)

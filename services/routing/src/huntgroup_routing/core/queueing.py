@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from huntgroup_routing.core.deadlines import lapses_due, rings_due, steps_due
+from huntgroup_routing.core.deadlines import conditions_due, lapses_due, rings_due, steps_due
 from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.leaving import overflow_on_arrival
 from huntgroup_routing.core.messages import (
@@ -14,9 +14,9 @@ from huntgroup_routing.core.messages import (
 from huntgroup_routing.core.preferring import awaited_by, lapsed, offer_on_arrival
 from huntgroup_routing.core.ranking import Matching, offers_in_turn, offers_on_arrival
 from huntgroup_routing.core.resuming import resumed
-from huntgroup_routing.core.state import Contact, State
-from huntgroup_routing.core.steps import Reached
-from huntgroup_routing.core.values import ContactId, QueueId, skill_set
+from huntgroup_routing.core.state import Contact, State, asking_of
+from huntgroup_routing.core.steps import Asking, Reached
+from huntgroup_routing.core.values import NOTHING, ContactId, Own, QueueId, skill_set
 
 
 def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tuple[Event, ...]:
@@ -31,9 +31,9 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
     if command.stay <= state.ended_contacts.get(contact_id, -1):
         return ()
     command, resumes = resumed(state, queue, command, at_ms)
-    plan = queue.plan
-    own_skills = skill_set(command.required_skills) if command.required_skills else ()
-    skills, requirement, crew = plan.ask(0, own_skills)
+    plan, own = queue.plan, _own(command)
+    ask = plan.ask(0, own)
+    skills, requirement, crew, _ = ask
     enqueued = ContactEnqueued(
         at_ms=at_ms,
         contact_id=contact_id,
@@ -43,7 +43,8 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         required_skills=skills,
         enqueued_at_ms=command.enqueued_at_ms,
         requirement=requirement,
-        own_skills=own_skills,
+        own_skills=own.skills,
+        own_requirement=own.requirement,
         stay=command.stay,
         attempts=command.attempts,
         customer_key=command.customer_key,
@@ -54,8 +55,15 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
     )
     if (plan.overflow or queue.is_closed) and (elsewhere := overflow_on_arrival(state, enqueued)):
         return elsewhere
+    stepped: tuple[ContactStepped, ...] = ()
+    if plan.steps or plan.crews:
+        asking = Asking(command.channel, own, at_ms - command.enqueued_at_ms)
+        reached = plan.reached(state.pool, asking, Reached(), queue.figures)
+        if reached.step or reached.delays_over:
+            ask = plan.ask(reached.step, own, reached.delays_over)
+            stepped = (_stepped(contact_id, queue.queue_id, reached, ask, at_ms),)
     if command.direct_agent_id or command.preferred_agents or command.customer_key:
-        awaited = awaited_by(state, queue, command, (skills, requirement, crew), at_ms)
+        awaited = awaited_by(state, queue, command, ask, at_ms)
         if awaited is not None:
             enqueued = replace(
                 enqueued,
@@ -63,22 +71,20 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
                 awaited_until_ms=awaited.until_ms,
                 direct=awaited.direct,
             )
-            return (enqueued, *offer_on_arrival(state, enqueued))
-    if not plan.steps and not plan.crews:
-        return (enqueued, *offers_on_arrival(state, enqueued))
-    waited_ms = at_ms - command.enqueued_at_ms
-    reached = plan.reached(state.pool, command.channel, own_skills, Reached(), waited_ms)
-    if not (reached.step or reached.delays_over):
-        return (enqueued, *offers_on_arrival(state, enqueued))
-    ask = plan.ask(reached.step, own_skills, reached.delays_over)
-    stepped = _stepped(contact_id, queue.queue_id, reached, ask, at_ms)
-    return (enqueued, stepped, *offers_on_arrival(state, enqueued, ask))
+            return (enqueued, *stepped, *offer_on_arrival(state, enqueued))
+    return (enqueued, *stepped, *offers_on_arrival(state, enqueued, ask if stepped else None))
+
+
+def _own(command: ObserveContactQueued) -> Own:
+    if not (command.required_skills or command.requirement):
+        return NOTHING
+    return Own(skill_set(command.required_skills), command.requirement)
 
 
 def _stepped(
     contact_id: ContactId, queue_id: QueueId, reached: Reached, ask: Ask, at_ms: int
 ) -> ContactStepped:
-    crew = ask[2]
+    crew, by = ask[2], reached.by
     return ContactStepped(
         at_ms=at_ms,
         contact_id=contact_id,
@@ -89,19 +95,30 @@ def _stepped(
         skipped=reached.skipped,
         delays_over=reached.delays_over,
         groups=() if crew is None else crew.groups,
+        trigger=None if by is None else by.trigger,
+        limit=0 if by is None else by.limit,
+        value=reached.value,
     )
 
 
 def step_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
-    """Let contacts come to their steps, and offer those that wait, in the order of their places."""
+    """Let contacts come to their steps by time, and offer those that wait, in the order of their places."""
+    return _go_on(state, steps_due(state, at_ms), at_ms)
+
+
+def step_by_condition(state: State, at_ms: int) -> tuple[Event, ...]:
+    """The same of those that waited for what holds now."""
+    return _go_on(state, conditions_due(state, at_ms), at_ms)
+
+
+def _go_on(state: State, contacts: list[Contact], at_ms: int) -> tuple[Event, ...]:
     events: list[Event] = []
     asks: list[tuple[Contact, Ask]] = []
-    for contact in steps_due(state, at_ms):
-        channel, plan = contact.requirement.channel, contact.plan
-        waited_ms = at_ms - contact.enqueued_at_ms
-        now = Reached(contact.step, contact.delays_over)
-        reached = plan.reached(state.pool, channel, contact.own_skills, now, waited_ms)
-        ask = plan.ask(reached.step, contact.own_skills, reached.delays_over)
+    for contact in contacts:
+        plan, now = contact.plan, Reached(contact.step, contact.delays_over)
+        figures = state.queues[contact.queue_id].figures
+        reached = plan.reached(state.pool, asking_of(contact, at_ms), now, figures)
+        ask = plan.ask(reached.step, contact.own, reached.delays_over)
         events.append(_stepped(contact.contact_id, contact.queue_id, reached, ask, at_ms))
         if contact.stands_in_line:
             asks.append((contact, ask))

@@ -3,11 +3,14 @@
 from msgspec.structs import replace
 
 from huntgroup_routing.core.events import PolicyApplied, QueueConfigured, QueueRetired
+from huntgroup_routing.core.lines import Line
+from huntgroup_routing.core.overflow import OverflowTrigger
 from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.sharing import crews_of
 from huntgroup_routing.core.state import Queue, State
 from huntgroup_routing.core.steps import Plan
-from huntgroup_routing.core.values import QUEUES_MAX, QueueId, Strategy
+from huntgroup_routing.core.values import NOTHING, QUEUES_MAX, QueueId, Strategy
+from huntgroup_routing.core.watching import note_conditions
 
 
 def policy_changed(state: State, event: QueueConfigured | QueueRetired | PolicyApplied) -> None:
@@ -30,7 +33,7 @@ def configured(state: State, event: QueueConfigured) -> None:
     measure = MEASURE_OF.get(rules.strategy or Strategy.LONGEST_IDLE)
     state.pool.choose_by(measure)
     plan = plan_of(rules)
-    requirement = state.pool.use(rules.channel, plan.ask(0, ()), measure)
+    requirement = state.pool.use(rules.channel, plan.ask(0, NOTHING), measure)
     state.weigh(event.queue_id, plan)
     if queue is None:
         if len(state.queues) >= QUEUES_MAX:
@@ -39,6 +42,8 @@ def configured(state: State, event: QueueConfigured) -> None:
             queue_id=event.queue_id, rules=rules, plan=plan, requirement=requirement
         )
         state.reckon_hours(queue, max(1, event.at_ms) if rules.hours else 0)
+        note_conditions(state, queue)
+        note_ages(state, queue)
         return
     state.pool.choose_no_more_by(queue.measure)
     state.pool.give_back(queue.requirement)
@@ -50,6 +55,8 @@ def configured(state: State, event: QueueConfigured) -> None:
     queue.version += 1
     if plan != queue.plan:
         queue.plan, queue.plan_version = plan, queue.version
+        note_conditions(state, queue)
+        note_ages(state, queue)
     if event.applies_to_waiting:
         _let_those_who_wait_follow(state, queue)
     queue.retired = False
@@ -76,6 +83,16 @@ def plan_of(rules: QueueConfigured) -> Plan:
     )
 
 
+def note_ages(state: State, queue: Queue) -> None:
+    """Keep the ages of those who wait in order while a rule asks for the longest wait, and only then."""
+    if not any(one.trigger is OverflowTrigger.LONGEST_WAIT for one in queue.plan.overflow):
+        queue.ages = None
+    elif queue.ages is None:
+        queue.ages = Line()
+        waiting = (state.contacts[place[2]] for place in queue.waiting.in_order())
+        queue.ages.add_all((one.enqueued_at_ms, one.contact_id) for one in waiting)
+
+
 def droppable(state: State) -> list[QueueId]:
     """Return the retired queues that nobody waits in, those that retired first at the front."""
     queues = (state.queues[queue_id] for queue_id in state.retired)
@@ -84,6 +101,7 @@ def droppable(state: State) -> list[QueueId]:
 
 def _forget(state: State, queue_id: QueueId) -> None:
     queue = state.queues.pop(queue_id)
+    state.watching.queues.discard(queue_id)
     state.weigh(queue_id, None)
     del state.retired[queue_id]
     state.reckon_hours(queue, 0)

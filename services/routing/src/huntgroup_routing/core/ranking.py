@@ -28,7 +28,12 @@ from huntgroup_routing.core.offering import (
     offer_created,
     offer_waiting,
 )
-from huntgroup_routing.core.preferring import awaiting, offer_preferred, offer_to_awaited
+from huntgroup_routing.core.preferring import (
+    awaiting,
+    offer_again,
+    offer_preferred,
+    offer_to_awaited,
+)
 from huntgroup_routing.core.ringing import (
     NOBODY,
     Rung,
@@ -67,8 +72,9 @@ def offers_on_arrival(
     `ask` is what is asked of agents when the contact comes to a step at once.
     """
     queue, channel = state.queues[enqueued.queue_id], enqueued.channel
-    if ask is not None or channel is not queue.channel or enqueued.own_skills:
-        ask = ask or (enqueued.required_skills, enqueued.requirement, queue.plan.crew(0))
+    own = enqueued.own_requirement
+    if ask is not None or channel is not queue.channel or enqueued.own_skills or own:
+        ask = ask or (enqueued.required_skills, enqueued.requirement, queue.plan.crew(0), own)
         requirement = state.pool.find(channel, ask) or state.pool.preview(channel, ask)
     else:
         requirement = queue.requirement
@@ -174,7 +180,8 @@ class Matching:
         queue = self._state.queues[moved.queue_id]
         if moved.awaited_agents:
             return offer_preferred(self._state, self._given, contact, queue, moved)
-        ask = (moved.required_skills, moved.requirement, queue.plan.crew(moved.delays_over))
+        crew, own = queue.plan.crew(moved.delays_over), contact.own.requirement
+        ask = (moved.required_skills, moved.requirement, crew, own)
         return self.offer(contact, ask, queue)
 
     def ring_on(self, contact: Contact, over: Collection[OfferId]) -> list[OfferCreated]:
@@ -183,6 +190,10 @@ class Matching:
         assert ring is not None
         left = {key: agent_id for key, agent_id in ring.offers.items() if key not in over}
         return ring_on(self._given, contact, queue, replace(ring, offers=left), self._at_ms)
+
+    def offer_to_own(self, contact: Contact) -> list[OfferCreated]:
+        """Return the offer of a contact that goes on waiting for certain agents to the first of them who is idle."""
+        return offer_again(self._state, self._given, contact, self._at_ms)
 
     def widen(self, contact: Contact) -> Iterator[RingWidened | OfferCreated]:
         """Yield that a contact that rings may ring at more agents, and its offers to them."""
@@ -344,7 +355,7 @@ def _before_others(
 def _waits_again(state: State, told: Sequence[Event]) -> Contact | None:
     """Return the contact that went back to its place and got no other offer in the same decision."""
     match told:
-        case (_, ContactRequeued(contact_id=contact_id)):
+        case (_, ContactRequeued(contact_id=contact_id, awaited_agents=())):
             return state.contacts[contact_id]
         case _:
             return None

@@ -5,7 +5,7 @@ from itertools import islice
 from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.messages import ContactReplanned, Event
 from huntgroup_routing.core.ranking import offers_in_turn
-from huntgroup_routing.core.state import Contact, State
+from huntgroup_routing.core.state import Contact, State, asking_of
 from huntgroup_routing.core.steps import Reached
 from huntgroup_routing.core.values import REPLANS_PER_DECISION_MAX
 
@@ -16,10 +16,10 @@ def replan_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
     asks: list[tuple[Contact, Ask]] = []
     for _, _, contact_id in islice(state.outdated.in_order(), REPLANS_PER_DECISION_MAX):
         contact = state.contacts[contact_id]
-        plan, channel = state.queues[contact.queue_id].plan, contact.requirement.channel
-        waited_ms = at_ms - contact.enqueued_at_ms
-        reached = plan.reached(state.pool, channel, contact.own_skills, Reached(), waited_ms)
-        ask = plan.ask(reached.step, contact.own_skills, reached.delays_over)
+        queue = state.queues[contact.queue_id]
+        plan, asking = queue.plan, asking_of(contact, at_ms)
+        reached = plan.reached(state.pool, asking, Reached(), queue.figures)
+        ask = plan.ask(reached.step, contact.own, reached.delays_over)
         replanned = ContactReplanned(
             at_ms=at_ms,
             contact_id=contact_id,

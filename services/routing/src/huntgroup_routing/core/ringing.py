@@ -90,11 +90,12 @@ def ring_first(
 ) -> list[OfferCreated]:
     """Return the offers of a contact that waits, to the longest idle; none when nobody is idle for it."""
     queue, target, at_ms = rung.queue, rung.queue.ring_target, rung.at_ms
-    most = min(target, max(1, given.rings_left))
-    agents, rule = idle_in_turn(given, requirement, let_go_by, most), DecisionRule.STRATEGY
+    most = max(1, given.rings_left)
+    wanted = min(target, most + 1)
+    agents, rule = idle_in_turn(given, requirement, let_go_by, wanted), DecisionRule.STRATEGY
     if not agents and let_go_by:
-        agents, rule = idle_in_turn(given, requirement, NOBODY, most), DecisionRule.NOBODY_ELSE
-    is_cut = len(agents) == most < target
+        agents, rule = idle_in_turn(given, requirement, NOBODY, wanted), DecisionRule.NOBODY_ELSE
+    is_cut, agents = len(agents) > most, agents[:most]
     widens_at_ms = at_ms if is_cut else queue.widens_at_ms(target, at_ms)
     ring = Ring(offers={}, asked=set(), target=target, widens_at_ms=widens_at_ms)
     aside = sum(one in requirement.idle for one in let_go_by if one not in agents)

@@ -23,7 +23,14 @@ from huntgroup_routing.core.overflow import (
     endless_way,
 )
 from huntgroup_routing.core.policy import Terms, scorer_missing, sound_rules, wrong_with
-from huntgroup_routing.core.values import QueueId, RoutingStep, Skill, Vocabulary
+from huntgroup_routing.core.values import (
+    WAITING_MAX_DEFAULT,
+    QueueId,
+    RoutingStep,
+    Skill,
+    StepTrigger,
+    Vocabulary,
+)
 
 Ask = ConfigureQueue | RoutingStep
 """What says in `required_skills` and `requirement` what is asked of agents."""
@@ -88,6 +95,9 @@ def _faults(queue: ConfigureQueue, vocabulary: Vocabulary, terms: Terms) -> Iter
     )
     for number, step in enumerate(queue.steps):
         yield from _ask_faults(step, f"steps[{number}].", vocabulary, terms)
+        waiting_max = queue.waiting_max or WAITING_MAX_DEFAULT
+        if step.trigger is StepTrigger.QUEUE_LENGTH and step.limit > waiting_max:
+            yield f"steps[{number}].limit, is never come to: waiting_max is {waiting_max}"
         if leaves is not None and step.after_ms >= leaves[1]:
             gone = f"overflow[{leaves[0]}] lets contacts go after {leaves[1]}"
             yield f"steps[{number}].after_ms, is never come to: {gone}"

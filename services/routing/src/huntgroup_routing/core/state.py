@@ -8,15 +8,17 @@ from typing import Final
 import msgspec
 
 from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.conditions import NO_ANSWERS, Condition, Figures, Watch, Watching
 from huntgroup_routing.core.eligibility import Pool, Requirement
 from huntgroup_routing.core.events import QueueConfigured
-from huntgroup_routing.core.lanes import LaneKey, Lanes
-from huntgroup_routing.core.lines import Line
+from huntgroup_routing.core.lanes import Lanes
+from huntgroup_routing.core.lines import LaneKey, Line
 from huntgroup_routing.core.scorers import Scorer
 from huntgroup_routing.core.selection import MEASURE_OF, Measure
 from huntgroup_routing.core.sharing import Team, TeamShares
-from huntgroup_routing.core.steps import Plan
+from huntgroup_routing.core.steps import Asking, Plan
 from huntgroup_routing.core.values import (
+    NOTHING,
     AgentId,
     Channel,
     ContactId,
@@ -25,9 +27,9 @@ from huntgroup_routing.core.values import (
     Lease,
     OfferId,
     OfferState,
+    Own,
     Place,
     QueueId,
-    Skill,
     StepDue,
     Strategy,
 )
@@ -71,6 +73,14 @@ class Queue:
     closed_by_hours: bool = False
     hours_change_at_ms: int = 0
     """When its hours open or close it next; 0: it has none."""
+    answers: int = NO_ANSWERS
+    """Who of the last was answered in time, as `Figures` has it."""
+    estimated_wait_ms: int = 0
+    """Of one who came, as of its last event; only kept while conditions compare it."""
+    ages: Line[StepDue] | None = None
+    """Since when those wait who do, where a rule asks for the longest wait."""
+    watches: dict[Condition, Watch] = field(default_factory=dict)
+    """By condition, the contacts that go on when it holds."""
 
     def __post_init__(self) -> None:
         """Have the rules at hand."""
@@ -80,6 +90,11 @@ class Queue:
     def is_closed(self) -> bool:
         """Whether it takes nobody who comes."""
         return self.closed_by_hours or self.closed_note is not None
+
+    @property
+    def figures(self) -> Figures:
+        """What conditions compare."""
+        return Figures(len(self.waiting), self.estimated_wait_ms, self.answers)
 
     @property
     def is_followed_in_part(self) -> bool:
@@ -157,7 +172,7 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     plan: Plan
     plan_version: int = 1
     """Of the queue, when it had this plan."""
-    own_skills: tuple[Skill, ...] = ()
+    own: Own = NOTHING
     step: int = 0
     delays_over: int = 0
     """Of its queue's groups."""
@@ -176,11 +191,13 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """When it has waited as long as the queue lets it."""
     ring: Ring | None = None
     """While it rings where several may ring; `offer_id` is one of them then."""
+    watches: tuple[tuple[Watch, StepDue], ...] = ()
+    """The conditions that bring it to a step, and from when on they do."""
 
     @property
     def lane(self) -> LaneKey:
         """Where it stands in its queue."""
-        return (self.priority, self.own_skills)
+        return (self.priority, self.own)
 
     @property
     def step_due(self) -> StepDue | None:
@@ -209,6 +226,12 @@ class Lost(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False)
     contact_id: ContactId
     enqueued_at_ms: int
     left_at_ms: int
+
+
+def asking_of(contact: Contact, at_ms: int) -> Asking:
+    """Return a contact as far as its steps go by it."""
+    waited_ms = at_ms - contact.enqueued_at_ms
+    return Asking(contact.requirement.channel, contact.own, waited_ms)
 
 
 class Offer(msgspec.Struct, array_like=True, kw_only=True, eq=False, gc=False):
@@ -255,6 +278,8 @@ class State:
     versions: Versions = field(default_factory=Versions)
     retired: OrderedDict[QueueId, None] = field(default_factory=OrderedDict)
     """Queues that are no longer in the policy, in the order in which they left it."""
+    reprioritizing: OrderedDict[ContactId, tuple[int, int]] = field(default_factory=OrderedDict)
+    """Those about to stand by another priority, in turn: by which, and since when (ms)."""
     hours_due: Line[HoursDue] = field(default_factory=Line)
     """When queues open or close by their hours."""
     waits_due: Line[StepDue] = field(default_factory=Line)
@@ -268,6 +293,7 @@ class State:
     pool: Pool = field(default_factory=Pool)
     shares: dict[Team, TeamShares] = field(default_factory=dict)
     """How far the queues of one rank have come, with each team that is here."""
+    watching: Watching = field(default_factory=Watching)
     weighted: set[QueueId] = field(default_factory=set)
     """Queues that name a weight; without any, nothing is shared out."""
 

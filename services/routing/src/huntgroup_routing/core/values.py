@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NewType
+from typing import Final, NamedTuple, NewType
 
 from msgspec import Struct
 
@@ -28,6 +28,9 @@ AGENTS_MAX = 50_000
 StepDue = tuple[int, ContactId]
 """When a contact comes to its next step (ms), and its id."""
 
+WatchDue = tuple[int, int]
+"""When the first contact that waits for a condition goes on (ms), and the number of the watch."""
+
 HoursDue = tuple[int, QueueId]
 """When a queue opens or closes by its hours (ms), and its id."""
 
@@ -44,6 +47,12 @@ EXPIRIES_PER_DECISION_MAX = 256
 """One decision must fit into one record of the journal, however many leases ran out in the meantime."""
 STEPS_PER_DECISION_MAX = 256
 """The same, however many contacts come to a step at once."""
+CONDITIONS_MAX = 8
+"""So many steps of a queue have a trigger: each is looked at whenever the queue changes."""
+ANSWERS_COUNTED = 50
+"""The service level of a queue is that of so many contacts, the last."""
+ANSWERS_MIN = 20
+"""Of fewer it says nothing."""
 RINGS_PER_DECISION_MAX = 1_000
 """The same, however many agents ring at once; what a contact may have beyond them follows in the next decision."""
 RINGS_WIDENED_PER_DECISION_MAX = 256
@@ -59,6 +68,8 @@ RINGS_LOOKED_AT_MAX = 16
 """So many contacts that ring and may ring at one more are looked at for an agent who becomes idle."""
 REPLANS_PER_DECISION_MAX = 256
 """The same, however many contacts wait when their queue's plan is changed for them, too."""
+REPRIORITIZED_PER_DECISION_MAX = 256
+"""The same, however many stand in a queue that is given another priority."""
 POLICY_CHANGES_MAX = 500
 """So many queues change at once, at most: one decision and one record hold them."""
 POLICY_BYTES_MAX = 200 * 1_024
@@ -168,13 +179,37 @@ class AgentTraits:
     groups: tuple[str, ...] = ()
 
 
+class Own(NamedTuple):
+    """What a contact asks of agents by itself, whatever its queue does."""
+
+    skills: tuple[Skill, ...] = ()
+    requirement: str = ""
+    """In its one form; empty: nothing."""
+
+
+NOTHING: Final = Own()
+
+
+class StepTrigger(StrEnum):
+    """What must hold, beside the time, for a contact to come to a step."""
+
+    QUEUE_LENGTH = "QUEUE_LENGTH"
+    ESTIMATED_WAIT = "ESTIMATED_WAIT"
+    NOBODY_ON_DUTY = "NOBODY_ON_DUTY"
+    SERVICE_LEVEL = "SERVICE_LEVEL"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingStep:
-    """What is asked of an agent instead once a contact has waited so long."""
+    """What is asked of an agent instead once a contact has waited so long, and something holds."""
 
     after_ms: int
     required_skills: tuple[Skill, ...] = ()
     requirement: str = ""
+    trigger: StepTrigger | None = None
+    """None: time alone."""
+    limit: int = 0
+    """Contacts, milliseconds or per cent, as the trigger says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,24 +6,45 @@ from huntgroup_routing.core.overflow import (
     ContactMoved,
     ContactReprioritized,
     OverflowAction,
+    OverflowTrigger,
+    QueueReprioritized,
 )
 from huntgroup_routing.core.preferring import await_agents, await_no_more
 from huntgroup_routing.core.ringing import end_ring
 from huntgroup_routing.core.state import Awaited, Contact, Queue, State
 from huntgroup_routing.core.steps import Plan
-from huntgroup_routing.core.values import DequeueReason, place_of
+from huntgroup_routing.core.values import ContactId, DequeueReason, place_of
+from huntgroup_routing.core.watching import watch
 
 
 def begin_to_wait(state: State, contact: Contact) -> None:
-    """Enter a contact that waits, and does not ring, where its time in the queue is watched."""
+    """Enter a contact that waits, and does not ring, where its age and its time in the queue are watched."""
+    ages = state.queues[contact.queue_id].ages
+    if ages is not None:
+        ages.add((contact.enqueued_at_ms, contact.contact_id))
     if contact.leaves_at_ms is not None:
         state.waits_due.add((contact.leaves_at_ms, contact.contact_id))
 
 
 def stop_waiting(state: State, contact: Contact) -> None:
     """Take a contact out again that rings, leaves or is moved."""
+    ages = state.queues[contact.queue_id].ages
+    if ages is not None:
+        ages.remove((contact.enqueued_at_ms, contact.contact_id))
     if contact.leaves_at_ms is not None:
         state.waits_due.remove((contact.leaves_at_ms, contact.contact_id))
+
+
+def look_up(state: State, contact: Contact) -> None:
+    """Keep indexed what a rule about who is on duty asks for whenever a contact like this comes."""
+    plan = state.queues[contact.queue_id].plan
+    if any(one.trigger is OverflowTrigger.NOBODY_ON_DUTY for one in plan.overflow):
+        for step in range(len(plan.steps) + 1):
+            ask = plan.ask(step, contact.own, plan.delays)
+            requirement = state.pool.use(contact.requirement.channel, ask, None)
+            state.pool.give_back(requirement)
+            if requirement.able:
+                return
 
 
 def leave_at(state: State, contact: Contact, at_ms: int | None) -> None:
@@ -70,9 +91,38 @@ def comes_again(event: ContactDequeued) -> bool:
     return event.overflow is not None and event.overflow.action is OverflowAction.HAND_BACK
 
 
-def stood_otherwise(state: State, event: ContactMoved | ContactKept | ContactReprioritized) -> None:
+def to_reprioritize(state: State, queue: Queue, priority: int) -> list[ContactId]:
+    """Return the contacts of a queue that have, or are about to have, another priority: in what order they change it.
+
+    First those that are raised, the first first, then those that are lowered, the last first, and those that ring: so
+    nobody passes one of the same queue meanwhile who stood, and will stand, before them.
+    """
+    order = [state.contacts[place[2]] for place in queue.waiting.in_order()]
+    ringing = (state.contacts[one.contact_id] for one in state.offers.values())
+    raised = (one for one in order if one.priority < priority)
+    lowered = (one for one in reversed(order) if one.priority >= priority)
+    rings = (one for one in ringing if one.queue_id == queue.queue_id)
+    every = dict.fromkeys(one.contact_id for one in (*raised, *lowered, *rings))
+    return [
+        contact_id
+        for contact_id in every
+        if state.contacts[contact_id].priority != priority or contact_id in state.reprioritizing
+    ]
+
+
+def _queue_reprioritized(state: State, event: QueueReprioritized) -> None:
+    for contact_id in to_reprioritize(state, state.queues[event.queue_id], event.priority):
+        state.reprioritizing[contact_id] = (event.priority, event.at_ms)
+        state.reprioritizing.move_to_end(contact_id)
+
+
+def stood_otherwise(
+    state: State, event: ContactMoved | ContactKept | ContactReprioritized | QueueReprioritized
+) -> None:
     """Let a contact stand in another queue or by another priority, or wait on where no queue has room for it."""
     match event:
+        case QueueReprioritized():
+            _queue_reprioritized(state, event)
         case ContactMoved():
             _moved(state, event)
         case ContactReprioritized():
@@ -94,7 +144,8 @@ def _moved(state: State, event: ContactMoved) -> None:
         state.steps_due.remove(contact.step_due)
     contact.awaited = None
     queue, before = state.queues[event.queue_id], contact.requirement
-    ask = (event.required_skills, event.requirement, queue.plan.crew(event.delays_over))
+    crew, own = queue.plan.crew(event.delays_over), contact.own.requirement
+    ask = (event.required_skills, event.requirement, crew, own)
     contact.requirement = state.pool.use(before.channel, ask, queue.measure)
     state.pool.give_back(before)
     contact.queue_id, contact.plan, contact.step = queue.queue_id, queue.plan, event.step
@@ -105,6 +156,7 @@ def _moved(state: State, event: ContactMoved) -> None:
         event.priority, event.enqueued_at_ms, event.contact_id, event.priority_point_ms
     )
     contact.stay, contact.entered_at_ms = event.stay, event.at_ms
+    state.reprioritizing.pop(event.contact_id, None)
     contact.leaves_at_ms = leaves_at_ms(queue.plan, event.at_ms)
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
@@ -117,6 +169,8 @@ def _moved(state: State, event: ContactMoved) -> None:
         contact.requirement.waiting.add(contact.place)
     queue.waiting.add(contact.lane, contact.place, event.at_ms)
     begin_to_wait(state, contact)
+    look_up(state, contact)
+    watch(state, contact)
 
 
 def _reprioritized(state: State, event: ContactReprioritized) -> None:
@@ -129,6 +183,7 @@ def _reprioritized(state: State, event: ContactReprioritized) -> None:
         queue.waiting.withdraw(contact.lane, contact.place)
     elif roomy:
         contact.requirement.roomy.remove(contact.place)
+    state.reprioritizing.pop(event.contact_id, None)
     contact.priority = event.priority
     contact.place = place_of(
         event.priority, contact.enqueued_at_ms, event.contact_id, contact.priority_point_ms

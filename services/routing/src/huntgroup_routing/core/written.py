@@ -7,12 +7,8 @@ from collections import OrderedDict, deque
 
 import msgspec
 
-from huntgroup_routing.core.events import QueueConfigured
-from huntgroup_routing.core.lanes import LaneKey
-from huntgroup_routing.core.pace import Pace
 from huntgroup_routing.core.preferring import await_agents
 from huntgroup_routing.core.ringing import set_target
-from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.sharing import SharesRow, rows_of, shares_of
 from huntgroup_routing.core.state import Awaited, Contact, Lost, Offer, Queue, Ring, State
 from huntgroup_routing.core.steps import Plan
@@ -21,14 +17,14 @@ from huntgroup_routing.core.values import (
     Channel,
     ContactId,
     OfferId,
+    Own,
     QueueId,
-    Skill,
-    Strategy,
     Vocabulary,
     place_of,
 )
 from huntgroup_routing.core.versions import Version, Versions
 from huntgroup_routing.core.waiting import begin_to_wait
+from huntgroup_routing.core.watching import look_at_figures, watch
 from huntgroup_routing.core.written_agents import (
     AgentRow,
     IdleRow,
@@ -36,27 +32,13 @@ from huntgroup_routing.core.written_agents import (
     idle_rows,
     load_agents,
 )
+from huntgroup_routing.core.written_queues import QueueRow, load_queues, queue_row
 
-DUMP_VERSION = 6
+DUMP_VERSION = 7
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """A row of the written form: the order of the fields is the format."""
-
-
-class _Queue(_Record, frozen=True):
-    rules: QueueConfigured
-    plan: int
-    version: int
-    plan_version: int
-    followed_from: int
-    offers: int
-    last_agent_id: AgentId
-    closed_note: str | None
-    closed_by_hours: bool
-    hours_change_at_ms: int
-    paces: tuple[tuple[LaneKey, Pace], ...]
-    """Of its lanes, in the order in which they were opened."""
 
 
 class _Ring(_Record, frozen=True):
@@ -78,7 +60,7 @@ class _Contact(_Record, frozen=True):
     let_go_by: tuple[tuple[AgentId, int], ...]
     plan: int
     plan_version: int
-    own_skills: tuple[Skill, ...]
+    own: Own
     step: int
     entered_at_ms: int
     stay: int
@@ -94,7 +76,7 @@ class _Dump(_Record, frozen=True):
     dump_version: int
     plans: tuple[Plan, ...]
     """Of queues and contacts, each once."""
-    queues: tuple[_Queue, ...]
+    queues: tuple[QueueRow, ...]
     retired: tuple[QueueId, ...]
     version: tuple[int, Vocabulary, tuple[Version, ...]]
     contacts: tuple[_Contact, ...]
@@ -106,12 +88,13 @@ class _Dump(_Record, frozen=True):
     lost: tuple[tuple[tuple[QueueId, str], Lost], ...]
     last_agents: tuple[tuple[str, AgentId], ...]
     shares: tuple[SharesRow, ...]
+    reprioritizing: tuple[tuple[ContactId, tuple[int, int]], ...]
 
 
 def dump(state: State) -> bytes:
     """Return the canonical written form: equal states give equal bytes, however they came about."""
     plans, versions = dict[Plan, int](), state.versions
-    queues = tuple(_queue_row(state.queues[key], plans) for key in sorted(state.queues))
+    queues = tuple(queue_row(state.queues[key], plans) for key in sorted(state.queues))
     contacts = tuple(_contact_row(state.contacts[key], plans) for key in sorted(state.contacts))
     return msgspec.msgpack.encode(
         _Dump(
@@ -129,6 +112,7 @@ def dump(state: State) -> bytes:
             lost=tuple(state.lost.items()),
             last_agents=tuple(state.last_agents.items()),
             shares=rows_of(state.shares),
+            reprioritizing=tuple(state.reprioritizing.items()),
         )
     )
 
@@ -151,7 +135,10 @@ def load(domain: str, dumped: bytes) -> State:
     )
     try:
         load_agents(state, read.agents, read.idle)
-        _load_queues(state, read)
+        for offer in read.offers:
+            state.offers[offer.offer_id] = offer
+            state.leases.add((offer.expires_at_ms, offer.offer_id))
+        load_queues(state, read.queues, read.plans)
         _load_contacts(state, read)
     except (KeyError, IndexError) as error:
         raise ValueError(f"state of {domain} refers to {error}, which it lacks") from error
@@ -160,23 +147,8 @@ def load(domain: str, dumped: bytes) -> State:
     state.ended_contacts.update(read.ended_contacts)
     state.lost.update(read.lost)
     state.shares.update(shares_of(read.shares))
+    state.reprioritizing.update(read.reprioritizing)
     return state
-
-
-def _queue_row(queue: Queue, plans: dict[Plan, int]) -> _Queue:
-    return _Queue(
-        rules=queue.rules,
-        plan=plans.setdefault(queue.plan, len(plans)),
-        version=queue.version,
-        plan_version=queue.plan_version,
-        followed_from=queue.followed_from,
-        offers=queue.offers,
-        last_agent_id=queue.last_agent_id,
-        closed_note=queue.closed_note,
-        closed_by_hours=queue.closed_by_hours,
-        hours_change_at_ms=queue.hours_change_at_ms,
-        paces=tuple(queue.waiting.paces),
-    )
 
 
 def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
@@ -192,7 +164,7 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         let_go_by=contact.let_go_by,
         plan=plans.setdefault(contact.plan, len(plans)),
         plan_version=contact.plan_version,
-        own_skills=contact.own_skills,
+        own=contact.own,
         step=contact.step,
         entered_at_ms=contact.entered_at_ms,
         stay=contact.stay,
@@ -214,34 +186,6 @@ def _ring_row(ring: Ring) -> _Ring:
     )
 
 
-def _load_queues(state: State, read: _Dump) -> None:
-    for offer in read.offers:
-        state.offers[offer.offer_id] = offer
-        state.leases.add((offer.expires_at_ms, offer.offer_id))
-    for row in read.queues:
-        rules, plan = row.rules, read.plans[row.plan]
-        measure = MEASURE_OF.get(rules.strategy or Strategy.LONGEST_IDLE)
-        state.weigh(rules.queue_id, plan)
-        state.pool.choose_by(measure)
-        state.queues[rules.queue_id] = Queue(
-            queue_id=rules.queue_id,
-            rules=rules,
-            plan=plan,
-            requirement=state.pool.use(rules.channel, plan.ask(0, ()), measure),
-            version=row.version,
-            plan_version=row.plan_version,
-            followed_from=row.followed_from,
-            retired=rules.queue_id in state.retired,
-            offers=row.offers,
-            last_agent_id=row.last_agent_id,
-            closed_note=row.closed_note,
-            closed_by_hours=row.closed_by_hours,
-        )
-        state.reckon_hours(state.queues[rules.queue_id], row.hours_change_at_ms)
-        for lane, pace in row.paces:
-            state.queues[rules.queue_id].waiting.restore(lane, pace)
-
-
 def _load_contacts(state: State, read: _Dump) -> None:
     for contact_row in read.contacts:
         queue, plan = state.queues[contact_row.queue_id], read.plans[contact_row.plan]
@@ -259,12 +203,12 @@ def _load_contacts(state: State, read: _Dump) -> None:
             enqueued_at_ms=contact_row.enqueued_at_ms,
             requirement=state.pool.use(
                 contact_row.channel,
-                plan.ask(contact_row.step, contact_row.own_skills, contact_row.delays_over),
+                plan.ask(contact_row.step, contact_row.own, contact_row.delays_over),
                 queue.measure,
             ),
             plan=plan,
             plan_version=contact_row.plan_version,
-            own_skills=contact_row.own_skills,
+            own=contact_row.own,
             step=contact_row.step,
             delays_over=contact_row.delays_over,
             attempts=contact_row.attempts,
@@ -283,6 +227,9 @@ def _load_contacts(state: State, read: _Dump) -> None:
         if contact.step_due is not None:
             state.steps_due.add(contact.step_due)
         _line_up(state, queue, contact)
+        watch(state, contact)
+    for queue in state.queues.values():
+        look_at_figures(state, queue)
 
 
 def _line_up(state: State, queue: Queue, contact: Contact) -> None:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
+from huntgroup_routing.core.values import RoutingStep, StepTrigger
+
+from .slow_people import can
 
 if TYPE_CHECKING:
     from .slow_people import SlowAgent, SlowContact, SlowOffer, SlowQueue
@@ -17,9 +20,49 @@ class SlowOverflow:
     agents: list["SlowAgent"] = field(default_factory=list)
     offers: list["SlowOffer"] = field(default_factory=list)
     at_ms: int = 0
+    waiting: Counter[str] = field(default_factory=Counter)
+    """How many waited in each queue before the present command."""
+
+    def look(self) -> None:
+        self.waiting = Counter(one.queue_id for one in self.contacts if not one.ringing)
+
+    def holds(self, contact: "SlowContact", step: RoutingStep) -> bool:
+        """Return whether what brings a contact to a step holds."""
+        last = self.queues[contact.queue_id].answers[-50:]
+        match step.trigger:
+            case StepTrigger.QUEUE_LENGTH:
+                return self.waiting[contact.queue_id] >= step.limit
+            case StepTrigger.NOBODY_ON_DUTY:
+                return not self.on_duty(replace(contact, asked_of=contact.groups))
+            case StepTrigger.SERVICE_LEVEL:
+                return len(last) >= 20 and 100 * sum(last) < step.limit * len(last)
+            case _:
+                return True
+
+    def is_due(self, contact: "SlowContact") -> bool:
+        waited_ms = self.at_ms - contact.enqueued_at_ms
+        asked = sum(one.delay_ms <= waited_ms for one in contact.groups)
+        by_time = any(one.trigger is None for one in contact.ahead(waited_ms))
+        return by_time or asked > len(contact.asked_of)
+
+    def is_due_by_condition(self, contact: "SlowContact") -> bool:
+        ahead = contact.ahead(self.at_ms - contact.enqueued_at_ms)
+        return any(self.holds(contact, one) for one in ahead)
+
+    def is_outdated(self, contact: "SlowContact") -> bool:
+        return not contact.ringing and contact.plan < self.queues[contact.queue_id].followed_from
+
+    def left(self, contact: "SlowContact", *, answered: bool) -> None:
+        """Count who was answered, or gave up after the threshold."""
+        queue = self.queues[contact.queue_id]
+        in_time = self.at_ms - contact.enqueued_at_ms <= queue.threshold_ms
+        if answered or not in_time:
+            queue.answers.append(in_time)
 
     def on_duty(self, contact: "SlowContact") -> bool:
-        raise NotImplementedError
+        return any(
+            one.joined and contact.channel in one.slots and can(one, contact) for one in self.agents
+        )
 
     def find_in_turn(self, contacts: list["SlowContact"]) -> None:
         raise NotImplementedError
@@ -29,7 +72,7 @@ class SlowOverflow:
         contact.queue_id, contact.entered_at_ms = queue_id, self.at_ms
         contact.follow(queue)
         contact.take_place(queue.point_ms)
-        contact.go_on(self.at_ms, self.agents)
+        contact.go_on(self.at_ms, self.agents, self.holds)
 
     def comes(self, contact: "SlowContact") -> bool:
         """Let a contact come to its queue; return whether it stays in any."""
@@ -48,7 +91,7 @@ class SlowOverflow:
     def on_arrival(self, contact: "SlowContact", queue_id: str, came: Counter[str]) -> list[str]:
         """Return the way of who comes to a queue: what others who came in this decision went counts already."""
         for rule in self.queues[queue_id].overflow:
-            if self.holds(rule, contact, queue_id, came):
+            if self.rule_holds(rule, contact, queue_id, came):
                 return self.way_by(rule, contact, came)
         return []
 
@@ -57,7 +100,7 @@ class SlowOverflow:
             return [""]
         return [rule.queue_id, *self.on_arrival(contact, rule.queue_id, came)]
 
-    def holds(
+    def rule_holds(
         self, rule: OverflowRule, contact: "SlowContact", queue_id: str, came: Counter[str]
     ) -> bool:
         waiting = [one for one in self.contacts if one.queue_id == queue_id and not one.ringing]

@@ -7,6 +7,8 @@ from huntgroup_routing.core.messages import ConfigureQueue, ObserveAgentSignedOn
 from huntgroup_routing.core.overflow import OverflowRule, OverflowTrigger
 from huntgroup_routing.core.values import AgentTraits, Channel, RoutingStep, ServingGroup, Strategy
 
+Holds = Callable[["SlowContact", RoutingStep], bool]
+
 
 @dataclass(eq=False)
 class SlowContact:
@@ -31,6 +33,7 @@ class SlowContact:
     target: int = 0
     widens_at_ms: int = 0
     requirement: str = ""
+    own_requirement: str = ""
     own_skills: frozenset[str] = frozenset()
     steps: tuple[RoutingStep, ...] = ()
     skip: bool = False
@@ -59,11 +62,13 @@ class SlowContact:
         counted_since_ms = self.enqueued_at_ms - self.priority * point_ms
         self.place = (strict, counted_since_ms, self.contact_id)
 
-    def go_on(self, at_ms: int, agents: list["SlowAgent"]) -> None:
-        """Go to the step of that time, and ask the groups whose delays are over."""
+    def go_on(self, at_ms: int, agents: list["SlowAgent"], holds: "Holds") -> None:
+        """Go to the last step whose time has come and whose trigger holds, and ask the groups whose delays are over."""
         waited_ms = at_ms - self.enqueued_at_ms
-        self.step = max([self.step, *self.reached(waited_ms)])
-        self.ask()
+        for number, step in enumerate(self.steps, 1):
+            if number > self.step and step.after_ms <= waited_ms and holds(self, step):
+                self.step = number
+                self.ask()
         self.asked_of = self.groups
         while self.skip and self.step < len(self.steps):
             if any(one.joined and self.channel in one.slots and can(one, self) for one in agents):
@@ -72,8 +77,9 @@ class SlowContact:
             self.ask()
         self.asked_of = tuple(one for one in self.groups if one.delay_ms <= waited_ms)
 
-    def reached(self, waited_ms: int) -> list[int]:
-        return [at for at, step in enumerate(self.steps, 1) if step.after_ms <= waited_ms]
+    def ahead(self, waited_ms: int) -> list[RoutingStep]:
+        """Return the steps ahead whose time has come."""
+        return [one for one in self.steps[self.step :] if one.after_ms <= waited_ms]
 
     def at_each_step(self, queue: "SlowQueue") -> Iterator["SlowContact"]:
         """Yield the contact as it is at each step of a queue."""
@@ -115,6 +121,9 @@ class SlowQueue:
     """How many other plans it had before."""
     followed_from: int = 0
     """Whoever waits with a plan before this is about to follow the present one."""
+    threshold_ms: int = 0
+    answers: list[bool] = field(default_factory=list)
+    """Of those who were answered, or gave up late, who was answered in time."""
     offers: int = 0
     last_agent_id: str = ""
 
@@ -202,8 +211,9 @@ def said(command: ConfigureQueue) -> ConfigureQueue:
 
 def can(agent: SlowAgent, contact: SlowContact) -> bool:
     ask, _ = REQUIREMENTS[contact.requirement]
+    own, _ = REQUIREMENTS[contact.own_requirement]
     asked = not contact.groups or serving(agent, contact) is not None
-    return agent.skills >= contact.skills and ask(agent) and asked
+    return agent.skills >= contact.skills and ask(agent) and own(agent) and asked
 
 
 def team(agent: SlowAgent) -> frozenset[str]:

@@ -17,8 +17,11 @@ class SlowPreferring(SlowOverflow):
     lost: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """By queue and customer, since when who left had waited, and when they left."""
 
+    def held_by(self, agent: SlowAgent) -> list[SlowOffer]:
+        return [one for one in self.offers if one.held and one.agent is agent]
+
     def free(self, agent: SlowAgent, channel: Channel) -> int:
-        raise NotImplementedError
+        return agent.room([one.contact.channel for one in self.held_by(agent)], channel)
 
     def offer_for(self, contact: SlowContact, agent: SlowAgent) -> None:
         raise NotImplementedError
@@ -61,7 +64,8 @@ class SlowPreferring(SlowOverflow):
         queue = self.queues[command.queue_id]
         if command.direct_agent_id:
             until_ms = command.enqueued_at_ms + queue.direct_hold_ms if queue.direct_hold_ms else 0
-            if until_ms and until_ms <= self.at_ms:
+            here = any(one.joined for one in self.agents_named((command.direct_agent_id,)))
+            if until_ms <= self.at_ms if until_ms else not here:
                 return False
             contact.awaited, contact.awaited_until_ms = (command.direct_agent_id,), until_ms
             contact.direct = True
@@ -130,12 +134,30 @@ class SlowPreferring(SlowOverflow):
         return own
 
     def lose(self, agent: SlowAgent) -> None:
-        """Let the wait end for which nobody is ready any more."""
         for contact in self.contacts:
-            if contact.ringing or contact.direct or agent.agent_id not in contact.awaited:
-                continue
-            if not any(one.joined and one.ready for one in self.agents_named(contact.awaited)):
-                contact.awaited_until_ms = min(contact.awaited_until_ms, self.at_ms)
+            if not contact.ringing and agent.agent_id in contact.awaited:
+                self.shorten(contact)
+
+    def shorten(self, contact: SlowContact) -> None:
+        """Let the wait end for which nobody is ready any more."""
+        named, until_ms = self.agents_named(contact.awaited), contact.awaited_until_ms
+        if contact.direct:
+            ready = until_ms > 0 or any(one.joined for one in named)
+        else:
+            ready = any(one.joined and one.ready for one in named)
+        if contact.awaited and not ready and (until_ms == 0 or until_ms > self.at_ms):
+            contact.awaited_until_ms = max(1, self.at_ms)
+
+    def awaits_still(self, contact: SlowContact, failed: list[SlowOffer]) -> None:
+        """Let a contact go on waiting for whom it was for, unless it rang at one of them."""
+        if any(one.agent.agent_id in contact.awaited for one in failed):
+            contact.awaited, contact.preferred = (), None
+        self.shorten(contact)
+
+    def find_own(self, contact: SlowContact, without: list[SlowAgent]) -> None:
+        for agent in self.agents_named(contact.awaited):
+            if contact.channel in agent.idle and agent not in without and not contact.ringing:
+                self.offer_for(contact, agent)
 
     def lapsed(self) -> bool:
         """Let those go over to anybody who have waited enough; return whether there were any."""

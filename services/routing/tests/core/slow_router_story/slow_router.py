@@ -71,6 +71,7 @@ class SlowRouter(SlowPreferring):
 
     def tell(self, command: Command, at_ms: int) -> list[Outcome]:
         self.at_ms, self.made = at_ms, []
+        self.look()
         match command:
             case ConfigureQueue():
                 self.applied({**self.policy, command.queue_id: said(command)}, waiting=False)
@@ -133,6 +134,8 @@ class SlowRouter(SlowPreferring):
             point_ms=command.priority_point_ms,
             groups=command.groups,
             resume_ms=command.resume_window_ms,
+            threshold_ms=command.service_level_threshold_ms,
+            answers=was.answers if was else [],
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
@@ -189,6 +192,7 @@ class SlowRouter(SlowPreferring):
             own_skills=frozenset(command.required_skills),
             customer=command.customer_key,
             preferred=tuple(dict.fromkeys(map(str, command.preferred_agents))),
+            own_requirement=command.requirement,
         )
         if self.comes(contact):
             self.contacts.append(contact)
@@ -202,7 +206,9 @@ class SlowRouter(SlowPreferring):
         for offer in self.offers:
             if offer.pending and offer.contact.contact_id == contact_id:
                 offer.pending = False
-        self.contacts = [one for one in self.contacts if one.contact_id != contact_id]
+        for contact in [one for one in self.contacts if one.contact_id == contact_id]:
+            self.left(contact, answered=False)
+            self.contacts.remove(contact)
 
     def by_hand(self, command: PullContact | AssignContact) -> None:
         for contact in self.contacts:
@@ -233,6 +239,7 @@ class SlowRouter(SlowPreferring):
                     if offer.contact.channel in offer.agent.work:
                         offer.agent.work[offer.contact.channel].contacts += 1
                     self.contacts.remove(offer.contact)
+                    self.left(offer.contact, answered=True)
                     if offer.contact.customer:
                         self.last_agents[offer.contact.customer] = agent_id
                 else:
@@ -251,14 +258,16 @@ class SlowRouter(SlowPreferring):
             offer.agent.stop(self.at_ms)
             self.forget_parked(offer.agent)
         if not over:
-            due = [one for one in self.contacts if self.is_due(one)]
+            due = [one for one in self.contacts if self.is_due(one)] or [
+                one for one in self.contacts if self.is_due_by_condition(one)
+            ]
             if not due:
                 outdated = [one for one in self.contacts if self.is_outdated(one)]
                 due = sorted(outdated, key=lambda one: one.place)[:REPLANS_PER_DECISION_MAX]
                 for contact in due:
                     contact.follow(self.queues[contact.queue_id])
             for contact in due:
-                contact.go_on(self.at_ms, self.agents)
+                contact.go_on(self.at_ms, self.agents, self.holds)
             self.find_agents([one for one in due if not one.ringing], [])
             if not due and not self.widened() and not self.lapsed():
                 self.waited_enough()
@@ -285,14 +294,6 @@ class SlowRouter(SlowPreferring):
             asked = agent.agent_id in contact.asked | contact.lately
             if not asked and agent not in without and len(self.open(contact)) < contact.target:
                 self.offer(contact, agent, without, "")
-
-    def is_due(self, contact: SlowContact) -> bool:
-        waited_ms = self.at_ms - contact.enqueued_at_ms
-        asked = sum(one.delay_ms <= waited_ms for one in contact.groups)
-        return contact.step < max([0, *contact.reached(waited_ms)]) or asked > len(contact.asked_of)
-
-    def is_outdated(self, contact: SlowContact) -> bool:
-        return not contact.ringing and contact.plan < self.queues[contact.queue_id].followed_from
 
     def signed_on(self, command: ObserveAgentSignedOn) -> None:
         agent = self.agent(command.agent_id)
@@ -384,8 +385,7 @@ class SlowRouter(SlowPreferring):
             contact.ringing = bool(self.open(contact))
             if not contact.ringing:
                 contact.asked, contact.target, contact.widens_at_ms = set(), 0, 0
-                contact.preferred = None if contact.awaited else contact.preferred
-                contact.awaited = ()
+                self.awaits_still(contact, [one for one in offers if one.contact is contact])
         self.find_agents(contacts, without)
 
     def became_idle(self, agent: SlowAgent, let_go: Sequence[SlowContact] = ()) -> None:
@@ -471,6 +471,9 @@ class SlowRouter(SlowPreferring):
             if contact.ringing:
                 self.ring_on(contact, without)
                 continue
+            if contact.awaited:
+                self.find_own(contact, without)
+                continue
             idle = [one for one in self.idle_for(contact) if one not in without]
             if idle:
                 queue = self.queues[contact.queue_id]
@@ -493,7 +496,8 @@ class SlowRouter(SlowPreferring):
         by_name = sorted(idle, key=lambda one: one.agent_id)
 
         def weight(one: SlowAgent) -> int:
-            counted = contact.skills | REQUIREMENTS[contact.requirement][1]
+            texts = (contact.requirement, contact.own_requirement)
+            counted = contact.skills.union(*(REQUIREMENTS[one][1] for one in texts))
             return sum(one.levels.get(skill, 0) for skill in counted)
 
         def occupancy(one: SlowAgent) -> int:
@@ -585,9 +589,3 @@ class SlowRouter(SlowPreferring):
 
     def agent(self, agent_id: str) -> SlowAgent | None:
         return next((one for one in self.agents if one.agent_id == agent_id), None)
-
-    def held_by(self, agent: SlowAgent) -> list[SlowOffer]:
-        return [one for one in self.offers if one.held and one.agent is agent]
-
-    def free(self, agent: SlowAgent, channel: Channel) -> int:
-        return agent.room([one.contact.channel for one in self.held_by(agent)], channel)

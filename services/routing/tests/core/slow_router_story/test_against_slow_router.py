@@ -5,7 +5,7 @@ The slow router knows no index, no heap and no cache: it looks at every agent an
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -55,6 +55,7 @@ from huntgroup_routing.core.values import (
     ServingGroup,
     Skill,
     SkillLevel,
+    StepTrigger,
     Strategy,
 )
 
@@ -70,6 +71,14 @@ AGENTS = tuple(AgentId(f"a{number}") for number in range(9))
 
 TRIGGERS = tuple(one for one in OverflowTrigger if one is not OverflowTrigger.ESTIMATED_WAIT)
 """The slow router estimates nothing."""
+
+
+CONDITIONS = (
+    (StepTrigger.QUEUE_LENGTH, 1),
+    (StepTrigger.QUEUE_LENGTH, 3),
+    (StepTrigger.NOBODY_ON_DUTY, 0),
+    (StepTrigger.SERVICE_LEVEL, 70),
+)
 
 
 @dataclass
@@ -95,6 +104,11 @@ class Traffic:
     for_some: bool = False
     shared: bool = False
     """Agents' channels share units and interrupt each other."""
+    own: bool = False
+    """Whether contacts have requirements of their own."""
+    conditions: bool = False
+    """Whether steps may have triggers."""
+    threshold_ms: int = 20_000
     at_ms: int = 0
     contacts: int = 0
     ringing: list[tuple[OfferId, AgentId]] = field(default_factory=list)
@@ -162,7 +176,12 @@ class Traffic:
             required_skills=self.skills(0.15),
             enqueued_at_ms=max(0, self.at_ms - self.chance.choice((0, 0, 7, 300))),
             **(self.whom_for() if self.for_some else {}),
+            requirement=self.own_requirement(),
         )
+
+    def own_requirement(self) -> str:
+        """Return what a contact asks by itself; now and then nobody can meet it together with the queue's."""
+        return self.chance.choice(self.requirements) if self.own else ""
 
     def whom_for(self) -> dict[str, Any]:
         match self.chance.randrange(5):
@@ -223,12 +242,12 @@ class Traffic:
             required_skills=self.skills(0.25),
             ring_timeout_ms=self.chance.choice((400, 2_000, 9_000)),
             wrap_up_timeout_ms=0,
-            service_level_threshold_ms=20_000,
+            service_level_threshold_ms=self.threshold_ms,
             waiting_max=0,
             strategy=self.chance.choice(self.strategies),
             reoffer_after_ms=self.chance.choice((0, 0, 1_500)),
             requirement=self.chance.choice(self.requirements),
-            steps=self.some_steps() if self.steps else (),
+            steps=self.steps_of_a_kind(),
             skip_unservable_steps=self.chance.random() < 0.5,
             ring_max=self.chance.choice((0, 1, 2, 3)),
             ring_every_ms=self.chance.choice((100, 700)),
@@ -283,6 +302,25 @@ class Traffic:
             for after_ms in at
         )
 
+    def steps_of_a_kind(self) -> tuple[RoutingStep, ...]:
+        steps = self.some_steps() if self.steps else ()
+        return self.some_conditions(steps) if self.conditions else steps
+
+    def some_conditions(self, steps: tuple[RoutingStep, ...]) -> tuple[RoutingStep, ...]:
+        """Return steps, some of which have triggers; now and then such as make no sense."""
+        return tuple(
+            replace(
+                one,
+                after_ms=self.chance.choice((0, one.after_ms)),
+                trigger=trigger,
+                limit=limit + 2 * number if trigger is StepTrigger.QUEUE_LENGTH else limit,
+            )
+            if self.chance.random() < 0.6
+            else one
+            for number, one in enumerate(steps)
+            for trigger, limit in [self.chance.choice(CONDITIONS)]
+        )
+
     def skills(self, probability: float) -> tuple[Skill, ...]:
         return tuple(skill for skill in SKILLS if self.chance.random() < probability)
 
@@ -321,6 +359,21 @@ def test_requirements_admit_whom_plain_python_admits(seed: int) -> None:
 
 
 @pytest.mark.sim
+@pytest.mark.parametrize("seed", range(320, 326))
+def test_contacts_ask_something_by_themselves_as_a_slow_router_sees_it(seed: int) -> None:
+    strategies = (Strategy.LONGEST_IDLE, Strategy.BEST_SKILL, Strategy.WEIGHTED_RANDOM)
+    play(
+        seed,
+        strategies,
+        requirements=tuple(REQUIREMENTS),
+        own=True,
+        steps=seed % 2 == 0,
+        overflow=seed % 3 == 0,
+        for_some=seed % 3 == 1,
+    )
+
+
+@pytest.mark.sim
 @pytest.mark.parametrize("seed", range(500, 508))
 def test_policies_come_and_go_and_are_followed_as_a_slow_router_does(seed: int) -> None:
     strategies = (Strategy.LONGEST_IDLE, Strategy.BEST_SKILL)
@@ -332,6 +385,23 @@ def test_policies_come_and_go_and_are_followed_as_a_slow_router_does(seed: int) 
 def test_contacts_come_to_their_steps_as_a_slow_router_takes_them(seed: int) -> None:
     strategies = (Strategy.LONGEST_IDLE, Strategy.ROUND_ROBIN)
     play(seed, strategies, requirements=tuple(REQUIREMENTS), steps=True)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(800, 808))
+def test_conditions_bring_contacts_to_steps_as_a_slow_router_sees_them(seed: int) -> None:
+    play(
+        seed,
+        (Strategy.LONGEST_IDLE, *(RINGING if seed % 4 == 3 else ())),
+        requirements=tuple(REQUIREMENTS),
+        steps=True,
+        conditions=True,
+        own=seed % 3 == 0,
+        policies=seed % 4 == 1,
+        overflow=seed % 2 == 0,
+        groups=SERVED_BY if seed % 4 == 2 else ((),),
+        rounds=1_500,
+    )
 
 
 class ById:
@@ -457,12 +527,17 @@ def play(
     points: Sequence[int] = (0,),
     groups: Sequence[tuple[ServingGroup, ...]] = ((),),
     shared: bool = False,
+    conditions: bool = False,
+    own: bool = False,
 ) -> None:
     chance, core = random.Random(seed), RoutingCore({"by-id": ById()})
     traffic = Traffic(
         chance, strategies, requirements, steps, policies, overflow=overflow, sign_ons=sign_ons
     )
     traffic.points, traffic.groups, traffic.shared = points, groups, shared
+    traffic.own = own
+    if conditions:
+        traffic.conditions, traffic.threshold_ms = True, 400
     traffic.by_hand, traffic.for_some, traffic.arrivals = by_hand, for_some, arrivals
     slow, state = SlowRouter(), core.initial("acme/emea")
     # From behind, since queues that others overflow to must be there.

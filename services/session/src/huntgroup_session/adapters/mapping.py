@@ -22,6 +22,7 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.QUEUE_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.WINDOW_INVALID: StatusCode.INVALID_ARGUMENT,
+    Reason.REQUIREMENTS_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
     Reason.WRONG_STATE: StatusCode.FAILED_PRECONDITION,
 }

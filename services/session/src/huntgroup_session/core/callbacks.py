@@ -114,6 +114,7 @@ def in_line(contact: Contact, place: Place, at_ms: int) -> ContactQueued:
         enqueued_at_ms=place.enqueued_at_ms,
         stay=contact.stay + 1,
         attempts=contact.attempts,
+        requirement=place.requirement,
     )
 
 

@@ -16,7 +16,15 @@ from huntgroup_session.core.messages import (
     RetrieveContact,
     StartContact,
 )
-from huntgroup_session.core.state import CONTACTS_MAX, Connected, Contact, Initiated, OnHold, State
+from huntgroup_session.core.state import (
+    CONTACTS_MAX,
+    REQUIREMENTS_MAX,
+    Connected,
+    Contact,
+    Initiated,
+    OnHold,
+    State,
+)
 from huntgroup_session.core.values import ContactId, QueueId
 
 CALLBACK_AHEAD_MAX_MS: Final = 30 * 86_400_000
@@ -51,8 +59,8 @@ def refuse_start(state: State, command: StartContact) -> Refused | None:
     return None
 
 
-def refuse_queue(state: State, queue_id: QueueId) -> Refused | None:
-    """Return why no contact can be queued there now; None when one can."""
+def refuse_queue(state: State, queue_id: QueueId, asked: str = "") -> Refused | None:
+    """Return why no contact that asks this of agents can be queued there now; None when one can."""
     queue = state.queues.get(queue_id)
     if queue is None or not queue.open:
         detail = f"queue_id {queue_id!r} is not known: it must be configured in routing"
@@ -60,6 +68,11 @@ def refuse_queue(state: State, queue_id: QueueId) -> Refused | None:
     if queue.waiting >= queue.waiting_max:
         detail = f"queue_id {queue_id!r} is full: its waiting_max is {queue.waiting_max}"
         return Refused(Reason.QUEUE_FULL, detail)
+    if asked and asked not in state.requirements and len(state.requirements) >= REQUIREMENTS_MAX:
+        detail = (
+            f"requirement {asked!r} is one too many: those who wait have {REQUIREMENTS_MAX} others"
+        )
+        return Refused(Reason.REQUIREMENTS_FULL, detail)
     return None
 
 

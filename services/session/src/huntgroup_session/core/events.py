@@ -53,6 +53,7 @@ class ContactQueued:
     preferred_agents: tuple[AgentId, ...] = ()
     direct_agent_id: AgentId = NOBODY
     customer_key: str = ""
+    requirement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

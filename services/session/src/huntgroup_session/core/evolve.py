@@ -51,7 +51,7 @@ from huntgroup_session.core.state import (
     State,
     Wrapping,
 )
-from huntgroup_session.core.values import DialOutcome, QueueId
+from huntgroup_session.core.values import DialOutcome
 
 
 def evolve(state: State, event: Event) -> State:
@@ -129,7 +129,7 @@ def queue(state: State, event: ContactQueued) -> None:
     """It takes a place."""
     contact = state.live[event.contact_id]
     if not isinstance(contact.phase, HOLDS_PLACE):
-        state.queues[event.queue_id].waiting += 1
+        wait_in(state.queues[event.queue_id], state, event.requirement)
     contact.phase = Queued()
     contact.place = Place(
         queue_id=event.queue_id,
@@ -137,6 +137,7 @@ def queue(state: State, event: ContactQueued) -> None:
         required_skills=event.required_skills,
         enqueued_at_ms=event.enqueued_at_ms,
         waits_from_ms=event.at_ms,
+        requirement=event.requirement,
     )
     contact.stay = event.stay
 
@@ -144,7 +145,7 @@ def queue(state: State, event: ContactQueued) -> None:
 def move(state: State, event: ContactMoved) -> None:
     """It takes a place elsewhere; whoever rang for it rings no more."""
     contact = state.live[event.contact_id]
-    leave_queue(state, contact.place.queue_id)
+    leave_queue(state, contact.place)
     contact.phase, contact.offer, contact.stay = Queued(), Offer(), event.stay
     contact.place = Place(
         queue_id=event.queue_id,
@@ -152,10 +153,11 @@ def move(state: State, event: ContactMoved) -> None:
         required_skills=contact.place.required_skills,
         enqueued_at_ms=event.enqueued_at_ms,
         waits_from_ms=contact.place.waits_from_ms,
+        requirement=contact.place.requirement,
     )
     # Routing told of the queue before, unless that could not be read, or the queue has retired meanwhile.
     there = state.queues.setdefault(event.queue_id, Queue(waiting_max=0, open=False))
-    there.waiting += 1
+    wait_in(there, state, contact.place.requirement)
 
 
 def reprioritize(state: State, event: ContactReprioritized) -> None:
@@ -167,7 +169,7 @@ def reprioritize(state: State, event: ContactReprioritized) -> None:
 def hand_back(state: State, event: ContactHandedBack) -> None:
     """It waits no more, and may be queued again."""
     contact = state.live[event.contact_id]
-    leave_queue(state, contact.place.queue_id)
+    leave_queue(state, contact.place)
     contact.phase, contact.place, contact.offer = Initiated(), Place(), Offer()
     contact.attempts = event.attempts
 
@@ -175,7 +177,7 @@ def hand_back(state: State, event: ContactHandedBack) -> None:
 def divert(state: State, event: ContactDiverted) -> None:
     """It ends for us."""
     contact = state.live[event.contact_id]
-    leave_queue(state, contact.place.queue_id)
+    leave_queue(state, contact.place)
     contact.phase, contact.offer = Diverted(), Offer()
     remember(state, contact)
 
@@ -202,7 +204,7 @@ def connect(state: State, event: ContactConnected) -> None:
     if contact.callback is not None:
         contact.callback = replace(contact.callback, outcome=DialOutcome.ANSWERED)
     contact.offer = Offer(offer_id=event.offer_id, agent_id=event.agent_id)
-    leave_queue(state, event.queue_id)
+    leave_queue(state, contact.place)
 
 
 def hold(state: State, event: ContactHeld) -> None:
@@ -230,7 +232,7 @@ def abandon(state: State, event: ContactAbandoned) -> None:
     """It ends; whoever waited gives up the place."""
     contact = state.live[event.contact_id]
     if isinstance(contact.phase, Queued | Offering):
-        leave_queue(state, contact.place.queue_id)
+        leave_queue(state, contact.place)
     contact.phase = Abandoned()
     remember(state, contact)
 
@@ -268,7 +270,7 @@ def schedule(state: State, event: CallbackScheduled) -> None:
     """It stands in no line, and keeps its place."""
     contact = state.live[event.contact_id]
     if not isinstance(contact.phase, HOLDS_PLACE):
-        state.queues[event.queue_id].waiting += 1
+        wait_in(state.queues[event.queue_id], state, contact.place.requirement)
     contact.phase, contact.offer = Scheduled(resume_at_ms=event.resume_at_ms), Offer()
 
 
@@ -291,7 +293,7 @@ def dial_failed(state: State, event: CallbackDialFailed) -> None:
 def lapse(state: State, event: CallbackEnded) -> None:
     """It ends, and gives up its place."""
     contact = state.live[event.contact_id]
-    leave_queue(state, contact.place.queue_id)
+    leave_queue(state, contact.place)
     contact.phase, contact.offer = Lapsed(), Offer()
     remember(state, contact)
 
@@ -319,8 +321,20 @@ def forget_queue(state: State, event: QueueForgotten) -> None:
         del state.queues[event.queue_id]
 
 
-def leave_queue(state: State, queue_id: QueueId) -> None:
+def wait_in(queue: Queue, state: State, requirement: str) -> None:
+    """A contact waits, perhaps with a requirement of its own."""
+    queue.waiting += 1
+    if requirement:
+        state.requirements[requirement] += 1
+
+
+def leave_queue(state: State, place: Place) -> None:
     """A contact waits no longer; the last one of a retired queue shuts the door."""
+    queue_id, asked = place.queue_id, place.requirement
+    if asked:
+        state.requirements[asked] -= 1
+        if not state.requirements[asked]:
+            del state.requirements[asked]
     queue = state.queues[queue_id]
     queue.waiting -= 1
     if queue.waiting == 0 and not queue.open:

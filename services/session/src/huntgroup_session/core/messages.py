@@ -100,6 +100,7 @@ class QueueContact:
     preferred_agents: tuple[AgentId, ...] = ()
     direct_agent_id: AgentId = NOBODY
     customer_key: str = ""
+    requirement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +286,7 @@ class Reason(StrEnum):
     QUEUE_FULL = "QUEUE_FULL"
     QUEUE_UNKNOWN = "QUEUE_UNKNOWN"
     WINDOW_INVALID = "WINDOW_INVALID"
+    REQUIREMENTS_FULL = "REQUIREMENTS_FULL"
     WRONG_AGENT = "WRONG_AGENT"
     WRONG_STATE = "WRONG_STATE"
 

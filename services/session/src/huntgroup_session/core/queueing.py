@@ -51,12 +51,13 @@ def queue_contact(state: State, command: QueueContact, at_ms: int) -> Decision:
                 preferred_agents=command.preferred_agents,
                 direct_agent_id=command.direct_agent_id,
                 customer_key=command.customer_key,
+                requirement=command.requirement,
             )
-            return refuse_queue(state, command.queue_id) or (queued,)
+            return refuse_queue(state, command.queue_id, command.requirement) or (queued,)
         case Contact(
             phase=Queued() | Offering(),
             place=Place(queue_id=command.queue_id, priority=command.priority) as place,
-        ) if place.required_skills == skills:
+        ) if (place.required_skills, place.requirement) == (skills, command.requirement):
             return ()
         case contact:
             return refuse(contact, command, "it can be queued while INITIATED")

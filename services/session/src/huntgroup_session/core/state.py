@@ -5,7 +5,7 @@ hold cannot be written down. Only `evolve` changes anything here.
 """
 
 from bisect import bisect_left, insort
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,6 +24,9 @@ from huntgroup_session.core.values import (
 
 CONTACTS_MAX = 200_000
 """So many contacts of a domain live at a time: memory and the size of a snapshot are bounded, whatever callers do."""
+
+REQUIREMENTS_MAX = 200
+"""So many requirements of their own those have who wait: each is a class that routing compares every agent with."""
 
 ENDED_MAX = 10_000
 """So many ended contacts of a domain are remembered, the last to end, to answer those who come late."""
@@ -125,6 +128,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     enqueued_at_ms: int = 0
     waits_from_ms: int = 0
     """When it took its place: later than its age says, where a callback came back to it."""
+    requirement: str = ""
+    """What it asks of agents by itself, as it was written; empty: nothing."""
 
 
 class Callback(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -244,6 +249,8 @@ class State:
     callbacks_due: CallbacksDue = field(default_factory=CallbacksDue)
     called_back: dict[str, ContactId] = field(default_factory=dict)
     """By number, the callback that is to be made there."""
+    requirements: Counter[str] = field(default_factory=Counter)
+    """How many of those that take a place in a queue have one of their own, by its text."""
 
     def find(self, contact_id: ContactId) -> Contact | None:
         """Return a contact that is live or still remembered."""
@@ -306,4 +313,6 @@ def load(domain: str, dumped: bytes) -> State:
             if contact.place.queue_id not in state.queues:
                 raise ValueError(f"contact {contact.contact_id} waits in a queue that is not there")
             state.queues[contact.place.queue_id].waiting += 1
+            if contact.place.requirement:
+                state.requirements[contact.place.requirement] += 1
     return state

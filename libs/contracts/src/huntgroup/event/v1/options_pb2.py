@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huntgroup/event/v1/options.proto\x12\x12huntgroup.event.v1\x1a google/protobuf/descriptor.proto\"p\n\nFieldRules\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\x12\n\nmax_length\x18\x02 \x01(\r\x12\x11\n\tmax_items\x18\x03 \x01(\r\x12\x0b\n\x03min\x18\x04 \x01(\x03\x12\x0b\n\x03max\x18\x05 \x01(\x03\x12\x0f\n\x07pattern\x18\x06 \x01(\t*O\n\x04Work\x12\x14\n\x10WORK_UNSPECIFIED\x10\x00\x12\x0c\n\x08WORK_NEW\x10\x01\x12\r\n\tWORK_READ\x10\x02\x12\x14\n\x10WORK_IN_PROGRESS\x10\x03:5\n\nevent_type\x12\x1f.google.protobuf.MessageOptions\x18\xa1\x96\x03 \x01(\t:N\n\x05rules\x12\x1d.google.protobuf.FieldOptions\x18\xa2\x96\x03 \x01(\x0b\x32\x1e.huntgroup.event.v1.FieldRules:H\n\x04work\x12\x1e.google.protobuf.MethodOptions\x18\xa3\x96\x03 \x01(\x0e\x32\x18.huntgroup.event.v1.Workb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huntgroup/event/v1/options.proto\x12\x12huntgroup.event.v1\x1a google/protobuf/descriptor.proto\"\x86\x01\n\nFieldRules\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\x12\n\nmax_length\x18\x02 \x01(\r\x12\x11\n\tmax_items\x18\x03 \x01(\r\x12\x0b\n\x03min\x18\x04 \x01(\x03\x12\x0b\n\x03max\x18\x05 \x01(\x03\x12\x0f\n\x07pattern\x18\x06 \x01(\t\x12\x14\n\x0brequirement\x18\x8c\x01 \x01(\x08*O\n\x04Work\x12\x14\n\x10WORK_UNSPECIFIED\x10\x00\x12\x0c\n\x08WORK_NEW\x10\x01\x12\r\n\tWORK_READ\x10\x02\x12\x14\n\x10WORK_IN_PROGRESS\x10\x03:5\n\nevent_type\x12\x1f.google.protobuf.MessageOptions\x18\xa1\x96\x03 \x01(\t:N\n\x05rules\x12\x1d.google.protobuf.FieldOptions\x18\xa2\x96\x03 \x01(\x0b\x32\x1e.huntgroup.event.v1.FieldRules:H\n\x04work\x12\x1e.google.protobuf.MethodOptions\x18\xa3\x96\x03 \x01(\x0e\x32\x18.huntgroup.event.v1.Workb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huntgroup.event.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WORK']._serialized_start=204
-  _globals['_WORK']._serialized_end=283
-  _globals['_FIELDRULES']._serialized_start=90
-  _globals['_FIELDRULES']._serialized_end=202
+  _globals['_WORK']._serialized_start=227
+  _globals['_WORK']._serialized_end=306
+  _globals['_FIELDRULES']._serialized_start=91
+  _globals['_FIELDRULES']._serialized_end=225
 # @@protoc_insertion_point(module_scope)

@@ -63,6 +63,7 @@ class FieldRules(_message.Message):
     MIN_FIELD_NUMBER: _builtins.int
     MAX_FIELD_NUMBER: _builtins.int
     PATTERN_FIELD_NUMBER: _builtins.int
+    REQUIREMENT_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be present: a string not empty, a number not zero, an enum not UNSPECIFIED, a message set."""
     max_length: _builtins.int
@@ -75,6 +76,8 @@ class FieldRules(_message.Message):
     """Numbers: at most this; 0 means no upper limit."""
     pattern: _builtins.str
     """Strings: the whole string matches this RE2/Python regular expression, when it is not empty."""
+    requirement: _builtins.bool
+    """Strings: a requirement, as queues have it; the violation names the character."""
     def __init__(
         self,
         *,
@@ -84,10 +87,11 @@ class FieldRules(_message.Message):
         min: _builtins.int = ...,
         max: _builtins.int = ...,
         pattern: _builtins.str = ...,
+        requirement: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "max_items", b"max_items", "max_length", b"max_length", "min", b"min", "pattern", b"pattern", "required", b"required"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "max_items", b"max_items", "max_length", b"max_length", "min", b"min", "pattern", b"pattern", "required", b"required", "requirement", b"requirement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -81,7 +81,7 @@ class ConfigureQueueRequest(_message.Message):
     prefers_last_agent: _builtins.bool
     """Prefer who served the customer last, where the contact says who the customer is."""
     direct_hold_ms: _builtins.int
-    """So long a contact for one agent waits for nobody else; 0: without end."""
+    """So long a contact for one agent waits for nobody else, signed on or not; 0: while they are signed on."""
     scorer: _builtins.str
     """With SCORED: the name of an installed plug-in."""
     priority_point_ms: _builtins.int
@@ -680,6 +680,56 @@ class SetContactPriorityResponse(_message.Message):
 Global___SetContactPriorityResponse: _TypeAlias = SetContactPriorityResponse  # noqa: Y015
 
 @_typing.final
+class SetQueuePriorityRequest(_message.Message):
+    """Somebody lets all contacts that stand in a queue now, waiting or ringing, stand by another priority, each at its age.
+    Who comes later has the priority it is queued with.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    queue_id: _builtins.str
+    priority: _builtins.int
+    @_builtins.property
+    def context(self) -> _envelope_pb2.CommandContext: ...
+    def __init__(
+        self,
+        *,
+        context: _envelope_pb2.CommandContext | None = ...,
+        queue_id: _builtins.str = ...,
+        priority: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "priority", b"priority", "queue_id", b"queue_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetQueuePriorityRequest: _TypeAlias = SetQueuePriorityRequest  # noqa: Y015
+
+@_typing.final
+class SetQueuePriorityResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _envelope_pb2.Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _envelope_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetQueuePriorityResponse: _TypeAlias = SetQueuePriorityResponse  # noqa: Y015
+
+@_typing.final
 class CloseQueueRequest(_message.Message):
     """Lets a queue take nobody until OpenQueue, whatever its hours say. Those who wait stay."""
 
@@ -1085,6 +1135,7 @@ class QueueView(_message.Message):
     CALLBACK_RETRY_MS_FIELD_NUMBER: _builtins.int
     RESUME_WINDOW_MS_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
+    SERVICE_LEVEL_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -1121,6 +1172,10 @@ class QueueView(_message.Message):
     callback_attempts: _builtins.int
     callback_retry_ms: _builtins.int
     resume_window_ms: _builtins.int
+    service_level: _builtins.int
+    """Per cent of the last 50 contacts that were answered, or gave up after the threshold, that were answered within it;
+    absent while fewer than 20 are known.
+    """
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1178,12 +1233,15 @@ class QueueView(_message.Message):
         callback_retry_ms: _builtins.int = ...,
         resume_window_ms: _builtins.int = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
+        service_level: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait", "hours", b"hours"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_service_level", b"_service_level", "estimated_wait", b"estimated_wait", "hours", b"hours", "service_level", b"service_level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback_attempts", b"callback_attempts", "callback_retry_ms", b"callback_retry_ms", "channel", b"channel", "closed", b"closed", "closed_note", b"closed_note", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "groups", b"groups", "hours", b"hours", "next_change_at_ms", b"next_change_at_ms", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_service_level", b"_service_level", "callback_attempts", b"callback_attempts", "callback_retry_ms", b"callback_retry_ms", "channel", b"channel", "closed", b"closed", "closed_note", b"closed_note", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "groups", b"groups", "hours", b"hours", "next_change_at_ms", b"next_change_at_ms", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "scorer", b"scorer", "service_level", b"service_level", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__service_level: _TypeAlias = _typing.Literal["service_level"]  # noqa: Y015
+    _WhichOneofArgType__service_level: _TypeAlias = _typing.Literal["_service_level", b"_service_level"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__service_level) -> _WhichOneofReturnType__service_level | None: ...
 
 Global___QueueView: _TypeAlias = QueueView  # noqa: Y015
 
@@ -1226,6 +1284,7 @@ class WaitingView(_message.Message):
     NEXT_STEP_AT_MS_FIELD_NUMBER: _builtins.int
     PRIORITY_POINT_MS_FIELD_NUMBER: _builtins.int
     DELAYS_OVER_FIELD_NUMBER: _builtins.int
+    CONDITIONAL_STEPS_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     priority: _builtins.int
     enqueued_at_ms: _builtins.int
@@ -1234,11 +1293,15 @@ class WaitingView(_message.Message):
     step: _builtins.int
     """Of its queue's steps, how far it has come; 0: the queue's own requirement holds."""
     next_step_at_ms: _builtins.int
-    """0: no step follows."""
+    """When time alone brings it to a step; 0: it does not."""
     priority_point_ms: _builtins.int
     """What a point of its priority is worth in waiting; 0: a higher priority always goes first."""
     delays_over: _builtins.int
     """How many delays of its queue's groups are over."""
+    @_builtins.property
+    def conditional_steps(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.RoutingStep]:
+        """Of the steps ahead, those that something else than time brings it to."""
+
     def __init__(
         self,
         *,
@@ -1250,10 +1313,11 @@ class WaitingView(_message.Message):
         next_step_at_ms: _builtins.int = ...,
         priority_point_ms: _builtins.int = ...,
         delays_over: _builtins.int = ...,
+        conditional_steps: _abc.Iterable[_events_pb2.RoutingStep] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "contact_id", b"contact_id", "delays_over", b"delays_over", "enqueued_at_ms", b"enqueued_at_ms", "next_step_at_ms", b"next_step_at_ms", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "conditional_steps", b"conditional_steps", "contact_id", b"contact_id", "delays_over", b"delays_over", "enqueued_at_ms", b"enqueued_at_ms", "next_step_at_ms", b"next_step_at_ms", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1296,6 +1360,7 @@ class GetContactResponse(_message.Message):
     RINGING_AT_FIELD_NUMBER: _builtins.int
     AWAITED_AGENTS_FIELD_NUMBER: _builtins.int
     AWAITED_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    OWN_REQUIREMENT_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     offer_id: _builtins.str
     """The offer it rings with, or one of them; empty while it waits."""
@@ -1307,7 +1372,9 @@ class GetContactResponse(_message.Message):
     ringing_at: _builtins.int
     """At how many agents it rings."""
     awaited_until_ms: _builtins.int
-    """So long; 0: without end."""
+    """So long; 0: while the agent is signed on."""
+    own_requirement: _builtins.str
+    """What it asks of agents by itself, beside `requirement`."""
     @_builtins.property
     def contact(self) -> Global___WaitingView: ...
     @_builtins.property
@@ -1334,10 +1401,11 @@ class GetContactResponse(_message.Message):
         ringing_at: _builtins.int = ...,
         awaited_agents: _abc.Iterable[_builtins.str] | None = ...,
         awaited_until_ms: _builtins.int = ...,
+        own_requirement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "estimated_wait", b"estimated_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["able_agents", b"able_agents", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "contact", b"contact", "estimated_wait", b"estimated_wait", "offer_id", b"offer_id", "position", b"position", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "ringing_at", b"ringing_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["able_agents", b"able_agents", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "contact", b"contact", "estimated_wait", b"estimated_wait", "offer_id", b"offer_id", "own_requirement", b"own_requirement", "position", b"position", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "ringing_at", b"ringing_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

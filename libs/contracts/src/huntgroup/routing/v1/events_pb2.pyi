@@ -367,6 +367,42 @@ OVERFLOW_ACTION_DISCONNECT: OverflowAction.ValueType  # 5
 """It is told so and disconnected."""
 Global___OverflowAction: _TypeAlias = OverflowAction  # noqa: Y015
 
+class _StepTrigger:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StepTriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StepTrigger.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STEP_TRIGGER_UNSPECIFIED: _StepTrigger.ValueType  # 0
+    """Time alone."""
+    STEP_TRIGGER_QUEUE_LENGTH: _StepTrigger.ValueType  # 1
+    """At least `limit` contacts wait; those that ring do not count."""
+    STEP_TRIGGER_ESTIMATED_WAIT: _StepTrigger.ValueType  # 2
+    """A contact that came would wait at least `limit` milliseconds, by the estimate as of the queue's last event."""
+    STEP_TRIGGER_NOBODY_ON_DUTY: _StepTrigger.ValueType  # 3
+    """Nobody is signed on who could serve the contact by what is asked for it so far."""
+    STEP_TRIGGER_SERVICE_LEVEL: _StepTrigger.ValueType  # 4
+    """Of the last 50 contacts that were answered, or gave up after the threshold, less than `limit` per cent were
+    answered within it.
+    """
+
+class StepTrigger(_StepTrigger, metaclass=_StepTriggerEnumTypeWrapper):
+    """What brings a contact to a step beside time. It is a matter of the queue where the contact stands."""
+
+STEP_TRIGGER_UNSPECIFIED: StepTrigger.ValueType  # 0
+"""Time alone."""
+STEP_TRIGGER_QUEUE_LENGTH: StepTrigger.ValueType  # 1
+"""At least `limit` contacts wait; those that ring do not count."""
+STEP_TRIGGER_ESTIMATED_WAIT: StepTrigger.ValueType  # 2
+"""A contact that came would wait at least `limit` milliseconds, by the estimate as of the queue's last event."""
+STEP_TRIGGER_NOBODY_ON_DUTY: StepTrigger.ValueType  # 3
+"""Nobody is signed on who could serve the contact by what is asked for it so far."""
+STEP_TRIGGER_SERVICE_LEVEL: StepTrigger.ValueType  # 4
+"""Of the last 50 contacts that were answered, or gave up after the threshold, less than `limit` per cent were
+answered within it.
+"""
+Global___StepTrigger: _TypeAlias = StepTrigger  # noqa: Y015
+
 @_typing.final
 class ChannelCapacity(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -720,17 +756,23 @@ Global___Overflow: _TypeAlias = Overflow  # noqa: Y015
 
 @_typing.final
 class RoutingStep(_message.Message):
-    """What is asked of an agent instead once a contact has waited so long."""
+    """What is asked of an agent instead once a contact has waited so long, and its trigger holds."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     AFTER_MS_FIELD_NUMBER: _builtins.int
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
     after_ms: _builtins.int
-    """Since it was queued; each step later than the one before."""
+    """Since it was queued. By time alone each step is later than all before; with a trigger it may be 0."""
     requirement: _builtins.str
     """Instead of the queue's; empty: nothing."""
+    trigger: Global___StepTrigger.ValueType
+    """Unspecified: time alone. At most 8 steps of a queue have one."""
+    limit: _builtins.int
+    """Contacts, milliseconds or per cent, as the trigger says."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Instead of the queue's; the contact's own stay."""
@@ -741,10 +783,12 @@ class RoutingStep(_message.Message):
         after_ms: _builtins.int = ...,
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
         requirement: _builtins.str = ...,
+        trigger: Global___StepTrigger.ValueType = ...,
+        limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_ms", b"after_ms", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_ms", b"after_ms", "limit", b"limit", "required_skills", b"required_skills", "requirement", b"requirement", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -897,7 +941,7 @@ class QueueConfigured(_message.Message):
     prefers_last_agent: _builtins.bool
     """Who served the customer last is preferred."""
     direct_hold_ms: _builtins.int
-    """So long a contact for one agent waits for nobody else; 0: without end."""
+    """So long a contact for one agent waits for nobody else, signed on or not; 0: while they are signed on."""
     scorer: _builtins.str
     """SCORED: the name of the plug-in."""
     domain_version: _builtins.int
@@ -1118,6 +1162,7 @@ class ContactEnqueued(_message.Message):
     GROUPS_FIELD_NUMBER: _builtins.int
     RESUMES_FIELD_NUMBER: _builtins.int
     PREFERRED_AGENTS_FIELD_NUMBER: _builtins.int
+    OWN_REQUIREMENT_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1128,9 +1173,9 @@ class ContactEnqueued(_message.Message):
     requirement: _builtins.str
     """The queue's requirement when the contact took its place; empty: none."""
     awaited_until_ms: _builtins.int
-    """So long; 0: without end."""
+    """So long; 0: while the agent is signed on."""
     direct: _builtins.bool
-    """For the one agent alone, whether able and signed on or not."""
+    """For the one agent alone, whether able or not."""
     customer_key: _builtins.str
     stay: _builtins.int
     """How many stays in queues it had before this one."""
@@ -1140,6 +1185,8 @@ class ContactEnqueued(_message.Message):
     """What each point of its priority is worth in waiting, as its queue said then; 0: a higher priority always goes first."""
     resumes: _builtins.str
     """The contact in which its customer was lost: it has that one's age, and `enqueued_at_ms`. Empty: none."""
+    own_requirement: _builtins.str
+    """What the contact asks of agents beside `requirement`, at every step and in every queue, in its one form."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of the queue and of the contact together, sorted."""
@@ -1182,10 +1229,11 @@ class ContactEnqueued(_message.Message):
         groups: _abc.Iterable[_builtins.str] | None = ...,
         resumes: _builtins.str = ...,
         preferred_agents: _abc.Iterable[_builtins.str] | None = ...,
+        own_requirement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_skills", b"own_skills", "preferred_agents", b"preferred_agents", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_requirement", b"own_requirement", "own_skills", b"own_skills", "preferred_agents", b"preferred_agents", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1206,6 +1254,9 @@ class ContactStepped(_message.Message):
     SKIPPED_FIELD_NUMBER: _builtins.int
     DELAYS_OVER_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1217,6 +1268,12 @@ class ContactStepped(_message.Message):
     """How many steps, or the queue's own requirement, were left out since no agent signed on could serve them."""
     delays_over: _builtins.int
     """How many delays of its queue's groups are over."""
+    trigger: Global___StepTrigger.ValueType
+    """What brought it there beside time; unspecified: time alone."""
+    limit: _builtins.int
+    """Of that trigger, by the step."""
+    value: _builtins.int
+    """What it compared: contacts, milliseconds or per cent."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1235,10 +1292,13 @@ class ContactStepped(_message.Message):
         skipped: _builtins.int = ...,
         delays_over: _builtins.int = ...,
         groups: _abc.Iterable[_builtins.str] | None = ...,
+        trigger: Global___StepTrigger.ValueType = ...,
+        limit: _builtins.int = ...,
+        value: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "groups", b"groups", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "groups", b"groups", "limit", b"limit", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step", "trigger", b"trigger", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1342,6 +1402,38 @@ class ContactReprioritized(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactReprioritized: _TypeAlias = ContactReprioritized  # noqa: Y015
+
+@_typing.final
+class QueueReprioritized(_message.Message):
+    """The contacts of a queue stand by another priority from now on, each at its age: `ContactReprioritized` tells of each."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    CONTACTS_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    queue_id: _builtins.str
+    priority: _builtins.int
+    contacts: _builtins.int
+    """How many have another one so far."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        queue_id: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        contacts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contacts", b"contacts", "priority", b"priority", "queue_id", b"queue_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueReprioritized: _TypeAlias = QueueReprioritized  # noqa: Y015
 
 @_typing.final
 class ContactMoved(_message.Message):
@@ -1510,11 +1602,21 @@ class ContactRequeued(_message.Message):
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     OFFER_ID_FIELD_NUMBER: _builtins.int
+    AWAITED_AGENTS_FIELD_NUMBER: _builtins.int
+    AWAITED_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    DIRECT_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
     queue_id: _builtins.str
     offer_id: _builtins.str
+    awaited_until_ms: _builtins.int
+    """So long; 0: while they are signed on."""
+    direct: _builtins.bool
+    @_builtins.property
+    def awaited_agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it goes on waiting for, as it did before somebody gave it to another agent; empty: anybody who is able."""
+
     def __init__(
         self,
         *,
@@ -1522,10 +1624,13 @@ class ContactRequeued(_message.Message):
         contact_id: _builtins.str = ...,
         queue_id: _builtins.str = ...,
         offer_id: _builtins.str = ...,
+        awaited_agents: _abc.Iterable[_builtins.str] | None = ...,
+        awaited_until_ms: _builtins.int = ...,
+        direct: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "offer_id", b"offer_id", "queue_id", b"queue_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "contact_id", b"contact_id", "direct", b"direct", "offer_id", b"offer_id", "queue_id", b"queue_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

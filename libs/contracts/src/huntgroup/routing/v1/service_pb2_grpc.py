@@ -75,6 +75,11 @@ class RoutingServiceStub:
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityRequest.SerializeToString,
                 response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityResponse.FromString,
                 _registered_method=True)
+        self.SetQueuePriority = channel.unary_unary(
+                '/huntgroup.routing.v1.RoutingService/SetQueuePriority',
+                request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetQueuePriorityRequest.SerializeToString,
+                response_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetQueuePriorityResponse.FromString,
+                _registered_method=True)
         self.CloseQueue = channel.unary_unary(
                 '/huntgroup.routing.v1.RoutingService/CloseQueue',
                 request_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.CloseQueueRequest.SerializeToString,
@@ -187,6 +192,13 @@ class RoutingServiceServicer:
 
     def SetContactPriority(self, request, context):
         """Somebody lets a contact that waits or rings stand by another priority, at its age.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetQueuePriority(self, request, context):
+        """Somebody lets all contacts that stand in a queue now stand by another priority, each at its age.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -311,6 +323,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.SetContactPriority,
                     request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityRequest.FromString,
                     response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityResponse.SerializeToString,
+            ),
+            'SetQueuePriority': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetQueuePriority,
+                    request_deserializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetQueuePriorityRequest.FromString,
+                    response_serializer=huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetQueuePriorityResponse.SerializeToString,
             ),
             'CloseQueue': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseQueue,
@@ -585,6 +602,33 @@ class RoutingService:
             '/huntgroup.routing.v1.RoutingService/SetContactPriority',
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityRequest.SerializeToString,
             huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetContactPriorityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetQueuePriority(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huntgroup.routing.v1.RoutingService/SetQueuePriority',
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetQueuePriorityRequest.SerializeToString,
+            huntgroup_dot_routing_dot_v1_dot_commands__pb2.SetQueuePriorityResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -32,6 +32,8 @@ class RoutingServiceStub:
     """Somebody lets a contact that waits or rings stand in another queue, with its age and priority."""
     SetContactPriority: _aio.UnaryUnaryMultiCallable[_commands_pb2.SetContactPriorityRequest, _commands_pb2.SetContactPriorityResponse]
     """Somebody lets a contact that waits or rings stand by another priority, at its age."""
+    SetQueuePriority: _aio.UnaryUnaryMultiCallable[_commands_pb2.SetQueuePriorityRequest, _commands_pb2.SetQueuePriorityResponse]
+    """Somebody lets all contacts that stand in a queue now stand by another priority, each at its age."""
     CloseQueue: _aio.UnaryUnaryMultiCallable[_commands_pb2.CloseQueueRequest, _commands_pb2.CloseQueueResponse]
     """Lets a queue take nobody until OpenQueue, whatever its hours say."""
     OpenQueue: _aio.UnaryUnaryMultiCallable[_commands_pb2.OpenQueueRequest, _commands_pb2.OpenQueueResponse]
@@ -121,6 +123,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_commands_pb2.SetContactPriorityRequest, _abc.Awaitable[_commands_pb2.SetContactPriorityResponse]],
     ) -> _abc.Awaitable[_commands_pb2.SetContactPriorityResponse]:
         """Somebody lets a contact that waits or rings stand by another priority, at its age."""
+
+    @_abc_1.abstractmethod
+    def SetQueuePriority(
+        self,
+        request: _commands_pb2.SetQueuePriorityRequest,
+        context: _aio.ServicerContext[_commands_pb2.SetQueuePriorityRequest, _abc.Awaitable[_commands_pb2.SetQueuePriorityResponse]],
+    ) -> _abc.Awaitable[_commands_pb2.SetQueuePriorityResponse]:
+        """Somebody lets all contacts that stand in a queue now stand by another priority, each at its age."""
 
     @_abc_1.abstractmethod
     def CloseQueue(

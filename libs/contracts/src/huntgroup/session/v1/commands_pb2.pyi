@@ -100,6 +100,7 @@ class QueueContactRequest(_message.Message):
     PREFERRED_AGENTS_FIELD_NUMBER: _builtins.int
     DIRECT_AGENT_ID_FIELD_NUMBER: _builtins.int
     CUSTOMER_KEY_FIELD_NUMBER: _builtins.int
+    REQUIREMENT_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     queue_id: _builtins.str
     priority: _builtins.int
@@ -108,6 +109,10 @@ class QueueContactRequest(_message.Message):
     """The one agent it is for; the queue says how long it waits for nobody else."""
     customer_key: _builtins.str
     """Who the customer is, so that a later contact may find the same agent."""
+    requirement: _builtins.str
+    """What an agent must be for this contact, beside what the queue asks at every step; written as a queue's requirement,
+    for example `lang == "ar" and group == "vip-desk"`. Those who wait have at most 200 of them in a domain.
+    """
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -129,10 +134,11 @@ class QueueContactRequest(_message.Message):
         preferred_agents: _abc.Iterable[_builtins.str] | None = ...,
         direct_agent_id: _builtins.str = ...,
         customer_key: _builtins.str = ...,
+        requirement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -325,6 +325,7 @@ class ContactQueued(_message.Message):
     CUSTOMER_KEY_FIELD_NUMBER: _builtins.int
     STAY_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    REQUIREMENT_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -342,6 +343,8 @@ class ContactQueued(_message.Message):
     """How many stays in queues it had before this one."""
     attempts: _builtins.int
     """How many offers it had before."""
+    requirement: _builtins.str
+    """What an agent must be beside what the queue asks, as whoever queued it wrote it; empty: nothing."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In addition to those of the queue."""
@@ -363,10 +366,11 @@ class ContactQueued(_message.Message):
         customer_key: _builtins.str = ...,
         stay: _builtins.int = ...,
         attempts: _builtins.int = ...,
+        requirement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "enqueued_at_ms", b"enqueued_at_ms", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "enqueued_at_ms", b"enqueued_at_ms", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
