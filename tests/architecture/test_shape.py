@@ -41,6 +41,7 @@ SUBJECTS = {
         "pace",
         "offering",
         "policy",
+        "precedence",
         "preferring",
         "previews",
         "queueing",

@@ -8,11 +8,19 @@ from huntgroup_routing.core.messages import (
     AgentJoined,
     AssignContact,
     ChannelCapacity,
+    Event,
     ObserveAgentSignedOn,
     Reason,
     Refused,
 )
-from huntgroup_routing.core.values import AgentId, Channel, ContactId, Strategy
+from huntgroup_routing.core.values import (
+    AgentId,
+    AgentTraits,
+    Channel,
+    ContactId,
+    ServingGroup,
+    Strategy,
+)
 
 if TYPE_CHECKING:
     from services.routing.tests.conftest import Floor
@@ -27,10 +35,14 @@ def channel(
 
 
 def signs_on(
-    *capacity: ChannelCapacity, units: int = 0, agent_id: str = "ada"
+    *capacity: ChannelCapacity, units: int = 0, agent_id: str = "ada", groups: tuple[str, ...] = ()
 ) -> ObserveAgentSignedOn:
     return ObserveAgentSignedOn(
-        agent_id=AgentId(agent_id), skills=(), capacity=capacity, capacity_units=units
+        agent_id=AgentId(agent_id),
+        skills=(),
+        capacity=capacity,
+        capacity_units=units,
+        traits=AgentTraits(groups=groups) if groups else None,
     )
 
 
@@ -118,6 +130,44 @@ def test_one_who_becomes_idle_gets_in_turn_what_still_fits(floor: "Floor") -> No
         comes(floor, f"c{n}", CHAT, at_ms=n)
     comes(floor, "later", VOICE, at_ms=9)
     assert floor.offered(floor.ready("ada", at_ms=10)) == [("call", "ada"), ("c2", "ada")]
+
+
+def test_who_is_for_an_agent_does_not_go_before_a_higher_priority_of_another_channel(
+    floor: "Floor",
+) -> None:
+    open_for(floor, channel(VOICE, 1), channel(CHAT, 1), units=1)
+    floor.not_ready("ada")
+    floor.contact("chat", queue_id="chats", channel=CHAT, direct="ada", at_ms=1)
+    floor.contact("call", queue_id="voices", priority=9, at_ms=2)
+    assert floor.offered(floor.ready("ada", at_ms=3)) == [("call", "ada")]
+    floor.accept("call.1", "ada", at_ms=4)
+    comes(floor, "next", VOICE, at_ms=0)
+    assert floor.offered(floor.release("call.1", "ada", at_ms=5)) == [("chat", "ada")]
+
+
+def both_ranks_wait(
+    floor: "Floor", *capacity: ChannelCapacity, units: int = 0
+) -> tuple[Event, ...]:
+    """Have a message of rank 2 wait, then a call of rank 1; return what follows when Ada is ready."""
+    for which, rank in ((VOICE, 1), (MESSAGE, 2)):
+        groups = (ServingGroup(group="desk", rank=rank, weight=0, delay_ms=0),)
+        floor.queue(f"{which.lower()}s", channel=which, groups=groups)
+    floor.tell(signs_on(*capacity, units=units, groups=("desk",)))
+    comes(floor, "note", MESSAGE, at_ms=1)
+    comes(floor, "call", VOICE, at_ms=2)
+    return floor.ready("ada", at_ms=3)
+
+
+def test_a_better_rank_goes_first_also_on_another_channel_where_channels_share(
+    floor: "Floor",
+) -> None:
+    events = both_ranks_wait(floor, channel(VOICE, 1, 2), channel(MESSAGE, 1, 1), units=2)
+    assert floor.offered(events) == [("call", "ada")]
+
+
+def test_where_each_channel_is_for_itself_all_ranks_are_served_at_once(floor: "Floor") -> None:
+    events = both_ranks_wait(floor, channel(VOICE, 1), channel(MESSAGE, 1))
+    assert floor.offered(events) == [("note", "ada"), ("call", "ada")]
 
 
 def test_several_contacts_of_one_decision_do_not_share_what_is_left(floor: "Floor") -> None:

@@ -4,7 +4,6 @@ Contacts stand by priority, then age, then id. Agents stand as `core/selection.p
 idleness even where another slot is free, so between equals several slots are filled agent by agent in turn.
 """
 
-import heapq
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
@@ -28,6 +27,7 @@ from huntgroup_routing.core.offering import (
     offer_created,
     offer_waiting,
 )
+from huntgroup_routing.core.precedence import before_others, served_in_turn
 from huntgroup_routing.core.preferring import (
     awaiting,
     offer_again,
@@ -59,7 +59,6 @@ from huntgroup_routing.core.values import (
     DecisionRule,
     Explanation,
     OfferId,
-    Place,
     Strategy,
 )
 
@@ -296,7 +295,7 @@ def offers_to(
         if free > 0:
             first = first_turns(state, agent, channel, free + 1, returned)
             if agent.agent_id in state.awaiting:
-                mine = _before_others(state, awaiting(state, agent, channel, free), first, free)
+                mine = before_others(state, awaiting(state, agent, channel, free), first, free)
                 own += mine
                 free -= len(mine)
             if first:
@@ -305,16 +304,15 @@ def offers_to(
                 along += ringing_for(state, agent, channel, free - len(first), at_ms)
     if not (of_channels or own or along):
         return []
-    turns = of_channels[0] if len(of_channels) == 1 else heapq.merge(*of_channels, key=_first)
     since = {} if told else _idle_since(state, agent, freed)
     offers = []
     fits = Fitting(agent, freed)
-    for contact in filter(fits.take, own):
-        since_ms = since.pop(contact.requirement.channel, at_ms)
-        offers.append(offer_to_awaited(state, contact, agent, at_ms, since_ms))
-    for turn, following in turns:
-        contact = state.contacts[turn.place[2]]
+    for contact, turn, following in served_in_turn(state, agent, own, of_channels):
         if not fits.take(contact):
+            continue
+        if turn is None:
+            since_ms = since.pop(contact.requirement.channel, at_ms)
+            offers.append(offer_to_awaited(state, contact, agent, at_ms, since_ms))
             continue
         offers.append(
             offer_waiting(
@@ -332,24 +330,6 @@ def offers_to(
         idle = (since_ms, _idle_agents(contact, agent, told))
         offers.append(offer_along(state, contact, agent, at_ms, idle))
     return offers
-
-
-def _before_others(
-    state: State, mine: list[Contact], others: list[Turn], free: int
-) -> list[Contact]:
-    """Return which of those that wait for an agent are served now: each before others of no higher priority."""
-    served: list[Contact] = []
-    passed = 0
-    for contact in mine:
-        while (
-            passed < len(others)
-            and contact.priority < state.contacts[others[passed].place[2]].priority
-        ):
-            passed += 1
-        if len(served) + passed >= free:
-            break
-        served.append(contact)
-    return served
 
 
 def _waits_again(state: State, told: Sequence[Event]) -> Contact | None:
@@ -385,10 +365,6 @@ def _idle_since(state: State, agent: Agent, freed: OfferId | None) -> dict[Chann
         if as_before is not None:
             since[agent.held[freed]] = as_before[1]
     return since
-
-
-def _first(turns: tuple[Turn, Turn | None]) -> Place:
-    return turns[0].place
 
 
 def _value(ranked: Ranked) -> int:

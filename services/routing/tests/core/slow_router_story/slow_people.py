@@ -167,6 +167,11 @@ class SlowAgent:
         self.interrupts = {one.channel: frozenset(one.interrupts) for one in command.capacity}
         return before == (self.units, self.costs, self.interrupts)
 
+    @property
+    def is_sharing(self) -> bool:
+        """Whether channels are not each for itself."""
+        return bool(self.units or any(self.interrupts.values()))
+
     def fits(self, held: list[Channel], channel: Channel) -> bool:
         """Return whether one more of a channel fits beside those held."""
         none = frozenset[Channel]()

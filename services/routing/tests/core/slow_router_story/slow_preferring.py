@@ -113,12 +113,25 @@ class SlowPreferring(SlowOverflow):
             else:
                 self.find_agents([contact], [])
 
-    def serve_own(self, agent: SlowAgent) -> None:
-        """Let an agent who becomes idle have whoever waits for them before others of no higher priority."""
+    def serve_own(self, agent: SlowAgent) -> list[SlowContact]:
+        """Let an agent who becomes idle have whoever waits for them before others of no higher priority.
+
+        Where channels share, return who is to be served between others of other channels.
+        """
         own = [one for channel in sorted(agent.slots) for one in self.own_of(agent, channel)]
-        for contact in own:
-            if contact.channel in agent.idle:
-                self.offer_for(contact, agent)
+        if not agent.is_sharing:
+            self.serve_before(agent, own)
+        return own
+
+    def serve_before(
+        self, agent: SlowAgent, own: list[SlowContact], other: SlowContact | None = None
+    ) -> None:
+        """Let an agent have those of their own that go before another one; before nobody, all."""
+        for contact in sorted(own, key=lambda one: one.place) if agent.is_sharing else [*own]:
+            if other is None or contact.priority >= other.priority:
+                own.remove(contact)
+                if contact.channel in agent.idle:
+                    self.offer_for(contact, agent)
 
     def own_of(self, agent: SlowAgent, channel: Channel) -> list[SlowContact]:
         waiting = [one for one in self.contacts if one.channel is channel and not one.ringing]

@@ -393,7 +393,7 @@ class SlowRouter(SlowPreferring):
             if channel not in agent.idle and self.free(agent, channel) > 0:
                 self.tick += 1
                 agent.idle[channel] = (self.tick, self.at_ms)
-        self.serve_own(agent)
+        own = self.serve_own(agent)
         while fitting := [
             one
             for one in self.contacts
@@ -403,10 +403,15 @@ class SlowRouter(SlowPreferring):
             for one in fitting:
                 channels[one.channel].append(one)
             turns = [self.whose_turn(agent, each, []) for each in channels.values()]
-            first = min(turns, key=lambda one: one.place)
+            ranked = agent.is_sharing
+            first = min(turns, key=lambda one: (ranked and terms(agent, one)[0], one.place))
+            self.serve_before(agent, own, first)
+            if first.channel not in agent.idle:
+                continue
             behind = [one for one in channels[first.channel] if one is not first]
             following = self.whose_turn(agent, behind, [first]) if behind else None
             self.offer(first, agent, [], following.contact_id if following else "")
+        self.serve_before(agent, own)
         for channel in sorted(agent.slots):
             self.ring_along(agent, channel, let_go)
 
