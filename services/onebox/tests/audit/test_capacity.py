@@ -1,5 +1,7 @@
 """Invariant 2: nobody beyond capacity, every reservation released once."""
 
+from collections.abc import Callable
+
 import pytest
 from google.protobuf.message import Message
 
@@ -163,6 +165,29 @@ async def test_who_accepted_and_left_at_the_same_moment_is_counted_but_not_overb
     log.tell("agent-state", reserved("ada", "grace", 4))
     why = (await log.the_violation(2)).why
     assert why == "offer ada.1 is reserved for agent grace, who has left, a second time"
+
+
+@pytest.mark.parametrize("units", [0, 2])
+@pytest.mark.parametrize("word", [turned_away, overtaken])
+async def test_who_had_said_yes_to_what_was_turned_away_is_connected_beyond_capacity_once(
+    word: Callable[[float], Message], units: int
+) -> None:
+    log = WrittenLog(services=["agent-state"])
+    on = shares(units, voice=2, chat=1) if units else signed_on("grace", 0)
+    log.tell("agent-state", on, reserved("ben", "grace", 1), word(2))
+    log.tell("agent-state", reserved("ada", "grace", 3), released("ada", "grace", 4))
+    report = await log.report()
+    assert report.clean, str(report)
+    assert report.lines[1].counts["connected beyond capacity"] == 1
+    log.tell("agent-state", reserved("ada", "grace", 5))
+    assert "and got offer ada.1 while holding ben.1" in (await log.the_violation(2)).why
+
+
+async def test_a_yes_to_one_offer_excuses_no_other_that_does_not_fit() -> None:
+    log = WrittenLog(services=["agent-state"])
+    log.tell("agent-state", signed_on("grace", 0), reserved("ben", "grace", 1), turned_away(2))
+    log.tell("agent-state", reserved("cai", "grace", 3))
+    assert "and got offer cai.1 while holding ben.1" in (await log.the_violation(2)).why
 
 
 async def test_who_has_left_is_not_booked_without_a_cause() -> None:

@@ -6,9 +6,9 @@ taken: who signs on anew with fewer slots while still talking is not overbooked 
 what is held costs no more than there are, but for what the new contact's channel may interrupt; and nothing is taken of
 a channel while one is held that interrupts it.
 
-Who is not signed on is reserved for nothing, with one exception: they accepted and left at the same moment, and the
-conversation is not taken from them. Agent-state's own facts show that: it had turned the offer away, or taken it back
-from who left, or heard of the conversation before the offer.
+Who is not signed on is reserved for nothing, and nobody beyond what fits, with one exception: they had accepted
+already, and the conversation is not taken from them. Agent-state's own facts show that: it had turned the offer away,
+or taken it back from who left, or heard of the conversation before the offer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -140,7 +140,7 @@ class Reservations(_Bookings):
         self._were_here = CompactMap()
         """Agents who signed on once."""
         self._crossed = CompactMap()
-        """Offers that may be reserved for who has left: `EXPLAINED`, and once only, `USED`."""
+        """Offers that may be reserved for who has left or has no room: `EXPLAINED`, and once only, `USED`."""
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
@@ -184,8 +184,16 @@ class Reservations(_Bookings):
         elif agent.capacity is None:
             self._reserved_after_leaving(entry, event)
         elif (why := agent.overbooked(event.channel)) is not None:
-            self._violation(entry, _overbooked(agent, event, why))
+            self._reserved_beyond(entry, event, _overbooked(agent, event, why))
         self._hold(entry, agent, event.offer_id, event.channel)
+
+    def _reserved_beyond(self, entry: Entry, event: agent_state.AgentReserved, why: str) -> None:
+        key = _key(entry, event.offer_id)
+        if self._crossed.get(key) == EXPLAINED:
+            self._crossed.put(key, USED)
+            self._findings.count(INVARIANT, "connected beyond capacity")
+        else:
+            self._violation(entry, why)
 
     def _reserved_after_leaving(self, entry: Entry, event: agent_state.AgentReserved) -> None:
         key = _key(entry, event.offer_id)

@@ -32,7 +32,8 @@ NOT_APPLICABLE: Final[Mapping[int, str]] = {9: "there is no dialer"}
 COUNTS: Final = (
     *("contacts", "completed", "abandoned", "diverted", "callbacks in vain", "live"),
     "offers in turn",
-    *("reservations", "released", "held now", "connected after leaving", "offers"),
+    *("reservations", "released", "held now"),
+    *("connected after leaving", "connected beyond capacity", "offers"),
     *("accepted", "rejected", "expired", "canceled", "rescinded", "open"),
     *(
         "late for want of an owner",
