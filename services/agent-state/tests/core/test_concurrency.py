@@ -7,6 +7,7 @@ from huntgroup_agent_state.core.messages import (
     AgentBecameBusy,
     AgentReserved,
     AgentSignedOn,
+    Command,
     ContactInterrupted,
     Reason,
     SignOn,
@@ -108,6 +109,38 @@ def test_a_chat_that_rang_before_is_interrupted_from_its_first_moment() -> None:
     floor = ready_with(*CALLS_OVER_CHATS, units=4)
     floor.do(offer(1, CHAT), offer(5, VOICE), connected(5))
     assert floor.names(connected(1, CHAT)) == ["AgentBecameBusy", "ContactInterrupted"]
+
+
+def pairs(floor: Floor, *commands: Command) -> list[tuple[str, str]]:
+    """Return who is interrupted by whom, by what is said of it."""
+    said = floor.do(*commands)
+    return [
+        (one.contact_id, one.by_contact_id) for one in said if isinstance(one, ContactInterrupted)
+    ]
+
+
+def test_a_chat_waits_until_both_calls_that_interrupt_it_are_over() -> None:
+    floor = ready_with(channel(VOICE, 2, 1, (CHAT,)), channel(CHAT, 2, 1), units=4)
+    floor.do(offer(1, CHAT), connected(1, CHAT), offer(3, CHAT), offer(5), offer(6))
+    assert pairs(floor, connected(5)) == [("c1", "c5")]
+    assert pairs(floor, connected(6)) == [("c1", "c6")]
+    assert pairs(floor, connected(3, CHAT)) == [("c3", "c5"), ("c3", "c6")]
+    floor.do(disconnected(5))
+    assert interrupted_by(floor)["c1"] == "c6"
+    floor.do(disconnected(6))
+    assert interrupted_by(floor)["c1"] == ""
+
+
+def test_each_of_three_tiers_says_what_it_interrupts() -> None:
+    """The message waits for the chat, and both for the call; when the call is over, the message still does."""
+    floor = ready_with(
+        channel(VOICE, 1, 0, (CHAT, MESSAGE)), channel(CHAT, 1, 0, (MESSAGE,)), channel(MESSAGE, 1)
+    )
+    floor.do(offer(1, MESSAGE), connected(1, MESSAGE), offer(2, CHAT), offer(3))
+    assert pairs(floor, connected(3)) == [("c1", "c3")]
+    assert pairs(floor, connected(2, CHAT)) == [("c1", "c2"), ("c2", "c3")]
+    floor.do(disconnected(3))
+    assert interrupted_by(floor)["c1"] == "c2"
 
 
 def test_nothing_is_interrupted_where_channels_may_interrupt_each_other() -> None:

@@ -9,21 +9,21 @@ from huntgroup_agent_state.core.values import SlotPhase
 def talks(
     agent: Agent | None, slot: Slot, at_ms: int
 ) -> tuple[AgentBecameBusy | ContactInterrupted, ...]:
-    """Return that an agent talks to the contact of a slot, and which conversations that begins to interrupt."""
+    """Return that an agent talks to the contact of a slot, and each pair of conversations of which one interrupts."""
     if agent is None:
         return (busy(slot, at_ms),)
     talking = [one for one in agent.slots.values() if one.phase is SlotPhase.TALKING]
     below = (
         _interrupted(one, slot, at_ms)
         for one in talking
-        if is_above(agent.capacity, slot.channel, one.channel) and agent.interrupter(one) is None
+        if is_above(agent.capacity, slot.channel, one.channel)
     )
     above = (
         _interrupted(slot, one, at_ms)
         for one in talking
         if is_above(agent.capacity, one.channel, slot.channel)
     )
-    return busy(slot, at_ms), *below, *list(above)[:1]
+    return busy(slot, at_ms), *below, *above
 
 
 def busy(slot: Slot, at_ms: int) -> AgentBecameBusy:

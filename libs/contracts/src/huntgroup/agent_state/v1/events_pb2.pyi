@@ -556,7 +556,8 @@ Global___AgentBecameBusy: _TypeAlias = AgentBecameBusy  # noqa: Y015
 @_typing.final
 class ContactInterrupted(_message.Message):
     """The agent talks to two contacts, and the channel of one may interrupt that of the other: this one has to wait a little.
-    It stays connected and keeps its slot; the interruption is over when the other conversation is.
+    It stays connected and keeps its slot. Several may interrupt it, with an event for each: it waits no more when all of
+    those conversations are over.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
