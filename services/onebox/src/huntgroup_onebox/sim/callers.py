@@ -42,6 +42,8 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
     for read in range(READS):
         with suppress(TimeoutError):
             await asyncio.wait_for(closing.wait(), caller.patience_s / READS)
+        if closing.is_set():
+            break
         if await state_of(client, contact_id) == "INITIATED" and not refused:
             await _queue(client, caller, LAST_RESORT)
         if read == 1:
