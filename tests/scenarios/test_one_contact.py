@@ -232,7 +232,7 @@ async def test_any_replica_answers_for_the_owner(cluster: Cluster) -> None:
 async def test_a_caller_who_hangs_up_keeps_the_place_and_is_called_back_until_they_answer(
     centre: Centre,
 ) -> None:
-    await centre.queue(callback_attempts=2, callback_retry_ms=200)
+    await centre.queue(callback_attempts=2, callback_retry_ms=1_000)
     await centre.call("c1")
     await centre.call_back("c1", "+41440000000")
     await centre.call("c2")

@@ -1,15 +1,25 @@
 """A callback in routing: a contact like any, but it may leave for later and come back with its age."""
 
+from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
+import pytest
+from msgspec.structs import replace
+
+from huntgroup_routing.core.hours import OpeningHours, QueueClosed, WeeklyHours
 from huntgroup_routing.core.messages import (
     ContactDequeued,
     ContactEnqueued,
+    ContactMoved,
     ObserveContactAbandoned,
     ObserveContactQueued,
     OfferCanceled,
     OfferCreated,
+    PassTime,
+    Reason,
 )
+from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
+from huntgroup_routing.core.pace import ONE
 from huntgroup_routing.core.values import Channel, ContactId, DequeueReason, QueueId
 
 if TYPE_CHECKING:
@@ -18,6 +28,13 @@ if TYPE_CHECKING:
 ADA = ContactId("ada")
 POSTPONED = ObserveContactAbandoned(contact_id=ADA, reason=DequeueReason.CALLBACK_POSTPONED)
 OVER = ObserveContactAbandoned(contact_id=ADA, reason=DequeueReason.CALLBACK_ENDED)
+
+
+HAND_BACK, NIGHT = OverflowAction.HAND_BACK, QueueId("night")
+
+
+def rule(trigger: OverflowTrigger, limit: int = 0) -> OverflowRule:
+    return OverflowRule(trigger=trigger, limit=limit, action=HAND_BACK)
 
 
 def back(stay: int, attempts: int) -> ObserveContactQueued:
@@ -30,6 +47,7 @@ def back(stay: int, attempts: int) -> ObserveContactQueued:
         enqueued_at_ms=1,
         stay=stay,
         attempts=attempts,
+        returns=stay > 0,
     )
 
 
@@ -88,3 +106,111 @@ def test_how_often_a_queue_lets_callbacks_be_tried_has_one_form(floor: "Floor") 
     floor.tell(floor.queue_command("sales", callback_retry_ms=5_000), 2)
     rules = floor.state.queues[QueueId("sales")].rules
     assert (rules.callback_attempts, rules.callback_retry_ms) == (0, 0)
+
+
+def test_a_line_that_was_busy_is_not_dialled_anew_at_once(floor: "Floor") -> None:
+    command = floor.queue_command("sales", callback_attempts=3, callback_retry_ms=999)
+    refused = floor.refused(command, 1)
+    assert (refused.reason, refused.detail) == (
+        Reason.CALLBACKS_INVALID,
+        "callback_retry_ms 999 is less than 1000",
+    )
+    floor.tell(changed(command, callback_retry_ms=1_000), 2)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        rule(OverflowTrigger.QUEUE_LENGTH, 1),
+        rule(OverflowTrigger.LONGEST_WAIT, 50),
+        rule(OverflowTrigger.NOBODY_ON_DUTY),
+        rule(OverflowTrigger.ESTIMATED_WAIT, 1),
+    ],
+    ids=lambda one: one.trigger,
+)
+def test_who_comes_back_is_not_sent_away_while_newcomers_take_the_place(
+    floor: "Floor", asked: OverflowRule
+) -> None:
+    if asked.trigger is OverflowTrigger.ESTIMATED_WAIT:
+        fetched_once_in_a_while(floor)
+    floor.contact("ben", at_ms=200_000)
+    floor.queue("sales", overflow=(asked,), at_ms=200_001)
+    newcomer = floor.contact("cai", at_ms=200_100)
+    assert isinstance(newcomer[-1], ContactDequeued), "the rule holds"
+    (came,) = floor.tell(back(stay=1, attempts=0), 200_100)
+    assert isinstance(came, ContactEnqueued)
+
+
+def fetched_once_in_a_while(floor: "Floor") -> None:
+    """Three wait a minute each for the only agent, who leaves."""
+    for number in range(3):
+        floor.contact(f"c{number}", at_ms=number)
+    floor.sign_on("grace")
+    for number in range(3):
+        floor.ready("grace", at_ms=60_000 * (number + 1))
+        floor.accept(f"c{number}.1", "grace", at_ms=60_000 * (number + 1))
+        floor.not_ready("grace", at_ms=60_000 * (number + 1))
+        floor.release(f"c{number}.1", "grace", at_ms=60_000 * (number + 1) + 1)
+
+
+def test_a_queue_that_is_closed_takes_no_callback_and_says_when_it_opens(floor: "Floor") -> None:
+    monday = WeeklyHours(weekday=1, opens_minute=9 * 60, closes_minute=17 * 60)
+    floor.queue("sales", hours=OpeningHours(time_zone="UTC", weekly=(monday,)))
+    (closed,) = floor.tell(PassTime(), 1)
+    assert isinstance(closed, QueueClosed)
+    opens_at_ms = closed.next_change_at_ms
+    assert opens_at_ms > 1
+    _, gone = floor.tell(back(stay=1, attempts=0), 100)
+    assert isinstance(gone, ContactDequeued)
+    assert gone.overflow is not None
+    assert gone.overflow.trigger is OverflowTrigger.CLOSED
+    assert (gone.opens_at_ms, gone.stay) == (opens_at_ms, 1)
+    floor.queue("sales", overflow=(rule(OverflowTrigger.QUEUE_LENGTH, 1),), at_ms=200)
+    floor.contact("ben", at_ms=201)
+    gone = floor.contact("cai", at_ms=202)[-1]
+    assert isinstance(gone, ContactDequeued)
+    assert gone.opens_at_ms == 0, "it is open"
+
+
+def test_who_came_back_waits_as_long_as_it_takes(floor: "Floor") -> None:
+    waited = rule(OverflowTrigger.WAITED, 60_000)
+    floor.queue("sales", overflow=(waited,))
+    floor.contact("ben", at_ms=1)
+    floor.tell(back(stay=1, attempts=0), 2)
+    (gone,) = floor.tell(PassTime(), 60_002)
+    assert isinstance(gone, ContactDequeued)
+    assert gone.contact_id == "ben"
+    again = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
+    for one in (floor, again):
+        assert one.core.next_deadline(one.state) is None
+        assert ADA in one.state.contacts
+
+
+def test_who_came_back_goes_to_another_queue_by_a_rule(floor: "Floor") -> None:
+    floor.queue("night", overflow=(rule(OverflowTrigger.NOBODY_ON_DUTY),))
+    to_night = OverflowRule(
+        trigger=OverflowTrigger.WAITED, limit=60_000, action=OverflowAction.QUEUE, queue_id=NIGHT
+    )
+    floor.queue("sales", overflow=(to_night,))
+    floor.tell(back(stay=1, attempts=0), 2)
+    (moved,) = floor.tell(PassTime(), 60_002)
+    assert isinstance(moved, ContactMoved)
+    assert floor.state.contacts[ADA].queue_id == NIGHT
+
+
+def test_the_time_a_callback_stood_in_no_line_sends_no_newcomer_away(floor: "Floor") -> None:
+    floor.queue("sales", overflow=(rule(OverflowTrigger.LONGEST_WAIT, 60_000),))
+    floor.tell(back(stay=1, attempts=0), 600_000)
+    (came,) = floor.contact("ben", at_ms=659_999)
+    assert isinstance(came, ContactEnqueued)
+    gone = floor.contact("cai", at_ms=660_000)[-1]
+    assert isinstance(gone, ContactDequeued), "by now it has waited so long"
+
+
+def test_the_time_a_callback_stood_in_no_line_tells_nothing_of_the_pace(floor: "Floor") -> None:
+    floor.tell(back(stay=1, attempts=0), 600_000)
+    floor.tell(replace(back(stay=1, attempts=0), contact_id=ContactId("ben")), 600_000)
+    floor.agent("grace", at_ms=601_000)
+    floor.tell(replace(POSTPONED, contact_id=ContactId("ben")), 602_000)
+    ((_, pace),) = floor.state.queues[QueueId("sales")].waiting.paces
+    assert pace.waited_ms // ONE in range(2_900, 3_001)

@@ -201,7 +201,11 @@ def test_a_waiting_contact_that_gives_up_leaves_its_place(floor: "Floor") -> Non
     floor.contact("ada")
     assert floor.abandon("ada", at_ms=9) == (
         ContactDequeued(
-            at_ms=9, contact_id=ADA, queue_id=SALES, reason=DequeueReason.CUSTOMER_LEFT
+            at_ms=9,
+            contact_id=ADA,
+            queue_id=SALES,
+            reason=DequeueReason.CUSTOMER_LEFT,
+            stay=0,
         ),
     )
     assert floor.abandon("ada", at_ms=10) == ()
@@ -226,7 +230,11 @@ def test_a_customer_who_leaves_while_it_rings_cancels_the_offer(floor: "Floor") 
             ring_ms=4_000,
         ),
         ContactDequeued(
-            at_ms=4_100, contact_id=ADA, queue_id=SALES, reason=DequeueReason.CUSTOMER_LEFT
+            at_ms=4_100,
+            contact_id=ADA,
+            queue_id=SALES,
+            reason=DequeueReason.CUSTOMER_LEFT,
+            stay=0,
         ),
     )
     assert floor.offered(floor.contact("ben")) == [], "the slot is not free yet"

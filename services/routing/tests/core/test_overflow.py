@@ -94,6 +94,7 @@ def test_who_comes_when_enough_wait_is_not_taken_and_whoever_sent_it_has_it_back
             endpoint="",
             policy_version=2,
         ),
+        stay=0,
     )
     assert ADA not in two.state.contacts
 

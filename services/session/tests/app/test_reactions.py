@@ -14,6 +14,7 @@ from huntgroup.routing.v1.events_pb2 import (
     OVERFLOW_TRIGGER_WAITED,
     RESCIND_REASON_TAKEN_BY_ANOTHER,
     ContactDequeued,
+    ContactEnqueued,
     ContactMoved,
     ContactReprioritized,
     OfferAccepted,
@@ -35,6 +36,7 @@ from huntgroup_session.core.messages import (
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveContactReprioritized,
+    ObserveContactResumed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -120,7 +122,13 @@ def foreign(message: Message) -> ForeignEvent:
             ),
         ),
         (
-            ContactDequeued(contact_id="ada", attempts=2, overflow=VOICEMAIL),
+            ContactEnqueued(contact_id="ada", resumes="ada-before", stay=1, enqueued_at_ms=5),
+            ObserveContactResumed(
+                contact_id=ADA, resumes=ContactId("ada-before"), stay=1, enqueued_at_ms=5
+            ),
+        ),
+        (
+            ContactDequeued(contact_id="ada", attempts=2, overflow=VOICEMAIL, opens_at_ms=7),
             ObserveContactOverflowed(
                 contact_id=ADA,
                 trigger=OverflowTrigger.WAITED,
@@ -128,6 +136,7 @@ def foreign(message: Message) -> ForeignEvent:
                 action=DiversionAction.VOICEMAIL,
                 endpoint="box-7",
                 attempts=2,
+                opens_at_ms=7,
             ),
         ),
         (
@@ -164,7 +173,13 @@ def test_a_contact_that_rings_on_at_others_or_was_taken_does_not_go_back(fact: M
 
 
 @pytest.mark.parametrize(
-    "fact", [OfferCanceled(**OFFER), AgentReleased(**OFFER), ContactDequeued(contact_id="ada")]
+    "fact",
+    [
+        OfferCanceled(**OFFER),
+        AgentReleased(**OFFER),
+        ContactDequeued(contact_id="ada"),
+        ContactEnqueued(contact_id="ada"),
+    ],
 )
 def test_other_facts_are_of_no_concern(fact: Message) -> None:
     assert SessionReactions().react(foreign(fact)) is None

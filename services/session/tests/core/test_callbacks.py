@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from huntgroup_session.core.callbacks import DIAL_MS, WINDOW_MS
+from huntgroup_session.core.callbacks import DIAL_MS, LET_GO_MS, WINDOW_MS
 from huntgroup_session.core.deadlines import next_deadline
 from huntgroup_session.core.eligibility import CALLBACK_AHEAD_MAX_MS
 from huntgroup_session.core.messages import (
@@ -23,11 +23,13 @@ from huntgroup_session.core.messages import (
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
+    ObserveContactResumed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveQueueConfigured,
     ObserveQueueRetired,
     PassTime,
+    QueueContact,
     Reason,
     Refused,
     ReportDialOutcome,
@@ -76,6 +78,15 @@ BACK = ContactQueued(
     enqueued_at_ms=2_000,
     stay=1,
     attempts=1,
+    returns=True,
+)
+VOICEMAIL = ObserveContactOverflowed(
+    contact_id=ADA,
+    trigger=OverflowTrigger.WAITED,
+    key="",
+    action=DiversionAction.VOICEMAIL,
+    endpoint="box-7",
+    attempts=0,
 )
 
 
@@ -246,7 +257,8 @@ def test_a_callback_may_be_asked_for_without_waiting_first(
     else:
         assert names(events) == ["ContactQueued", "CallbackRequested"]
     assert isinstance(events[0], ContactQueued)
-    assert (events[0].stay, events[0].enqueued_at_ms) == (0, 2_000)
+    assert (events[0].stay, events[0].enqueued_at_ms) == (0, not_before_ms or 2_000)
+    assert events[0].returns is bool(not_before_ms), "who comes now is asked as anybody"
     assert story.contact().callback is not None
     assert story.state.queues[SALES].waiting == 1
 
@@ -299,15 +311,7 @@ def test_a_queue_may_take_no_callbacks(story: "Story") -> None:
 def test_a_queue_that_lets_a_callback_go_gets_it_back_later(story: "Story") -> None:
     """Nobody is there to be given back, or to be sent to a mailbox."""
     story.queued().given(CALL_BACK, 3_000)
-    voicemail = ObserveContactOverflowed(
-        contact_id=ADA,
-        trigger=OverflowTrigger.WAITED,
-        key="",
-        action=DiversionAction.VOICEMAIL,
-        endpoint="box-7",
-        attempts=0,
-    )
-    (scheduled,) = story.given(voicemail, 12_000)
+    (scheduled,) = story.given(VOICEMAIL, 12_000)
     assert isinstance(scheduled, CallbackScheduled)
     assert scheduled.resume_at_ms == 72_000
     assert story.given(PassTime(), 72_000) == (replace(BACK, attempts=0),)
@@ -338,3 +342,96 @@ def test_a_queue_that_retires_keeps_the_places_of_its_callbacks(story: "Story") 
     assert names(story.given(PassTime(), 72_000)) == ["ContactQueued"]
     assert names(story.given(PassTime(), 9_000 + WINDOW_MS)) == ["CallbackEnded"]
     assert SALES not in story.state.queues
+
+
+def test_a_rule_that_goes_on_holding_lets_a_callback_go_once_a_minute_at_most(
+    story: "Story",
+) -> None:
+    story.queued().given(replace(MAY_CALL, callback_retry_ms=1_000), 2_500)
+    story.given(CALL_BACK, 3_000)
+    story.given(replace(MAY_CALL, callback_attempts=0, callback_retry_ms=0), 3_500)
+    for round_ in range(1, 4):
+        (scheduled,) = story.given(VOICEMAIL, round_ * 100_000)
+        assert isinstance(scheduled, CallbackScheduled)
+        assert scheduled.resume_at_ms == round_ * 100_000 + LET_GO_MS
+        assert names(story.given(PassTime(), scheduled.resume_at_ms)) == ["ContactQueued"]
+
+
+@pytest.mark.parametrize(("opens_at_ms", "comes_at_ms"), [(200_000, 200_000), (13_000, 72_000)])
+def test_who_comes_to_a_closed_queue_comes_back_when_it_opens(
+    story: "Story", opens_at_ms: int, comes_at_ms: int
+) -> None:
+    story.queued().given(CALL_BACK, 3_000)
+    closed = replace(VOICEMAIL, trigger=OverflowTrigger.CLOSED, opens_at_ms=opens_at_ms)
+    (scheduled,) = story.given(closed, 12_000)
+    assert isinstance(scheduled, CallbackScheduled)
+    assert scheduled.resume_at_ms == comes_at_ms
+
+
+def test_a_queue_that_opens_after_the_window_ends_the_callback(story: "Story") -> None:
+    story.queued().given(CALL_BACK, 3_000)
+    (ended,) = story.given(replace(VOICEMAIL, opens_at_ms=500_000), 12_000)
+    assert isinstance(ended, CallbackEnded)
+    assert ended.reason is CallbackEndReason.EXPIRED
+
+
+def test_another_policy_does_not_change_what_was_promised(story: "Story") -> None:
+    story.dialing().given(replace(MAY_CALL, callback_attempts=1, callback_retry_ms=1_000), 10_000)
+    scheduled = story.given(BUSY, 12_000)[-1]
+    assert isinstance(scheduled, CallbackScheduled)
+    assert scheduled.resume_at_ms == 72_000
+
+
+def test_a_callback_in_a_queue_that_takes_none_is_dialled_as_often_as_promised(
+    story: "Story",
+) -> None:
+    story.queued().given(CALL_BACK, 3_000)
+    moved = ObserveContactMoved(
+        contact_id=ADA,
+        queue_id=QueueId("night"),
+        priority=5,
+        enqueued_at_ms=2_000,
+        stay=1,
+        trigger=OverflowTrigger.UNSPECIFIED,
+    )
+    story.given(moved, 4_000)
+    story.given(TAKEN, 9_000)
+    scheduled = story.given(BUSY, 12_000)[-1]
+    assert isinstance(scheduled, CallbackScheduled)
+    assert scheduled.resume_at_ms == 72_000
+
+
+def test_whom_a_callback_is_for_comes_back_with_it(story: "Story") -> None:
+    story.given(MAY_CALL, 0)
+    queue = QueueContact(
+        contact_id=ADA,
+        queue_id=SALES,
+        priority=5,
+        required_skills=("german",),
+        preferred_agents=(GRACE,),
+        direct_agent_id=GRACE,
+        customer_key="customer-7",
+    )
+    story.initiated().given(queue, 2_000)
+    story.given(CALL_BACK, 3_000)
+    story.given(TAKEN, 9_000)
+    story.given(BUSY, 12_000)
+    assert story.when(PassTime(), 72_000) == (
+        replace(
+            BACK,
+            attempts=0,
+            preferred_agents=(GRACE,),
+            direct_agent_id=GRACE,
+            customer_key="customer-7",
+        ),
+    )
+
+
+def test_a_callback_of_who_was_lost_before_comes_back_with_the_first_age(story: "Story") -> None:
+    lost = ContactId("ada-before")
+    resumed = ObserveContactResumed(contact_id=ADA, resumes=lost, stay=0, enqueued_at_ms=400)
+    assert names(story.dialing().given(resumed, 9_500)) == ["ContactResumed"]
+    assert story.when(resumed, 9_600) == (), "told once more"
+    assert story.when(replace(resumed, stay=1, enqueued_at_ms=1), 9_600) == ()
+    story.given(BUSY, 12_000)
+    assert story.given(PassTime(), 72_000) == (replace(BACK, enqueued_at_ms=400),)

@@ -10,16 +10,20 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from huntgroup_session.core import SessionCore
+from huntgroup_session.core.callbacks import LET_GO_MS
 from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS
 from huntgroup_session.core.messages import (
     CallbackRequested,
+    CallbackScheduled,
     CancelCallback,
     Command,
     ContactConnectionFailed,
     ContactQueued,
     ContactReprioritized,
+    ContactResumed,
     Event,
     HangUpContact,
+    ObserveContactOverflowed,
     ObserveQueueConfigured,
     PassTime,
     QueueContact,
@@ -68,7 +72,10 @@ VALUES: dict[Any, Sequence[Any]] = {
 TIMES: dict[str, Sequence[int]] = {
     "not_before_ms": (0, 1_100_000),
     "not_after_ms": (0, 9_000_000),
-    "callback_retry_ms": (30_000,),
+    "callback_retry_ms": (1_000, 30_000),
+    "callback_attempts": (3, 0),
+    "opens_at_ms": (0, 2_000_000),
+    "stay": (0, 1, 3),
 }
 
 
@@ -121,6 +128,11 @@ class World:
             return
         for event in decision:
             assert event.at_ms == self.now_ms
+            if isinstance(event, CallbackScheduled) and isinstance(
+                command, ObserveContactOverflowed
+            ):
+                pause_ms = event.resume_at_ms - self.now_ms
+                assert pause_ms >= LET_GO_MS, "a rule that holds for hours lets it go again"
             if isinstance(event, ContactQueued):
                 queue, contact = (
                     self.state.queues[event.queue_id],
@@ -194,6 +206,7 @@ NO_PHASE = (
     QueueForgotten,
     ContactConnectionFailed,
     ContactReprioritized,
+    ContactResumed,
     CallbackRequested,
 )
 

@@ -20,6 +20,7 @@ from huntgroup_session.core.messages import (
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveContactReprioritized,
+    ObserveContactResumed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -92,6 +93,9 @@ COMMANDS: dict[str, Command] = {
         contact_id=ADA, queue_id=SALES, priority=5, enqueued_at_ms=2_000, stay=1, trigger=WAITED
     ),
     "raised": ObserveContactReprioritized(contact_id=ADA, priority=7),
+    "resumed": ObserveContactResumed(
+        contact_id=ADA, resumes=ContactId("ada-before"), stay=0, enqueued_at_ms=1
+    ),
     "handed_back": replace(VOICEMAIL, action=None),
     "diverted": VOICEMAIL,
     "other_created": ObserveOfferCreated(contact_id=ADA, offer_id=SECOND, agent_id=ALAN),
@@ -152,20 +156,20 @@ lapsed      -        ConnectionFailed  -                -           -           
 """
 
 OF_QUEUES = """
-            moved    raised         handed_back  diverted
-unknown     -        -              -            -
-initiated   -        -              -            -
-queued      Moved    Reprioritized  HandedBack   Diverted
-offering    Moved    Reprioritized  HandedBack   Diverted
-connected   -        -              -            -
-on_hold     -        -              -            -
-wrapping    -        -              -            -
-completed   -        -              -            -
-abandoned   -        -              -            -
-diverted    -        -              -            -
-scheduled   -        Reprioritized  -            -
-dialing     -        -              -            -
-lapsed      -        -              -            -
+            moved    raised         handed_back  diverted  resumed
+unknown     -        -              -            -         -
+initiated   -        -              -            -         -
+queued      Moved    Reprioritized  HandedBack   Diverted  Resumed
+offering    Moved    Reprioritized  HandedBack   Diverted  Resumed
+connected   -        -              -            -         -
+on_hold     -        -              -            -         -
+wrapping    -        -              -            -         -
+completed   -        -              -            -         -
+abandoned   -        -              -            -         -
+diverted    -        -              -            -         -
+scheduled   -        Reprioritized  -            -         Resumed
+dialing     -        -              -            -         Resumed
+lapsed      -        -              -            -         -
 """
 
 OF_CALLBACKS = """

@@ -59,6 +59,7 @@ def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:
             enqueued_at_ms=event.enqueued_at_ms,
             stay=event.stay,
             attempts=event.attempts,
+            returns=event.returns,
         )
     queue, agents = state.queues.get(event.queue_id), event.awaited_agents
     last = state.last_agents.get(event.customer_key)
@@ -76,6 +77,7 @@ def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:
         stay=event.stay,
         attempts=event.attempts,
         requirement=event.own_requirement,
+        returns=event.returns,
     )
 
 

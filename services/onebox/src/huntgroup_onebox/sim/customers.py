@@ -3,11 +3,15 @@
 import asyncio
 from typing import Final
 
+from google.protobuf.message import Message
+
 from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup.session.v1.events_pb2 import (
     CHANNEL_VOICE,
     DIAL_OUTCOME_ANSWERED,
     DIAL_OUTCOME_BUSY,
+    DIAL_OUTCOME_FAILED,
+    DIAL_OUTCOME_NO_ANSWER,
 )
 from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.client import Client, Mark
@@ -18,6 +22,14 @@ SESSION: Final = "/huntgroup.session.v1.SessionService/"
 TO_BE_CALLED: Final = {"QUEUED", "OFFERING", "SCHEDULED", "DIALING"}
 THERE: Final = 0.5
 """So often a customer who is called back picks up."""
+IN_VAIN: Final = (DIAL_OUTCOME_BUSY, DIAL_OUTCOME_NO_ANSWER, DIAL_OUTCOME_FAILED)
+SELDOM: Final = 0.15
+"""So often a call is for later, or not for long, or for the number of others, and a dial of which nobody tells."""
+RARELY: Final = 0.02
+"""So often, whenever somebody looks, the customer needs no call any more."""
+LATER_MS: Final = 3_000
+SOON_OVER_MS: Final = 8_000
+ONE_NUMBER: Final = "a-number-of-many"
 
 
 async def start(client: Client, contact_id: str, *, twice: bool = False) -> None:
@@ -64,34 +76,44 @@ async def view_of(client: Client, contact_id: str) -> session_pb.ContactView:
 async def be_called_back(
     client: Client, contact_id: str, queue_id: str, closing: asyncio.Event, *, twice: bool
 ) -> bool:
-    """Ask for a call and hang up; be busy now and then, until `closing` is set. False: it is too late to ask."""
+    """Ask for a call and hang up; be busy now and then, until `closing` is set. False: it was refused.
+
+    Whoever dials may say nothing of a dial. What is planned for later is called off at the end, so that it comes soon.
+    """
+    chance, view = client.chance, await view_of(client, contact_id)
     request = session_pb.RequestCallbackRequest(
-        contact_id=contact_id, number=contact_id, queue_id=queue_id
+        contact_id=contact_id,
+        number=ONE_NUMBER if happens(chance, SELDOM) else contact_id,
+        queue_id=queue_id,
+        not_before_ms=view.initiated_at_ms + LATER_MS if happens(chance, SELDOM) else 0,
+        not_after_ms=view.initiated_at_ms + SOON_OVER_MS if happens(chance, SELDOM) else 0,
     )
-    refused = await client.command(
-        "session",
-        f"{SESSION}RequestCallback",
-        request,
-        session_pb.RequestCallbackResponse,
-        twice=twice,
-    )
-    if refused:
+    if await _ask(client, "RequestCallback", request, twice=twice):
         return False
     await hang_up(client, contact_id)
+    silent_dial = 0
     while (view := await view_of(client, contact_id)).state in TO_BE_CALLED:
-        if view.state == "DIALING":
-            there = closing.is_set() or happens(client.chance, THERE)
+        if view.state == "DIALING" and not closing.is_set() and happens(chance, SELDOM):
+            silent_dial = view.callback.dials
+        told = view.callback.dials != silent_dial
+        planned = view.state == "SCHEDULED" or not told
+        if (planned and closing.is_set()) or happens(chance, RARELY):
+            cancel = session_pb.CancelCallbackRequest(contact_id=contact_id)
+            await _ask(client, "CancelCallback", cancel, twice=twice)
+        elif view.state == "DIALING" and told:
+            there = closing.is_set() or happens(chance, THERE)
             report = session_pb.ReportDialOutcomeRequest(
                 contact_id=contact_id,
                 dial=view.callback.dials,
-                outcome=DIAL_OUTCOME_ANSWERED if there else DIAL_OUTCOME_BUSY,
+                outcome=DIAL_OUTCOME_ANSWERED if there else chance.choice(IN_VAIN),
             )
-            await client.command(
-                "session",
-                f"{SESSION}ReportDialOutcome",
-                report,
-                session_pb.ReportDialOutcomeResponse,
-                twice=twice,
-            )
-        await asyncio.sleep(client.chance.uniform(0.2, 0.8))
+            await _ask(client, "ReportDialOutcome", report, twice=twice)
+        await asyncio.sleep(chance.uniform(0.2, 0.8))
     return True
+
+
+async def _ask(
+    client: Client, method: str, request: Message, *, twice: bool
+) -> RpcRefusedError | None:
+    response = getattr(session_pb, f"{method}Response")
+    return await client.command("session", f"{SESSION}{method}", request, response, twice=twice)

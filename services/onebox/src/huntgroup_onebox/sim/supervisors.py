@@ -49,6 +49,7 @@ CONDITIONS: Final = (
     (STEP_TRIGGER_SERVICE_LEVEL, 90),
 )
 """What brings contacts to a step beside time, in a changed policy."""
+RETRY_MS: Final = 1_000
 CHANGING: Final = 0.3
 """In so many stories the policy changes."""
 
@@ -134,7 +135,7 @@ def _queues() -> list[routing_pb.ConfigureQueueRequest]:
             pull_requirement=ANYBODY,
             overflow=overflow_of(queue_id),
             callback_attempts=3,
-            callback_retry_ms=RING_MS // 4,
+            callback_retry_ms=RETRY_MS,
             resume_window_ms=2 * RING_MS,
         )
         for queue_id, skills in QUEUES.items()

@@ -89,6 +89,7 @@ def on_contact_queued(fact: ContactQueued) -> Command:
         stay=fact.stay,
         attempts=fact.attempts,
         requirement=one_form(fact.requirement),
+        returns=fact.returns,
     )
 
 

@@ -106,6 +106,7 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     resumes: ContactId = NO_CONTACT
     preferred_agents: tuple[AgentId, ...] = ()
     own_requirement: str = ""
+    returns: bool = False
 
 
 class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):
@@ -148,6 +149,8 @@ class ContactDequeued(Struct, frozen=True, kw_only=True, gc=False):
     reason: DequeueReason
     overflow: Overflow | None = None
     attempts: int = 0
+    stay: int | None = None
+    opens_at_ms: int = 0
 
 
 class ContactRequeued(Struct, frozen=True, kw_only=True, gc=False):

@@ -148,7 +148,8 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         attempts=event.attempts,
         entered_at_ms=event.at_ms,
         stay=event.stay,
-        leaves_at_ms=leaves_at_ms(queue.plan, event.at_ms),
+        returns=event.returns,
+        leaves_at_ms=leaves_at_ms(queue.plan, event.at_ms, returns=event.returns),
         customer_key=event.customer_key,
         preferred=event.preferred_agents,
     )
@@ -217,7 +218,7 @@ def _offer_created(state: State, event: OfferCreated) -> None:
     queue = state.queues[contact.queue_id]
     if contact.offer_id is None:
         step_out(state, contact, queue)
-        waited_ms = event.at_ms - contact.enqueued_at_ms
+        waited_ms = event.at_ms - contact.entered_at_ms
         queue.waiting.fetch(contact.lane, contact.place, event.at_ms, waited_ms)
         contact.offer_id = event.offer_id
         queue.ringing += 1

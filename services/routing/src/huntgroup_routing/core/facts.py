@@ -46,6 +46,8 @@ class ObserveContactQueued(Struct, frozen=True, kw_only=True, gc=False):
     attempts: int = 0
     requirement: str = ""
     """Its own, in its one form, beside the queue's."""
+    returns: bool = False
+    """A callback that comes back: no rule about who comes holds for it but that its queue is closed."""
 
 
 class ObserveContactAbandoned(Struct, frozen=True, kw_only=True, gc=False):

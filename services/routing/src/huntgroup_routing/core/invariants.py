@@ -301,7 +301,7 @@ def _queues(state: State) -> Iterator[str]:
         places = sorted(contact.place for contact in mine if contact.offer_id is None)
         if list(queue.waiting.in_order()) != places:
             yield f"queue {queue_id} has the wrong contacts in line"
-        ages = sorted((one.enqueued_at_ms, one.contact_id) for one in mine if one.offer_id is None)
+        ages = sorted((one.waits_from_ms, one.contact_id) for one in mine if one.offer_id is None)
         if queue.ages is not None and list(queue.ages.in_order()) != ages:
             yield f"queue {queue_id} has the wrong ages of those who wait"
         positions = [queue.waiting.position(place) for place in places]

@@ -66,6 +66,7 @@ class Comer:
     attempts: int
     customer_key: str
     preferred: tuple[AgentId, ...] | None
+    returns: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,8 @@ class Leaving:
 
     def _compared(self, queue: Queue, rule: OverflowRule, comer: Comer) -> int | None:
         """Return the value for which a rule about who comes holds; None when it does not hold."""
+        if comer.returns and rule.trigger is not OverflowTrigger.CLOSED:
+            return None
         match rule.trigger:
             case OverflowTrigger.QUEUE_LENGTH:
                 value = len(queue.waiting) + self.came[queue.queue_id]
@@ -183,6 +186,8 @@ class Leaving:
                     reason=DequeueReason.OVERFLOWED,
                     overflow=hop.overflow,
                     attempts=comer.attempts,
+                    stay=stay,
+                    opens_at_ms=hop.queue.opens_at_ms,
                 )
                 return
             stay += 1
@@ -248,6 +253,7 @@ def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event,
         attempts=enqueued.attempts,
         customer_key=enqueued.customer_key,
         preferred=enqueued.preferred_agents,
+        returns=enqueued.returns,
     )
     hops = leaving.on_arrival(state.queues[enqueued.queue_id], comer)
     if not hops:
@@ -276,6 +282,7 @@ def comer_of(contact: Contact) -> Comer:
         attempts=contact.attempts,
         customer_key=contact.customer_key,
         preferred=contact.preferred,
+        returns=contact.returns,
     )
 
 
@@ -341,6 +348,7 @@ def customer_left(state: State, command: ObserveContactAbandoned, at_ms: int) ->
         contact_id=contact.contact_id,
         queue_id=contact.queue_id,
         reason=command.reason,
+        stay=contact.stay,
     )
     return (*cancel(state, contact, at_ms, CancelReason(command.reason.value)), dequeued)
 

@@ -15,6 +15,7 @@ from huntgroup_routing.core.state import State
 from huntgroup_routing.core.steps import step_complaints
 from huntgroup_routing.core.values import (
     CALLBACK_RETRY_MS_DEFAULT,
+    CALLBACK_RETRY_MS_MIN,
     QUEUES_MAX,
     RING_EVERY_MS_DEFAULT,
     RING_MAX_DEFAULT,
@@ -134,6 +135,11 @@ def wrong_with(command: ConfigureQueue, terms: Terms) -> Iterator[Refused]:
     for text in hours_complaints(command.hours) if command.hours else ():
         yield Refused(reason=Reason.HOURS_INVALID, detail=text)
     yield from _wrong_groups(command)
+    if 0 < command.callback_retry_ms < CALLBACK_RETRY_MS_MIN:
+        yield Refused(
+            reason=Reason.CALLBACKS_INVALID,
+            detail=f"callback_retry_ms {command.callback_retry_ms} is less than {CALLBACK_RETRY_MS_MIN}",
+        )
 
 
 def _not_understood(text: str, where: str, terms: Terms) -> Iterator[Refused]:

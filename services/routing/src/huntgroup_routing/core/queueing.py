@@ -52,6 +52,7 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         groups=() if crew is None else crew.groups,
         resumes=resumes,
         preferred_agents=tuple(dict.fromkeys(command.preferred_agents)),
+        returns=command.returns,
     )
     if (plan.overflow or queue.is_closed) and (elsewhere := overflow_on_arrival(state, enqueued)):
         return elsewhere

@@ -90,7 +90,7 @@ def note_ages(state: State, queue: Queue) -> None:
     elif queue.ages is None:
         queue.ages = Line()
         waiting = (state.contacts[place[2]] for place in queue.waiting.in_order())
-        queue.ages.add_all((one.enqueued_at_ms, one.contact_id) for one in waiting)
+        queue.ages.add_all((one.waits_from_ms, one.contact_id) for one in waiting)
 
 
 def droppable(state: State) -> list[QueueId]:

@@ -97,6 +97,11 @@ class Queue:
         return Figures(len(self.waiting), self.estimated_wait_ms, self.answers)
 
     @property
+    def opens_at_ms(self) -> int:
+        """When it opens that is closed by its hours; 0: it is not, or that is not known."""
+        return self.hours_change_at_ms if self.closed_by_hours else 0
+
+    @property
     def is_followed_in_part(self) -> bool:
         """Whether some of those who wait may have an older plan and keep it."""
         return self.followed_from < self.plan_version
@@ -187,6 +192,8 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """Whom it is for if they can be had; None: it rang at one of those in vain, and is for anybody."""
     stay: int = 0
     """How many stays in queues it had before this one."""
+    returns: bool = False
+    """A callback that came back: rules about who comes, or has waited, do not send it out of routing."""
     leaves_at_ms: int | None = None
     """When it has waited as long as the queue lets it."""
     ring: Ring | None = None
@@ -198,6 +205,11 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     def lane(self) -> LaneKey:
         """Where it stands in its queue."""
         return (self.priority, self.own)
+
+    @property
+    def waits_from_ms(self) -> int:
+        """Since when its customer waits: a callback was not on the line while it stood in none."""
+        return self.entered_at_ms if self.returns else self.enqueued_at_ms
 
     @property
     def step_due(self) -> StepDue | None:

@@ -22,7 +22,8 @@ def replanned(state: State, event: ContactReplanned) -> None:
     if contact.offer_id is None and contact.plan_version < queue.followed_from:
         state.outdated.remove(contact.place)
     contact.plan_version = queue.plan_version
-    leave_at(state, contact, leaves_at_ms(queue.plan, contact.entered_at_ms))
+    at_ms = leaves_at_ms(queue.plan, contact.entered_at_ms, returns=contact.returns)
+    leave_at(state, contact, at_ms)
 
 
 def _come_to(

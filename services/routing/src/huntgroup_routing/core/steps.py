@@ -80,10 +80,10 @@ class Plan:
         return found
 
     @property
-    def wait_max_ms(self) -> int | None:
-        """How long a contact waits in the queue at most; None: as long as it likes."""
-        limits = (one.limit for one in self.overflow if one.trigger is OverflowTrigger.WAITED)
-        return next(limits, None) if self.overflow else None
+    def waited(self) -> OverflowRule | None:
+        """The rule about how long a contact waits in the queue at most; None: as long as it likes."""
+        rules = (one for one in self.overflow if one.trigger is OverflowTrigger.WAITED)
+        return next(rules, None) if self.overflow else None
 
     def due_at_ms(self, step: int, delays_over: int, enqueued_at_ms: int) -> int | None:
         """Return when somebody else is asked for a contact: at its next step, or when a group's delay is over."""

@@ -64,6 +64,7 @@ LAST_AGENTS_MAX = 50_000
 """Of so many customers it is remembered who served them last, the latest."""
 RING_EVERY_MS_DEFAULT = 5_000
 CALLBACK_RETRY_MS_DEFAULT = 300_000
+CALLBACK_RETRY_MS_MIN = 1_000
 RINGS_LOOKED_AT_MAX = 16
 """So many contacts that ring and may ring at one more are looked at for an agent who becomes idle."""
 REPLANS_PER_DECISION_MAX = 256

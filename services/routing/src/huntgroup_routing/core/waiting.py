@@ -21,7 +21,7 @@ def begin_to_wait(state: State, contact: Contact) -> None:
     """Enter a contact that waits, and does not ring, where its age and its time in the queue are watched."""
     ages = state.queues[contact.queue_id].ages
     if ages is not None:
-        ages.add((contact.enqueued_at_ms, contact.contact_id))
+        ages.add((contact.waits_from_ms, contact.contact_id))
     if contact.leaves_at_ms is not None:
         state.waits_due.add((contact.leaves_at_ms, contact.contact_id))
 
@@ -30,7 +30,7 @@ def stop_waiting(state: State, contact: Contact) -> None:
     """Take a contact out again that rings, leaves or is moved."""
     ages = state.queues[contact.queue_id].ages
     if ages is not None:
-        ages.remove((contact.enqueued_at_ms, contact.contact_id))
+        ages.remove((contact.waits_from_ms, contact.contact_id))
     if contact.leaves_at_ms is not None:
         state.waits_due.remove((contact.leaves_at_ms, contact.contact_id))
 
@@ -56,10 +56,15 @@ def leave_at(state: State, contact: Contact, at_ms: int | None) -> None:
         begin_to_wait(state, contact)
 
 
-def leaves_at_ms(plan: Plan, entered_at_ms: int) -> int | None:
-    """Return when a contact has waited enough that entered a queue with this plan; None: never."""
-    wait_max_ms = plan.wait_max_ms
-    return None if wait_max_ms is None else entered_at_ms + wait_max_ms
+def leaves_at_ms(plan: Plan, entered_at_ms: int, *, returns: bool) -> int | None:
+    """Return when a contact has waited enough that entered a queue with this plan; None: never.
+
+    A callback that came back goes to another queue by that, but out of routing it does not: nobody is on the line.
+    """
+    rule = plan.waited
+    if rule is None or (returns and rule.action is not OverflowAction.QUEUE):
+        return None
+    return entered_at_ms + rule.limit
 
 
 def step_out(state: State, contact: Contact, queue: Queue) -> None:
@@ -77,7 +82,7 @@ def give_up_waiting(state: State, contact: Contact, at_ms: int) -> None:
     """Let a contact leave its place without an agent; who leaves as it came did not wait."""
     queue = state.queues[contact.queue_id]
     step_out(state, contact, queue)
-    waiting, waited_ms = queue.waiting, at_ms - contact.enqueued_at_ms
+    waiting, waited_ms = queue.waiting, at_ms - contact.entered_at_ms
     if at_ms == contact.entered_at_ms:
         waiting.withdraw(contact.lane, contact.place)
     else:
@@ -157,7 +162,7 @@ def _moved(state: State, event: ContactMoved) -> None:
     )
     contact.stay, contact.entered_at_ms = event.stay, event.at_ms
     state.reprioritizing.pop(event.contact_id, None)
-    contact.leaves_at_ms = leaves_at_ms(queue.plan, event.at_ms)
+    contact.leaves_at_ms = leaves_at_ms(queue.plan, event.at_ms, returns=contact.returns)
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
     if event.awaited_agents:

@@ -70,6 +70,7 @@ class _Contact(_Record, frozen=True):
     customer_key: str
     delays_over: int
     preferred: tuple[AgentId, ...] | None
+    returns: bool
 
 
 class _Dump(_Record, frozen=True):
@@ -174,6 +175,7 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         customer_key=contact.customer_key,
         delays_over=contact.delays_over,
         preferred=contact.preferred,
+        returns=contact.returns,
     )
 
 
@@ -220,6 +222,7 @@ def _load_contacts(state: State, read: _Dump) -> None:
             awaited=contact_row.awaited,
             customer_key=contact_row.customer_key,
             preferred=contact_row.preferred,
+            returns=contact_row.returns,
         )
         if contact_row.ring is not None:
             _load_ring(state, contact, contact_row.ring)

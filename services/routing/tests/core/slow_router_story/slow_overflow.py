@@ -103,12 +103,14 @@ class SlowOverflow:
     def rule_holds(
         self, rule: OverflowRule, contact: "SlowContact", queue_id: str, came: Counter[str]
     ) -> bool:
+        if contact.returns and rule.trigger is not OverflowTrigger.CLOSED:
+            return False
         waiting = [one for one in self.contacts if one.queue_id == queue_id and not one.ringing]
         match rule.trigger:
             case OverflowTrigger.QUEUE_LENGTH:
                 return len(waiting) + came[queue_id] >= rule.limit
             case OverflowTrigger.LONGEST_WAIT:
-                return any(self.at_ms - one.enqueued_at_ms >= rule.limit for one in waiting)
+                return any(self.at_ms - one.waits_from_ms >= rule.limit for one in waiting)
             case OverflowTrigger.NOBODY_ON_DUTY:
                 like = replace(contact)
                 self.enter(like, queue_id)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from huntgroup_routing.core.messages import ConfigureQueue, ObserveAgentSignedOn
-from huntgroup_routing.core.overflow import OverflowRule, OverflowTrigger
+from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
 from huntgroup_routing.core.values import AgentTraits, Channel, RoutingStep, ServingGroup, Strategy
 
 Holds = Callable[["SlowContact", RoutingStep], bool]
@@ -44,10 +44,20 @@ class SlowContact:
     asked_of: tuple[ServingGroup, ...] = ()
     overflow: tuple[OverflowRule, ...] = ()
     entered_at_ms: int = 0
+    returns: bool = False
+
+    @property
+    def waits_from_ms(self) -> int:
+        return self.entered_at_ms if self.returns else self.enqueued_at_ms
 
     @property
     def leaves_at_ms(self) -> int | None:
-        limits = [one.limit for one in self.overflow if one.trigger is OverflowTrigger.WAITED]
+        limits = [
+            one.limit
+            for one in self.overflow
+            if one.trigger is OverflowTrigger.WAITED
+            and not (self.returns and one.action is not OverflowAction.QUEUE)
+        ]
         return self.entered_at_ms + limits[0] if limits else None
 
     def follow(self, queue: "SlowQueue") -> None:

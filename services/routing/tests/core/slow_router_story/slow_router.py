@@ -191,6 +191,7 @@ class SlowRouter(SlowPreferring):
             priority=command.priority,
             own_skills=frozenset(command.required_skills),
             customer=command.customer_key,
+            returns=command.returns,
             preferred=tuple(dict.fromkeys(map(str, command.preferred_agents))),
             own_requirement=command.requirement,
         )

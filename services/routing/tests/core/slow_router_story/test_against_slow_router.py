@@ -175,6 +175,7 @@ class Traffic:
             priority=self.chance.choice((0, 0, 0, 1, -2)),
             required_skills=self.skills(0.15),
             enqueued_at_ms=max(0, self.at_ms - self.chance.choice((0, 0, 7, 300))),
+            returns=self.chance.random() < 0.1,
             **(self.whom_for() if self.for_some else {}),
             requirement=self.own_requirement(),
         )

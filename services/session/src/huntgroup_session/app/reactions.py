@@ -11,6 +11,7 @@ from huntgroup.routing.v1.events_pb2 import (
     DEQUEUE_REASON_CALLBACK_POSTPONED,
     RESCIND_REASON_TAKEN_BY_ANOTHER,
     ContactDequeued,
+    ContactEnqueued,
     ContactMoved,
     ContactReprioritized,
     OfferAccepted,
@@ -29,6 +30,7 @@ from huntgroup_session.core.messages import (
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveContactReprioritized,
+    ObserveContactResumed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -132,6 +134,18 @@ def on_contact_moved(fact: ContactMoved) -> Command:
     )
 
 
+def on_contact_enqueued(fact: ContactEnqueued) -> Command | None:
+    """It took its place, as this service said; perhaps the one that its customer had before."""
+    if not fact.resumes:
+        return None
+    return ObserveContactResumed(
+        contact_id=ContactId(fact.contact_id),
+        resumes=ContactId(fact.resumes),
+        stay=fact.stay,
+        enqueued_at_ms=fact.enqueued_at_ms,
+    )
+
+
 def on_contact_reprioritized(fact: ContactReprioritized) -> Command:
     """Somebody put it forward, or back."""
     return ObserveContactReprioritized(
@@ -153,6 +167,7 @@ def on_contact_dequeued(fact: ContactDequeued) -> Command | None:
         action=DIVERSIONS.get(action),
         endpoint=fact.overflow.endpoint,
         attempts=fact.attempts,
+        opens_at_ms=fact.opens_at_ms,
     )
 
 
@@ -192,6 +207,7 @@ OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.routing.offer.rejected.v1": on_offer_rejected,
     "huntgroup.routing.offer.expired.v1": on_offer_expired,
     "huntgroup.routing.offer.rescinded.v1": on_offer_rescinded,
+    "huntgroup.routing.contact.enqueued.v1": on_contact_enqueued,
     "huntgroup.routing.contact.moved.v1": on_contact_moved,
     "huntgroup.routing.contact.reprioritized.v1": on_contact_reprioritized,
     "huntgroup.routing.contact.dequeued.v1": on_contact_dequeued,

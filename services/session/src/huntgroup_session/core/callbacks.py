@@ -41,6 +41,9 @@ from huntgroup_session.core.values import CallbackEndReason, DialOutcome
 DIAL_MS: Final = 120_000
 """A dial of which nobody reported anything for so long has failed."""
 
+LET_GO_MS: Final = 60_000
+"""A callback that a rule of its queue let go stands in no line for so long at least: the rule may hold for hours."""
+
 WINDOW_MS: Final = 86_400_000
 """A callback for which nobody said how long it may take is over after so long."""
 
@@ -82,7 +85,7 @@ def requested(contact: Contact, command: RequestCallback, at_ms: int) -> tuple[E
             queue_id=command.queue_id,
             priority=command.priority,
             required_skills=skills,
-            enqueued_at_ms=at_ms,
+            enqueued_at_ms=max(at_ms, command.not_before_ms),
         )
     request = CallbackRequested(
         at_ms=at_ms,
@@ -115,6 +118,10 @@ def in_line(contact: Contact, place: Place, at_ms: int) -> ContactQueued:
         stay=contact.stay + 1,
         attempts=contact.attempts,
         requirement=place.requirement,
+        preferred_agents=place.preferred_agents,
+        direct_agent_id=place.direct_agent_id,
+        customer_key=place.customer_key,
+        returns=isinstance(contact.phase, Scheduled),
     )
 
 
@@ -185,7 +192,7 @@ def report_dial_outcome(
         case Contact(phase=Dialing(), callback=Callback(dials=command.dial) as callback) as contact:
             if command.outcome is DialOutcome.ANSWERED:
                 return (answered(contact, at_ms),)
-            return dial_failed(state, contact, callback, command.outcome, at_ms)
+            return dial_failed(contact, callback, command.outcome, at_ms)
         case Contact(callback=Callback(dials=command.dial, outcome=command.outcome)):
             return ()
         case None:
@@ -209,10 +216,9 @@ def answered(contact: Contact, at_ms: int) -> ContactConnected:
 
 
 def dial_failed(
-    state: State, contact: Contact, callback: Callback, outcome: DialOutcome, at_ms: int
+    contact: Contact, callback: Callback, outcome: DialOutcome, at_ms: int
 ) -> tuple[Event, ...]:
-    """The agent is free, and the customer is dialled again later, as often as the queue allows."""
-    queue = state.queues[contact.place.queue_id]
+    """The agent is free, and the customer is dialled again later, as often as the queue allowed."""
     failed = CallbackDialFailed(
         at_ms=at_ms,
         contact_id=contact.contact_id,
@@ -220,10 +226,10 @@ def dial_failed(
         dial=callback.dials,
         outcome=outcome,
     )
-    if callback.dials >= queue.callback_attempts:
+    if callback.dials >= callback.attempts:
         then = ended(contact, callback, CallbackEndReason.UNREACHABLE, at_ms)
         return (failed, *agent_freed(contact, at_ms), then)
-    later = postponed(contact, callback, at_ms + queue.callback_retry_ms, at_ms)
+    later = postponed(contact, callback, at_ms + callback.retry_ms, at_ms)
     return (failed, *agent_freed(contact, at_ms), later)
 
 
@@ -278,15 +284,15 @@ def observe_callback_postponed(
 
 
 def callback_let_go(
-    state: State, contact: Contact, callback: Callback, at_ms: int
+    contact: Contact, callback: Callback, opens_at_ms: int, at_ms: int
 ) -> tuple[Event, ...]:
-    """A rule of its queue has let a callback go: it takes its place again later, as after a dial in vain."""
-    queue = state.queues[contact.place.queue_id]
-    resume_at_ms = max(callback.not_before_ms, at_ms + queue.callback_retry_ms)
+    """A rule of its queue has let a callback go: it takes its place again later, not before the queue opens."""
+    later_ms = at_ms + max(callback.retry_ms, LET_GO_MS)
+    resume_at_ms = max(callback.not_before_ms, later_ms, opens_at_ms)
     return (postponed(contact, callback, resume_at_ms, at_ms),)
 
 
-def callback_due(state: State, contact: Contact, at_ms: int) -> tuple[Event, ...]:
+def callback_due(contact: Contact, at_ms: int) -> tuple[Event, ...]:
     """A callback takes its place again, is over, or was dialled and nobody reported what came of it."""
     callback = contact.callback
     assert callback is not None
@@ -294,6 +300,6 @@ def callback_due(state: State, contact: Contact, at_ms: int) -> tuple[Event, ...
         case Scheduled():
             return (in_line(contact, contact.place, at_ms),)
         case Dialing():
-            return dial_failed(state, contact, callback, DialOutcome.FAILED, at_ms)
+            return dial_failed(contact, callback, DialOutcome.FAILED, at_ms)
         case _:
             return (ended(contact, callback, CallbackEndReason.EXPIRED, at_ms),)

@@ -42,6 +42,7 @@ from huntgroup_session.core.messages import (
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveContactReprioritized,
+    ObserveContactResumed,
     ObserveOfferAccepted,
     ObserveOfferCreated,
     ObserveOfferFailed,
@@ -60,6 +61,7 @@ from huntgroup_session.core.queueing import (
     observe_contact_moved,
     observe_contact_overflowed,
     observe_contact_reprioritized,
+    observe_contact_resumed,
     observe_queue_configured,
     observe_queue_retired,
     queue_contact,
@@ -128,6 +130,8 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
             return observe_contact_moved(state, command, at_ms)
         case ObserveContactReprioritized():
             return observe_contact_reprioritized(state, command, at_ms)
+        case ObserveContactResumed():
+            return observe_contact_resumed(state, command, at_ms)
         case ObserveContactOverflowed():
             return observe_contact_overflowed(state, command, at_ms)
         case ObserveCallbackPostponed():
@@ -319,7 +323,7 @@ def pass_time(state: State, at_ms: int) -> tuple[Event, ...]:
         *(
             event
             for contact_id in callbacks_due(state, at_ms)
-            for event in callback_due(state, state.live[contact_id], at_ms)
+            for event in callback_due(state.live[contact_id], at_ms)
         ),
     )
 

@@ -54,6 +54,18 @@ class ContactQueued:
     direct_agent_id: AgentId = NOBODY
     customer_key: str = ""
     requirement: str = ""
+    returns: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactResumed:
+    """A contact has the age of an earlier one, in which its customer was lost."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    enqueued_at_ms: int
+    resumes: ContactId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from huntgroup_session.core.messages import (
     ContactOffered,
     ContactQueued,
     ContactReprioritized,
+    ContactResumed,
     ContactRetrieved,
     ContactReturnedToQueue,
     Event,
@@ -79,6 +80,8 @@ def happen(state: State, event: Event) -> None:
             move(state, event)
         case ContactReprioritized():
             reprioritize(state, event)
+        case ContactResumed():
+            resume(state, event)
         case ContactHandedBack():
             hand_back(state, event)
         case ContactDiverted():
@@ -138,12 +141,15 @@ def queue(state: State, event: ContactQueued) -> None:
         enqueued_at_ms=event.enqueued_at_ms,
         waits_from_ms=event.at_ms,
         requirement=event.requirement,
+        preferred_agents=event.preferred_agents,
+        direct_agent_id=event.direct_agent_id,
+        customer_key=event.customer_key,
     )
     contact.stay = event.stay
 
 
 def move(state: State, event: ContactMoved) -> None:
-    """It takes a place elsewhere; whoever rang for it rings no more."""
+    """It takes a place elsewhere, for one agent alone no more; whoever rang for it rings no more."""
     contact = state.live[event.contact_id]
     leave_queue(state, contact.place)
     contact.phase, contact.offer, contact.stay = Queued(), Offer(), event.stay
@@ -154,6 +160,8 @@ def move(state: State, event: ContactMoved) -> None:
         enqueued_at_ms=event.enqueued_at_ms,
         waits_from_ms=contact.place.waits_from_ms,
         requirement=contact.place.requirement,
+        preferred_agents=contact.place.preferred_agents,
+        customer_key=contact.place.customer_key,
     )
     # Routing told of the queue before, unless that could not be read, or the queue has retired meanwhile.
     there = state.queues.setdefault(event.queue_id, Queue(waiting_max=0, open=False))
@@ -164,6 +172,12 @@ def reprioritize(state: State, event: ContactReprioritized) -> None:
     """It stands by another priority."""
     contact = state.live[event.contact_id]
     contact.place = replace(contact.place, priority=event.priority)
+
+
+def resume(state: State, event: ContactResumed) -> None:
+    """It is as old as the one in which its customer was lost."""
+    contact = state.live[event.contact_id]
+    contact.place = replace(contact.place, enqueued_at_ms=event.enqueued_at_ms)
 
 
 def hand_back(state: State, event: ContactHandedBack) -> None:
@@ -253,9 +267,13 @@ def complete(state: State, event: ContactCompleted) -> None:
 
 def request_callback(state: State, event: CallbackRequested) -> None:
     """It is a callback from now on; one that was never queued has a place by it."""
-    contact = state.live[event.contact_id]
+    contact, queue = state.live[event.contact_id], state.queues[event.queue_id]
     contact.callback = Callback(
-        number=event.number, not_before_ms=event.not_before_ms, not_after_ms=event.not_after_ms
+        number=event.number,
+        not_before_ms=event.not_before_ms,
+        not_after_ms=event.not_after_ms,
+        attempts=queue.callback_attempts,
+        retry_ms=queue.callback_retry_ms,
     )
     if isinstance(contact.phase, Initiated):
         contact.place = Place(

@@ -26,6 +26,7 @@ from huntgroup_session.core.events import (
     ContactOffered,
     ContactQueued,
     ContactReprioritized,
+    ContactResumed,
     ContactRetrieved,
     ContactReturnedToQueue,
     QueueForgotten,
@@ -66,6 +67,7 @@ __all__ = [
     "ContactOffered",
     "ContactQueued",
     "ContactReprioritized",
+    "ContactResumed",
     "ContactRetrieved",
     "ContactReturnedToQueue",
     "QueueForgotten",
@@ -239,6 +241,16 @@ class ObserveContactReprioritized:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveContactResumed:
+    """Routing gave the contact the place that its customer had in an earlier one."""
+
+    contact_id: ContactId
+    resumes: ContactId
+    stay: int
+    enqueued_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveContactOverflowed:
     """Routing's queue let the contact go; without an action whoever queued it has it back."""
 
@@ -248,6 +260,7 @@ class ObserveContactOverflowed:
     action: DiversionAction | None
     endpoint: str
     attempts: int
+    opens_at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,6 +330,7 @@ Command = (
     | ObserveOfferFailed
     | ObserveContactMoved
     | ObserveContactReprioritized
+    | ObserveContactResumed
     | ObserveContactOverflowed
     | ObserveCallbackPostponed
     | ObserveWrapUpFinished
@@ -330,6 +344,7 @@ Event = (
     | ContactReturnedToQueue
     | ContactMoved
     | ContactReprioritized
+    | ContactResumed
     | ContactHandedBack
     | ContactDiverted
     | ContactConnected

@@ -8,10 +8,12 @@ from huntgroup_session.core.messages import (
     ContactMoved,
     ContactQueued,
     ContactReprioritized,
+    ContactResumed,
     Event,
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveContactReprioritized,
+    ObserveContactResumed,
     ObserveQueueConfigured,
     ObserveQueueRetired,
     QueueContact,
@@ -22,6 +24,7 @@ from huntgroup_session.core.messages import (
 from huntgroup_session.core.state import (
     Callback,
     Contact,
+    Dialing,
     Initiated,
     Offering,
     Place,
@@ -126,6 +129,26 @@ def observe_contact_reprioritized(
             return ()
 
 
+def observe_contact_resumed(state: State, command: ObserveContactResumed, at_ms: int) -> Decision:
+    """Let the contact be as old as routing has found, here too: a callback comes back with that age."""
+    match state.live.get(command.contact_id):
+        case (
+            Contact(
+                phase=Queued() | Offering() | Scheduled() | Dialing(), stay=command.stay
+            ) as contact
+        ) if command.enqueued_at_ms < contact.place.enqueued_at_ms:
+            resumed = ContactResumed(
+                at_ms=at_ms,
+                contact_id=contact.contact_id,
+                queue_id=contact.place.queue_id,
+                enqueued_at_ms=command.enqueued_at_ms,
+                resumes=command.resumes,
+            )
+            return (resumed,)
+        case _:
+            return ()
+
+
 def observe_contact_overflowed(
     state: State, command: ObserveContactOverflowed, at_ms: int
 ) -> Decision:
@@ -135,7 +158,7 @@ def observe_contact_overflowed(
     """
     match state.live.get(command.contact_id):
         case Contact(phase=Queued() | Offering(), callback=Callback() as callback) as contact:
-            return callback_let_go(state, contact, callback, at_ms)
+            return callback_let_go(contact, callback, command.opens_at_ms, at_ms)
         case Contact(phase=Queued() | Offering()) as contact:
             return (overflowed(contact, command, at_ms),)
         case _:

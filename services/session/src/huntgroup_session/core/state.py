@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from huntgroup_session.core.values import (
+    NOBODY,
     AgentId,
     Channel,
     ContactId,
@@ -130,6 +131,9 @@ class Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """When it took its place: later than its age says, where a callback came back to it."""
     requirement: str = ""
     """What it asks of agents by itself, as it was written; empty: nothing."""
+    preferred_agents: tuple[AgentId, ...] = ()
+    direct_agent_id: AgentId = NOBODY
+    customer_key: str = ""
 
 
 class Callback(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -138,6 +142,10 @@ class Callback(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     number: str
     not_before_ms: int
     not_after_ms: int
+    attempts: int
+    """So often it is dialled at most, and"""
+    retry_ms: int
+    """so long after a dial in vain: as its queue said when it was asked for."""
     dials: int = 0
     outcome: DialOutcome | None = None
     """Of the last of them; None: it rings, or there was none."""
@@ -224,7 +232,7 @@ class Queue:
     waiting: int = 0
     """Its contacts QUEUED, OFFERING, SCHEDULED or DIALING: those may come back, so their places are still taken."""
     callback_attempts: int = 0
-    """So often a callback is dialled at most; 0: it takes none."""
+    """So often a callback that is asked for now is dialled at most; 0: it takes none."""
     callback_retry_ms: int = 0
     open: bool = True
     """False: routing has retired it, and it is kept until the last of them has left."""

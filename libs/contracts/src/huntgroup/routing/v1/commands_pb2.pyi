@@ -89,7 +89,7 @@ class ConfigureQueueRequest(_message.Message):
     callback_attempts: _builtins.int
     """A callback is dialled so often at most; 0: the queue takes none."""
     callback_retry_ms: _builtins.int
-    """So long after a dial in vain a callback takes its place again; 0 means 300,000."""
+    """So long after a dial in vain a callback takes its place again, 1,000 at least; 0 means 300,000."""
     resume_window_ms: _builtins.int
     """Who left while waiting and is queued here again within so long, with the same `customer_key`, has the old place;
     0: nobody has.

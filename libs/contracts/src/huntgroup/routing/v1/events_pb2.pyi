@@ -1163,6 +1163,7 @@ class ContactEnqueued(_message.Message):
     RESUMES_FIELD_NUMBER: _builtins.int
     PREFERRED_AGENTS_FIELD_NUMBER: _builtins.int
     OWN_REQUIREMENT_FIELD_NUMBER: _builtins.int
+    RETURNS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1187,6 +1188,8 @@ class ContactEnqueued(_message.Message):
     """The contact in which its customer was lost: it has that one's age, and `enqueued_at_ms`. Empty: none."""
     own_requirement: _builtins.str
     """What the contact asks of agents beside `requirement`, at every step and in every queue, in its one form."""
+    returns: _builtins.bool
+    """A callback that comes back: of the rules about who comes to a queue only CLOSED held for it."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of the queue and of the contact together, sorted."""
@@ -1230,10 +1233,11 @@ class ContactEnqueued(_message.Message):
         resumes: _builtins.str = ...,
         preferred_agents: _abc.Iterable[_builtins.str] | None = ...,
         own_requirement: _builtins.str = ...,
+        returns: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_requirement", b"own_requirement", "own_skills", b"own_skills", "preferred_agents", b"preferred_agents", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_requirement", b"own_requirement", "own_skills", b"own_skills", "preferred_agents", b"preferred_agents", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "returns", b"returns", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1563,6 +1567,8 @@ class ContactDequeued(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    OPENS_AT_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1570,6 +1576,10 @@ class ContactDequeued(_message.Message):
     reason: Global___DequeueReason.ValueType
     attempts: _builtins.int
     """How many offers it had."""
+    stay: _builtins.int
+    """How many stays in queues it had before this one; absent in entries of before this was told."""
+    opens_at_ms: _builtins.int
+    """When the queue opens that is closed by its hours, if a rule sent it away; 0: it is not, or that is not known."""
     @_builtins.property
     def overflow(self) -> Global___Overflow:
         """The rule that sent it away; absent: the customer left."""
@@ -1583,12 +1593,16 @@ class ContactDequeued(_message.Message):
         reason: Global___DequeueReason.ValueType = ...,
         overflow: Global___Overflow | None = ...,
         attempts: _builtins.int = ...,
+        stay: _builtins.int | None = ...,
+        opens_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["overflow", b"overflow"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_stay", b"_stay", "overflow", b"overflow", "stay", b"stay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "contact_id", b"contact_id", "overflow", b"overflow", "queue_id", b"queue_id", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_stay", b"_stay", "at_ms", b"at_ms", "attempts", b"attempts", "contact_id", b"contact_id", "opens_at_ms", b"opens_at_ms", "overflow", b"overflow", "queue_id", b"queue_id", "reason", b"reason", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__stay: _TypeAlias = _typing.Literal["stay"]  # noqa: Y015
+    _WhichOneofArgType__stay: _TypeAlias = _typing.Literal["_stay", b"_stay"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stay) -> _WhichOneofReturnType__stay | None: ...
 
 Global___ContactDequeued: _TypeAlias = ContactDequeued  # noqa: Y015
 

@@ -326,6 +326,7 @@ class ContactQueued(_message.Message):
     STAY_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
+    RETURNS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -345,6 +346,8 @@ class ContactQueued(_message.Message):
     """How many offers it had before."""
     requirement: _builtins.str
     """What an agent must be beside what the queue asks, as whoever queued it wrote it; empty: nothing."""
+    returns: _builtins.bool
+    """A callback that comes back: of the rules about who comes to a queue only CLOSED holds for it."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In addition to those of the queue."""
@@ -367,14 +370,51 @@ class ContactQueued(_message.Message):
         stay: _builtins.int = ...,
         attempts: _builtins.int = ...,
         requirement: _builtins.str = ...,
+        returns: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "enqueued_at_ms", b"enqueued_at_ms", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "enqueued_at_ms", b"enqueued_at_ms", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "returns", b"returns", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactQueued: _TypeAlias = ContactQueued  # noqa: Y015
+
+@_typing.final
+class ContactResumed(_message.Message):
+    """A contact has the age of an earlier one, in which its customer was lost: routing found that one's place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
+    RESUMES_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    enqueued_at_ms: _builtins.int
+    """Its age counts from here."""
+    resumes: _builtins.str
+    """The earlier one."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        enqueued_at_ms: _builtins.int = ...,
+        resumes: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "queue_id", b"queue_id", "resumes", b"resumes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactResumed: _TypeAlias = ContactResumed  # noqa: Y015
 
 @_typing.final
 class ContactMoved(_message.Message):
