@@ -241,7 +241,10 @@ async def test_who_is_moved_waits_for_nobody_in_particular_and_steps_like_all() 
     assert (await log.report()).clean
 
 
-async def test_who_is_moved_and_waits_for_certain_agents_stands_in_no_line() -> None:
+@pytest.mark.parametrize("stood_in_line", [False, True])
+async def test_who_is_moved_and_waits_for_certain_agents_stands_in_no_line(
+    *, stood_in_line: bool
+) -> None:
     log = WrittenLog()
     moved = routing.ContactMoved(
         at_ms=at(2),
@@ -251,7 +254,8 @@ async def test_who_is_moved_and_waits_for_certain_agents_stands_in_no_line() -> 
         enqueued_at_ms=at(1),
         awaited_agents=["mary"],
     )
-    two_agents_and_waiting(log, awaiting_ada(), enqueued("ben", 2))
+    ada = enqueued("ada", 1) if stood_in_line else awaiting_ada()
+    two_agents_and_waiting(log, ada, enqueued("ben", 2))
     log.tell("routing", moved, offered("ben", "grace", 4, since=2))
     assert (await log.report()).clean
 

@@ -249,8 +249,8 @@ class QueueOrder(EventCheck):
         before = None
         while line and line[0] != contact.turn:
             other = domain.contacts.get(line[0][2])
-            gone = other is None or not other.waits or other.need != contact.need
-            if other is None or gone or other.turn != line[0]:
+            there = other is not None and other.waits and not other.awaits
+            if other is None or not there or (other.need, other.turn) != (contact.need, line[0]):
                 heapq.heappop(line)
                 continue
             if not domain.declined[agent_id, line[0][2]]:
