@@ -65,7 +65,7 @@ SUBJECTS = {
         "written_agents",
         "written_queues",
     ),
-    "session": ("callbacks", "events", "queueing"),
+    "session": ("callbacks", "events", "lines", "queueing"),
 }
 """What a core of many rules holds beside them: one file for each subject, named by it."""
 APP = ("__init__", "handlers", "reactions", "queries", "ports", "effects")

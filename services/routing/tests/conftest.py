@@ -124,6 +124,8 @@ class Floor:
         callback_attempts: int = 0,
         callback_retry_ms: int = 0,
         resume_window_ms: int = 0,
+        callbacks_max: int = 0,
+        callback_dial_ms: int = 0,
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -153,6 +155,8 @@ class Floor:
             callback_attempts=callback_attempts,
             callback_retry_ms=callback_retry_ms,
             resume_window_ms=resume_window_ms,
+            callbacks_max=callbacks_max,
+            callback_dial_ms=callback_dial_ms,
         )
 
     def queue(

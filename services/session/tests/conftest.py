@@ -130,6 +130,16 @@ class Story:
         self.offering().given(HangUpContact(contact_id=ADA), 7_000)
         return self
 
+    def callback_queued(self) -> "Story":
+        """She wants to be called back at 3,000, while she waits."""
+        self.queued().given(CALL_BACK, 3_000)
+        return self
+
+    def callback_offering(self) -> "Story":
+        """She wants to be called back at 6,000, while Grace's desktop rings."""
+        self.offering().given(CALL_BACK, 6_000)
+        return self
+
     def dialing(self) -> "Story":
         """She wants to be called back at 6,000, while Grace's desktop rings; Grace accepts at 9,000."""
         accepted = ObserveOfferAccepted(contact_id=ADA, offer_id=FIRST, agent_id=GRACE)

@@ -102,3 +102,55 @@ async def test_the_dialer_is_said_to_be_not_there_and_never_to_be_checked() -> N
     assert str(report.lines[8]) == "n/a       9 dialer     not applicable: there is no dialer"
     said = report.values()["invariants"][8]
     assert (said["status"], said["holds"]) == ("not applicable", None)
+
+
+def callback(seconds: float, until: float) -> session.CallbackScheduled:
+    return session.CallbackScheduled(
+        at_ms=at(seconds),
+        contact_id="ada",
+        queue_id="sales",
+        resume_at_ms=at(until),
+        in_line=True,
+        wait_ms=1_000,
+    )
+
+
+async def test_a_callback_comes_back_to_its_place_however_many_wait() -> None:
+    log = WrittenLog(services=["session"])
+    a_queue_for_one(log)
+    log.tell("session", callback(2, 100), initiated("ben", 3), queued("ben", 3))
+    back = queued("ada", 100)
+    back.stay = 1
+    log.tell("session", back)
+    assert "is number 2" in (await log.the_violation(10)).why, "as anybody else"
+    log = WrittenLog(services=["session"])
+    a_queue_for_one(log)
+    log.tell("session", callback(2, 100), initiated("ben", 3), queued("ben", 3))
+    back.returns = True
+    log.tell("session", back)
+    report = await log.report()
+    assert report.clean, str(report)
+
+
+async def test_who_was_moved_takes_a_place_there() -> None:
+    log = WrittenLog(services=["session"])
+    a_queue_for_one(log)
+    log.tell("session", session.QueueLearned(at_ms=at(0), queue_id="night", waiting_max=1))
+    moved = session.ContactMoved(
+        at_ms=at(2), contact_id="ada", from_queue_id="sales", queue_id="night", stay=1
+    )
+    log.tell("session", moved, initiated("ben", 3), queued("ben", 3))
+    assert (await log.report()).clean, "the place is free"
+    log.tell("session", initiated("eve", 4), queued("eve", 4, queue_id="night"))
+    assert "eve is number 2 in queue night" in (await log.the_violation(10)).why
+
+
+async def test_who_is_to_be_called_back_another_day_may_live_on() -> None:
+    log = WrittenLog(services=["session"])
+    a_queue_for_one(log)
+    log.tell("session", callback(2, 90_000))
+    log.tell("session", at_ms=at(89_999))
+    report = await log.report(ended=True)
+    assert report.clean, str(report)
+    log.tell("session", at_ms=at(90_000))
+    assert "still live" in (await log.the_violation(1, ended=True)).why

@@ -44,10 +44,10 @@ class Forgetful(WrittenLog):
 
     def __init__(self, without: tuple[type[Message], ...]) -> None:
         super().__init__()
-        self._without = without
+        self.without = without
 
     def tell(self, service: str, *events: Message, **more: Any) -> int:
-        kept = [one for one in events if not isinstance(one, self._without)]
+        kept = [one for one in events if not isinstance(one, self.without)]
         return super().tell(service, *kept, **more)
 
 
@@ -291,3 +291,81 @@ async def test_at_the_end_of_the_day_nothing_is_left(
     for invariant, why in whys.items():
         assert found[invariant].endswith(why)
         assert "journal.v1 partition" in found[invariant]
+
+
+def a_callback_that_comes_back(without: tuple[type[Message], ...]) -> WrittenLog:
+    """Ada is let go by a rule of the queue, and comes back a minute later."""
+    log = Forgetful(())
+    log.tell("session", initiated("ada", 1), queued("ada", 1))
+    log.tell("routing", enqueued("ada", 1), let_go("ada", 2, stay=0))
+    log.tell("session", scheduled("ada", 2, until=62, stay=0))
+    log.without = without
+    back = queued("ada", 62)
+    back.stay, back.returns = 1, True
+    came = enqueued("ada", 62)
+    came.stay, came.returns = 1, True
+    log.tell("session", back)
+    log.tell("routing", came, let_go("ada", 63, stay=1))
+    log.tell("session", scheduled("ada", 63, until=123, stay=1))
+    log.tell("session", at_ms=at(1_000))
+    log.tell("routing", at_ms=at(1_000))
+    return log
+
+
+def let_go(contact_id: str, seconds: float, *, stay: int) -> routing.ContactDequeued:
+    return routing.ContactDequeued(
+        at_ms=at(seconds),
+        contact_id=contact_id,
+        queue_id="sales",
+        reason=routing.DEQUEUE_REASON_OVERFLOWED,
+        overflow=routing.Overflow(
+            trigger=routing.OVERFLOW_TRIGGER_CLOSED, action=routing.OVERFLOW_ACTION_HAND_BACK
+        ),
+        stay=stay,
+    )
+
+
+def scheduled(contact_id: str, seconds: float, *, until: float, stay: int) -> Message:
+    return session.CallbackScheduled(
+        at_ms=at(seconds),
+        contact_id=contact_id,
+        queue_id="sales",
+        resume_at_ms=at(until),
+        in_line=True,
+        wait_ms=1_000,
+        stay=stay,
+    )
+
+
+@pytest.mark.parametrize(
+    ("without", "why"),
+    [
+        ((), ""),
+        ((routing.ContactEnqueued, routing.ContactDequeued), "but routing has no ContactEnqueued"),
+        ((session.CallbackScheduled,), "has a ContactDequeued, but session has no"),
+    ],
+)
+async def test_each_stay_of_a_callback_that_comes_back_is_followed(
+    without: tuple[type[Message], ...], why: str
+) -> None:
+    report = await a_callback_that_comes_back(without).report()
+    found = [one.why for one in report.violations if one.invariant == 1]
+    assert len(found) == bool(why), found
+    assert why in "".join(found)
+
+
+async def test_who_has_left_is_owed_nothing_of_a_move() -> None:
+    log = WrittenLog()
+    log.tell("session", initiated("ada", 1), queued("ada", 1))
+    moved = routing.ContactMoved(
+        at_ms=at(2), contact_id="ada", from_queue_id="sales", queue_id="night", stay=1
+    )
+    moved.enqueued_at_ms = at(1)
+    log.tell("routing", enqueued("ada", 1), moved)
+    log.tell("session", abandoned("ada", 2, 1_000))
+    gone = routing.ContactDequeued(at_ms=at(2), contact_id="ada", queue_id="night", stay=1)
+    gone.reason = routing.DEQUEUE_REASON_CUSTOMER_LEFT
+    log.tell("routing", gone)
+    log.tell("session", at_ms=at(1_000))
+    report = await log.report()
+    assert report.clean, str(report)

@@ -103,9 +103,11 @@ def test_how_often_a_queue_lets_callbacks_be_tried_has_one_form(floor: "Floor") 
     floor.tell(floor.queue_command("sales", callback_attempts=3), 1)
     rules = floor.state.queues[QueueId("sales")].rules
     assert (rules.callback_attempts, rules.callback_retry_ms) == (3, 300_000)
-    floor.tell(floor.queue_command("sales", callback_retry_ms=5_000), 2)
+    assert (rules.callbacks_max, rules.callback_dial_ms) == (10_000, 120_000)
+    floor.tell(floor.queue_command("sales", callback_retry_ms=5_000, callbacks_max=7), 2)
     rules = floor.state.queues[QueueId("sales")].rules
     assert (rules.callback_attempts, rules.callback_retry_ms) == (0, 0)
+    assert (rules.callbacks_max, rules.callback_dial_ms) == (0, 0)
 
 
 def test_a_line_that_was_busy_is_not_dialled_anew_at_once(floor: "Floor") -> None:

@@ -6,7 +6,11 @@ from typing import Any, get_type_hints
 import pytest
 from google.protobuf.message import Message
 
-from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp, AgentReleased
+from huntgroup.agent_state.v1.events_pb2 import (
+    AgentFinishedWrapUp,
+    AgentReleased,
+    AgentSignedOff,
+)
 from huntgroup.event.v1.options_pb2 import event_type
 from huntgroup.routing.v1.events_pb2 import (
     DEQUEUE_REASON_CALLBACK_POSTPONED,
@@ -32,6 +36,7 @@ from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_session.app.reactions import OBSERVATIONS, SessionReactions
 from huntgroup_session.core.messages import (
     Command,
+    ObserveAgentSignedOff,
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
@@ -147,6 +152,7 @@ def foreign(message: Message) -> ForeignEvent:
             ContactDequeued(contact_id="ada", reason=DEQUEUE_REASON_CALLBACK_POSTPONED),
             ObserveCallbackPostponed(contact_id=ADA),
         ),
+        (AgentSignedOff(agent_id="grace"), ObserveAgentSignedOff(agent_id=AgentId("grace"))),
         (
             AgentFinishedWrapUp(**OFFER, wrap_up_ms=15_000),
             ObserveWrapUpFinished(contact_id=ADA, offer_id=FIRST, wrap_up_ms=15_000),

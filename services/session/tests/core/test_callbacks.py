@@ -1,11 +1,11 @@
 """A customer hangs up, keeps their place, and is called back."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from huntgroup_session.core.callbacks import DIAL_MS, LET_GO_MS, WINDOW_MS
+from huntgroup_session.core.callbacks import LET_GO_MS, WINDOW_MS
 from huntgroup_session.core.deadlines import next_deadline
 from huntgroup_session.core.eligibility import CALLBACK_AHEAD_MAX_MS
 from huntgroup_session.core.messages import (
@@ -14,12 +14,14 @@ from huntgroup_session.core.messages import (
     CallbackEnded,
     CallbackRequested,
     CallbackScheduled,
+    CancelCallback,
     ContactConnected,
     ContactConnectionFailed,
     ContactMoved,
     ContactQueued,
     Event,
     HangUpContact,
+    ObserveAgentSignedOff,
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
@@ -35,6 +37,7 @@ from huntgroup_session.core.messages import (
     ReportDialOutcome,
     RequestCallback,
 )
+from huntgroup_session.core.state import DIAL_MS
 from huntgroup_session.core.values import (
     AgentId,
     CallbackEndReason,
@@ -53,6 +56,8 @@ if TYPE_CHECKING:
 ADA, BEN, SALES, GRACE = ContactId("ada"), ContactId("ben"), QueueId("sales"), AgentId("grace")
 FIRST, SECOND = OfferId("ada.1"), OfferId("ada.2")
 HOME = "+41440000000"
+CAI = ContactId("cai")
+QUEUE_BEN = QueueContact(contact_id=BEN, queue_id=SALES, priority=5, required_skills=("german",))
 MAY_CALL = ObserveQueueConfigured(
     queue_id=SALES, waiting_max=2, callback_attempts=2, callback_retry_ms=60_000
 )
@@ -251,7 +256,7 @@ def test_a_callback_may_be_asked_for_without_waiting_first(
         assert names(events) == ["CallbackRequested", "CallbackScheduled"]
         assert isinstance(events[1], CallbackScheduled)
         assert not events[1].in_line
-        assert story.state.queues[SALES].waiting == 1
+        assert (story.state.queues[SALES].waiting, story.state.queues[SALES].callbacks) == (0, 1)
         events = story.given(PassTime(), not_before_ms)
         assert names(events) == ["ContactQueued"]
     else:
@@ -435,3 +440,97 @@ def test_a_callback_of_who_was_lost_before_comes_back_with_the_first_age(story: 
     assert story.when(replace(resumed, stay=1, enqueued_at_ms=1), 9_600) == ()
     story.given(BUSY, 12_000)
     assert story.given(PassTime(), 72_000) == (replace(BACK, enqueued_at_ms=400),)
+
+
+LEFT = ObserveAgentSignedOff(agent_id=GRACE)
+
+
+def test_an_agent_who_leaves_while_the_customer_is_dialled_is_replaced_at_once(
+    story: "Story",
+) -> None:
+    freed, scheduled = story.dialing().given(LEFT, 12_000)
+    assert freed == FREED
+    assert isinstance(scheduled, CallbackScheduled)
+    assert scheduled.resume_at_ms == 12_000
+    late = story.when(replace(BUSY, outcome=DialOutcome.ANSWERED), 12_000)
+    assert isinstance(late, Refused), "whoever answers now would talk to nobody"
+    assert story.given(PassTime(), 12_000) == (replace(BACK, at_ms=12_000),)
+    assert story.when(LEFT, 12_001) == ()
+
+
+def test_a_dial_whose_agent_was_lost_is_none_of_those_in_vain(story: "Story") -> None:
+    story.dialing().given(LEFT, 12_000)
+    for dial, outcome in ((2, "CallbackScheduled"), (3, "CallbackEnded")):
+        story.given(PassTime(), dial * 100_000 - 1)
+        story.given(replace(TAKEN, offer_id=OfferId(f"ada.{dial}")), dial * 100_000)
+        busy = story.given(replace(BUSY, dial=dial), dial * 100_000 + 1)
+        assert names(busy) == ["CallbackDialFailed", "ContactConnectionFailed", outcome]
+
+
+def test_an_agent_who_leaves_when_it_is_too_late_leaves_nobody_to_call(story: "Story") -> None:
+    ended = story.dialing().given(LEFT, 6_000 + WINDOW_MS)[-1]
+    assert isinstance(ended, CallbackEnded)
+    assert ended.reason is CallbackEndReason.EXPIRED
+
+
+def test_whom_an_agent_talks_to_stays_when_they_leave(story: "Story") -> None:
+    story.dialing().given(replace(BUSY, outcome=DialOutcome.ANSWERED), 10_000)
+    assert story.when(LEFT, 12_000) == ()
+    assert story.when(replace(LEFT, agent_id=AgentId("alan")), 12_000) == ()
+
+
+def test_who_is_to_be_called_tomorrow_takes_no_place_from_who_waits_now(story: "Story") -> None:
+    story.given(replace(MAY_CALL, waiting_max=1, callbacks_max=1), 0)
+    story.initiated().given(replace(CALL_BACK, not_before_ms=400_000), 2_000)
+    story.initiated(BEN).given(QUEUE_BEN, 3_000)
+    assert names(story.given(PassTime(), 400_000)) == ["ContactQueued"], "its place was promised"
+    assert story.state.queues[SALES].waiting == 2
+    story.given(HangUpContact(contact_id=BEN), 400_001)
+    full = story.initiated(CAI).when(replace(QUEUE_BEN, contact_id=CAI), 400_002)
+    assert isinstance(full, Refused)
+    assert full.reason is Reason.QUEUE_FULL
+
+
+def test_a_queue_calls_back_so_many_and_no_more(story: "Story") -> None:
+    story.given(replace(MAY_CALL, callbacks_max=1), 0)
+    story.initiated().given(replace(CALL_BACK, not_before_ms=400_000), 2_000)
+    other = replace(CALL_BACK, contact_id=BEN, number="+41441111111")
+    refused = story.initiated(BEN).when(other, 3_000)
+    assert refused == Refused(
+        Reason.CALLBACKS_FULL, "queue_id 'sales' calls back no more: its callbacks_max is 1"
+    )
+    story.given(CancelCallback(contact_id=ADA), 4_000)
+    assert names(story.when(other, 5_000)) == ["ContactQueued", "CallbackRequested"]
+
+
+def test_who_waits_in_no_queue_says_where_to_be_called_back(story: "Story") -> None:
+    story.given(MAY_CALL, 0)
+    asked = replace(CALL_BACK, queue_id=QueueId(""))
+    assert story.initiated().when(asked, 2_000) == Refused(
+        Reason.QUEUE_MISSING, "queue_id is empty, but contact_id 'ada' waits in no queue"
+    )
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"queue_id": QueueId("night")}, {"priority": 6}, {"required_skills": ()}],
+    ids=lambda one: next(iter(one)),
+)
+def test_the_same_request_again_is_the_same_in_all_that_it_says(
+    story: "Story", otherwise: dict[str, Any]
+) -> None:
+    story.given(MAY_CALL, 0)
+    story.initiated().given(CALL_BACK, 2_000)
+    assert story.when(CALL_BACK, 3_000) == ()
+    refused = story.when(replace(CALL_BACK, **otherwise), 3_000)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.WRONG_STATE
+
+
+def test_a_dial_takes_as_long_as_its_queue_said(story: "Story") -> None:
+    story.queued().given(replace(MAY_CALL, callback_dial_ms=45_000), 2_500)
+    story.given(CALL_BACK, 3_000)
+    story.given(MAY_CALL, 3_500)
+    (dial,) = story.given(TAKEN, 9_000)
+    assert isinstance(dial, CallbackDialRequested)
+    assert dial.answer_by_ms == 54_000

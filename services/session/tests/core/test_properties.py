@@ -32,7 +32,7 @@ from huntgroup_session.core.messages import (
     Refused,
     StartContact,
 )
-from huntgroup_session.core.state import HOLDS_PLACE, Scheduled, State, Wrapping
+from huntgroup_session.core.state import HOLDS_PLACE, WAITS, Dialing, Scheduled, State, Wrapping
 from huntgroup_session.core.values import (
     AgentId,
     Attribute,
@@ -75,6 +75,8 @@ TIMES: dict[str, Sequence[int]] = {
     "callback_retry_ms": (1_000, 30_000),
     "callback_attempts": (3, 0),
     "opens_at_ms": (0, 2_000_000),
+    "callbacks_max": (2, 1),
+    "callback_dial_ms": (0,),
     "stay": (0, 1, 3),
 }
 
@@ -145,10 +147,14 @@ class World:
 
     def check_indexes(self) -> None:
         waiting = dict.fromkeys(self.state.queues, 0)
+        callbacks = waiting.copy()
         for contact in self.state.live.values():
-            if isinstance(contact.phase, HOLDS_PLACE):
+            if isinstance(contact.phase, WAITS):
                 waiting[contact.place.queue_id] += 1
+            if isinstance(contact.phase, HOLDS_PLACE) and contact.callback is not None:
+                callbacks[contact.place.queue_id] += 1
         assert {name: queue.waiting for name, queue in self.state.queues.items()} == waiting
+        assert {name: queue.callbacks for name, queue in self.state.queues.items()} == callbacks
         wrapping = {
             contact_id
             for contact_id, contact in self.state.live.items()
@@ -162,6 +168,11 @@ class World:
         ]
         assert list(self.state.callbacks_due) == sorted(dues)
         assert sorted(self.state.called_back.values()) == sorted(one for _, one in dues)
+        dialing = defaultdict[AgentId, set[ContactId]](set)
+        for contact in self.state.live.values():
+            if isinstance(contact.phase, Dialing):
+                dialing[contact.offer.agent_id].add(contact.contact_id)
+        assert self.state.dialing == dialing
         due_ms = [*self.state.wrapping.values(), *(due for due, _ in dues)]
         assert self.core.next_deadline(self.state) == min(due_ms, default=None)
 

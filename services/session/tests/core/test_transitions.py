@@ -17,6 +17,7 @@ from huntgroup_session.core.messages import (
     EndContact,
     HangUpContact,
     HoldContact,
+    ObserveAgentSignedOff,
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveContactReprioritized,
@@ -96,6 +97,7 @@ COMMANDS: dict[str, Command] = {
     "resumed": ObserveContactResumed(
         contact_id=ADA, resumes=ContactId("ada-before"), stay=0, enqueued_at_ms=1
     ),
+    "signed_off": ObserveAgentSignedOff(agent_id=GRACE),
     "handed_back": replace(VOICEMAIL, action=None),
     "diverted": VOICEMAIL,
     "other_created": ObserveOfferCreated(contact_id=ADA, offer_id=SECOND, agent_id=ALAN),
@@ -201,10 +203,46 @@ dialing     CallbackDialFailed+ConnectionFailed+CallbackScheduled  Connected  WR
 lapsed      -                WRONG_STATE      WRONG_STATE
 """
 
+OF_CALLBACKS_THAT_WAIT = """
+                   hang_up  queue  move         call_back  elsewhere    cancel         busy
+callback_queued    -        -      WRONG_STATE  -          WRONG_STATE  CallbackEnded  WRONG_STATE
+callback_offering  -        -      WRONG_STATE  -          WRONG_STATE  CallbackEnded  WRONG_STATE
+"""
+
+OF_OTHERS_AND_CALLBACKS_THAT_WAIT = """
+                   created  accepted               failed           other_accepted         other_failed
+callback_queued    Offered  CallbackDialRequested  -                CallbackDialRequested  -
+callback_offering  -        CallbackDialRequested  ReturnedToQueue  CallbackDialRequested  ReturnedToQueue
+"""
+
+OF_QUEUES_AND_CALLBACKS_THAT_WAIT = """
+                   moved  raised         handed_back        diverted           resumed
+callback_queued    Moved  Reprioritized  CallbackScheduled  CallbackScheduled  Resumed
+callback_offering  Moved  Reprioritized  CallbackScheduled  CallbackScheduled  Resumed
+"""
+
+OF_AGENTS_THAT_LEAVE = """
+                   signed_off
+unknown            -
+queued             -
+offering           -
+connected          -
+wrapping           -
+callback_queued    -
+callback_offering  -
+scheduled          -
+dialing            ConnectionFailed+CallbackScheduled
+lapsed             -
+"""
+
 
 def cells() -> Iterator[tuple[str, str, str]]:
     """Yield phase, command and what is expected of every cell of the tables."""
-    tables = (OF_THE_CUSTOMER, OF_THE_AGENT, OF_OTHER_SERVICES, OF_QUEUES, OF_CALLBACKS, OF_DIALS)
+    tables = (
+        *(OF_THE_CUSTOMER, OF_THE_AGENT, OF_OTHER_SERVICES, OF_QUEUES, OF_CALLBACKS, OF_DIALS),
+        *(OF_CALLBACKS_THAT_WAIT, OF_OTHERS_AND_CALLBACKS_THAT_WAIT),
+        *(OF_QUEUES_AND_CALLBACKS_THAT_WAIT, OF_AGENTS_THAT_LEAVE),
+    )
     for table in tables:
         head, *rows = table.strip("\n").splitlines()
         for phase, *expected in map(str.split, rows):
@@ -218,7 +256,7 @@ def test_a_command_does_in_each_phase_what_the_table_says(
 ) -> None:
     if phase != "unknown":
         getattr(story, phase)()
-        assert story.contact().state == phase.upper()
+        assert story.contact().state == phase.removeprefix("callback_").upper()
     outcome = story.when(COMMANDS[command], 80_000)
     if isinstance(outcome, Refused):
         assert outcome.reason == expected

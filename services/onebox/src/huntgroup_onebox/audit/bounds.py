@@ -72,6 +72,8 @@ class Bounds(EventCheck):
         return {
             session.QueueLearned: self._learned,
             session.ContactQueued: self._queued,
+            session.ContactMoved: self._moved,
+            session.CallbackScheduled: self._left,
             session.ContactConnected: self._left,
             session.ContactAbandoned: self._left,
             session.ContactCompleted: self._left,
@@ -105,15 +107,23 @@ class Bounds(EventCheck):
     def _learned(self, entry: Entry, event: session.QueueLearned) -> None:
         self._waiting_max[entry.batch.domain, event.queue_id] = event.waiting_max
 
-    def _queued(self, entry: Entry, event: session.ContactQueued) -> None:
+    def _moved(self, entry: Entry, event: session.ContactMoved) -> None:
+        self._entered(entry, event)
+
+    def _entered(self, entry: Entry, event: session.ContactMoved | session.ContactQueued) -> int:
         self._left(entry, event)
         domain = entry.batch.domain
         queue = (domain, event.queue_id)
         waiting = self._waiting[queue] = self._waiting.get(queue, 0) + 1
         self._queue_of[domain, event.contact_id] = event.queue_id
         self._findings.most(INVARIANT, "most waiting", waiting)
-        most = self._waiting_max.get(queue)
-        if most is not None and waiting > most:
+        return waiting
+
+    def _queued(self, entry: Entry, event: session.ContactQueued) -> None:
+        domain, waiting = entry.batch.domain, self._entered(entry, event)
+        most = self._waiting_max.get((domain, event.queue_id))
+        # A callback that comes back has its place, however many wait.
+        if most is not None and waiting > most and not event.returns:
             why = f"contact {event.contact_id} is number {waiting} in queue {event.queue_id}, which takes {most}"
             self._violation(entry, domain, why)
 

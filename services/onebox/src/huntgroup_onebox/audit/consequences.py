@@ -49,7 +49,7 @@ def _sent_away(event: Any) -> bool:
     if not isinstance(event, routing.ContactDequeued):
         return True
     postponed = event.reason == routing.DEQUEUE_REASON_CALLBACK_POSTPONED
-    return postponed or event.HasField("overflow")
+    return event.HasField("stay") and (postponed or event.HasField("overflow"))
 
 
 def _gives_back(event: Any) -> bool:
@@ -69,6 +69,10 @@ class Rule:
     owes: Callable[[Any], bool] = _always
     key: str = "offer_id"
     """The field that both have."""
+    each_stay: bool = False
+    """Whether each stay of a contact in a queue is a matter of its own; both have that field, too."""
+    ends: tuple[type[Message], ...] = ()
+    """What settles every stay of a contact: it is over."""
     debtor: str
     settled_by: tuple[type[Message], ...]
     settles: Callable[[Any], bool] = _always
@@ -89,6 +93,7 @@ RULES: Final = (
         invariant=1,
         causes=(session.ContactQueued,),
         key="contact_id",
+        each_stay=True,
         debtor="routing",
         settled_by=(routing.ContactEnqueued,),
     ),
@@ -99,21 +104,26 @@ RULES: Final = (
         key="contact_id",
         debtor="routing",
         settled_by=(routing.ContactDequeued, routing.OfferAccepted),
+        reopened_by=routing.ContactEnqueued,
     ),
     Rule(
         invariant=1,
-        causes=(routing.ContactDequeued, routing.ContactMoved),
+        causes=(routing.ContactMoved,),
+        key="contact_id",
+        each_stay=True,
+        debtor="session",
+        settled_by=(session.ContactMoved,),
+        ends=(session.ContactAbandoned, session.CallbackEnded),
+    ),
+    Rule(
+        invariant=1,
+        causes=(routing.ContactDequeued,),
         owes=_sent_away,
         key="contact_id",
+        each_stay=True,
         debtor="session",
-        settled_by=(
-            session.ContactMoved,
-            session.ContactHandedBack,
-            session.ContactDiverted,
-            session.ContactAbandoned,
-            session.CallbackScheduled,
-            session.CallbackEnded,
-        ),
+        settled_by=(session.ContactHandedBack, session.ContactDiverted, session.CallbackScheduled),
+        ends=(session.ContactAbandoned, session.CallbackEnded),
     ),
     Rule(
         invariant=1,
@@ -210,6 +220,8 @@ RULES: Final = (
 class _Debt:
     place: Place
     domain: str
+    subject: str
+    """What it is about, whatever the stay."""
     what: str
     """The cause, in words."""
     at_ms: int
@@ -224,6 +236,7 @@ class _Account:
         self.open: dict[str, _Debt] = {}
         self._findings = findings
         self._settled = CompactMap()
+        self._over = CompactMap()
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         rule = self.rule
@@ -234,20 +247,26 @@ class _Account:
             found[rule.reopened_by] = self._reopen
         if rule.put_off_by is not None:
             found[rule.put_off_by] = self._put_off
-        return found
+        return found | dict.fromkeys(rule.ends, self._end)
+
+    def _subject(self, entry: Entry, event: Any) -> str:
+        return f"{entry.batch.domain}\n{getattr(event, self.rule.key)}"
 
     def _key(self, entry: Entry, event: Any) -> str:
-        return f"{entry.batch.domain}\n{getattr(event, self.rule.key)}"
+        subject = self._subject(entry, event)
+        return f"{subject}\n{event.stay}" if self.rule.each_stay else subject
 
     def _cause(self, entry: Entry, event: Any) -> None:
         rule, key = self.rule, self._key(entry, event)
-        is_settled = self._settled.get(key) in (SETTLED, PUT_OFF)
+        subject = self._subject(entry, event)
+        is_settled = self._settled.get(key) in (SETTLED, PUT_OFF) or self.is_over(subject)
         if key in self.open or is_settled or not rule.owes(event):
             return
         kind, name = rule.key.removesuffix("_id"), getattr(event, rule.key)
         what = f"{kind} {name} has a {event.DESCRIPTOR.name}"
         due_ms = max(event.at_ms, getattr(event, rule.due))
-        self.open[key] = _Debt(entry.place, entry.batch.domain, what, event.at_ms, due_ms)
+        domain = entry.batch.domain
+        self.open[key] = _Debt(entry.place, domain, subject, what, event.at_ms, due_ms)
 
     def _consequence(self, entry: Entry, event: Any) -> None:
         rule, key = self.rule, self._key(entry, event)
@@ -259,6 +278,13 @@ class _Account:
             self._findings.violation(rule.invariant, entry.place, entry.batch.domain, why)
         self.open.pop(key, None)
         self._settled.put(key, SETTLED)
+
+    def _end(self, entry: Entry, event: Any) -> None:
+        self._over.put(self._subject(entry, event))
+
+    def is_over(self, subject: str) -> bool:
+        """Return whether nothing is owed of a contact any more, in whatever stay."""
+        return bool(self.rule.ends) and self._over.get(subject) is not None
 
     def _put_off(self, entry: Entry, event: Any) -> None:
         key = self._key(entry, event)
@@ -273,6 +299,7 @@ class _Account:
     def forget(self) -> None:
         """Forget what was settled long ago."""
         self._settled.forget()
+        self._over.forget()
 
     def close(self) -> None:
         """Keep what is open only."""
@@ -326,6 +353,9 @@ class Consequences(EventCheck):
         ]
         for account, key, debt in sorted(missing, key=lambda one: one[2].at_ms):
             rule = account.rule
+            if account.is_over(debt.subject):
+                del account.open[key]
+                continue
             since_ms = max(debt.due_ms + rule.slack_ms, self._claimed_ms.get(rule.debtor, 0))
             if now_ms - since_ms > epsilon_ms:
                 del account.open[key]
@@ -336,7 +366,10 @@ class Consequences(EventCheck):
         """Judge what is missing at the end of the log, and count what is excused by invariant."""
         self.judge_missing(now_ms, epsilon_ms)
         for account in self._accounts:
-            due = sum(now_ms >= debt.due_ms for debt in account.open.values())
+            due = sum(
+                now_ms >= debt.due_ms and not account.is_over(debt.subject)
+                for debt in account.open.values()
+            )
             if due:
                 self._findings.count(account.rule.invariant, "about to follow", due)
 

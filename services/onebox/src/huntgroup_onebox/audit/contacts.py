@@ -1,7 +1,7 @@
 """Invariant 1, in session's journal: each contact comes in once, waits in one queue at a time, and ends once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -29,6 +29,8 @@ class _Domain:
     live: dict[str, str]
     came_in: dict[str, Place]
     ended: CompactMap
+    planned: dict[str, int] = field(default_factory=dict)
+    """When callbacks that stand in no line come back."""
 
 
 class ContactLives(EventCheck):
@@ -38,6 +40,10 @@ class ContactLives(EventCheck):
         self._findings = findings
         self._day_ended = ended
         self._domains: dict[str, _Domain] = {}
+        self._newest_ms = 0
+
+    def entry(self, entry: Entry) -> None:
+        self._newest_ms = max(self._newest_ms, entry.kind.at_ms)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         special: dict[type[Message], Handler] = {
@@ -46,7 +52,7 @@ class ContactLives(EventCheck):
             session.ContactMoved: self._change_queue,
             session.ContactHandedBack: self._leave_queue,
             session.ContactConnected: self._leave_queue,
-            session.CallbackScheduled: self._leave_queue,
+            session.CallbackScheduled: self._plan,
             session.ContactCompleted: self._end,
             session.ContactAbandoned: self._end,
             session.ContactDiverted: self._end,
@@ -68,6 +74,8 @@ class ContactLives(EventCheck):
             return
         for name, domain in self._domains.items():
             for contact_id in domain.live:
+                if domain.planned.get(contact_id, 0) > self._newest_ms:
+                    continue  # to be called back another day
                 why = f"contact {contact_id} is still live after the end of the day"
                 self._findings.violation(INVARIANT, domain.came_in[contact_id], name, why)
 
@@ -92,6 +100,10 @@ class ContactLives(EventCheck):
         domain.live[event.contact_id] = ""
         domain.came_in[event.contact_id] = entry.place
 
+    def _plan(self, entry: Entry, event: session.CallbackScheduled) -> None:
+        self._leave_queue(entry, event)
+        self._domain(entry.batch.domain).planned[event.contact_id] = event.resume_at_ms
+
     def _enter_queue(self, entry: Entry, event: session.ContactQueued) -> None:
         queue = self._place(entry, event)
         if queue:
@@ -100,6 +112,7 @@ class ContactLives(EventCheck):
             )
         if queue is not None:
             self._domain(entry.batch.domain).live[event.contact_id] = event.queue_id
+            self._domain(entry.batch.domain).planned.pop(event.contact_id, None)
 
     def _change_queue(self, entry: Entry, event: session.ContactMoved) -> None:
         queue = self._place(entry, event)
@@ -121,6 +134,7 @@ class ContactLives(EventCheck):
         domain = self._domain(entry.batch.domain)
         del domain.live[event.contact_id]
         del domain.came_in[event.contact_id]
+        domain.planned.pop(event.contact_id, None)
         domain.ended.put(event.contact_id)
         self._findings.count(INVARIANT, ENDS[type(event)])
 

@@ -107,6 +107,8 @@ def queue_view(
         callback_attempts=queue.rules.callback_attempts,
         callback_retry_ms=queue.rules.callback_retry_ms,
         resume_window_ms=queue.rules.resume_window_ms,
+        callbacks_max=queue.rules.callbacks_max,
+        callback_dial_ms=queue.rules.callback_dial_ms,
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=map(waiting_view, first_waiting),

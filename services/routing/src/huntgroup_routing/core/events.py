@@ -60,6 +60,8 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     callback_attempts: int = 0
     callback_retry_ms: int = 0
     resume_window_ms: int = 0
+    callbacks_max: int = 0
+    callback_dial_ms: int = 0
 
 
 class QueueRetired(Struct, frozen=True, kw_only=True, gc=False):

@@ -197,6 +197,8 @@ class ConfigureQueue:
     callback_attempts: int = 0
     callback_retry_ms: int = 0
     resume_window_ms: int = 0
+    callbacks_max: int = 0
+    callback_dial_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

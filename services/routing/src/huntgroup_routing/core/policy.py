@@ -14,8 +14,10 @@ from huntgroup_routing.core.queues import droppable
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.steps import step_complaints
 from huntgroup_routing.core.values import (
+    CALLBACK_DIAL_MS_DEFAULT,
     CALLBACK_RETRY_MS_DEFAULT,
     CALLBACK_RETRY_MS_MIN,
+    CALLBACKS_MAX_DEFAULT,
     QUEUES_MAX,
     RING_EVERY_MS_DEFAULT,
     RING_MAX_DEFAULT,
@@ -77,6 +79,7 @@ def rules_of(
 def sound_rules(command: ConfigureQueue, at_ms: int, terms: Terms) -> QueueConfigured:
     """Return the same, where `wrong_with` found nothing."""
     rings = command.strategy in (Strategy.RING_ALL, Strategy.RING_PROGRESSIVELY)
+    calls = command.callback_attempts > 0
     return QueueConfigured(
         at_ms=at_ms,
         queue_id=command.queue_id,
@@ -103,12 +106,10 @@ def sound_rules(command: ConfigureQueue, at_ms: int, terms: Terms) -> QueueConfi
         priority_point_ms=command.priority_point_ms,
         groups=command.groups,
         callback_attempts=command.callback_attempts,
-        callback_retry_ms=(
-            (command.callback_retry_ms or CALLBACK_RETRY_MS_DEFAULT)
-            if command.callback_attempts
-            else 0
-        ),
+        callback_retry_ms=(command.callback_retry_ms or CALLBACK_RETRY_MS_DEFAULT) if calls else 0,
         resume_window_ms=command.resume_window_ms,
+        callbacks_max=(command.callbacks_max or CALLBACKS_MAX_DEFAULT) if calls else 0,
+        callback_dial_ms=(command.callback_dial_ms or CALLBACK_DIAL_MS_DEFAULT) if calls else 0,
     )
 
 

@@ -14,12 +14,14 @@ from huntgroup_session.core.state import Contact
 
 STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.ATTRIBUTE_REPEATED: StatusCode.INVALID_ARGUMENT,
+    Reason.CALLBACKS_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.CALLBACKS_OFF: StatusCode.FAILED_PRECONDITION,
     Reason.CALLBACK_EXISTS: StatusCode.ALREADY_EXISTS,
     Reason.CONTACTS_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.CONTACT_EXISTS: StatusCode.ALREADY_EXISTS,
     Reason.CONTACT_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.QUEUE_FULL: StatusCode.RESOURCE_EXHAUSTED,
+    Reason.QUEUE_MISSING: StatusCode.INVALID_ARGUMENT,
     Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,
     Reason.WINDOW_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.REQUIREMENTS_FULL: StatusCode.RESOURCE_EXHAUSTED,

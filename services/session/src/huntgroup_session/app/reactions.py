@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp
+from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp, AgentSignedOff
 from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.routing.v1.events_pb2 import (
     DEQUEUE_REASON_CALLBACK_POSTPONED,
@@ -26,6 +26,7 @@ from huntgroup_contracts.registry import event_class
 from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_session.core.messages import (
     Command,
+    ObserveAgentSignedOff,
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
@@ -78,6 +79,8 @@ def on_queue_configured(fact: QueueConfigured) -> Command:
         waiting_max=fact.waiting_max,
         callback_attempts=fact.callback_attempts,
         callback_retry_ms=fact.callback_retry_ms,
+        callbacks_max=fact.callbacks_max,
+        callback_dial_ms=fact.callback_dial_ms,
     )
 
 
@@ -187,6 +190,11 @@ def offer_failed(
     )
 
 
+def on_agent_signed_off(fact: AgentSignedOff) -> Command:
+    """Nobody is there for the customers who are dialled for that agent."""
+    return ObserveAgentSignedOff(agent_id=AgentId(fact.agent_id))
+
+
 def on_agent_finished_wrap_up(fact: AgentFinishedWrapUp) -> Command:
     """Nothing is left to do for the contact."""
     return ObserveWrapUpFinished(
@@ -211,6 +219,7 @@ OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.routing.contact.moved.v1": on_contact_moved,
     "huntgroup.routing.contact.reprioritized.v1": on_contact_reprioritized,
     "huntgroup.routing.contact.dequeued.v1": on_contact_dequeued,
+    "huntgroup.agent-state.agent.signed-off.v1": on_agent_signed_off,
     "huntgroup.agent-state.agent.finished-wrap-up.v1": on_agent_finished_wrap_up,
 }
 """By public type. `offer.canceled` is not here: why it was is told by this service itself or by `contact.moved`."""

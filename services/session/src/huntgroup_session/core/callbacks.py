@@ -1,7 +1,8 @@
 """Callbacks: a contact keeps its place while its customer is not on the line, and is dialled when an agent has it.
 
 A callback stands in routing's line as any contact. Until its time has come, and between two dials, it is SCHEDULED:
-routing does not know of it, and its place in the queue's `waiting_max` stays taken. It comes back with its age.
+routing does not know of it, and it takes none of the queue's places. It comes back with its age, however many
+wait meanwhile.
 """
 
 from typing import Final
@@ -18,6 +19,7 @@ from huntgroup_session.core.messages import (
     ContactConnectionFailed,
     ContactQueued,
     Event,
+    ObserveAgentSignedOff,
     ObserveCallbackPostponed,
     ObserveOfferAccepted,
     Refused,
@@ -38,9 +40,6 @@ from huntgroup_session.core.state import (
 )
 from huntgroup_session.core.values import CallbackEndReason, DialOutcome
 
-DIAL_MS: Final = 120_000
-"""A dial of which nobody reported anything for so long has failed."""
-
 LET_GO_MS: Final = 60_000
 """A callback that a rule of its queue let go stands in no line for so long at least: the rule may hold for hours."""
 
@@ -53,7 +52,9 @@ def request_callback(
 ) -> tuple[Event, ...] | Refused:
     """Make a callback of a contact that waits, or that has come in."""
     match state.find(command.contact_id):
-        case Contact(callback=Callback() as callback) as contact if same(callback, command):
+        case Contact(callback=Callback() as callback) as contact if same(
+            contact, callback, command
+        ):
             return () if contact.callback_due_ms else refuse(contact, command, "it was called back")
         case Contact(callback=Callback()) as contact:
             return refuse(
@@ -67,12 +68,13 @@ def request_callback(
             return refuse(contact, command, "a callback is made of a contact that waits or came in")
 
 
-def same(callback: Callback, command: RequestCallback) -> bool:
+def same(contact: Contact, callback: Callback, command: RequestCallback) -> bool:
     """Return whether this is what was asked for already."""
-    return (callback.number, callback.not_before_ms) == (
-        command.number,
-        command.not_before_ms,
-    ) and (command.not_after_ms in (0, callback.not_after_ms))
+    asked = (callback.number, callback.not_before_ms) == (command.number, command.not_before_ms)
+    place, skills = contact.place, tuple(sorted(set(command.required_skills)))
+    there = (place.queue_id, place.priority, place.required_skills)
+    where = not callback.came_by_it or there == (command.queue_id, command.priority, skills)
+    return asked and where and command.not_after_ms in (0, callback.not_after_ms)
 
 
 def requested(contact: Contact, command: RequestCallback, at_ms: int) -> tuple[Event, ...]:
@@ -97,6 +99,7 @@ def requested(contact: Contact, command: RequestCallback, at_ms: int) -> tuple[E
         priority=place.priority,
         required_skills=place.required_skills,
         enqueued_at_ms=place.enqueued_at_ms,
+        came_by_it=comes,
     )
     if not comes:
         return (request,)
@@ -246,6 +249,20 @@ def agent_freed(contact: Contact, at_ms: int) -> tuple[ContactConnectionFailed, 
     return (freed,)
 
 
+def agent_lost(state: State, command: ObserveAgentSignedOff, at_ms: int) -> tuple[Event, ...]:
+    """Let somebody else have the callbacks of an agent who left while the customers were dialled, from now on."""
+    contacts = [state.live[one] for one in sorted(state.dialing.get(command.agent_id, ()))]
+    return tuple(
+        event
+        for contact in contacts
+        if contact.callback is not None
+        for event in (
+            *agent_freed(contact, at_ms),
+            postponed(contact, contact.callback, at_ms, at_ms),
+        )
+    )
+
+
 def callback_accepted(
     contact: Contact, callback: Callback, accepted: ObserveOfferAccepted, at_ms: int
 ) -> tuple[Event, ...]:
@@ -266,7 +283,7 @@ def callback_accepted(
         number=callback.number,
         offer_id=accepted.offer_id,
         agent_id=accepted.agent_id,
-        answer_by_ms=at_ms + DIAL_MS,
+        answer_by_ms=at_ms + callback.dial_ms,
     )
     return (dial,)
 

@@ -7,6 +7,7 @@ is so already. Facts of others are never refused: one that no longer matters yie
 from typing import assert_never
 
 from huntgroup_session.core.callbacks import (
+    agent_lost,
     callback_accepted,
     callback_due,
     cancel_callback,
@@ -38,6 +39,7 @@ from huntgroup_session.core.messages import (
     Event,
     HangUpContact,
     HoldContact,
+    ObserveAgentSignedOff,
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
@@ -136,6 +138,8 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
             return observe_contact_overflowed(state, command, at_ms)
         case ObserveCallbackPostponed():
             return observe_callback_postponed(state, command, at_ms)
+        case ObserveAgentSignedOff():
+            return agent_lost(state, command, at_ms)
         case ObserveWrapUpFinished():
             return observe_wrap_up_finished(state, command, at_ms)
         case PassTime():

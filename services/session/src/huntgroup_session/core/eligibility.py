@@ -27,6 +27,9 @@ from huntgroup_session.core.state import (
 )
 from huntgroup_session.core.values import ContactId, QueueId
 
+CALLBACKS_MAX: Final = 10_000
+"""So many are to be called back at once where the queue does not say otherwise."""
+
 CALLBACK_AHEAD_MAX_MS: Final = 30 * 86_400_000
 """So far ahead a callback may be planned, at most."""
 
@@ -59,13 +62,15 @@ def refuse_start(state: State, command: StartContact) -> Refused | None:
     return None
 
 
-def refuse_queue(state: State, queue_id: QueueId, asked: str = "") -> Refused | None:
-    """Return why no contact that asks this of agents can be queued there now; None when one can."""
+def refuse_queue(
+    state: State, queue_id: QueueId, asked: str = "", *, later: bool = False
+) -> Refused | None:
+    """Return why no contact that asks this of agents can be queued there now, or come later; None when one can."""
     queue = state.queues.get(queue_id)
     if queue is None or not queue.open:
         detail = f"queue_id {queue_id!r} is not known: it must be configured in routing"
         return Refused(Reason.QUEUE_UNKNOWN, detail)
-    if queue.waiting >= queue.waiting_max:
+    if queue.waiting >= queue.waiting_max and not later:
         detail = f"queue_id {queue_id!r} is full: its waiting_max is {queue.waiting_max}"
         return Refused(Reason.QUEUE_FULL, detail)
     if asked and asked not in state.requirements and len(state.requirements) >= REQUIREMENTS_MAX:
@@ -83,16 +88,33 @@ def refuse_callback(
     queue_id = contact.place.queue_id
     if isinstance(contact.phase, Initiated):
         queue_id = command.queue_id
-        full = refuse_queue(state, queue_id)
+        if not queue_id:
+            detail = f"queue_id is empty, but contact_id {command.contact_id!r} waits in no queue"
+            return Refused(Reason.QUEUE_MISSING, detail)
+        full = refuse_queue(state, queue_id, later=command.not_before_ms > at_ms)
         if full is not None:
             return full
-    if not state.queues[queue_id].callback_attempts:
+    queue = state.queues[queue_id]
+    if not queue.callback_attempts:
         detail = f"queue_id {queue_id!r} takes no callbacks: its callback_attempts is 0"
         return Refused(Reason.CALLBACKS_OFF, detail)
+    if queue.callbacks >= (most := queue.callbacks_max or CALLBACKS_MAX):
+        detail = f"queue_id {queue_id!r} calls back no more: its callbacks_max is {most}"
+        return Refused(Reason.CALLBACKS_FULL, detail)
+    return refuse_number(state, command) or refuse_window(command, at_ms)
+
+
+def refuse_number(state: State, command: RequestCallback) -> Refused | None:
+    """Return why this number cannot be called back; None when it can."""
     other = state.called_back.get(command.number)
     if other is not None:
         detail = f"number {command.number!r} is to be called back already: contact_id {other!r}"
         return Refused(Reason.CALLBACK_EXISTS, detail)
+    return None
+
+
+def refuse_window(command: RequestCallback, at_ms: int) -> Refused | None:
+    """Return why nobody can be called back then; None when they can."""
     begins_ms, ends_ms = max(at_ms, command.not_before_ms), command.not_after_ms
     if ends_ms and ends_ms <= begins_ms:
         detail = f"not_after_ms {ends_ms} is not after {begins_ms}, when it may be dialled first"

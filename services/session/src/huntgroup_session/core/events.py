@@ -238,6 +238,7 @@ class CallbackRequested:
     priority: int
     required_skills: tuple[str, ...]
     enqueued_at_ms: int
+    came_by_it: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +302,8 @@ class QueueLearned:
     waiting_max: int
     callback_attempts: int = 0
     callback_retry_ms: int = 0
+    callbacks_max: int = 0
+    callback_dial_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,9 @@ from huntgroup_session.core.messages import (
     QueueLearned,
 )
 from huntgroup_session.core.state import (
+    DIAL_MS,
     ENDED_MAX,
-    HOLDS_PLACE,
+    NOWHERE,
     Abandoned,
     Callback,
     Completed,
@@ -52,16 +53,24 @@ from huntgroup_session.core.state import (
     State,
     Wrapping,
 )
-from huntgroup_session.core.values import DialOutcome
+from huntgroup_session.core.values import NOBODY, DialOutcome
 
 
 def evolve(state: State, event: Event) -> State:
     """Return the state after `event`: the same object, changed."""
+    if isinstance(event, QueueLearned | QueueForgotten):
+        happen(state, event)
+        return state
+    before = state.live.get(event.contact_id)
+    agent_id = NOBODY if before is None else before.offer.agent_id
+    standing = NOWHERE if before is None else before.standing
     happen(state, event)
-    if not isinstance(event, QueueLearned | QueueForgotten):
-        contact = state.find(event.contact_id)
-        if contact is not None and contact.callback is not None:
-            state.watch_callback(contact)
+    contact = before or state.find(event.contact_id)
+    if before is not None:
+        state.stand(standing, before.standing)
+    if contact is not None and contact.callback is not None:
+        state.watch_callback(contact)
+        state.watch_dial(agent_id, contact)
     return state
 
 
@@ -131,8 +140,6 @@ def initiate(state: State, event: ContactInitiated) -> None:
 def queue(state: State, event: ContactQueued) -> None:
     """It takes a place."""
     contact = state.live[event.contact_id]
-    if not isinstance(contact.phase, HOLDS_PLACE):
-        wait_in(state.queues[event.queue_id], state, event.requirement)
     contact.phase = Queued()
     contact.place = Place(
         queue_id=event.queue_id,
@@ -151,7 +158,6 @@ def queue(state: State, event: ContactQueued) -> None:
 def move(state: State, event: ContactMoved) -> None:
     """It takes a place elsewhere, for one agent alone no more; whoever rang for it rings no more."""
     contact = state.live[event.contact_id]
-    leave_queue(state, contact.place)
     contact.phase, contact.offer, contact.stay = Queued(), Offer(), event.stay
     contact.place = Place(
         queue_id=event.queue_id,
@@ -163,9 +169,6 @@ def move(state: State, event: ContactMoved) -> None:
         preferred_agents=contact.place.preferred_agents,
         customer_key=contact.place.customer_key,
     )
-    # Routing told of the queue before, unless that could not be read, or the queue has retired meanwhile.
-    there = state.queues.setdefault(event.queue_id, Queue(waiting_max=0, open=False))
-    wait_in(there, state, contact.place.requirement)
 
 
 def reprioritize(state: State, event: ContactReprioritized) -> None:
@@ -183,7 +186,6 @@ def resume(state: State, event: ContactResumed) -> None:
 def hand_back(state: State, event: ContactHandedBack) -> None:
     """It waits no more, and may be queued again."""
     contact = state.live[event.contact_id]
-    leave_queue(state, contact.place)
     contact.phase, contact.place, contact.offer = Initiated(), Place(), Offer()
     contact.attempts = event.attempts
 
@@ -191,7 +193,6 @@ def hand_back(state: State, event: ContactHandedBack) -> None:
 def divert(state: State, event: ContactDiverted) -> None:
     """It ends for us."""
     contact = state.live[event.contact_id]
-    leave_queue(state, contact.place)
     contact.phase, contact.offer = Diverted(), Offer()
     remember(state, contact)
 
@@ -218,7 +219,6 @@ def connect(state: State, event: ContactConnected) -> None:
     if contact.callback is not None:
         contact.callback = replace(contact.callback, outcome=DialOutcome.ANSWERED)
     contact.offer = Offer(offer_id=event.offer_id, agent_id=event.agent_id)
-    leave_queue(state, contact.place)
 
 
 def hold(state: State, event: ContactHeld) -> None:
@@ -245,8 +245,6 @@ def retrieve(state: State, event: ContactRetrieved) -> None:
 def abandon(state: State, event: ContactAbandoned) -> None:
     """It ends; whoever waited gives up the place."""
     contact = state.live[event.contact_id]
-    if isinstance(contact.phase, Queued | Offering):
-        leave_queue(state, contact.place)
     contact.phase = Abandoned()
     remember(state, contact)
 
@@ -274,6 +272,8 @@ def request_callback(state: State, event: CallbackRequested) -> None:
         not_after_ms=event.not_after_ms,
         attempts=queue.callback_attempts,
         retry_ms=queue.callback_retry_ms,
+        dial_ms=queue.callback_dial_ms or DIAL_MS,
+        came_by_it=event.came_by_it,
     )
     if isinstance(contact.phase, Initiated):
         contact.place = Place(
@@ -287,8 +287,10 @@ def request_callback(state: State, event: CallbackRequested) -> None:
 def schedule(state: State, event: CallbackScheduled) -> None:
     """It stands in no line, and keeps its place."""
     contact = state.live[event.contact_id]
-    if not isinstance(contact.phase, HOLDS_PLACE):
-        wait_in(state.queues[event.queue_id], state, contact.place.requirement)
+    callback = contact.callback
+    if isinstance(contact.phase, Dialing) and callback is not None and callback.outcome is None:
+        # The agent was lost, not the customer: that dial was none of those that the queue allowed.
+        contact.callback = replace(callback, attempts=callback.attempts + 1)
     contact.phase, contact.offer = Scheduled(resume_at_ms=event.resume_at_ms), Offer()
 
 
@@ -311,7 +313,6 @@ def dial_failed(state: State, event: CallbackDialFailed) -> None:
 def lapse(state: State, event: CallbackEnded) -> None:
     """It ends, and gives up its place."""
     contact = state.live[event.contact_id]
-    leave_queue(state, contact.place)
     contact.phase, contact.offer = Lapsed(), Offer()
     remember(state, contact)
 
@@ -330,30 +331,11 @@ def learn_queue(state: State, event: QueueLearned) -> None:
     known.waiting_max, known.open = event.waiting_max, True
     known.callback_attempts = event.callback_attempts
     known.callback_retry_ms = event.callback_retry_ms
+    known.callbacks_max, known.callback_dial_ms = event.callbacks_max, event.callback_dial_ms
 
 
 def forget_queue(state: State, event: QueueForgotten) -> None:
     """A queue takes nobody any more; it is kept for those who wait."""
     state.queues[event.queue_id].open = False
-    if state.queues[event.queue_id].waiting == 0:
+    if state.queues[event.queue_id].is_over:
         del state.queues[event.queue_id]
-
-
-def wait_in(queue: Queue, state: State, requirement: str) -> None:
-    """A contact waits, perhaps with a requirement of its own."""
-    queue.waiting += 1
-    if requirement:
-        state.requirements[requirement] += 1
-
-
-def leave_queue(state: State, place: Place) -> None:
-    """A contact waits no longer; the last one of a retired queue shuts the door."""
-    queue_id, asked = place.queue_id, place.requirement
-    if asked:
-        state.requirements[asked] -= 1
-        if not state.requirements[asked]:
-            del state.requirements[asked]
-    queue = state.queues[queue_id]
-    queue.waiting -= 1
-    if queue.waiting == 0 and not queue.open:
-        del state.queues[queue_id]

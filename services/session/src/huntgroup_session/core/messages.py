@@ -183,6 +183,8 @@ class ObserveQueueConfigured:
     waiting_max: int
     callback_attempts: int = 0
     callback_retry_ms: int = 0
+    callbacks_max: int = 0
+    callback_dial_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +273,13 @@ class ObserveCallbackPostponed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveAgentSignedOff:
+    """An agent left, or their desktop fell silent."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveWrapUpFinished:
     """The agent's after-call work for the contact is over."""
 
@@ -291,12 +300,14 @@ class Reason(StrEnum):
     """Why a command was refused."""
 
     ATTRIBUTE_REPEATED = "ATTRIBUTE_REPEATED"
+    CALLBACKS_FULL = "CALLBACKS_FULL"
     CALLBACKS_OFF = "CALLBACKS_OFF"
     CALLBACK_EXISTS = "CALLBACK_EXISTS"
     CONTACTS_FULL = "CONTACTS_FULL"
     CONTACT_EXISTS = "CONTACT_EXISTS"
     CONTACT_UNKNOWN = "CONTACT_UNKNOWN"
     QUEUE_FULL = "QUEUE_FULL"
+    QUEUE_MISSING = "QUEUE_MISSING"
     QUEUE_UNKNOWN = "QUEUE_UNKNOWN"
     WINDOW_INVALID = "WINDOW_INVALID"
     REQUIREMENTS_FULL = "REQUIREMENTS_FULL"
@@ -333,6 +344,7 @@ Command = (
     | ObserveContactResumed
     | ObserveContactOverflowed
     | ObserveCallbackPostponed
+    | ObserveAgentSignedOff
     | ObserveWrapUpFinished
     | PassTime
 )

@@ -31,6 +31,7 @@ from huntgroup_session.core.state import (
     Queued,
     Scheduled,
     State,
+    limits_of,
 )
 
 Decision = tuple[Event, ...] | Refused
@@ -69,17 +70,17 @@ def queue_contact(state: State, command: QueueContact, at_ms: int) -> Decision:
 def observe_queue_configured(state: State, command: ObserveQueueConfigured, at_ms: int) -> Decision:
     """Learn of a queue, or of its new limit."""
     queue = state.queues.get(command.queue_id)
-    limits = (command.waiting_max, command.callback_attempts, command.callback_retry_ms)
-    if queue is not None and queue.open and queue.limits == limits:
-        return ()
     learned = QueueLearned(
         at_ms=at_ms,
         queue_id=command.queue_id,
         waiting_max=command.waiting_max,
         callback_attempts=command.callback_attempts,
         callback_retry_ms=command.callback_retry_ms,
+        callbacks_max=command.callbacks_max,
+        callback_dial_ms=command.callback_dial_ms,
     )
-    return (learned,)
+    known = queue is not None and queue.open and queue.limits == limits_of(learned)
+    return () if known else (learned,)
 
 
 def observe_queue_retired(state: State, command: ObserveQueueRetired, at_ms: int) -> Decision:

@@ -4,14 +4,14 @@ Each phase is a type that holds what this phase alone needs, so that a contact o
 hold cannot be written down. Only `evolve` changes anything here.
 """
 
-from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
+from huntgroup_session.core.events import QueueLearned
+from huntgroup_session.core.lines import CallbacksDue
 from huntgroup_session.core.values import (
     NOBODY,
     AgentId,
@@ -31,6 +31,10 @@ REQUIREMENTS_MAX = 200
 
 ENDED_MAX = 10_000
 """So many ended contacts of a domain are remembered, the last to end, to answer those who come late."""
+
+
+DIAL_MS: Final = 120_000
+"""A dial of which nobody reported anything for so long has failed, where the queue does not say otherwise."""
 
 
 class Initiated(msgspec.Struct, frozen=True, array_like=True, tag="INITIATED"):
@@ -116,8 +120,10 @@ Phase = (
 )
 
 
-HOLDS_PLACE: Final = (Queued, Offering, Scheduled, Dialing)
+WAITS: Final = (Queued, Offering, Dialing)
 """Phases in which a contact takes one of the places of its queue."""
+HOLDS_PLACE: Final = (*WAITS, Scheduled)
+"""Phases in which it belongs to its queue: it waits, or comes back."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -143,9 +149,13 @@ class Callback(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     not_before_ms: int
     not_after_ms: int
     attempts: int
-    """So often it is dialled at most, and"""
+    """So often it is dialled at most,"""
     retry_ms: int
-    """so long after a dial in vain: as its queue said when it was asked for."""
+    """so long after a dial in vain, and"""
+    dial_ms: int
+    """so long a dial takes at most: as its queue said when it was asked for."""
+    came_by_it: bool = False
+    """It came into its queue by it, and did not wait there before."""
     dials: int = 0
     outcome: DialOutcome | None = None
     """Of the last of them; None: it rings, or there was none."""
@@ -184,6 +194,14 @@ class Contact(msgspec.Struct, array_like=True, kw_only=True):
         return at_ms - self.place.waits_from_ms if self.place.queue_id else 0
 
     @property
+    def standing(self) -> "Standing":
+        """Where it belongs, and as what."""
+        if not isinstance(self.phase, HOLDS_PLACE):
+            return NOWHERE
+        waits = isinstance(self.phase, WAITS)
+        return (self.place.queue_id, self.place.requirement, waits, self.callback is not None)
+
+    @property
     def callback_due_ms(self) -> int | None:
         """When time alone changes something about a callback; None: it is none, is talked to or is over."""
         if self.callback is None:
@@ -197,31 +215,9 @@ class Contact(msgspec.Struct, array_like=True, kw_only=True):
                 return None
 
 
-class CallbacksDue:
-    """When each callback is due, in order. Entering and leaving costs a search and a move in one list."""
-
-    __slots__ = ("_due_ms", "_line")
-
-    def __init__(self) -> None:
-        self._due_ms: dict[ContactId, int] = {}
-        self._line: list[tuple[int, ContactId]] = []
-
-    def put(self, contact_id: ContactId, due_ms: int | None) -> None:
-        """Let a contact be due then, and not at another time; None: not at all."""
-        before = self._due_ms.pop(contact_id, None)
-        if before is not None:
-            del self._line[bisect_left(self._line, (before, contact_id))]
-        if due_ms is not None:
-            self._due_ms[contact_id] = due_ms
-            insort(self._line, (due_ms, contact_id))
-
-    def __iter__(self) -> Iterator[tuple[int, ContactId]]:
-        return iter(self._line)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CallbacksDue) and self._line == other._line
-
-    __hash__ = None  # type: ignore[assignment]
+Standing = tuple[QueueId, str, bool, bool]
+"""The queue that a contact belongs to, its own requirement, and whether it waits, and is to be called back."""
+NOWHERE: Final[Standing] = (QueueId(""), "", False, False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -230,17 +226,42 @@ class Queue:
 
     waiting_max: int
     waiting: int = 0
-    """Its contacts QUEUED, OFFERING, SCHEDULED or DIALING: those may come back, so their places are still taken."""
+    """Its contacts QUEUED, OFFERING or DIALING."""
+    callbacks: int = 0
+    """Its contacts to be called back, SCHEDULED or waiting."""
     callback_attempts: int = 0
     """So often a callback that is asked for now is dialled at most; 0: it takes none."""
     callback_retry_ms: int = 0
+    callbacks_max: int = 0
+    """So many are to be called back at once; 0: it was learned of before there was that bound."""
+    callback_dial_ms: int = 0
+    """So long a dial takes at most; 0: as before."""
     open: bool = True
     """False: routing has retired it, and it is kept until the last of them has left."""
 
     @property
-    def limits(self) -> tuple[int, int, int]:
-        """What routing said of it: how many may wait, and how callbacks are tried."""
-        return (self.waiting_max, self.callback_attempts, self.callback_retry_ms)
+    def limits(self) -> "Limits":
+        """What routing said of it."""
+        return limits_of(self)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody comes here any more."""
+        return not (self.open or self.waiting or self.callbacks)
+
+
+Limits = tuple[int, int, int, int, int]
+
+
+def limits_of(queue: Queue | QueueLearned) -> Limits:
+    """Return how many may wait in a queue, and be called back, and how that is tried."""
+    return (
+        queue.waiting_max,
+        queue.callback_attempts,
+        queue.callback_retry_ms,
+        queue.callbacks_max,
+        queue.callback_dial_ms,
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -255,6 +276,8 @@ class State:
     ended: OrderedDict[ContactId, Contact] = field(default_factory=OrderedDict)
     """The last `ENDED_MAX` contacts to end, the oldest first."""
     callbacks_due: CallbacksDue = field(default_factory=CallbacksDue)
+    dialing: dict[AgentId, set[ContactId]] = field(default_factory=dict)
+    """By agent, the callbacks whose customers are dialled for them."""
     called_back: dict[str, ContactId] = field(default_factory=dict)
     """By number, the callback that is to be made there."""
     requirements: Counter[str] = field(default_factory=Counter)
@@ -263,6 +286,37 @@ class State:
     def find(self, contact_id: ContactId) -> Contact | None:
         """Return a contact that is live or still remembered."""
         return self.live.get(contact_id) or self.ended.get(contact_id)
+
+    def stand(self, before: Standing, after: Standing) -> None:
+        """Let a contact belong elsewhere, or as something else; the last one of a retired queue shuts the door."""
+        if before == after:
+            return
+        if after != NOWHERE:
+            # Routing told of the queue before, unless that could not be read, or the queue has retired meanwhile.
+            there = self.queues.setdefault(after[0], Queue(waiting_max=0, open=False))
+            there.waiting += after[2]
+            there.callbacks += after[3]
+            self.requirements[after[1]] += bool(after[1])
+        if before != NOWHERE:
+            left = self.queues[before[0]]
+            left.waiting -= before[2]
+            left.callbacks -= before[3]
+            self.requirements[before[1]] -= bool(before[1])
+            if left.is_over:
+                del self.queues[before[0]]
+        for asked in {after[1], before[1]}:
+            if not self.requirements[asked]:
+                del self.requirements[asked]
+
+    def watch_dial(self, agent_id: AgentId, contact: Contact) -> None:
+        """Note for whom a callback is dialled, who may leave meanwhile; its agent before was `agent_id`."""
+        held = self.dialing.get(agent_id)
+        if held is not None:
+            held.discard(contact.contact_id)
+            if not held:
+                del self.dialing[agent_id]
+        if isinstance(contact.phase, Dialing):
+            self.dialing.setdefault(contact.offer.agent_id, set()).add(contact.contact_id)
 
     def watch_callback(self, contact: Contact) -> None:
         """Note when a callback is due, and that its number is taken, until it is neither."""
@@ -279,8 +333,8 @@ class State:
 class _Dump(msgspec.Struct, array_like=True):
     """What is stored of a state: no index, and no order but those that mean something."""
 
-    queues: list[tuple[QueueId, int, bool, int, int]]
-    """`waiting_max`, `open`, `callback_attempts`, `callback_retry_ms`."""
+    queues: list[tuple[QueueId, bool, Limits]]
+    """`open`, and what routing said of it."""
     live: list[Contact]
     wrapping: list[tuple[ContactId, int]]
     ended: list[Contact]
@@ -289,10 +343,7 @@ class _Dump(msgspec.Struct, array_like=True):
 def dump(state: State) -> bytes:
     """Return the state in canonical form: equal states give equal bytes."""
     stored = _Dump(
-        queues=sorted(
-            (key, one.waiting_max, one.open, one.callback_attempts, one.callback_retry_ms)
-            for key, one in state.queues.items()
-        ),
+        queues=sorted((key, one.open, one.limits) for key, one in state.queues.items()),
         live=[state.live[contact_id] for contact_id in sorted(state.live)],
         wrapping=list(state.wrapping.items()),
         ended=list(state.ended.values()),
@@ -307,20 +358,27 @@ def load(domain: str, dumped: bytes) -> State:
         domain=domain,
         queues={
             key: Queue(
-                waiting_max=most, open=open_, callback_attempts=often, callback_retry_ms=retry_ms
+                waiting_max=limits[0],
+                callback_attempts=limits[1],
+                callback_retry_ms=limits[2],
+                callbacks_max=limits[3],
+                callback_dial_ms=limits[4],
+                open=open_,
             )
-            for key, most, open_, often, retry_ms in stored.queues
+            for key, open_, limits in stored.queues
         },
         live={contact.contact_id: contact for contact in stored.live},
         wrapping=OrderedDict(stored.wrapping),
         ended=OrderedDict((contact.contact_id, contact) for contact in stored.ended),
     )
+    state.callbacks_due.put_all(
+        (contact.contact_id, contact.callback_due_ms) for contact in stored.live
+    )
     for contact in stored.live:
         state.watch_callback(contact)
-        if isinstance(contact.phase, HOLDS_PLACE):
-            if contact.place.queue_id not in state.queues:
-                raise ValueError(f"contact {contact.contact_id} waits in a queue that is not there")
-            state.queues[contact.place.queue_id].waiting += 1
-            if contact.place.requirement:
-                state.requirements[contact.place.requirement] += 1
+        state.watch_dial(contact.offer.agent_id, contact)
+        standing = contact.standing
+        if standing != NOWHERE and standing[0] not in state.queues:
+            raise ValueError(f"contact {contact.contact_id} waits in a queue that is not there")
+        state.stand(NOWHERE, standing)
     return state

@@ -924,6 +924,8 @@ class QueueLearned(_message.Message):
     WAITING_MAX_FIELD_NUMBER: _builtins.int
     CALLBACK_ATTEMPTS_FIELD_NUMBER: _builtins.int
     CALLBACK_RETRY_MS_FIELD_NUMBER: _builtins.int
+    CALLBACKS_MAX_FIELD_NUMBER: _builtins.int
+    CALLBACK_DIAL_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -933,6 +935,10 @@ class QueueLearned(_message.Message):
     """A callback is dialled so often at most; 0: it takes none."""
     callback_retry_ms: _builtins.int
     """So long after a dial in vain."""
+    callbacks_max: _builtins.int
+    """So many customers may be to be called back at once."""
+    callback_dial_ms: _builtins.int
+    """A dial of which nobody reported anything for so long has failed."""
     def __init__(
         self,
         *,
@@ -941,10 +947,12 @@ class QueueLearned(_message.Message):
         waiting_max: _builtins.int = ...,
         callback_attempts: _builtins.int = ...,
         callback_retry_ms: _builtins.int = ...,
+        callbacks_max: _builtins.int = ...,
+        callback_dial_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "callback_attempts", b"callback_attempts", "callback_retry_ms", b"callback_retry_ms", "queue_id", b"queue_id", "waiting_max", b"waiting_max"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "queue_id", b"queue_id", "waiting_max", b"waiting_max"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -990,6 +998,7 @@ class CallbackRequested(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
+    CAME_BY_IT_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1001,6 +1010,8 @@ class CallbackRequested(_message.Message):
     priority: _builtins.int
     enqueued_at_ms: _builtins.int
     """Its age counts from here, however often it goes back to the queue."""
+    came_by_it: _builtins.bool
+    """It came into the queue by it, and did not wait there before."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -1015,10 +1026,11 @@ class CallbackRequested(_message.Message):
         priority: _builtins.int = ...,
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
         enqueued_at_ms: _builtins.int = ...,
+        came_by_it: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "came_by_it", b"came_by_it", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
