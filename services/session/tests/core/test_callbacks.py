@@ -41,6 +41,7 @@ from huntgroup_session.core.state import DIAL_MS
 from huntgroup_session.core.values import (
     AgentId,
     CallbackEndReason,
+    CallbackMode,
     Channel,
     ContactId,
     DialOutcome,
@@ -534,3 +535,14 @@ def test_a_dial_takes_as_long_as_its_queue_said(story: "Story") -> None:
     (dial,) = story.given(TAKEN, 9_000)
     assert isinstance(dial, CallbackDialRequested)
     assert dial.answer_by_ms == 54_000
+
+
+def test_a_callback_that_dials_the_customer_first_is_refused_until_it_is_served(
+    story: "Story",
+) -> None:
+    refused = story.queued().when(replace(CALL_BACK, mode=CallbackMode.CUSTOMER_FIRST), 3_000)
+    assert refused == Refused(
+        Reason.MODE_UNSUPPORTED,
+        "mode CUSTOMER_FIRST is not served: the agent is there first, AGENT_FIRST",
+    )
+    story.given(replace(CALL_BACK, mode=CallbackMode.AGENT_FIRST), 3_000)

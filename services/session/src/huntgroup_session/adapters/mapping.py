@@ -20,6 +20,7 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.CONTACTS_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.CONTACT_EXISTS: StatusCode.ALREADY_EXISTS,
     Reason.CONTACT_UNKNOWN: StatusCode.NOT_FOUND,
+    Reason.MODE_UNSUPPORTED: StatusCode.INVALID_ARGUMENT,
     Reason.QUEUE_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.QUEUE_MISSING: StatusCode.INVALID_ARGUMENT,
     Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,

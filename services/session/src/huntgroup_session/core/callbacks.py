@@ -22,6 +22,7 @@ from huntgroup_session.core.messages import (
     ObserveAgentSignedOff,
     ObserveCallbackPostponed,
     ObserveOfferAccepted,
+    Reason,
     Refused,
     ReportDialOutcome,
     RequestCallback,
@@ -38,7 +39,7 @@ from huntgroup_session.core.state import (
     Scheduled,
     State,
 )
-from huntgroup_session.core.values import CallbackEndReason, DialOutcome
+from huntgroup_session.core.values import CallbackEndReason, CallbackMode, DialOutcome
 
 LET_GO_MS: Final = 60_000
 """A callback that a rule of its queue let go stands in no line for so long at least: the rule may hold for hours."""
@@ -51,6 +52,9 @@ def request_callback(
     state: State, command: RequestCallback, at_ms: int
 ) -> tuple[Event, ...] | Refused:
     """Make a callback of a contact that waits, or that has come in."""
+    if command.mode is CallbackMode.CUSTOMER_FIRST:
+        detail = "mode CUSTOMER_FIRST is not served: the agent is there first, AGENT_FIRST"
+        return Refused(Reason.MODE_UNSUPPORTED, detail)
     match state.find(command.contact_id):
         case Contact(callback=Callback() as callback) as contact if same(
             contact, callback, command

@@ -36,6 +36,7 @@ from huntgroup_session.core.values import (
     NOBODY,
     AgentId,
     Attribute,
+    CallbackMode,
     Channel,
     ContactId,
     ConversationId,
@@ -154,6 +155,7 @@ class RequestCallback:
     queue_id: QueueId
     priority: int
     required_skills: tuple[str, ...]
+    mode: CallbackMode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +308,7 @@ class Reason(StrEnum):
     CONTACTS_FULL = "CONTACTS_FULL"
     CONTACT_EXISTS = "CONTACT_EXISTS"
     CONTACT_UNKNOWN = "CONTACT_UNKNOWN"
+    MODE_UNSUPPORTED = "MODE_UNSUPPORTED"
     QUEUE_FULL = "QUEUE_FULL"
     QUEUE_MISSING = "QUEUE_MISSING"
     QUEUE_UNKNOWN = "QUEUE_UNKNOWN"

@@ -73,6 +73,13 @@ class ReturnReason(StrEnum):
     AGENT_LOST = "AGENT_LOST"
 
 
+class CallbackMode(StrEnum):
+    """Who is there first when a customer is called back."""
+
+    AGENT_FIRST = "AGENT_FIRST"
+    CUSTOMER_FIRST = "CUSTOMER_FIRST"
+
+
 class DialOutcome(StrEnum):
     """What came of dialling a customer."""
 

@@ -412,6 +412,7 @@ class RequestCallbackRequest(_message.Message):
     QUEUE_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     number: _builtins.str
     """Personal data: where to call. One number waits once in a domain."""
@@ -423,6 +424,8 @@ class RequestCallbackRequest(_message.Message):
     """Of a contact that is INITIATED: where it takes its place. One that waits stays where it is."""
     priority: _builtins.int
     """The same: higher is served first."""
+    mode: _events_pb2.CallbackMode.ValueType
+    """Who is there first; unspecified means AGENT_FIRST. CUSTOMER_FIRST is refused: it is not served yet."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -440,10 +443,11 @@ class RequestCallbackRequest(_message.Message):
         queue_id: _builtins.str = ...,
         priority: _builtins.int = ...,
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
+        mode: _events_pb2.CallbackMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "context", b"context", "mode", b"mode", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

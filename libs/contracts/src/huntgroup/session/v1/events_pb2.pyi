@@ -188,6 +188,28 @@ DIVERSION_ACTION_DISCONNECT: DiversionAction.ValueType  # 3
 """Nowhere: it was disconnected."""
 Global___DiversionAction: _TypeAlias = DiversionAction  # noqa: Y015
 
+class _CallbackMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CallbackModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CallbackMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CALLBACK_MODE_UNSPECIFIED: _CallbackMode.ValueType  # 0
+    CALLBACK_MODE_AGENT_FIRST: _CallbackMode.ValueType  # 1
+    """An agent accepts, and then the customer is dialled."""
+    CALLBACK_MODE_CUSTOMER_FIRST: _CallbackMode.ValueType  # 2
+    """The customer is dialled before it is their turn, and waits for an agent when they answer."""
+
+class CallbackMode(_CallbackMode, metaclass=_CallbackModeEnumTypeWrapper):
+    """Who is there first when a customer is called back."""
+
+CALLBACK_MODE_UNSPECIFIED: CallbackMode.ValueType  # 0
+CALLBACK_MODE_AGENT_FIRST: CallbackMode.ValueType  # 1
+"""An agent accepts, and then the customer is dialled."""
+CALLBACK_MODE_CUSTOMER_FIRST: CallbackMode.ValueType  # 2
+"""The customer is dialled before it is their turn, and waits for an agent when they answer."""
+Global___CallbackMode: _TypeAlias = CallbackMode  # noqa: Y015
+
 class _DialOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
