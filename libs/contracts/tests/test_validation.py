@@ -283,5 +283,8 @@ def test_a_requirement_that_cannot_be_read_is_told_by_its_character() -> None:
     ((field, _, rule),) = found(broken)
     assert field == "requirement"
     assert rule.startswith('character 38: a level is a number from 0 to 100, not "3"')
+    many = " or ".join(f'skill("s{number}")' for number in range(60))
+    ((_, _, rule),) = found(queue_contact(requirement=many))
+    assert rule.startswith("character 1: longer than 1000 characters in its one form")
     ((_, _, rule),) = found(queue_contact(requirement='agent == "ada" and agent == "ben"'))
     assert "nobody can ever meet this" in rule

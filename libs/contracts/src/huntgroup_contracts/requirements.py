@@ -15,6 +15,7 @@ import it.
 one form with one text, so that their contacts stand in one class.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,17 +116,35 @@ TOKEN: Final = re.compile(
 BLANK: Final = re.compile(r"\s*")
 
 
-def parse(text: str) -> Term:
-    """Return the one form of a requirement; raises `ExpressionError`."""
+def parse(text: str, *, accepted: bool = False) -> Term:
+    """Return the one form of a requirement; raises `ExpressionError`, also where its own text would not be accepted.
+
+    What was `accepted` once, and is written down, is read however long and deep it is.
+    """
+    if accepted:
+        return _Parser(text, math.inf).whole()
     if len(text) > TEXT_MAX:
         raise ExpressionError(text[:60] + "…", 0, f"longer than {TEXT_MAX} characters")
-    return _Parser(text).whole()
+    term = _Parser(text, DEPTH_MAX).whole()
+    _check_form(text, str(term))
+    return term
+
+
+def _check_form(text: str, form: str) -> None:
+    """Refuse a requirement whose one form could not be written again: it may be longer and deeper than the text."""
+    if len(form) > TEXT_MAX:
+        why = f"longer than {TEXT_MAX} characters in its one form, which has {len(form)}"
+        raise ExpressionError(text, 0, why)
+    try:
+        _Parser(form, DEPTH_MAX).whole()
+    except ExpressionError as error:
+        raise ExpressionError(text, 0, f"{error.why} in its one form") from None
 
 
 @lru_cache(maxsize=1_024)
-def one_form(text: str) -> str:
-    """Return the text of the one form of a requirement, nothing for nothing; raises `ExpressionError`."""
-    return str(parse(text)) if text.strip() else ""
+def one_form(text: str, *, accepted: bool = False) -> str:
+    """Return the text of the one form of a requirement, nothing for nothing; raises `ExpressionError` as `parse`."""
+    return str(parse(text, accepted=accepted)) if text.strip() else ""
 
 
 def both(one: Term | None, other: Term | None) -> Term | None:
@@ -150,8 +169,9 @@ def leaves(term: Term) -> Iterator[Skilled | Has]:
 class _Parser:
     """Precedence climbing over tokens; every complaint knows its place."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, depth_max: float) -> None:
         self._text = text
+        self._depth_max = depth_max
         self._tokens = list(self._tokenise())
         self._index = 0
         self._depth = 0
@@ -228,7 +248,7 @@ class _Parser:
 
     def _deeper(self) -> None:
         self._depth += 1
-        if self._depth > DEPTH_MAX:
+        if self._depth > self._depth_max:
             raise self._error(self._tokens[self._index][2], f"nested deeper than {DEPTH_MAX}")
 
     def _primary(self) -> Term:

@@ -85,7 +85,7 @@ class _Contact:
         if self.groups and "" not in self.groups and agent.who.groups.isdisjoint(self.groups):
             return False
         asked = filter(None, (self.requirement, self.own_requirement))
-        return all(meets(agent.who, agent.agent_id, parse(one)) for one in asked)
+        return all(meets(agent.who, agent.agent_id, parse(one, accepted=True)) for one in asked)
 
 
 class Story:

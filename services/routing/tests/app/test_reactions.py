@@ -10,6 +10,7 @@ from huntgroup.agent_state.v1 import events_pb2 as agent_state
 from huntgroup.event.v1.options_pb2 import event_type
 from huntgroup.session.v1 import events_pb2 as session
 from huntgroup_contracts.registry import event_class, service_of
+from huntgroup_contracts.requirements import TEXT_MAX
 from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_routing.app.reactions import OBSERVATIONS, RoutingReactions
 from huntgroup_routing.core.messages import (
@@ -139,6 +140,17 @@ def test_a_fact_that_concerns_routing_is_told_to_the_core(fact: Message, command
 )
 def test_other_facts_are_of_no_concern(fact: Message) -> None:
     assert RoutingReactions().react(foreign(fact)) is None
+
+
+def test_a_requirement_accepted_before_is_put_in_its_one_form_however_long_that_is() -> None:
+    said = " or ".join(f'skill("s{number}")' for number in range(60))
+    fact = session.ContactQueued(
+        contact_id=ADA, queue_id="sales", channel=session.CHANNEL_CHAT, requirement=said
+    )
+    command = RoutingReactions().react(foreign(fact))
+    assert isinstance(command, ObserveContactQueued)
+    assert command.requirement.count(" or ") == said.count(" or ")
+    assert len(said) < TEXT_MAX < len(command.requirement)
 
 
 @pytest.mark.parametrize(

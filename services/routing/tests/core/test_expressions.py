@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, reject
+from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
+from huntgroup_contracts.requirements import TEXT_MAX, one_form
 from huntgroup_routing.core.expressions import (
     AllOf,
     AnyOf,
@@ -120,6 +121,33 @@ def test_a_requirement_beyond_all_measure_is_refused() -> None:
         parse('skill("a") or ' * 100)
 
 
+MANY = " or ".join(f'skill("s{number}")' for number in range(60))
+"""Short enough, but not in its one form, which says each level."""
+DEEP = 'not (group == "x" or ' * 10 + 'skill("a") != 3' + ")" * 10
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (MANY, "longer than 1000 characters in its one form, which has 1246"),
+        (DEEP, "nested deeper than 20 in its one form"),
+    ],
+)
+def test_what_could_not_be_written_in_its_one_form_is_refused_in_the_words_it_was_said_in(
+    text: str, why: str
+) -> None:
+    with pytest.raises(ExpressionError) as told:
+        one_form(text)
+    assert (told.value.at, told.value.why) == (0, why)
+    assert str(told.value).endswith(f"\n  {text}\n  ^")
+
+
+def test_what_was_accepted_once_is_read_however_long_it_became() -> None:
+    form = one_form(MANY, accepted=True)
+    assert len(form) > TEXT_MAX
+    assert one_form(form, accepted=True) == form
+
+
 names = st.sampled_from(["a", "b", "c"])
 leaf: st.SearchStrategy[Term] = st.one_of(
     st.builds(Skilled, names, st.integers(1, 100)),
@@ -158,6 +186,33 @@ def test_the_one_form_means_the_same_and_is_its_own(term: Term, who: Who, agent_
     assert parse(str(again)) == again
 
 
+said = st.one_of(
+    st.builds('skill("{}")'.format, st.text("abc", min_size=1, max_size=9)),
+    st.builds('skill("{}") {} {}'.format, names, st.sampled_from(["==", "!="]), st.integers(1, 99)),
+    st.builds('agent in ("{}",  "{}")'.format, names, names),
+)
+texts = st.recursive(
+    said,
+    lambda inner: st.one_of(
+        st.builds("not ({})".format, inner),
+        st.builds(" or ".join, st.lists(inner, min_size=1, max_size=12)),
+        st.lists(inner, min_size=1, max_size=3).map(lambda some: f"({') and ('.join(some)})"),
+    ),
+    max_leaves=80,
+)
+
+
+@given(texts)
+@example(MANY)
+@example(DEEP)
+def test_the_one_form_of_whatever_is_accepted_is_accepted(text: str) -> None:
+    try:
+        form = one_form(text)
+    except ExpressionError:
+        reject()
+    assert one_form(form) == form
+
+
 @given(st.lists(leaf | st.builds(Not, leaf), min_size=2, max_size=4), people, names)
 def test_nobody_meets_what_is_refused_as_impossible(
     terms: list[Term], who: Who, agent_id: str
@@ -171,6 +226,12 @@ def test_nobody_meets_what_is_refused_as_impossible(
 
 
 # In routing.
+
+
+def test_a_queue_may_not_ask_for_what_is_too_long_in_its_one_form(floor: "Floor") -> None:
+    refused = floor.refused(floor.queue_command("sales", requirement=MANY))
+    assert refused.reason is Reason.REQUIREMENT_INVALID
+    assert refused.detail.startswith("requirement, character 1: longer than 1000 characters in its")
 
 
 def test_a_queue_keeps_its_requirement_in_one_form(floor: "Floor") -> None:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from huntgroup_contracts.requirements import TEXT_MAX, one_form
+from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.messages import AssignContact, ContactEnqueued, MoveContact, Reason
 from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
 from huntgroup_routing.core.values import AgentId, ContactId, QueueId, RoutingStep
@@ -37,6 +39,16 @@ def test_it_stays_at_every_step_and_in_every_queue(floor: "Floor") -> None:
     assert floor.offered(moved) == []
     floor.agent("mary", groups=("arabic",), at_ms=10_002)
     assert floor.state.contacts[ADA].offer_id == "ada.2"
+
+
+def test_one_that_was_accepted_once_is_served_however_long_its_one_form_is(floor: "Floor") -> None:
+    said = " or ".join(f'skill("s{number}")' for number in range(60))
+    form = one_form(said, accepted=True)
+    assert len(said) < TEXT_MAX < len(form)
+    floor.agent("grace")
+    floor.contact("ada", requirement=form)
+    assert floor.offered(floor.agent("alan", "s59")) == [("ada", "alan")]
+    assert check(floor.core.load("acme/emea", floor.core.dump(floor.state))) == []
 
 
 def test_contacts_that_ask_the_same_stand_in_one_class(floor: "Floor") -> None:

@@ -88,8 +88,8 @@ def on_contact_queued(fact: ContactQueued) -> Command:
         customer_key=fact.customer_key,
         stay=fact.stay,
         attempts=fact.attempts,
-        requirement=one_form(fact.requirement),
         returns=fact.returns,
+        requirement=one_form(fact.requirement, accepted=True),
     )
 
 

@@ -98,7 +98,7 @@ def _contact_and_agent(
 
 def _meets(agent: Agent, requirement: str) -> bool:
     assert agent.profile is not None
-    return meets(agent.profile.who, agent.agent_id, parse(requirement))
+    return meets(agent.profile.who, agent.agent_id, parse(requirement, accepted=True))
 
 
 def _asked(contact: Contact) -> str:

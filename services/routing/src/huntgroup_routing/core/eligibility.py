@@ -160,7 +160,7 @@ class Pool:
     def preview(self, channel: Channel, ask: Ask) -> Requirement:
         """Return a requirement that is not indexed, with all who are idle for it."""
         skills, asked, _, own = ask
-        term = both(*(parse(one) if one else None for one in (asked, own)))
+        term = both(*(parse(one, accepted=True) if one else None for one in (asked, own)))
         requirement = Requirement(channel=channel, ask=ask, term=term)
         named = agents_named(term)
         idle: list[Agent] = []

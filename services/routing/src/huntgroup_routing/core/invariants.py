@@ -291,7 +291,8 @@ def _satisfies(agent: Agent, requirement: Requirement) -> bool:
     if crew is not None and crew.standing_of(who.groups) is None:
         return False
     return set(agent.skills).issuperset(skills) and all(
-        not text or meets(who, agent.agent_id, parse(text)) for text in (expression, own)
+        not text or meets(who, agent.agent_id, parse(text, accepted=True))
+        for text in (expression, own)
     )
 
 

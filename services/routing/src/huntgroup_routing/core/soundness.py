@@ -168,7 +168,7 @@ def _against(skills: Sequence[Skill], requirement: str) -> str | None:
     if not having or not requirement.strip():
         return None
     try:
-        parse(f"{having} and ({requirement})")
+        parse(f"{having} and ({requirement})", accepted=True)
     except ExpressionError as error:
-        return None if error.why.startswith("longer") else error.why
+        return error.why
     return None
