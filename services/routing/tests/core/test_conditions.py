@@ -203,6 +203,19 @@ def test_many_who_go_on_are_told_in_several_decisions(floor: "Floor") -> None:
     assert floor.core.next_deadline(floor.state) is None
 
 
+def test_who_goes_on_first_is_the_same_after_a_snapshot(floor: "Floor") -> None:
+    for queue_id in ("zed", "abe"):
+        floor.queue(queue_id, requirement=EXPERT, steps=(CROWDED,))
+    for number in (2, 1, 0):
+        for queue_id in ("zed", "abe"):
+            contact_id = f"{queue_id}{number}"
+            floor.quickly(floor.contact_command(contact_id, queue_id=queue_id))
+    again = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
+    told = stepped(floor.pass_time(1))
+    assert [one[0] for one in told] == ["abe0", "abe1", "abe2", "zed0", "zed1", "zed2"]
+    assert stepped(again.pass_time(1)) == told
+
+
 def test_a_dump_keeps_what_conditions_compare(floor: "Floor") -> None:
     steps = (CROWDED, step(StepTrigger.NOBODY_ON_DUTY, requirement=LESS))
     floor.queue(requirement=EXPERT, steps=steps)

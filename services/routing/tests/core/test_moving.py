@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from huntgroup_routing.core.messages import (
     ContactMoved,
     ContactReprioritized,
@@ -111,9 +113,8 @@ def test_another_priority_for_a_queue_is_one_for_all_who_stand_in_it(floor: "Flo
     assert floor.core.next_deadline(floor.state) == 9
     followed = floor.pass_time(9)
     assert [reprioritized(one) for one in followed] == [
-        *(("older", 3), ("low", 3)),  # raised, the first first
+        *(("older", 3), ("rings", 3), ("low", 3)),  # raised, the first first
         ("high", 3),
-        ("rings", 3),
     ]
     assert order(floor, SALES) == ["older", "high", "low", "else"]
     assert floor.tell(PUT_FIRST, 10) == ()
@@ -144,6 +145,40 @@ def test_many_take_their_new_places_in_several_decisions(floor: "Floor") -> None
     assert len(floor.pass_time(11)) == 2, "one left, and of another one it was said otherwise since"
     assert floor.core.next_deadline(floor.state) is None
     assert floor.state.contacts[ContactId(last)].priority == 0
+
+
+def test_those_who_ring_take_their_new_places_in_the_same_order_after_a_snapshot(
+    floor: "Floor",
+) -> None:
+    for agent_id in ("grace", "alan"):
+        floor.agent(agent_id)
+    for contact_id in (
+        "zoe",
+        "ada",
+    ):  # they ring in the order of neither their ids nor their places
+        floor.contact(contact_id, at_ms=1)
+    again = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
+    for one in (floor, again):
+        one.tell(PUT_FIRST, 9)
+    assert again.core.dump(again.state) == floor.core.dump(floor.state)
+    assert [reprioritized(one) for one in floor.pass_time(9)] == [("ada", 3), ("zoe", 3)]
+
+
+@pytest.mark.parametrize("before", [0, 9])
+def test_nobody_passes_one_who_rings_and_comes_back_between_two_portions(
+    floor: "Floor", before: int
+) -> None:
+    floor.agent("grace")
+    for number in range(REPRIORITIZED_PER_DECISION_MAX + 4):
+        floor.quickly(floor.contact_command(f"c{number:03}", priority=before), at_ms=number)
+    assert floor.state.queues[SALES].ringing == 1
+    floor.tell(PUT_FIRST, 999)
+    floor.pass_time(999)
+    assert floor.state.reprioritizing
+    floor.reject("c000.1", "grace", at_ms=999)
+    assert order(floor, SALES)[0] == "c000"
+    floor.pass_time(999)
+    assert order(floor, SALES) == sorted(order(floor, SALES))
 
 
 def test_a_queue_that_is_not_there_is_refused(floor: "Floor") -> None:

@@ -28,7 +28,9 @@ from huntgroup_routing.core.values import (
     OfferState,
     Place,
     QueueId,
+    RoutingStep,
     Skill,
+    StepTrigger,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +55,13 @@ def busy(floor: "Floor") -> "Floor":
     floor.abandon("dora", at_ms=17)
     floor.sign_off("grace", at_ms=18)
     floor.not_ready("alan", at_ms=19)
+    crowded = RoutingStep(after_ms=0, trigger=StepTrigger.QUEUE_LENGTH, limit=2)
+    for queue_id in ("zulu", "russian"):  # not in the order of their ids
+        floor.queue(queue_id, requirement='skill("russian")', steps=(crowded,))
+    for number in (1, 0):
+        for queue_id in ("zulu", "russian"):
+            floor.contact(f"{queue_id}{number}", queue_id=queue_id, at_ms=19)
+    assert floor.state.watching.due.head is not None
     return floor
 
 
@@ -74,7 +83,8 @@ def test_a_state_read_back_decides_the_same(busy: "Floor") -> None:
         floor.release("cai.1", "edsger", at_ms=22)
         floor.release("ben.1", "alan", at_ms=23)
         floor.agent("odette", "french", "german", at_ms=24)
-        floor.pass_time(10**6)
+        for _ in range(3):
+            floor.pass_time(10**6)
     assert loaded.history == busy.history
     assert len(busy.offered(tuple(busy.history))) > 6
     assert loaded.core.dump(loaded.state) == busy.core.dump(busy.state)

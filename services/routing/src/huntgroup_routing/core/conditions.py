@@ -60,7 +60,6 @@ def answered(answers: int, *, in_time: bool) -> int:
 class Watch:
     """The contacts that go on when one condition of a queue holds, or nobody is left who could serve them."""
 
-    number: int
     condition: Condition
     of: QueueId | Requirement
     """Whose figures are looked at: those of a queue, or how many could serve a requirement."""
@@ -79,27 +78,18 @@ class Watching:
     """Those whose steps have conditions, and those where contacts wait for some."""
     deserted: dict[Requirement, Watch] = field(default_factory=dict)
     """What contacts require that go on when nobody signed on could serve them."""
-    watches: dict[int, Watch] = field(default_factory=dict)
     due: Line[WatchDue] = field(default_factory=Line)
     """When the first contact of each watch goes on whose condition holds."""
-    last_number: int = 0
 
     @property
     def is_on(self) -> bool:
         """Whether anything is looked at after an event."""
         return bool(self.queues or self.deserted)
 
-    def open(self, condition: Condition, of: QueueId | Requirement, *, holds: bool) -> Watch:
-        """Return a new watch."""
-        self.last_number += 1
-        watch = Watch(number=self.last_number, condition=condition, of=of, holds=holds)
-        self.watches[watch.number] = watch
-        return watch
-
     def reckon(self, watch: Watch, *, holds: bool) -> None:
         """Note whether its condition holds, and so when the first contact goes on."""
         watch.holds, head = holds, watch.line.head
-        due = (head[0], watch.number) if holds and head is not None else None
+        due = (*head, *watch.condition) if holds and head is not None else None
         if due == watch.due:
             return
         if watch.due is not None:

@@ -43,9 +43,10 @@ def steps_due(state: State, at_ms: int) -> list[Contact]:
 def conditions_due(state: State, at_ms: int) -> list[Contact]:
     """Return contacts that waited for what holds now, by condition; not more than one decision may hold."""
     found: dict[ContactId, Contact] = {}
-    watching = state.watching
-    for _, number in takewhile(lambda due: due[0] <= at_ms, watching.due.in_order()):
-        line = watching.watches[number].line
+    dues = state.watching.due.in_order()
+    for _, first_id, *condition in takewhile(lambda due: due[0] <= at_ms, dues):
+        watches = state.contacts[first_id].watches
+        line = next(one.line for one, _ in watches if one.condition == tuple(condition))
         for _, contact_id in takewhile(lambda due: due[0] <= at_ms, line.in_order()):
             found[contact_id] = state.contacts[contact_id]
             if len(found) == STEPS_PER_DECISION_MAX:

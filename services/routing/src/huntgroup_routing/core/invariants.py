@@ -116,7 +116,9 @@ def _steps(state: State) -> Iterator[str]:
 
 def _conditions(state: State) -> Iterator[str]:
     """Whoever has conditions ahead stands in the watch of each, and the first is due if and only if it holds."""
-    watching, stand = state.watching, dict[int, list[StepDue]]()
+    watching, stand = state.watching, dict[Watch, list[StepDue]]()
+    watches = [*watching.deserted.values()]
+    watches += (one for queue in state.queues.values() for one in queue.watches.values())
     for contact in state.contacts.values():
         ahead = {
             (condition, contact.enqueued_at_ms + after_ms)
@@ -125,13 +127,13 @@ def _conditions(state: State) -> Iterator[str]:
         if {(one.condition, due[0]) for one, due in contact.watches} != ahead:
             yield f"contact {contact.contact_id} waits for other conditions than its steps have"
         for one, due in contact.watches:
-            stand.setdefault(one.number, []).append(due)
+            stand.setdefault(one, []).append(due)
             if one.of != contact.queue_id and one.condition[0] is not StepTrigger.NOBODY_ON_DUTY:
                 yield f"contact {contact.contact_id} waits for a condition of {one.of}"
-    lines = {number: list(one.line.in_order()) for number, one in watching.watches.items()}
-    if lines != {number: sorted(dues) for number, dues in stand.items()}:
+    lines = {one: list(one.line.in_order()) for one in watches}
+    if lines != {one: sorted(dues) for one, dues in stand.items()}:
         yield "those who wait for conditions do not stand in their watches"
-    dues = sorted(_due(one) for one in watching.watches.values() if _holds(state, one))
+    dues = sorted(_due(one) for one in watches if _holds(state, one))
     if list(watching.due.in_order()) != dues:
         yield "the conditions that hold are not those that are due"
     looked_at = {one.queue_id for one in state.queues.values() if one.watches}
@@ -149,7 +151,7 @@ def _holds(state: State, watch: Watch) -> bool:
 def _due(watch: Watch) -> WatchDue:
     head = watch.line.head
     assert head is not None, "a watch in which nobody stands is closed"
-    return (head[0], watch.number)
+    return (*head, *watch.condition)
 
 
 def _policy(state: State) -> Iterator[str]:

@@ -28,8 +28,8 @@ AGENTS_MAX = 50_000
 StepDue = tuple[int, ContactId]
 """When a contact comes to its next step (ms), and its id."""
 
-WatchDue = tuple[int, int]
-"""When the first contact that waits for a condition goes on (ms), and the number of the watch."""
+WatchDue = tuple[int, ContactId, str, int]
+"""When the first contact that waits for a condition goes on (ms), and its id; the condition's trigger and limit."""
 
 HoursDue = tuple[int, QueueId]
 """When a queue opens or closes by its hours (ms), and its id."""

@@ -1,5 +1,7 @@
 """How a contact stands in line, goes to another queue, and leaves without an agent. The state is changed in place."""
 
+from heapq import merge
+
 from huntgroup_routing.core.events import ContactDequeued
 from huntgroup_routing.core.overflow import (
     ContactKept,
@@ -13,7 +15,7 @@ from huntgroup_routing.core.preferring import await_agents, await_no_more
 from huntgroup_routing.core.ringing import end_ring
 from huntgroup_routing.core.state import Awaited, Contact, Queue, State
 from huntgroup_routing.core.steps import Plan
-from huntgroup_routing.core.values import ContactId, DequeueReason, place_of
+from huntgroup_routing.core.values import ContactId, DequeueReason, Place, place_of
 from huntgroup_routing.core.watching import watch
 
 
@@ -99,20 +101,27 @@ def comes_again(event: ContactDequeued) -> bool:
 def to_reprioritize(state: State, queue: Queue, priority: int) -> list[ContactId]:
     """Return the contacts of a queue that have, or are about to have, another priority: in what order they change it.
 
-    First those that are raised, the first first, then those that are lowered, the last first, and those that ring: so
-    nobody passes one of the same queue meanwhile who stood, and will stand, before them.
+    First those that are raised, the first first, then those that are lowered, the last first: so nobody passes one of
+    the same queue meanwhile who stood, and will stand, before them. Who rings is among them, by its place.
     """
-    order = [state.contacts[place[2]] for place in queue.waiting.in_order()]
-    ringing = (state.contacts[one.contact_id] for one in state.offers.values())
+    order = [
+        state.contacts[place[2]] for place in merge(queue.waiting.in_order(), _ring(state, queue))
+    ]
     raised = (one for one in order if one.priority < priority)
     lowered = (one for one in reversed(order) if one.priority >= priority)
-    rings = (one for one in ringing if one.queue_id == queue.queue_id)
-    every = dict.fromkeys(one.contact_id for one in (*raised, *lowered, *rings))
     return [
-        contact_id
-        for contact_id in every
-        if state.contacts[contact_id].priority != priority or contact_id in state.reprioritizing
+        one.contact_id
+        for one in (*raised, *lowered)
+        if one.priority != priority or one.contact_id in state.reprioritizing
     ]
+
+
+def _ring(state: State, queue: Queue) -> list[Place]:
+    """Return the places of the contacts of a queue that ring, in order."""
+    if not queue.ringing:
+        return []
+    ringing = (state.contacts[one.contact_id] for one in state.offers.values())
+    return sorted({one.place for one in ringing if one.queue_id == queue.queue_id})
 
 
 def _queue_reprioritized(state: State, event: QueueReprioritized) -> None:

@@ -46,7 +46,7 @@ def _of_queue(state: State, queue: Queue, condition: Condition) -> Watch:
     found = queue.watches.get(condition)
     if found is None:
         holds = queue.figures.compared(*condition) is not None
-        found = state.watching.open(condition, queue.queue_id, holds=holds)
+        found = Watch(condition=condition, of=queue.queue_id, holds=holds)
         queue.watches[condition] = found
         note_conditions(state, queue)
     return found
@@ -61,13 +61,12 @@ def _of_requirement(state: State, contact: Contact, condition: Condition) -> Wat
     if found is not None:
         state.pool.give_back(requirement)
         return found
-    found = state.watching.open(condition, requirement, holds=not requirement.able)
+    found = Watch(condition=condition, of=requirement, holds=not requirement.able)
     state.watching.deserted[requirement] = found
     return found
 
 
 def _close(state: State, one: Watch) -> None:
-    del state.watching.watches[one.number]
     if isinstance(one.of, Requirement):
         del state.watching.deserted[one.of]
         state.pool.give_back(one.of)
