@@ -1,11 +1,19 @@
 """Steps that something else than time brings contacts to: crowds, estimates, agents who leave, missed goals."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from huntgroup_routing.core.conditions import NO_ANSWERS, Figures, answered
-from huntgroup_routing.core.messages import ContactStepped, Event, Reason
+from huntgroup_routing.core.messages import (
+    ApplyPolicy,
+    ContactReplanned,
+    ContactStepped,
+    Event,
+    Reason,
+)
+from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
+from huntgroup_routing.core.previews import forecasts
 from huntgroup_routing.core.soundness import rules_and_faults
 from huntgroup_routing.core.values import (
     ANSWERS_COUNTED,
@@ -203,6 +211,30 @@ def test_many_who_go_on_are_told_in_several_decisions(floor: "Floor") -> None:
     assert floor.core.next_deadline(floor.state) is None
 
 
+def test_a_new_plan_with_the_same_steps_takes_nobody_back(floor: "Floor") -> None:
+    steps = (CROWDED, step(None, after_ms=50, requirement=LESS))
+    floor.queue(requirement=EXPERT, steps=steps)
+    crowd(floor, "ada", "ben", "cai")
+    floor.pass_time(0)
+    floor.abandon("cai")
+    leave = OverflowRule(
+        trigger=OverflowTrigger.WAITED, limit=99_000, action=OverflowAction.DISCONNECT
+    )
+    changes: tuple[tuple[dict[str, Any], int, int], ...] = (
+        ({"overflow": (leave,)}, 0, 1),
+        ({"skip_unservable_steps": True}, 2, 2),  # from the beginning, past all that nobody serves
+    )
+    for now, (more, changed, reached) in enumerate(changes, 1):
+        queue = floor.queue_command(requirement=EXPERT, steps=steps, **more)
+        change = ApplyPolicy(queues=(queue,), applies_to_waiting=True)
+        before = floor.core.load("acme/emea", floor.core.dump(floor.state))
+        events = floor.tell(change, now)
+        (forecast,) = forecasts(before, events, now)
+        assert forecast.change_step == changed
+        told = [one for one in floor.pass_time(now) if isinstance(one, ContactReplanned)]
+        assert [one.step for one in told] == [reached, reached]
+
+
 def test_who_goes_on_first_is_the_same_after_a_snapshot(floor: "Floor") -> None:
     for queue_id in ("zed", "abe"):
         floor.queue(queue_id, requirement=EXPERT, steps=(CROWDED,))
@@ -214,6 +246,15 @@ def test_who_goes_on_first_is_the_same_after_a_snapshot(floor: "Floor") -> None:
     told = stepped(floor.pass_time(1))
     assert [one[0] for one in told] == ["abe0", "abe1", "abe2", "zed0", "zed1", "zed2"]
     assert stepped(again.pass_time(1)) == told
+
+
+def test_those_in_front_may_end_what_took_them_on(floor: "Floor") -> None:
+    count = STEPS_PER_DECISION_MAX + 9
+    floor.queue(requirement=EXPERT, steps=(step(StepTrigger.QUEUE_LENGTH, count),))
+    floor.quickly(*(floor.contact_command(f"c{number:03}") for number in range(count)))
+    floor.agent("grace")
+    assert len(stepped(floor.pass_time(1))) == STEPS_PER_DECISION_MAX
+    assert stepped(floor.pass_time(1)) == [], "grace has one of them: so many wait no more"
 
 
 def test_a_dump_keeps_what_conditions_compare(floor: "Floor") -> None:

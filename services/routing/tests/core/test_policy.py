@@ -27,6 +27,7 @@ from huntgroup_routing.core.values import (
     DeclaredSkill,
     QueueId,
     RoutingStep,
+    ServingGroup,
     Skill,
     Strategy,
     Vocabulary,
@@ -118,6 +119,10 @@ WORDS = Vocabulary(
         ({"requirement": 'skill("taxx")'}, "queues[0].requirement, skill 'taxx' is not among"),
         ({"requirement": 'lang == "en"'}, "queues[0].requirement, language 'en' is not among"),
         ({"requirement": 'group == "day"'}, "queues[0].requirement, group 'day' is not among"),
+        (
+            {"groups": (ServingGroup(group=""), ServingGroup(group="day"))},
+            "queues[0].groups[1].group 'day' is not among the declared groups",
+        ),
         ({"requirement": 'skill("tax") >= 6'}, "queues[0].requirement, nobody can ever meet this"),
         (
             {"steps": (RoutingStep(after_ms=9, required_skills=(Skill("vip"),)),)},

@@ -125,6 +125,11 @@ class Lanes:
         """Let a contact stand where it stood when the paces were written down."""
         self._enter(key, self._lanes[key], place)
 
+    def all_are_back(self) -> None:
+        """Keep sorted from now on what was: after the last is put back."""
+        if self._waiting and len(self._lanes) > LANES_MAX:
+            self._sort_all()
+
     def _open(self, key: LaneKey) -> Lane:
         if len(self._lanes) >= LANES_MAX and self._empty:
             self._forget(next(iter(self._empty)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from huntgroup_routing.core.messages import Event, QueueConfigured, QueueRetired
 from huntgroup_routing.core.queues import plan_of
 from huntgroup_routing.core.state import Contact, Queue, State
-from huntgroup_routing.core.steps import Asking, Plan, Reached
+from huntgroup_routing.core.steps import Asking, Plan
 from huntgroup_routing.core.values import NOTHING, QueueId
 
 
@@ -73,9 +73,8 @@ def _changed(state: State, queue: Queue, event: QueueConfigured, at_ms: int) -> 
     ):
         channel, own = contact.requirement.channel, contact.own
         waited_ms = _begins(plan)[time_step - 1] if time_step else 0
-        reached = plan.reached(
-            state.pool, Asking(channel, own, waited_ms), Reached(), queue.figures
-        )
+        resumed = plan.resumed(contact.plan, contact.step)
+        reached = plan.reached(state.pool, Asking(channel, own, waited_ms), resumed, queue.figures)
         step, ask = reached.step, plan.ask(reached.step, own, reached.delays_over)
         could, can = contact.requirement.able, state.pool.able(channel, ask)
         change_requirement += count * (ask != contact.requirement.ask)
@@ -115,7 +114,8 @@ def _alike(
     for place in queue.waiting.in_order():
         contact = state.contacts[place[2]]
         time_step = bisect_right(begins, at_ms - contact.enqueued_at_ms)
-        key = (id(contact.requirement), contact.own, contact.step, time_step)
+        now = (id(contact.requirement), contact.own, id(contact.plan), contact.step)
+        key = (*now, time_step)
         counts[key] += 1
         ones[key] = (contact, time_step)
     return [(ones[key], count) for key, count in counts.items()]

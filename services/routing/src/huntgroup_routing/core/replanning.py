@@ -6,7 +6,6 @@ from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.messages import ContactReplanned, Event
 from huntgroup_routing.core.ranking import offers_in_turn
 from huntgroup_routing.core.state import Contact, State, asking_of
-from huntgroup_routing.core.steps import Reached
 from huntgroup_routing.core.values import REPLANS_PER_DECISION_MAX
 
 
@@ -18,7 +17,8 @@ def replan_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
         contact = state.contacts[contact_id]
         queue = state.queues[contact.queue_id]
         plan, asking = queue.plan, asking_of(contact, at_ms)
-        reached = plan.reached(state.pool, asking, Reached(), queue.figures)
+        resumed = plan.resumed(contact.plan, contact.step)
+        reached = plan.reached(state.pool, asking, resumed, queue.figures)
         ask = plan.ask(reached.step, contact.own, reached.delays_over)
         replanned = ContactReplanned(
             at_ms=at_ms,

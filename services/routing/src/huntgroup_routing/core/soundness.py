@@ -85,6 +85,9 @@ def _twice(queues: Sequence[ConfigureQueue]) -> Iterator[str]:
 def _faults(queue: ConfigureQueue, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
     yield from _ask_faults(queue, "", vocabulary, terms)
     yield from _word_faults(queue.pull_requirement, "pull_requirement", vocabulary, terms)
+    for number, serving in enumerate(queue.groups):
+        if vocabulary.groups and serving.group and serving.group not in vocabulary.groups:
+            yield f"groups[{number}].group {serving.group!r} is not among the declared groups"
     leaves = next(
         (
             (number, rule.limit)

@@ -93,6 +93,12 @@ class Plan:
         over_ms = enqueued_at_ms + self.crews[delays_over + 1][0]
         return over_ms if at_ms is None else min(at_ms, over_ms)
 
+    def resumed(self, before: "Plan", step: int) -> "Reached":
+        """Return from where a contact goes on that was at a step of a plan before: there, if all steps are alike."""
+        parts = ("required_skills", "requirement", "steps", "skip_unservable")
+        same = all(getattr(self, part) == getattr(before, part) for part in parts)
+        return Reached(step if same else 0)
+
     def reached(self, pool: Pool, asking: "Asking", now: "Reached", figures: Figures) -> "Reached":
         """Return how far a contact has come that came so far before; it skips what nobody signed on could serve.
 

@@ -232,6 +232,7 @@ def _load_contacts(state: State, read: _Dump) -> None:
         _line_up(state, queue, contact)
         watch(state, contact)
     for queue in state.queues.values():
+        queue.waiting.all_are_back()
         look_at_figures(state, queue)
 
 

@@ -40,6 +40,8 @@ class SlowContact:
     step: int = 0
     plan: int = 0
     """Which of the plans that its queue has had it follows."""
+    said: tuple[object, ...] = ()
+    """What that plan asks at first and at its steps."""
     groups: tuple[ServingGroup, ...] = ()
     asked_of: tuple[ServingGroup, ...] = ()
     overflow: tuple[OverflowRule, ...] = ()
@@ -60,12 +62,16 @@ class SlowContact:
         ]
         return self.entered_at_ms + limits[0] if limits else None
 
-    def follow(self, queue: "SlowQueue") -> None:
-        """Follow the present plan of the queue, from its beginning."""
+    def follow(self, queue: "SlowQueue", *, again: bool = False) -> None:
+        """Follow the present plan of the queue: from its beginning, or again where its steps are what they were."""
+        said = (queue.skills, queue.requirement, queue.steps, queue.skip)
+        stays, self.said = again and said == self.said, said
         self.skills = queue.skills | self.own_skills
         self.requirement, self.steps, self.skip = queue.requirement, queue.steps, queue.skip
-        self.step, self.plan, self.overflow = 0, queue.plan, queue.overflow
+        self.step = self.step if stays else 0
+        self.plan, self.overflow = queue.plan, queue.overflow
         self.groups = queue.groups
+        self.ask()
 
     def take_place(self, point_ms: int) -> None:
         strict = 0 if point_ms else -self.priority

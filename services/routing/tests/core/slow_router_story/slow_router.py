@@ -266,7 +266,7 @@ class SlowRouter(SlowPreferring):
                 outdated = [one for one in self.contacts if self.is_outdated(one)]
                 due = sorted(outdated, key=lambda one: one.place)[:REPLANS_PER_DECISION_MAX]
                 for contact in due:
-                    contact.follow(self.queues[contact.queue_id])
+                    contact.follow(self.queues[contact.queue_id], again=True)
             for contact in due:
                 contact.go_on(self.at_ms, self.agents, self.holds)
             self.find_agents([one for one in due if not one.ringing], [])
