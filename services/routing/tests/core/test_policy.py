@@ -258,7 +258,7 @@ def test_a_policy_too_large_for_one_decision_is_refused_and_says_what_fits(
     assert "queues: 501 would change, at most 500 can at once" in refused.detail
     wordy = [
         RoutingStep(
-            after_ms=1 + at, requirement=" or ".join(f'skill("{at}x{n}")' for n in range(45))
+            after_ms=1 + at, requirement=" or ".join(f'skill("{at}x{n}")' for n in range(43))
         )
         for at in range(100)
     ]
