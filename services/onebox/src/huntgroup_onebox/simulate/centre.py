@@ -52,6 +52,8 @@ REPORT_EVERY: Final = 4_096
 WEEK_MS: Final = 8 * 24 * 3_600_000.0
 """Whatever opens by the hours of a week has opened after so long."""
 ENDED: Final = (OfferCanceled, OfferExpired, OfferRescinded)
+ACTED_ON: Final = frozenset((OfferCreated, ContactDequeued, *ENDED))
+"""What people, or agent-state, do something about."""
 FREE, GIVE_UP, ANSWER, START_SHIFT, END_SHIFT = range(5)
 
 
@@ -173,7 +175,7 @@ class Centre:
         contact_id, at_ms = ContactId(f"c{number:08d}"), comer.at_ms
         kind = self._plan.kinds[comer.number]
         self._unanswered[contact_id] = comer
-        if not math.isinf(comer.patience_ms):
+        if comer.patience_ms != math.inf:
             self._schedule(at_ms + comer.patience_ms, GIVE_UP, contact_id)
         self._tell(
             ObserveContactQueued(
@@ -252,9 +254,12 @@ class Centre:
         events = self._decide(state, command, int(now_ms))
         if isinstance(events, Refused):
             raise AssertionError(f"routing refused what it was told: {events.detail}")  # noqa: TRY004
+        told: list[Event] = []
         for event in events:
             evolve(state, event)
-        for event in events:
+            if type(event) in ACTED_ON:
+                told.append(event)
+        for event in told:
             if isinstance(event, OfferCreated):
                 self._ring(now_ms, event)
             elif isinstance(event, ENDED):

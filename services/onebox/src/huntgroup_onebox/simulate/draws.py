@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
+
 from huntgroup_loadtest.arrivals import read_day
 from huntgroup_onebox.simulate.scenario import (
     ContactClass,
@@ -31,8 +33,7 @@ HOUR_MS = 3_600_000.0
 Draw = Callable[[], float]
 
 
-@dataclass(slots=True, eq=False)
-class Comer:
+class Comer(Struct, eq=False, gc=False):
     """A contact before it comes: its class by number, when, and what chance has in store for it."""
 
     number: int
@@ -61,8 +62,7 @@ def drawing(distribution: Distribution, chance: random.Random) -> Draw:
     """Return what draws one time (ms) after another."""
     match distribution:
         case Exponential(mean_s=mean_s):
-            rate, exponential = 1 / (mean_s * S_MS), chance.expovariate
-            return lambda: exponential(rate)
+            return _exponential(1 / (mean_s * S_MS), chance)
         case LogNormal(mean_s=mean_s, sigma=sigma):
             mu, lognormal = math.log(mean_s * S_MS) - sigma**2 / 2, chance.lognormvariate
             return lambda: lognormal(mu, sigma)
@@ -72,6 +72,12 @@ def drawing(distribution: Distribution, chance: random.Random) -> Draw:
         case Empirical(values_s=values_s):
             values, choice = [value * S_MS for value in values_s], chance.choice
             return lambda: choice(values)
+
+
+def _exponential(rate: float, chance: random.Random) -> Draw:
+    """Return what `expovariate` draws, to the last bit, in half the time."""
+    uniform, log = chance.random, math.log
+    return lambda: -log(1.0 - uniform()) / rate
 
 
 def comers(
@@ -101,9 +107,9 @@ def _times(
 ) -> Iterator[float]:
     match arrivals:
         case Poisson(per_hour=per_hour):
-            at_ms, rate, exponential = 0.0, per_hour / HOUR_MS, chance.expovariate
+            at_ms, gap_ms = 0.0, _exponential(per_hour / HOUR_MS, chance)
             while True:
-                at_ms += exponential(rate)
+                at_ms += gap_ms()
                 yield at_ms
         case Profile(interval_s=interval_s, per_hour=rates):
             yield from _by_interval(interval_s * S_MS, rates, chance)
