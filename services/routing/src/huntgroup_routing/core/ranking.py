@@ -344,20 +344,21 @@ def _waits_again(state: State, told: Sequence[Event]) -> Contact | None:
 def _idle_agents(contact: Contact, agent: Agent, told: Sequence[Event]) -> int:
     """Return how many are idle for a contact with this agent, but for who was given another one just before."""
     channel, idle = contact.requirement.channel, contact.requirement.idle
-    return (
-        len(idle)
-        + (agent.agent_id not in idle)
-        - sum(
-            isinstance(one, OfferCreated)
-            and one.agent_id in idle
-            and not idle[one.agent_id].free(channel, given=[one.channel])
-            for one in told
-        )
+    there = len(idle) + (agent.agent_id not in idle)
+    if not told:
+        return there
+    return there - sum(
+        isinstance(one, OfferCreated)
+        and one.agent_id in idle
+        and not idle[one.agent_id].free(channel, given=[one.channel])
+        for one in told
     )
 
 
 def _idle_since(state: State, agent: Agent, freed: OfferId | None) -> dict[Channel, int]:
     """Return since when an agent is idle, by channel, once the slot of an offer is free."""
+    if not (agent.idle or agent.parked):
+        return {}
     since = {channel: since_ms for channel, (_, since_ms) in agent.idle.items()}
     if freed is not None and freed in agent.held:
         as_before = idle_as_before(state, agent, freed)
