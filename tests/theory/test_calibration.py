@@ -29,7 +29,7 @@ from huntgroup_routing.core.messages import (
 )
 from huntgroup_routing.core.pace import Estimate
 from huntgroup_routing.core.state import State
-from huntgroup_routing.core.values import ContactId
+from huntgroup_routing.core.values import ContactId, Own
 
 ENOUGH: Final = 1_000
 """Contacts that waited; fewer tell nothing."""
@@ -57,9 +57,9 @@ class Prophet:
 
     def decide(self, state: State, command: Command, at_ms: int) -> tuple[Event, ...] | Refused:
         if isinstance(command, ObserveContactQueued):
-            estimate = estimated_wait_of_next(
-                state.queues[command.queue_id], at_ms, command.priority, command.required_skills
-            )
+            own = Own(command.required_skills, command.requirement)
+            queue = state.queues[command.queue_id]
+            estimate = estimated_wait_of_next(queue, at_ms, command.priority, own)
             if estimate is not None:
                 self.said[command.contact_id] = (at_ms, estimate)
         events = decide(state, command, at_ms)

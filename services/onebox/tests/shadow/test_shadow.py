@@ -31,6 +31,7 @@ from huntgroup_routing.core.messages import (
     ObserveAgentWentReady,
     ObserveContactQueued,
     OfferAccepted,
+    OfferCreated,
     Refused,
     SetContactPriority,
 )
@@ -208,6 +209,18 @@ def test_service_level_is_that_of_the_reports() -> None:
     assert figures["service_level"] == pytest.approx(1 / 3)
     assert (figures["answered"], figures["left"], figures["sent_away"]) == (2, 2, 1)
     assert figures["wait_p90_s"] == 89
+
+
+def test_a_contact_is_told_with_all_that_it_asks_and_whom_it_prefers() -> None:
+    """Nobody who is named is here when they come, so nothing is waited for; both are told all the same."""
+    queue = queue_of(SALES, preferred_hold_ms=60_000)
+    strict = comes("c", requirement='skill("latin")')
+    other = comes("d", preferred_agents=("gone",))
+    events = told(queue, *ready("a"), strict, other, *taken("d", "a"))
+    shadow = shadow_of(events)
+    assert shadow.same == shadow.offers == sum(isinstance(one, OfferCreated) for one in events) == 1
+    named = shadow_of(events, queue)
+    assert named.state.contacts[ContactId("c")].own.requirement == 'skill("latin")'
 
 
 def test_the_threshold_is_that_of_when_the_contact_came() -> None:

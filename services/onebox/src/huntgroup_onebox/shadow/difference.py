@@ -32,7 +32,7 @@ class Side:
     left: int = 0
     """Whose customers gave up."""
     sent_away: int = 0
-    """Whom a rule sent out of routing: they are in no other figure."""
+    """Whom a rule sent out of routing, and callbacks put off or over: they are in no other figure."""
     in_time: int = 0
     """Answered within the threshold of the service level."""
     left_late: int = 0

@@ -44,7 +44,7 @@ class Fate(Struct, eq=False, gc=False):
     handle_ms: int | None = None
     left_at_ms: int | None = None
     gave_up: bool = False
-    """It was its customer who left; else a rule sent it out of routing."""
+    """It was its customer who left; else a rule sent it out of routing, or a callback is put off or over."""
 
 
 @dataclass(slots=True)

@@ -104,7 +104,7 @@ class Shadow:
     answers: dict[ContactId, Answer] = field(default_factory=dict)
     left_at_ms: dict[ContactId, int] = field(default_factory=dict)
     sent_away: set[ContactId] = field(default_factory=set)
-    """Of those that left, whom a rule sent out of routing."""
+    """Of those that left, whom a rule sent out of routing, and callbacks that are put off or over."""
     offers: int = 0
     same: int = 0
     """Of them, made really, too: of the same contact to the same agent at the same moment."""
@@ -332,7 +332,7 @@ class Shadow:
 
     def _left(self, event: ContactDequeued) -> None:
         self.left_at_ms[event.contact_id] = event.at_ms
-        if event.reason is DequeueReason.OVERFLOWED:
+        if event.reason is not DequeueReason.CUSTOMER_LEFT:
             self.sent_away.add(event.contact_id)
 
     def _came_to(

@@ -35,7 +35,7 @@ def comes_as_it_did(event: ContactEnqueued, state: State) -> bool:
     So it is where nothing but those rules has a say: nobody is waited for, no step, delay or overflow is looked at.
     """
     queue, contact_id = state.queues.get(event.queue_id), event.contact_id
-    if queue is None or event.awaited_agents or event.customer_key:
+    if queue is None or event.awaited_agents or event.preferred_agents or event.customer_key:
         return False
     plan = queue.plan
     if plan.steps or plan.crews or plan.overflow or queue.is_closed:
@@ -49,18 +49,6 @@ def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:
     Older journals do not tell whether somebody named them or the customer knew them: who was served last by the one
     agent that the contact waited for is taken to have been given that agent by the queue.
     """
-    if not event.awaited_agents and not event.customer_key:
-        return ObserveContactQueued(
-            contact_id=event.contact_id,
-            queue_id=event.queue_id,
-            channel=event.channel,
-            priority=event.priority,
-            required_skills=event.own_skills,
-            enqueued_at_ms=event.enqueued_at_ms,
-            stay=event.stay,
-            attempts=event.attempts,
-            returns=event.returns,
-        )
     queue, agents = state.queues.get(event.queue_id), event.awaited_agents
     last = state.last_agents.get(event.customer_key)
     by_queue = queue is not None and queue.rules.prefers_last_agent and agents == (last,)
