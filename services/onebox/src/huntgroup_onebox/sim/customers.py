@@ -24,11 +24,12 @@ THERE: Final = 0.5
 """So often a customer who is called back picks up."""
 IN_VAIN: Final = (DIAL_OUTCOME_BUSY, DIAL_OUTCOME_NO_ANSWER, DIAL_OUTCOME_FAILED)
 SELDOM: Final = 0.15
-"""So often a call is for later, or not for long, or for the number of others, and a dial of which nobody tells."""
+"""So often a call is for later, or in a window, or for the number of others, and a dial of which nobody tells."""
 RARELY: Final = 0.02
 """So often, whenever somebody looks, the customer needs no call any more."""
 LATER_MS: Final = 3_000
-SOON_OVER_MS: Final = 8_000
+WINDOW_MS: Final = 20 * 86_400_000
+"""Longer than any clock of a story jumps: a window that is over is refused as a bad request."""
 ONE_NUMBER: Final = "a-number-of-many"
 
 
@@ -86,7 +87,7 @@ async def be_called_back(
         number=ONE_NUMBER if happens(chance, SELDOM) else contact_id,
         queue_id=queue_id,
         not_before_ms=view.initiated_at_ms + LATER_MS if happens(chance, SELDOM) else 0,
-        not_after_ms=view.initiated_at_ms + SOON_OVER_MS if happens(chance, SELDOM) else 0,
+        not_after_ms=view.initiated_at_ms + WINDOW_MS if happens(chance, SELDOM) else 0,
     )
     if await _ask(client, "RequestCallback", request, twice=twice):
         return False
