@@ -45,6 +45,7 @@ from huntgroup_routing.core.values import (
     QueueId,
     RoutingStep,
     Skill,
+    StepTrigger,
     Strategy,
 )
 
@@ -141,6 +142,13 @@ def found(shadow: Shadow, queue_id: str = ALL) -> Difference:
             "steps": [{"after_ms": 30_000}],
             "skip_unservable_steps": True,
         },
+        {
+            "requirement": 'skill("tax") >= 1',
+            "steps": [
+                {"trigger": "QUEUE_LENGTH", "limit": 3, "requirement": 'not agent == "eve"'},
+                {"trigger": "SERVICE_LEVEL", "limit": 60},
+            ],
+        },
     ],
 )
 def test_with_the_same_policy_everything_is_as_it_was(policy: dict[str, Any]) -> None:
@@ -187,6 +195,14 @@ def test_who_was_answered_waits_as_long_as_it_takes() -> None:
     assert difference.shadow.figures()["wait_mean_s"] > 2 * difference.real.figures()["wait_mean_s"]
     assert difference.shadow.left <= difference.real.left
     assert difference.only_really == 0
+
+
+def test_a_step_that_a_crowd_brings_contacts_to_is_come_to_in_the_shadow_alone() -> None:
+    crowded = RoutingStep(after_ms=0, trigger=StepTrigger.QUEUE_LENGTH, limit=3)
+    closed = found(shadow_of(played(), queue_of(SALES, "latin")), SALES)
+    opened = found(shadow_of(played(), queue_of(SALES, "latin", steps=(crowded,))), SALES)
+    assert closed.shadow.answered == 0
+    assert opened.shadow.answered > opened.real.answered / 2
 
 
 def test_who_could_be_served_by_nobody_is_told() -> None:

@@ -47,6 +47,13 @@ class Fate(Struct, eq=False, gc=False):
     """It was its customer who left; else a rule sent it out of routing, or a callback is put off or over."""
 
 
+class Answer(Struct, frozen=True, gc=False):
+    """Whom a contact was answered by in the shadow, and when (ms)."""
+
+    agent_id: AgentId
+    at_ms: int
+
+
 @dataclass(slots=True)
 class Past:
     """Takes the events of one domain, in order."""
@@ -114,6 +121,11 @@ class Past:
 
     def _configured(self, event: QueueConfigured) -> None:
         self._threshold_ms[event.queue_id] = event.service_level_threshold_ms
+
+    def tells(self, contact_id: ContactId, at_ms: int, late_ms: int) -> bool:
+        """Return whether something became of a contact without a fact at a moment, or not much later."""
+        noticed = self.noticed_at_ms.get(contact_id, ())
+        return any(at_ms <= one <= at_ms + late_ms for one in noticed)
 
     def ring_ms(self, contact_id: ContactId) -> int:
         """Return how long a contact rang before it was answered, or the mean of its queue where it never was."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from huntgroup_onebox.shadow.past import Past
+from huntgroup_onebox.shadow.past import Answer, Past
 from huntgroup_onebox.shadow.stated import comes_as_it_did, command_of, queued
+from huntgroup_routing.core.arriving import offers_on_arrival
 from huntgroup_routing.core.decide import decide
 from huntgroup_routing.core.evolve import evolve
 from huntgroup_routing.core.hours import CloseQueue, OpenQueue
@@ -59,9 +59,8 @@ from huntgroup_routing.core.messages import (
 )
 from huntgroup_routing.core.overflow import OverflowTrigger
 from huntgroup_routing.core.policy import rules_of
-from huntgroup_routing.core.ranking import offers_on_arrival
 from huntgroup_routing.core.scorers import Scorer
-from huntgroup_routing.core.state import Contact, State, initial
+from huntgroup_routing.core.state import NOBODY, Contact, State, initial
 from huntgroup_routing.core.values import (
     AgentId,
     ContactId,
@@ -71,22 +70,17 @@ from huntgroup_routing.core.values import (
     OfferId,
     QueueId,
     RescindReason,
+    StepDue,
 )
 
 ANSWER, DECLINE, FREE, TIME = range(4)
+NO_OFFER: Final = OfferId("")
 LATE_MS: Final = 10_000
 """Time that had passed was noticed so much later at most."""
 
 HANDED_OUT: Final = (DecisionRule.PULLED, DecisionRule.ASSIGNED)
 BY_HAND: Final = (CloseQueue, OpenQueue, MoveContact, SetContactPriority)
 """What somebody did, and the other policy may make impossible."""
-
-
-class Answer(Struct, frozen=True, gc=False):
-    """Whom a contact was answered by in the shadow, and when (ms)."""
-
-    agent_id: AgentId
-    at_ms: int
 
 
 @dataclass(slots=True)
@@ -120,6 +114,8 @@ class Shadow:
     _fresh_at_ms: int = 0
     _calendar: list[tuple[int, int, int, OfferId, AgentId]] = field(default_factory=list)
     _ties: int = 0
+    _first_to_step: StepDue | None = None
+    """Who was expected last to come to a step by its trigger."""
     _tried: Counter[ContactId] = field(default_factory=Counter)
     """How many of a contact's offers were not made really."""
 
@@ -232,7 +228,7 @@ class Shadow:
         if other is None:
             evolve(self.state, event)
             if self.state.outdated:
-                self._schedule(event.at_ms + LATE_MS, TIME, OfferId(""), AgentId(""))
+                self._schedule(event.at_ms + LATE_MS)
         elif isinstance(event, QueueConfigured) and event.queue_id not in self.state.queues:
             rules = rules_of(other, event.at_ms)
             if isinstance(rules, Refused):
@@ -303,7 +299,13 @@ class Shadow:
         """Let the lease of an offer run out where no fact will tell of it."""
         self._schedule(offer.expires_at_ms, TIME, offer.offer_id, offer.agent_id)
 
-    def _schedule(self, at_ms: int, what: int, offer_id: OfferId, agent_id: AgentId) -> None:
+    def _schedule(
+        self,
+        at_ms: int,
+        what: int = TIME,
+        offer_id: OfferId = NO_OFFER,
+        agent_id: AgentId = NOBODY,
+    ) -> None:
         self._ties += 1
         heapq.heappush(self._calendar, (at_ms, self._ties, what, offer_id, agent_id))
 
@@ -322,6 +324,11 @@ class Shadow:
             follow = follows.get(type(event))
             if follow is not None:
                 follow(self, event)
+        first = state.watching.first
+        if first is not None and first != self._first_to_step and events:
+            self._first_to_step, due_ms = first, max(first[0], events[-1].at_ms)
+            if not self.past.tells(first[1], due_ms, LATE_MS):
+                self._schedule(due_ms)
 
     def _made(self, event: OfferCreated) -> None:
         self.offers += 1
@@ -354,13 +361,12 @@ class Shadow:
 
     def _expect(self, contact: Contact, now_ms: int) -> None:
         """Let a contact come to its next step, leave, or ring more widely, where no fact will tell of it."""
-        noticed = self.past.noticed_at_ms.get(contact.contact_id, ())
         step_ms = 0 if contact.step_due is None else contact.step_due[0]
         ring_ms = 0 if contact.ring is None else contact.ring.widens_at_ms
         lapse_ms = 0 if contact.awaited is None else contact.awaited.until_ms
         for due_ms in (step_ms, ring_ms, lapse_ms, contact.leaves_at_ms or 0):
-            if due_ms and not any(due_ms <= at_ms <= due_ms + LATE_MS for at_ms in noticed):
-                self._schedule(max(due_ms, now_ms), TIME, OfferId(""), AgentId(""))
+            if due_ms and not self.past.tells(contact.contact_id, due_ms, LATE_MS):
+                self._schedule(max(due_ms, now_ms))
 
     def _answered(self, event: OfferAccepted) -> None:
         self.answers[event.contact_id] = Answer(event.agent_id, event.at_ms)

@@ -86,6 +86,12 @@ class Watching:
         """Whether anything is looked at after an event."""
         return bool(self.queues or self.deserted)
 
+    @property
+    def first(self) -> StepDue | None:
+        """Who goes on first of those whose condition holds."""
+        head = self.due.head
+        return None if head is None else (head[0], head[1])
+
     def reckon(self, watch: Watch, *, holds: bool) -> None:
         """Note whether its condition holds, and so when the first contact goes on."""
         watch.holds, head = holds, watch.line.head

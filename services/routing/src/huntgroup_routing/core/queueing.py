@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from huntgroup_routing.core.arriving import offers_on_arrival
 from huntgroup_routing.core.deadlines import conditions_due, lapses_due, rings_due, steps_due
 from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.leaving import overflow_on_arrival
@@ -12,7 +13,7 @@ from huntgroup_routing.core.messages import (
     ObserveContactQueued,
 )
 from huntgroup_routing.core.preferring import awaited_by, lapsed, offer_on_arrival
-from huntgroup_routing.core.ranking import Matching, offers_in_turn, offers_on_arrival
+from huntgroup_routing.core.ranking import Matching, offers_in_turn
 from huntgroup_routing.core.resuming import resumed
 from huntgroup_routing.core.state import Contact, State, asking_of
 from huntgroup_routing.core.steps import Asking, Reached

@@ -6,12 +6,11 @@ idleness even where another slot is free, so between equals several slots are fi
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice, zip_longest
+from itertools import zip_longest
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.eligibility import Ask, Requirement
 from huntgroup_routing.core.messages import (
-    ContactEnqueued,
     ContactMoved,
     ContactRequeued,
     Event,
@@ -24,7 +23,6 @@ from huntgroup_routing.core.offering import (
     Ranked,
     by_line,
     by_strategy,
-    offer_created,
     offer_waiting,
 )
 from huntgroup_routing.core.precedence import before_others, served_in_turn
@@ -44,7 +42,6 @@ from huntgroup_routing.core.ringing import (
     ring_on,
     ringing_for,
     rung,
-    rung_on_arrival,
     widen,
 )
 from huntgroup_routing.core.scoring import Made, offer_by_score
@@ -61,49 +58,6 @@ from huntgroup_routing.core.values import (
     OfferId,
     Strategy,
 )
-
-
-def offers_on_arrival(
-    state: State, enqueued: ContactEnqueued, ask: Ask | None = None
-) -> tuple[Made, ...]:
-    """Return the offers of a contact that arrives to whom its queue's strategy names; none when nobody is idle for it.
-
-    `ask` is what is asked of agents when the contact comes to a step at once.
-    """
-    queue, channel = state.queues[enqueued.queue_id], enqueued.channel
-    own = enqueued.own_requirement
-    if ask is not None or channel is not queue.channel or enqueued.own_skills or own:
-        ask = ask or (enqueued.required_skills, enqueued.requirement, queue.plan.crew(0), own)
-        requirement = state.pool.find(channel, ask) or state.pool.preview(channel, ask)
-    else:
-        requirement = queue.requirement
-    if not requirement.idle:
-        return ()
-    if queue.ring_target or queue.strategy is Strategy.SCORED:
-        matching, rung = Matching(state, enqueued.at_ms), rung_on_arrival(queue, enqueued)
-        return tuple(matching.ring_or_score(rung, requirement))
-    if queue.strategy is Strategy.LONGEST_IDLE:
-        ranked = [
-            (agent_id, requirement.idle[agent_id].idle[channel][1])
-            for agent_id in islice(requirement.in_order(), 2)
-        ]
-    else:
-        ranked = Matching(state, enqueued.at_ms).rank(queue, requirement, NOBODY)
-    agent_id = ranked[0][0]
-    return (
-        offer_created(
-            queue,
-            contact_id=enqueued.contact_id,
-            channel=channel,
-            attempt=enqueued.attempts + 1,
-            enqueued_at_ms=enqueued.enqueued_at_ms,
-            agent_id=agent_id,
-            at_ms=enqueued.at_ms,
-            idle_since_ms=requirement.idle[agent_id].idle[channel][1],
-            idle_agents=len(requirement.idle),
-            explanation=by_strategy(queue, ranked) if state.explains else None,
-        ),
-    )
 
 
 class Matching:
