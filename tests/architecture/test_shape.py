@@ -23,6 +23,8 @@ SUBJECTS = {
     "routing": (
         "agents",
         "attendance",
+        "arriving",
+        "batching",
         "by_hand",
         "changes",
         "concurrency",

@@ -251,6 +251,7 @@ def explanation(why: Explanation) -> events_pb2.Explanation:
         priority=why.priority,
         runner_up_priority=why.runner_up_priority,
         set_aside=why.set_aside,
+        kept_for_others=why.kept_for_others,
         asked_by=why.asked_by,
         scorer=why.scorer,
         head_start_ms=why.head_start_ms,

@@ -145,6 +145,10 @@ def why_text(why: Explanation, agent_id: AgentId, idle_agents: int, at_ms: int) 
         return f"{text}; they had let it go a moment ago, but nobody else was idle for it"
     if why.set_aside:
         text += f"; {why.set_aside} set aside who had let it go a moment ago"
+    if why.kept_for_others:
+        text += (
+            f"; {why.kept_for_others} kept for others of that moment, whom nobody else could serve"
+        )
     return text
 
 

@@ -102,6 +102,7 @@ def by_strategy(
     ranked: list[Ranked],
     rule: DecisionRule = DecisionRule.STRATEGY,
     set_aside: int = 0,
+    kept_for_others: int = 0,
 ) -> Explanation:
     """Return why the first of the ranked was chosen."""
     runner_up_id, runner_up_value = ranked[1] if len(ranked) > 1 else ("", 0)
@@ -115,6 +116,7 @@ def by_strategy(
         priority=0,
         runner_up_priority=0,
         set_aside=set_aside,
+        kept_for_others=kept_for_others,
     )
 
 

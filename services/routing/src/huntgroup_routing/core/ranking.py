@@ -5,10 +5,12 @@ idleness even where another slot is free, so between equals several slots are fi
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import zip_longest
 
 from huntgroup_routing.core.agents import Agent
+from huntgroup_routing.core.batching import Batch, batch_of
 from huntgroup_routing.core.eligibility import Ask, Requirement
 from huntgroup_routing.core.messages import (
     ContactMoved,
@@ -53,6 +55,7 @@ from huntgroup_routing.core.values import (
     RINGS_PER_DECISION_MAX,
     AgentId,
     Channel,
+    ContactId,
     DecisionRule,
     Explanation,
     OfferId,
@@ -63,7 +66,7 @@ from huntgroup_routing.core.values import (
 class Matching:
     """Offers contacts to idle agents, one after another within one decision; each offer sees those before it."""
 
-    __slots__ = ("_at_ms", "_given", "_previews", "_state")
+    __slots__ = ("_at_ms", "_batch", "_given", "_previews", "_state")
 
     def __init__(
         self, state: State, at_ms: int, without: Iterable[AgentId] = (), said: int = 0
@@ -73,6 +76,7 @@ class Matching:
         self._at_ms = at_ms
         self._previews: dict[tuple[Channel, Ask], Requirement] = {}
         self._given = Given(without, RINGS_PER_DECISION_MAX - said)
+        self._batch: Batch | None = None
 
     def offer(
         self, contact: Contact, ask: Ask | None = None, queue: Queue | None = None
@@ -87,12 +91,12 @@ class Matching:
         let_go_by = let_go_lately(contact, queue, self._at_ms)
         if queue.ring_target or queue.strategy is Strategy.SCORED:
             return self.ring_or_score(rung(queue, contact, self._at_ms), requirement, let_go_by)
-        ranked, rule = self.rank(queue, requirement, let_go_by), DecisionRule.STRATEGY
-        if not ranked and let_go_by:
-            ranked, rule = self.rank(queue, requirement, NOBODY), DecisionRule.NOBODY_ELSE
+        channel, idle = requirement.channel, requirement.idle
+        kept = NOBODY if self._batch is None else self._batch.needed(channel)
+        ranked, rule = self._first_of(queue, requirement, let_go_by, kept)
         if not ranked:
             return []
-        channel, idle, agent_id = requirement.channel, requirement.idle, ranked[0][0]
+        agent_id = ranked[0][0]
         agent, again = idle[agent_id], (agent_id, channel) in self._given.left
         created = offer_waiting(
             queue,
@@ -101,24 +105,63 @@ class Matching:
             at_ms=self._at_ms,
             idle_since_ms=self._at_ms if again else agent.idle[channel][1],
             idle_agents=len(idle) - self._given.gone(channel, idle),
-            explanation=self._why(queue, ranked, rule, requirement, let_go_by),
+            explanation=self._why(queue, ranked, rule, idle, (let_go_by, kept)),
         )
         self._given.give(queue.queue_id, agent, channel)
+        if self._batch is not None:
+            self._batch.gave(agent_id, channel)
         return [created]
+
+    def _first_of(
+        self,
+        queue: Queue,
+        requirement: Requirement,
+        let_go_by: AbstractSet[AgentId],
+        kept: AbstractSet[AgentId],
+    ) -> tuple[list[Ranked], DecisionRule]:
+        """Return who is next of the idle whom nobody else needs; who let the contact go comes after others."""
+        but = let_go_by | kept if kept else let_go_by
+        if (ranked := self.rank(queue, requirement, but)) or not let_go_by:
+            return ranked, DecisionRule.STRATEGY
+        return self.rank(queue, requirement, kept), DecisionRule.NOBODY_ELSE
+
+    def offer_together(self, turns: Sequence[tuple[Contact, Ask | None]]) -> list[Made]:
+        """Return the offers of contacts in this order, so that as many as possible are served.
+
+        Where one of them may ring at several, or is given out by a scorer, each is offered for itself.
+        """
+        asked: list[tuple[ContactId, Requirement]] = []
+        for contact, ask in turns if len(turns) > 1 else ():
+            queue, requirement = self._state.queues[contact.queue_id], contact.requirement
+            if queue.ring_target or queue.strategy is Strategy.SCORED:
+                asked.clear()
+                break
+            if ask is not None:
+                requirement = self._requirement(requirement.channel, ask)
+            asked.append((contact.contact_id, requirement))
+        self._batch = batch_of(self._given, asked)
+        offers: list[Made] = []
+        for contact, ask in turns:
+            if self._batch is not None:
+                self._batch.turn(contact.contact_id)
+            offers += self.offer(contact, ask)
+        self._batch = None
+        return offers
 
     def _why(
         self,
         queue: Queue,
         ranked: list[Ranked],
         rule: DecisionRule,
-        requirement: Requirement,
-        let_go_by: Collection[AgentId],
+        idle: Collection[AgentId],
+        but: tuple[Collection[AgentId], Collection[AgentId]],
     ) -> Explanation | None:
         if not self._state.explains:
             return None
-        chosen = ranked[0][0]
-        set_aside = sum(one in requirement.idle for one in let_go_by if one != chosen)
-        return by_strategy(queue, ranked, rule, set_aside)
+        chosen, (let_go_by, kept) = ranked[0][0], but
+        set_aside = sum(one in idle for one in let_go_by if one != chosen)
+        needed = sum(one in idle for one in kept)
+        return by_strategy(queue, ranked, rule, set_aside, needed)
 
     def ring_or_score(
         self, rung: Rung, requirement: Requirement, let_go_by: Collection[AgentId] = NOBODY
@@ -223,8 +266,7 @@ class Matching:
 def offers_in_turn(state: State, asks: Sequence[tuple[Contact, Ask]], at_ms: int) -> list[Made]:
     """Return the offers of contacts of which something else is asked now, in the order of their places."""
     matching = Matching(state, at_ms, said=len(asks))
-    turns = sorted(asks, key=lambda each: each[0].place)
-    return [offer for contact, ask in turns for offer in matching.offer(contact, ask)]
+    return matching.offer_together(sorted(asks, key=lambda each: each[0].place))
 
 
 def offers_to(

@@ -64,6 +64,8 @@ def requeue(state: State, offers: list[Offer], at_ms: int) -> tuple[Event, ...]:
     ]
     without = [offer.agent_id for offer in offers]
     matching = Matching(state, at_ms, without, said=len(offers) + len(events))
+    if not rings_on and not any(one.agents for one in awaited.values()):
+        return (*events, *matching.offer_together([(contact, None) for contact in contacts]))
     for contact in contacts:
         if contact.contact_id in rings_on:
             events += matching.ring_on(contact, over[contact.contact_id])

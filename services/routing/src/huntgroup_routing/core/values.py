@@ -71,6 +71,8 @@ RINGS_LOOKED_AT_MAX = 16
 """So many contacts that ring and may ring at one more are looked at for an agent who becomes idle."""
 REPLANS_PER_DECISION_MAX = 256
 """The same, however many contacts wait when their queue's plan is changed for them, too."""
+BATCH_PAIRS_MAX = 128
+"""So many pairs of a contact and an agent are looked at, at most, to see how many contacts can be served together."""
 REPRIORITIZED_PER_DECISION_MAX = 256
 """The same, however many stand in a queue that is given another priority."""
 POLICY_CHANGES_MAX = 500
@@ -154,6 +156,8 @@ class Explanation(Struct, array_like=True, frozen=True, kw_only=True, gc=False):
     runner_up_head_start_ms: int = 0
     rank: int = 0
     runner_up_rank: int = 0
+    kept_for_others: int = 0
+    """How many idle agents were not asked since others who were offered at the same moment needed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +210,7 @@ class StepTrigger(StrEnum):
 class RoutingStep:
     """What is asked of an agent instead once a contact has waited so long, and something holds."""
 
-    after_ms: int
+    after_ms: int = 0
     required_skills: tuple[Skill, ...] = ()
     requirement: str = ""
     trigger: StepTrigger | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace as replaced
 
 from huntgroup_routing.core.messages import ObserveContactQueued
-from huntgroup_routing.core.values import Channel
+from huntgroup_routing.core.values import BATCH_PAIRS_MAX, Channel, Strategy
 
 from .slow_overflow import SlowOverflow
 from .slow_people import SlowAgent, SlowContact, SlowOffer, can
@@ -37,6 +37,11 @@ class SlowPreferring(SlowOverflow):
         return any(
             one.joined and contact.channel in one.slots and can(one, contact) for one in self.agents
         )
+
+    def forget_parked(self, agent: SlowAgent, *channels: Channel) -> None:
+        for offer in self.held_by(agent):
+            if not channels or offer.contact.channel in channels:
+                offer.parked = None
 
     def agents_named(self, names: tuple[str, ...]) -> list[SlowAgent]:
         return [one for name in names for one in self.agents if one.agent_id == name]
@@ -183,3 +188,78 @@ class SlowPreferring(SlowOverflow):
             contact.awaited = ()
         self.find_agents(due, [])
         return bool(due)
+
+    def compete(self, todo: list[SlowContact], without: list[SlowAgent]) -> bool:
+        """Return whether contacts are looked at together: each is offered to one agent, and they are not too many."""
+        queues = [self.queues[one.queue_id] for one in todo]
+        if any(one.ringing or one.awaited for one in todo) or len(todo) < 2:
+            return False
+        if any(one.rings or one.strategy is Strategy.SCORED for one in queues):
+            return False
+        alike: dict[object, list[SlowContact]] = {}
+        for one in todo:
+            groups = (one.queue_id, one.asked_of) if one.groups else ()
+            asked = (one.requirement, one.own_requirement, groups)
+            alike.setdefault((one.channel, one.skills, asked), []).append(one)
+        pairs = 0
+        for contacts in alike.values():
+            channel = contacts[0].channel
+            idle = [one for one in self.able(contacts[0]) if one not in without]
+            if len(idle) < len(todo):
+                if any(one.units or any(one.interrupts.values()) for one in idle):
+                    return False
+                slots = sum(self.free(one, channel) for one in idle)
+                pairs += len(contacts[:slots]) * len(idle)
+        return pairs <= BATCH_PAIRS_MAX
+
+    def able(self, contact: SlowContact) -> list[SlowAgent]:
+        return [one for one in self.agents if contact.channel in one.idle and can(one, contact)]
+
+    def first_served(self, todo: list[SlowContact], without: list[SlowAgent]) -> list[SlowContact]:
+        """Return whom to serve: as many as possible, and of all such choices those who stand first."""
+        chosen: list[SlowContact] = []
+        for contact in todo:
+            if self.served([*chosen, contact], without, None) > len(chosen):
+                chosen.append(contact)
+        return chosen
+
+    def spare(
+        self,
+        idle: list[SlowAgent],
+        contact: SlowContact,
+        rest: list[SlowContact],
+        without: list[SlowAgent],
+    ) -> list[SlowAgent]:
+        """Return the agents of whom one slot may be given to a contact, and as many others are served."""
+        most = self.served(rest, without, None)
+        channel = contact.channel
+        return [one for one in idle if self.served(rest, without, (one, channel)) == most]
+
+    def served(
+        self,
+        contacts: list[SlowContact],
+        without: list[SlowAgent],
+        but: tuple[SlowAgent, Channel] | None,
+    ) -> int:
+        """Return how many contacts can be served together, when one slot of an agent is taken."""
+        seats = {
+            (agent.agent_id, channel, number)
+            for agent in self.agents
+            for channel in agent.idle
+            for number in range(self.free(agent, channel) - ((agent, channel) == but))
+            if agent not in without
+        }
+        sits: dict[tuple[str, Channel, int], SlowContact] = {}
+
+        def seat(contact: SlowContact, tried: set[tuple[str, Channel, int]]) -> bool:
+            names = {one.agent_id for one in self.able(contact)}
+            for one in sorted(seats - tried):
+                if one in tried or one[0] not in names or one[1] is not contact.channel:
+                    continue
+                tried.add(one)
+                if one not in sits or seat(sits[one], tried):
+                    sits[one] = contact
+                    return True
+            return False
+
+        return sum(seat(contact, set()) for contact in contacts)

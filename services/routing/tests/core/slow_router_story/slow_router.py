@@ -247,11 +247,6 @@ class SlowRouter(SlowPreferring):
                     offer.parked = None
                     self.failed([offer])
 
-    def forget_parked(self, agent: SlowAgent, *channels: Channel) -> None:
-        for offer in self.held_by(agent):
-            if not channels or offer.contact.channel in channels:
-                offer.parked = None
-
     def expired(self) -> None:
         over = [one for one in self.offers if one.pending and one.expires_at_ms <= self.at_ms]
         for offer in over:
@@ -473,7 +468,9 @@ class SlowRouter(SlowPreferring):
                 self.offer(contact, agent, [], "")
 
     def find_agents(self, contacts: list[SlowContact], without: list[SlowAgent]) -> None:
-        for contact in sorted(contacts, key=lambda one: one.place):
+        todo = sorted(contacts, key=lambda one: one.place)
+        served = self.first_served(todo, without) if self.compete(todo, without) else None
+        for number, contact in enumerate(todo):
             if contact.ringing:
                 self.ring_on(contact, without)
                 continue
@@ -484,6 +481,11 @@ class SlowRouter(SlowPreferring):
             if idle:
                 queue = self.queues[contact.queue_id]
                 let_go_by = self.let_go_lately(contact)
+                if served is not None:
+                    rest = [one for one in todo[number + 1 :] if one in served]
+                    idle = self.spare(idle, contact, rest, without) if contact in served else []
+                    if not idle:
+                        continue
                 idle = [one for one in idle if one.agent_id not in let_go_by] or idle
                 if queue.rings:
                     idle.sort(key=lambda one: one.idle[contact.channel])

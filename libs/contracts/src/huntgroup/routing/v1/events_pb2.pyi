@@ -456,6 +456,7 @@ class Explanation(_message.Message):
     RUNNER_UP_HEAD_START_MS_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
     RUNNER_UP_RANK_FIELD_NUMBER: _builtins.int
+    KEPT_FOR_OTHERS_FIELD_NUMBER: _builtins.int
     rule: Global___DecisionRule.ValueType
     strategy: Global___SelectionStrategy.ValueType
     """The queue's, where it chose."""
@@ -481,6 +482,8 @@ class Explanation(_message.Message):
     rank: _builtins.int
     """By rank: those of both."""
     runner_up_rank: _builtins.int
+    kept_for_others: _builtins.int
+    """How many idle agents were kept for others who were offered at the same moment, and could be served by nobody else."""
     def __init__(
         self,
         *,
@@ -499,10 +502,11 @@ class Explanation(_message.Message):
         runner_up_head_start_ms: _builtins.int = ...,
         rank: _builtins.int = ...,
         runner_up_rank: _builtins.int = ...,
+        kept_for_others: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "head_start_ms", b"head_start_ms", "policy_version", b"policy_version", "priority", b"priority", "rank", b"rank", "rule", b"rule", "runner_up_head_start_ms", b"runner_up_head_start_ms", "runner_up_id", b"runner_up_id", "runner_up_priority", b"runner_up_priority", "runner_up_rank", b"runner_up_rank", "runner_up_value", b"runner_up_value", "scorer", b"scorer", "set_aside", b"set_aside", "strategy", b"strategy", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "head_start_ms", b"head_start_ms", "kept_for_others", b"kept_for_others", "policy_version", b"policy_version", "priority", b"priority", "rank", b"rank", "rule", b"rule", "runner_up_head_start_ms", b"runner_up_head_start_ms", "runner_up_id", b"runner_up_id", "runner_up_priority", b"runner_up_priority", "runner_up_rank", b"runner_up_rank", "runner_up_value", b"runner_up_value", "scorer", b"scorer", "set_aside", b"set_aside", "strategy", b"strategy", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
