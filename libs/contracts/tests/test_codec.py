@@ -279,6 +279,8 @@ class Channel(StrEnum):
 class ChannelCapacity:
     channel: Channel
     slots: int
+    cost: int = 0
+    interrupts: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +309,7 @@ class SignOn:
     skills: tuple[str, ...]
     capacity: tuple[ChannelCapacity, ...]
     traits: Traits | None = None
+    capacity_units: int = 0
 
 
 def test_a_request_becomes_a_command_without_its_context() -> None:

@@ -258,18 +258,18 @@ async def test_a_call_whose_caller_has_gone_is_not_begun(left_s: float, *, cance
 async def test_who_comes_anew_does_not_take_the_places_of_those_who_are_here_while_nobody_owns(
     start_replica: Any, journals: Any, bells: Any
 ) -> None:
-    replica = await start_replica(journals(owned=False), grpc_concurrent_rpcs_max=40)
+    replica = await start_replica(journals(owned=False), grpc_concurrent_rpcs_max=60)
     count = bells.CountBellsRequest(domain="acme/emea")
     known = [replica.stub.CountBells(count, timeout=20) for _ in range(20)]
     new = [replica.stub.Ring(bells.ring(f"c{n}"), timeout=20) for n in range(20)]
     answers = asyncio.as_completed([outcome(call) for call in [*known, *new]])
-    told = [await next(answers) for _ in range(16)]
+    told = [await next(answers) for _ in range(14)]
     turned_away = [one for one in told if one is not None]
-    assert [(one.status, one.reason) for one in turned_away] == [(EXHAUSTED, "OVERLOADED")] * 16
+    assert [(one.status, one.reason) for one in turned_away] == [(EXHAUSTED, "OVERLOADED")] * 14
     assert turned_away[0].retry_after_ms == 1_000
     assert "calls wait for an owner of their domain" in turned_away[0].metadata["bound"]
     replica.journals.owned = True
-    assert [await next(answers) for _ in range(24)] == [None] * 24
+    assert [await next(answers) for _ in range(26)] == [None] * 26
 
 
 async def test_a_call_that_may_have_been_done_is_never_told_that_nothing_was(

@@ -98,8 +98,11 @@ class Seekers:
 
     @contextmanager
     def one_more(self, work: Work) -> Iterator[None]:
-        """Count a call while it waits; raises `RpcRefusedError`. Work in progress is always let in."""
-        if work is not Work.IN_PROGRESS and self._seeking >= self._most:
+        """Count a call while it waits; raises `RpcRefusedError`. Work in progress is let in, and not counted."""
+        if work is Work.IN_PROGRESS:
+            yield
+            return
+        if self._seeking >= self._most:
             raise refusal(
                 Shed(
                     reason=errors.OVERLOADED,
