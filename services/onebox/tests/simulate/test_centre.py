@@ -210,6 +210,35 @@ def test_a_queue_may_name_an_installed_scorer(
     assert told["agents"]["team"]["occupancy_highest"] == pytest.approx(0.6)
 
 
+@pytest.mark.parametrize(
+    ("said", "waited"),
+    [
+        ({"capacity_units": 2, "costs": {"VOICE": 2}}, [0, 120, 0]),
+        (
+            {"capacity_units": 2, "costs": {"VOICE": 2}, "interrupts": {"VOICE": ["CHAT"]}},
+            [0, 0, 80],
+        ),
+        ({}, [0, 0, 0]),
+    ],
+)
+def test_channels_of_a_group_share_units_and_interrupt_each_other(
+    day: Path, played: Play, said: dict[str, Any], waited: list[float]
+) -> None:
+    """A chat at 0 s, a call at 10 s, a chat at 30 s; each takes 100 s, and there are two slots for chats."""
+    chats = {"queue": "chats", "service": {"kind": "deterministic", "value_s": 100}}
+    figures = played(
+        folder=day,
+        queues={"sales": {}, "chats": {"channel": "CHAT"}},
+        agents={"team": {"count": 1, "slots": {"VOICE": 1, "CHAT": 2}, **said}},
+        classes={
+            "first": chats | {"arrivals": arrivals(day, 0, name="first.csv")},
+            "call": calls(arrivals(day, 10, name="call.csv")),
+            "second": chats | {"arrivals": arrivals(day, 30, name="second.csv")},
+        },
+    )["classes"]
+    assert [figures[one]["wait_mean_s"] for one in ("first", "call", "second")] == waited
+
+
 def test_the_warm_up_is_not_counted(day: Path, played: Play) -> None:
     came = arrivals(day, 10, 60, 95)
     told = played(

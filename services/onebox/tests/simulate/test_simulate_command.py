@@ -128,6 +128,23 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
         ),
         ("count: 3", "count: 3, profile: {wish: 1}", ":19:20: agents.team.profile: wish: routing"),
         (
+            "count: 3",
+            "count: 3, profile: {capacity_units: -3}",
+            ":19:20: agents.team.profile: capacity_units: routing's",
+        ),
+        ("count: 3", "count: 3, capacity_units: -3", "agents.team.capacity_units: -3: Expected"),
+        (
+            "count: 3",
+            "count: 3, capacity_units: 4, costs: {VOICE: 5}",
+            ":19:3: agents.team: cost of channel VOICE is 5, not 0 to 4",
+        ),
+        ("count: 3", "count: 3, costs: {CHAT: 1}", "agents.team.costs: names CHAT, for which"),
+        (
+            "count: 3",
+            "count: 3, interrupts: {VOICE: [CHAT]}",
+            ":19:3: agents.team: interrupts of channel VOICE names CHAT, which capacity",
+        ),
+        (
             "kind: poisson, per_hour: 10",
             "kind: journal, directory: gone, domain: a/b, queue: q",
             "classes.chats.arrivals: ",

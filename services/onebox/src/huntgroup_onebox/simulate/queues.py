@@ -11,10 +11,11 @@ from huntgroup_onebox.policy.policy_file import policy_queues
 from huntgroup_onebox.simulate.scenario import AgentGroup, Queue
 from huntgroup_routing.core.messages import ConfigureQueue, ObserveAgentSignedOn
 from huntgroup_routing.core.overflow import targets
+from huntgroup_routing.core.values import Channel
 
 C = TypeVar("C", ConfigureQueue, ObserveAgentSignedOn)
 
-AGENT_FIELDS: Final = ("agent_id", "skills", "capacity")
+AGENT_FIELDS: Final = ("agent_id", "skills", "capacity", "capacity_units")
 QUEUE_FIELDS: Final = (
     *("queue_id", "channel", "required_skills", "ring_timeout_ms", "wrap_up_timeout_ms"),
     *("service_level_threshold_ms", "waiting_max"),
@@ -84,13 +85,22 @@ def configure(name: str, queue: Queue) -> ConfigureQueue:
 
 def sign_on(agent_id: str, group: AgentGroup) -> ObserveAgentSignedOn:
     """Return the fact that an agent of the group came; raises `ValueError` when routing knows no such profile."""
-    capacity = [{"channel": channel, "slots": slots} for channel, slots in group.slots.items()]
-    return _command(
-        ObserveAgentSignedOn,
-        AGENT_FIELDS,
-        {"agent_id": agent_id, "skills": group.skills, "capacity": capacity},
-        group.profile,
-    )
+    said = {
+        "agent_id": agent_id,
+        "skills": group.skills,
+        "capacity": [_capacity(group, channel) for channel in group.slots],
+        "capacity_units": group.capacity_units,
+    }
+    return _command(ObserveAgentSignedOn, AGENT_FIELDS, said, group.profile)
+
+
+def _capacity(group: AgentGroup, channel: Channel) -> dict[str, Any]:
+    return {
+        "channel": channel,
+        "slots": group.slots[channel],
+        "cost": group.costs.get(channel, 0),
+        "interrupts": group.interrupts.get(channel, ()),
+    }
 
 
 def _command(made: type[C], own: tuple[str, ...], said: dict[str, Any], more: dict[str, Any]) -> C:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from huntgroup_agent_state.core.eligibility import sign_on_refusal
+from huntgroup_agent_state.core.messages import SignOn
+from huntgroup_agent_state.core.state import initial as no_agents
 from huntgroup_onebox.simulate.queues import commands, configure, from_policy, sign_on
 from huntgroup_onebox.simulate.scenario import (
     AGENTS_MAX,
@@ -121,11 +124,29 @@ def _run_faults(scenario: Scenario) -> Iterator[tuple[Field, str]]:
 def _group_faults(name: str, group: AgentGroup, trial: _Trial) -> Iterator[tuple[Field, str]]:
     if group.until_s is not None and group.until_s <= group.from_s:
         yield ("agents", name, "until_s"), f"must be later than from_s ({group.from_s:g})"
-    try:
-        trial.tell(sign_on(name, group))
-        trial.tell(ObserveAgentWentReady(agent_id=AgentId(name)))
-    except ValueError as error:
-        yield ("agents", name, "profile"), str(error)
+    for said in ("costs", "interrupts"):
+        for channel in getattr(group, said):
+            if channel not in group.slots:
+                rule = f"names {channel}, for which the group has no slots"
+                yield ("agents", name, said), rule
+                return
+    for field, one in (((), msgspec.structs.replace(group, profile={})), (("profile",), group)):
+        try:
+            _sign_on(name, one, trial)
+        except ValueError as error:
+            yield ("agents", name, *field), str(error)
+            return
+    trial.tell(ObserveAgentWentReady(agent_id=AgentId(name)))
+
+
+def _sign_on(name: str, group: AgentGroup, trial: _Trial) -> None:
+    """Let one of the group come; raises `ValueError` for what routing or agent-state refuses."""
+    comes = sign_on(name, group)
+    asked = msgspec.convert(msgspec.to_builtins(comes), SignOn)
+    refused = sign_on_refusal(no_agents("trial/centre"), asked, asked.capacity)
+    if refused is not None:
+        raise ValueError(refused.detail)
+    trial.tell(comes)
 
 
 def _class_faults(

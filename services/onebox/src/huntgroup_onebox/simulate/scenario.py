@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+from huntgroup_agent_state.core.values import SLOTS_MAX, UNITS_MAX
 from huntgroup_routing.core.values import Channel
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
@@ -142,10 +143,16 @@ class AgentGroup(_Part, frozen=True, kw_only=True):
 
     count: Annotated[int, Meta(ge=1, le=AGENTS_MAX)]
     skills: tuple[Skill, ...] = ()
-    slots: dict[Channel, Annotated[int, Meta(ge=1, le=100)]] = field(
+    slots: dict[Channel, Annotated[int, Meta(ge=1, le=SLOTS_MAX)]] = field(
         default_factory=lambda: {Channel.VOICE: 1}
     )
     """How many contacts of a channel at once; not given: one call."""
+    capacity_units: Annotated[int, Meta(ge=0, le=UNITS_MAX)] = 0
+    """What contacts of all channels may cost together; 0: channels share nothing."""
+    costs: dict[Channel, Annotated[int, Meta(ge=1, le=UNITS_MAX)]] = field(default_factory=dict)
+    """What a contact of a channel costs, where channels share units; not given: 1."""
+    interrupts: dict[Channel, tuple[Channel, ...]] = field(default_factory=dict)
+    """By channel, those whose contacts do not keep one of it away."""
     from_s: Seconds = 0.0
     until_s: PositiveSeconds | None = None
     """The shift; a contact that is being served at its end is served to its end. Not given: until all is over."""
