@@ -59,8 +59,8 @@ class _Agent:
 
     def why_busy(self, channel: Channel) -> str | None:
         """Return why nothing more of a channel fits: nothing to say when all slots are taken; None: it does."""
-        taken = [*self.held.values()]
-        if taken.count(channel) >= self.slots.get(channel, 0):
+        taken = Counter(self.held.values())
+        if taken[channel] >= self.slots.get(channel, 0):
             return ""
         return None if self.concurrency is None else self.concurrency.why_full(taken, channel)
 

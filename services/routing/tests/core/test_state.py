@@ -199,7 +199,7 @@ def test_what_ended_is_remembered_for_a_while_only(floor: "Floor") -> None:
 
 
 def _double_book(state: State) -> None:
-    state.agents[AgentId("frances")].held[OfferId("x.1")] = Channel.VOICE
+    state.agents[AgentId("frances")].take(OfferId("x.1"), Channel.VOICE)
 
 
 def _lose_place(state: State) -> None:

@@ -1,8 +1,9 @@
 """Agents, and what they have done since they signed on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from huntgroup_routing.core.concurrency import Concurrency
 from huntgroup_routing.core.sharing import Team
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from huntgroup_routing.core.eligibility import Profile
 
 MILLION = 1_000_000
+NOTHING: Final[Mapping[Channel, int]] = MappingProxyType({})
 
 Parked = tuple[int, int, int]
 """Rank in the order of becoming idle, since when (ms), and how long the agent had been idle before that (ms)."""
@@ -54,6 +56,8 @@ class Agent:
     """What their channels share; None: each is for itself."""
     held: dict[OfferId, Channel] = field(default_factory=dict)
     """The offers that took a slot, oldest first."""
+    taken: dict[Channel, int] = field(default_factory=dict, init=False)
+    """How many of a channel are held."""
     idle: dict[Channel, tuple[int, int]] = field(default_factory=dict)
     """Per channel with a free slot, while available: rank in the order of becoming idle, and since when (ms)."""
     accepted: dict[OfferId, int] = field(default_factory=dict)
@@ -62,6 +66,10 @@ class Agent:
     """Of offers that ring at others, too: the idleness that goes on when another agent takes the contact."""
     work: dict[Channel, Work] = field(default_factory=dict)
     """Of every channel with slots, since sign-on."""
+
+    def __post_init__(self) -> None:
+        for channel in self.held.values():
+            self.taken[channel] = self.taken.get(channel, 0) + 1
 
     @property
     def team(self) -> Team:
@@ -74,23 +82,30 @@ class Agent:
         return self.joined and self.eligible and not self.in_doubt
 
     def free(
-        self, channel: Channel, after: OfferId | None = None, given: Sequence[Channel] = ()
+        self,
+        channel: Channel,
+        after: OfferId | None = None,
+        given: Mapping[Channel, int] = NOTHING,
     ) -> int:
         """Return how many more of a channel fit, once `after` holds no slot and those `given` now do; never below 0."""
-        if self.concurrency is not None:
-            taken = [held for offer_id, held in self.held.items() if offer_id != after]
-            return self.concurrency.fits(self.slots, [*taken, *given], channel)
-        free = self.slots.get(channel, 0) - given.count(channel)
-        for offer_id, held in self.held.items():
-            if held is channel and offer_id != after:
-                free -= 1
-        return max(0, free)
+        freed = None if after is None else self.held.get(after)
+        if self.concurrency is None:
+            taken = self.taken.get(channel, 0) + given.get(channel, 0) - (freed is channel)
+            return max(0, self.slots.get(channel, 0) - taken)
+        if freed is None and not given:
+            return self.concurrency.fits(self.slots, self.taken, channel)
+        held = dict(self.taken)
+        for one, count in given.items():
+            held[one] = held.get(one, 0) + count
+        if freed is not None:
+            held[freed] -= 1
+        return self.concurrency.fits(self.slots, held, channel)
 
     def why_full(self, channel: Channel) -> str:
         """Return why none more of a channel fits."""
-        told, taken = None, [*self.held.values()]
-        if self.concurrency is not None and taken.count(channel) < self.slots.get(channel, 0):
-            told = self.concurrency.why_full(taken, channel)
+        told = None
+        if self.concurrency is not None and self.taken.get(channel, 0) < self.slots.get(channel, 0):
+            told = self.concurrency.why_full(self.taken, channel)
         return told or f"has no free slot for {channel}"
 
     def sign_on(
@@ -120,6 +135,18 @@ class Agent:
         self.concurrency = None
         self.work = {}
 
+    def take(self, offer_id: OfferId, channel: Channel) -> None:
+        """Let an offer hold a slot."""
+        self.held[offer_id] = channel
+        self.taken[channel] = self.taken.get(channel, 0) + 1
+
+    def drop(self, offer_id: OfferId) -> Channel | None:
+        """Let an offer hold none, and return its channel; None when it held none."""
+        channel = self.held.pop(offer_id, None)
+        if channel is not None:
+            self.taken[channel] -= 1
+        return channel
+
     def accept(self, offer_id: OfferId, at_ms: int) -> None:
         """Count a contact, and note since when it is handled."""
         self.accepted[offer_id] = at_ms
@@ -135,7 +162,7 @@ class Agent:
 
     def let_go(self, offer_id: OfferId, at_ms: int) -> Channel | None:
         """Free the slot of an offer, count how long it was handled, and return its channel; None when none was held."""
-        channel = self.held.pop(offer_id, None)
+        channel = self.drop(offer_id)
         self.parked.pop(offer_id, None)
         since_ms = self.accepted.pop(offer_id, None)
         if channel is not None and since_ms is not None and channel in self.work:

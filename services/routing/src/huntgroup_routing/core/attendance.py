@@ -47,7 +47,7 @@ def take_slot(state: State, agent: Agent, event: OfferCreated) -> None:
     if event.ring_target:
         work = agent.work[event.channel]
         agent.parked[event.offer_id] = (*agent.idle[event.channel], work.idle_ms)
-    agent.held[event.offer_id] = event.channel
+    agent.take(event.offer_id, event.channel)
     if agent.free(event.channel) > 0:
         state.pool.make_idle(agent, event.channel, event.at_ms)
     else:

@@ -8,7 +8,7 @@ never less: so what did not fit once does not fit for the rest of a decision.
 Agent-state owns the slots and holds offers against the same rule (its core/state.py); here it is mirrored.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -36,29 +36,35 @@ class Concurrency(Struct, array_like=True, frozen=True):
         found = next((one for one in self.loads if one.channel is channel), None)
         return found or Load(channel, 1 if self.units else 0, ())
 
-    def fits(self, slots: Mapping[Channel, int], taken: Sequence[Channel], channel: Channel) -> int:
-        """Return how many more of a channel fit beside those taken."""
-        free = slots.get(channel, 0) - taken.count(channel)
+    def fits(
+        self, slots: Mapping[Channel, int], taken: Mapping[Channel, int], channel: Channel
+    ) -> int:
+        """Return how many more of a channel fit beside so many taken of each."""
+        free = slots.get(channel, 0) - taken.get(channel, 0)
         mine, units = self.load(channel), self.units
-        for held in taken:
-            if held in mine.interrupts:
+        for held, count in taken.items():
+            if not count or held in mine.interrupts:
                 continue
             theirs = self.load(held)
             if channel in theirs.interrupts:
                 return 0
-            units -= theirs.cost
+            units -= count * theirs.cost
         if self.units:
             free = min(free, units // mine.cost)
         return max(0, free)
 
-    def why_full(self, taken: Sequence[Channel], channel: Channel) -> str | None:
+    def why_full(self, taken: Mapping[Channel, int], channel: Channel) -> str | None:
         """Return why none of a channel fits although it has a slot, if it is not for want of slots."""
         mine = self.load(channel)
-        counted = [self.load(held) for held in taken if held not in mine.interrupts]
-        above = next((one.channel for one in counted if channel in one.interrupts), None)
+        counted = [
+            (self.load(held), taken[held])
+            for held in sorted(taken)
+            if taken[held] and held not in mine.interrupts
+        ]
+        above = next((one.channel for one, _ in counted if channel in one.interrupts), None)
         if above is not None:
             return f"holds {above}, which interrupts {channel}"
-        used = sum(one.cost for one in counted)
+        used = sum(count * one.cost for one, count in counted)
         if self.units and used + mine.cost > self.units:
             return f"has {used} of {self.units} units taken, and {channel} costs {mine.cost}"
         return None

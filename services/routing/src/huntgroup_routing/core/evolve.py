@@ -293,5 +293,5 @@ def _offer_rescinded(state: State, event: OfferRescinded) -> None:
     _end_offer(state, event.offer_id, OfferState.RESCINDED)
     if event.reason is RescindReason.AGENT_TURNED_AWAY:
         agent = state.agents[event.agent_id]
-        del agent.held[event.offer_id]
+        agent.drop(event.offer_id)
         doubt(state, agent, event.at_ms)

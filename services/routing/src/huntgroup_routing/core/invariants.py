@@ -1,5 +1,6 @@
 """What is true of every state of routing, checked the slow way: for tests and simulations."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from huntgroup_routing.core.agents import Agent
@@ -227,6 +228,8 @@ def _agents(state: State) -> Iterator[str]:
         for channel in agent.slots:
             if (channel in agent.idle) != (agent.available and agent.free(channel) > 0):
                 yield f"agent {agent_id} is wrongly idle or busy for {channel}"
+        if +Counter(agent.taken) != Counter(agent.held.values()):
+            yield f"agent {agent_id} holds {agent.held}, which is not counted right: {agent.taken}"
         if not agent.held.keys() >= agent.accepted.keys():
             yield f"agent {agent_id} handles what they do not hold"
         if not agent.held.keys() >= agent.parked.keys():

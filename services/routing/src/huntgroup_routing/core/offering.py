@@ -1,5 +1,6 @@
 """An offer as it is made: its event, its explanation, and who was given what earlier in the same decision."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from huntgroup_routing.core.agents import Agent
@@ -35,7 +36,7 @@ class Given:
         """Free slots of the agents who were given an offer."""
         self.turn: dict[Channel, dict[AgentId, Agent]] = {}
         """Those of them with a slot left, at the end of the idle order again."""
-        self.taken: dict[AgentId, list[Channel]] = {}
+        self.taken: dict[AgentId, Counter[Channel]] = {}
         """What was given to agents whose channels share."""
         self.last: dict[QueueId, tuple[int, AgentId]] = {}
         """How many offers a queue made, and the agent of the last."""
@@ -59,8 +60,8 @@ class Given:
     def _take(self, agent: Agent, channel: Channel) -> int:
         """Take a slot of an agent whose channels share; return how many more of the channel fit."""
         agent_id = agent.agent_id
-        taken = self.taken.setdefault(agent_id, [])
-        taken.append(channel)
+        taken = self.taken.setdefault(agent_id, Counter())
+        taken[channel] += 1
         for other in agent.idle:
             if other is not channel and not agent.free(other, given=taken):
                 self.left[agent_id, other] = 0
@@ -84,7 +85,7 @@ class Fitting:
         """`freed` is an offer whose slot counts as free."""
         self._agent = agent
         self._freed = freed
-        self._taken: list[Channel] = []
+        self._taken = Counter[Channel]()
 
     def take(self, contact: Contact) -> bool:
         """Return whether a contact fits, and let it take what it needs; each channel for itself was counted before."""
@@ -93,7 +94,7 @@ class Fitting:
             return True
         if not agent.free(channel, self._freed, self._taken):
             return False
-        self._taken.append(channel)
+        self._taken[channel] += 1
         return True
 
 

@@ -346,7 +346,7 @@ def _idle_agents(contact: Contact, agent: Agent, told: Sequence[Event]) -> int:
     return there - sum(
         isinstance(one, OfferCreated)
         and one.agent_id in idle
-        and not idle[one.agent_id].free(channel, given=[one.channel])
+        and not idle[one.agent_id].free(channel, given={one.channel: 1})
         for one in told
     )
 
