@@ -58,15 +58,15 @@ STRATEGIES: Mapping[str, Strategy] = {
 AGENTS = tuple(AgentId(f"a{number}") for number in range(4))
 PREFERRED = ((), (), (SessionAgentId("a0"),), (SessionAgentId("a1"), SessionAgentId("a2")))
 DIRECT = tuple(map(SessionAgentId, ("", "", "", "", "", "a0", "a3")))
-APART = Units(units=0, cost={"VOICE": 0, "CHAT": 0}, interrupts={})
 SHARED = (
+    *[Units(units=0, cost={"VOICE": 0, "CHAT": 0}, interrupts={})] * 2,
     Units(units=2, cost={"VOICE": 2, "CHAT": 1}, interrupts={}),
     Units(units=3, cost={"VOICE": 2, "CHAT": 1}, interrupts={"VOICE": ("CHAT",)}),
     Units(
         units=2, cost={"VOICE": 1, "CHAT": 2}, interrupts={"VOICE": ("CHAT",), "CHAT": ("VOICE",)}
     ),
 )
-"""What some agents' channels share; the last may interrupt either way."""
+"""What agents' channels share, at times nothing; the last may interrupt either way. Agents change it now and then."""
 WRAP_UP_MAX_MS, RING_MS = 200, 300
 GROUPS = (ServingGroup(group="late", weight=2, delay_ms=RING_MS), ServingGroup(group="", weight=3))
 PATIENCE_MS = 60_000
@@ -112,16 +112,12 @@ class World:
             for channel in ("VOICE", "CHAT")
         }
         self.skilled = {AGENTS[0], *self.chance.sample(AGENTS, 2)}
-        self.units: dict[str, Units] = {
-            agent_id: self.chance.choice(SHARED)
-            for agent_id in AGENTS
-            if self.chance.random() < 0.6
-        }
-        self.books = Books(dict(self.capacity), self.units)
+        self.units = {agent_id: self.chance.choice(SHARED) for agent_id in AGENTS}
+        self.books = Books(dict(self.capacity))
         self.contacts: list[ContactId] = []
         self.rang: deque[Any] = deque(maxlen=6)
         """What agents were shown lately and answer, at times too late."""
-        self.shown = routing.OfferCreated if seed % 5 == 0 else agents.AgentReserved
+        self.shown = routing.OfferCreated if seed % 3 == 0 else agents.AgentReserved
         """Desktops show reservations; a gateway that follows routing's public events is earlier than agent-state."""
         for queue_id in QUEUES:
             self._configure(queue_id)
@@ -298,7 +294,9 @@ class World:
 
     def start_work(self, agent_id: AgentId) -> None:
         """An agent signs on unless they have, and is ready."""
-        shared = self.units.get(agent_id, APART)
+        if self.chance.random() < 0.2:
+            self.units[agent_id] = self.chance.choice(SHARED)
+        shared = self.units[agent_id]
         capacity = tuple(
             ChannelCapacity(
                 channel=Channel(channel),

@@ -40,18 +40,30 @@ class Units:
     interrupts: Mapping[str, tuple[str, ...]]
     """Which channels contacts of a channel may interrupt."""
 
+    @classmethod
+    def said_by(cls, event: agents.AgentSignedOn | routing.AgentJoined) -> "Units":
+        """Return what an event says of an agent."""
+        return cls(
+            units=event.capacity_units,
+            cost={one.channel: one.cost for one in event.capacity},
+            interrupts={one.channel: one.interrupts for one in event.capacity if one.interrupts},
+        )
+
     def above(self, one: str, other: str) -> bool:
         """Return whether nothing of the other channel is offered while something of this one is held."""
         return other in self.interrupts.get(one, ()) and one not in self.interrupts.get(other, ())
 
 
 class Books:
-    """Kept event by event. `capacity` is what each agent signs on with, always the same, and so are `units`."""
+    """Kept event by event. `capacity` is how many slots each agent signs on with, always the same."""
 
-    def __init__(self, capacity: dict[Seat, int], units: Mapping[str, Units] | None = None) -> None:
+    def __init__(self, capacity: dict[Seat, int]) -> None:
         self.guarded = False
         """Session's log time has jumped so far that its guard of an hour may end a contact."""
-        self._units = units or {}
+        self._signed_on: defaultdict[str, list[Units]] = defaultdict(list)
+        """By agent, what they signed on with, one after the other."""
+        self._joined: dict[str, Units] = {}
+        """By agent, what routing goes by."""
         self.counts: Counter[str] = Counter()
         self.outcomes: dict[str, str | None] = {}
         self.waiting: dict[str, str] = {}
@@ -72,6 +84,10 @@ class Books:
         self._talks: dict[str, Seat] = {}
         self._taken: dict[str, Seat] = {}
         """Offers that agent-state has not released or turned away yet: each takes a slot, whatever became of it."""
+        self._reserved: dict[str, Seat] = {}
+        """Offers that agent-state has reserved and not released."""
+        self._overtaken: set[str] = set()
+        """Offers of whose conversation agent-state heard first: it asks no more whether they fit."""
         self._excused: dict[str, Seat] = {}
         """Offers that agent-state honours beyond capacity, until it releases them."""
         self._leases: dict[str, int] = {}
@@ -83,7 +99,16 @@ class Books:
         match event:
             case routing.OfferCreated():
                 self._offered(event)
+            case agents.AgentSignedOn():
+                self._signed_on[event.agent_id].append(Units.said_by(event))
+            case routing.AgentJoined():
+                self._joins(event)
+            case agents.AgentReserved():
+                self._note_reserved(event)
+            case agents.OfferOvertaken():
+                self._overtaken.add(event.offer_id)
             case agents.AgentReleased():
+                self._reserved.pop(event.offer_id, None)
                 self._taken.pop(event.offer_id, None)
                 if (seat := self._excused.pop(event.offer_id, None)) is not None:
                     self.capacity[seat] -= 1
@@ -160,7 +185,17 @@ class Books:
         seat = self._seats[offer.offer_id] = (offer.agent_id, offer.channel)
         self._taken[offer.offer_id] = seat
         self._check_capacity("was offered or holds", seat, self._taken)
-        self._check_units(offer)
+        self._check_units(offer, self._taken, self._joined[offer.agent_id])
+
+    def _joins(self, event: routing.AgentJoined) -> None:
+        said = self._joined[event.agent_id] = Units.said_by(event)
+        if said not in self._signed_on[event.agent_id]:
+            raise ViolationError(f"{event.agent_id} joins with {said}, and never signed on so")
+
+    def _note_reserved(self, event: agents.AgentReserved) -> None:
+        self._reserved[event.offer_id] = (event.agent_id, event.channel)
+        if event.offer_id not in self._turned_away | self._overtaken:
+            self._check_units(event, self._reserved, self._signed_on[event.agent_id][-1])
 
     def _decided(self, event: Outcome) -> None:
         before = self.outcomes[event.offer_id]
@@ -197,24 +232,22 @@ class Books:
         if len(mine) > self.capacity[seat]:
             raise ViolationError(f"{seat} {doing} {mine}, above capacity {self.capacity[seat]}")
 
-    def _check_units(self, offer: routing.OfferCreated) -> None:
-        """An offer costs no more than is left beside what it may interrupt, and none is made below what is held."""
-        said = self._units.get(offer.agent_id)
-        if said is None:
-            return
+    def _check_units(
+        self,
+        event: routing.OfferCreated | agents.AgentReserved,
+        taken: Mapping[str, Seat],
+        said: Units,
+    ) -> None:
+        """A contact costs no more than is left beside what it may interrupt, and none comes below what is held."""
         held = [
             channel
-            for offer_id, (agent_id, channel) in self._taken.items()
-            if agent_id == offer.agent_id and offer_id != offer.offer_id
+            for offer_id, (agent_id, channel) in taken.items()
+            if agent_id == event.agent_id and offer_id != event.offer_id
         ]
-        if any(said.above(one, offer.channel) for one in held):
-            raise ViolationError(
-                f"{offer.offer_id} goes above capacity: {offer.agent_id} holds {held}, which interrupts it"
-            )
-        counted = [one for one in held if one not in said.interrupts.get(offer.channel, ())]
-        cost = sum(said.cost[one] for one in [*counted, offer.channel])
-        if cost > said.units:
-            raise ViolationError(
-                f"{offer.offer_id} goes above capacity: {offer.agent_id} holds {held},"
-                f" and {cost} units are more than {said.units}"
-            )
+        told = f"{type(event).__name__} of {event.offer_id} goes above capacity: {event.agent_id} holds {held}"
+        if any(said.above(one, event.channel) for one in held):
+            raise ViolationError(f"{told}, which interrupts it")
+        counted = [one for one in held if one not in said.interrupts.get(event.channel, ())]
+        cost = sum(max(1, said.cost.get(one, 1)) for one in [*counted, event.channel])
+        if said.units and cost > said.units:
+            raise ViolationError(f"{told}, and {cost} units are more than {said.units}")

@@ -14,7 +14,7 @@ from huntgroup_eventlog.journal.replica import Role
 from huntgroup_onebox.audit import audit
 from huntgroup_onebox.audit.offers import EPSILON_MS
 from huntgroup_onebox.sim.actors import AgentAtWork
-from huntgroup_onebox.sim.books import Books, Units, ViolationError
+from huntgroup_onebox.sim.books import Books, ViolationError
 from huntgroup_onebox.sim.callers import call, contact_id_of, look_at_newest, start_and_hang_up
 from huntgroup_onebox.sim.client import Client
 from huntgroup_onebox.sim.cluster import Cluster
@@ -357,14 +357,7 @@ class World:
 
 def _books(plan: Plan, domain: str) -> Books:
     agents = {one.name.replace(" ", "-"): one for one in plan.agents if one.domain == domain}
-    return Books(
-        {(agent_id, "VOICE"): one.slots for agent_id, one in agents.items()},
-        {
-            agent_id: Units(units=one.units, cost={"VOICE": 2}, interrupts={})
-            for agent_id, one in agents.items()
-            if one.units
-        },
-    )
+    return Books({(agent_id, "VOICE"): one.slots for agent_id, one in agents.items()})
 
 
 def _words(error: BaseException | None) -> str:
