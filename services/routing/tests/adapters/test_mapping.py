@@ -32,7 +32,8 @@ SMALL_FIELDS = (
     "highest_level",
     *("delays_over", "rank", "runner_up_rank", "weight"),
     *("stay", "attempts", "weekday", "opens_minute", "closes_minute"),
-    *("cost", "capacity_units", "callback_attempts"),
+    *("cost", "capacity_units", "callback_attempts", "callbacks_max"),
+    *("contacts", "kept_for_others"),
 )
 
 

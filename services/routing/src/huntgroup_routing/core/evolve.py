@@ -160,8 +160,10 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
     take_place(state, contact, event)
     queue.waiting.add(contact.lane, contact.place, event.at_ms)
     begin_to_wait(state, contact)
-    look_up(state, contact)
-    watch(state, contact)
+    if queue.plan.overflow:
+        look_up(state, contact)
+    if queue.plan.steps:
+        watch(state, contact)
 
 
 def _contact_requeued(state: State, event: ContactRequeued) -> None:
@@ -200,7 +202,8 @@ def _forget_contact(
     else:
         state.queues[contact.queue_id].ringing -= 1
     end_ring(state, contact)
-    unwatch(state, contact)
+    if contact.watches:
+        unwatch(state, contact)
     state.reprioritizing.pop(contact.contact_id, None)
     state.pool.give_back(contact.requirement)
     if contact.step_due is not None:
