@@ -25,6 +25,7 @@ from huntgroup_agent_state.wiring import application as agent_state_application
 from huntgroup_eventlog.application import Application, Core, ForeignEvent
 from huntgroup_onebox.sim.books import Books, Units, ViolationError
 from huntgroup_routing.core import messages as routing
+from huntgroup_routing.core.blending import BlendRule, BlendTrigger
 from huntgroup_routing.core.invariants import check as check_routing
 from huntgroup_routing.core.values import AgentId as RoutingAgentId
 from huntgroup_routing.core.values import Channel as QueueChannel
@@ -69,6 +70,10 @@ SHARED = (
 """What agents' channels share, at times nothing; the last may interrupt either way. Agents change it now and then."""
 WRAP_UP_MAX_MS, RING_MS = 200, 300
 GROUPS = (ServingGroup(group="late", weight=2, delay_ms=RING_MS), ServingGroup(group="", weight=3))
+SPARE = BlendRule(
+    group="spare", trigger=BlendTrigger.QUEUE_LENGTH, enter=2, leave=0, dwell_ms=2 * RING_MS
+)
+GROUP_OF = {AGENTS[0]: ("late",), AGENTS[3]: ("spare",)}
 PATIENCE_MS = 60_000
 """Whatever must happen by itself happens within this time, well before session's guard of an hour."""
 
@@ -307,7 +312,7 @@ class World:
             for channel in ("VOICE", "CHAT")
         )
         skills = ("german",) if agent_id in self.skilled else ()
-        traits = AgentTraits(groups=("late",)) if agent_id == AGENTS[0] else None
+        traits = AgentTraits(groups=GROUP_OF[agent_id]) if agent_id in GROUP_OF else None
         sign_on = agents.SignOn(
             agent_id=agent_id,
             skills=skills,
@@ -446,6 +451,7 @@ class World:
             reoffer_after_ms=RING_MS,
             priority_point_ms=RING_MS if queue_id == "sales" else 0,
             groups=GROUPS if skills else (),
+            blend=(SPARE,) if skills else (),
             steps=(RoutingStep(after_ms=RING_MS),) if skills else (),
             pull_requirement='not agent == "a3"',
             preferred_hold_ms=RING_MS,

@@ -32,6 +32,8 @@ HAPPENED = (
     "ContactHeld",
     "ContactInterrupted",
     "ContactReturnedToQueue",
+    "GroupBlended",
+    "GroupUnblended",
     "OfferAccepted",
     "OfferCanceled",
     "OfferExpired",

@@ -121,11 +121,7 @@ class Floor:
         hours: OpeningHours | None = None,
         priority_point_ms: int = 0,
         groups: tuple[ServingGroup, ...] = (),
-        callback_attempts: int = 0,
-        callback_retry_ms: int = 0,
-        resume_window_ms: int = 0,
-        callbacks_max: int = 0,
-        callback_dial_ms: int = 0,
+        **more: Any,
     ) -> ConfigureQueue:
         """Return the command that configures a queue."""
         return ConfigureQueue(
@@ -152,11 +148,7 @@ class Floor:
             hours=hours,
             priority_point_ms=priority_point_ms,
             groups=groups,
-            callback_attempts=callback_attempts,
-            callback_retry_ms=callback_retry_ms,
-            resume_window_ms=resume_window_ms,
-            callbacks_max=callbacks_max,
-            callback_dial_ms=callback_dial_ms,
+            **more,
         )
 
     def queue(

@@ -122,6 +122,8 @@ class Story:
                 self._offered(event)
             case routing.QueueClosed() | routing.QueueOpened():
                 pass
+            case routing.GroupBlended() | routing.GroupUnblended():
+                pass  # who waits tells by a new plan that other groups are asked
             case routing.QueueConfigured() | routing.QueueRetired() | routing.PolicyApplied():
                 pass
             case routing.QueueReprioritized():

@@ -16,6 +16,8 @@ from huntgroup_routing.core.messages import (
     ContactEnqueued,
     ContactReprioritized,
     Event,
+    GroupBlended,
+    GroupUnblended,
     ObserveAgentSignedOff,
     ObserveAgentSignedOn,
     ObserveAgentStoppedResponding,
@@ -76,7 +78,7 @@ def command_of(event: Event) -> Command | None:
             return CloseQueue(queue_id=event.queue_id, note=event.note)
         case QueueOpened(reason=ClosedReason.BY_COMMAND):
             return OpenQueue(queue_id=event.queue_id)
-        case QueueClosed() | QueueOpened():
+        case QueueClosed() | QueueOpened() | GroupBlended() | GroupUnblended():
             return PassTime()
         case ContactReprioritized():
             return SetContactPriority(contact_id=event.contact_id, priority=event.priority)

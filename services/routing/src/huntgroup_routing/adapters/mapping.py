@@ -22,6 +22,7 @@ from huntgroup.routing.v1.events_pb2 import Channel, DecisionRule, SelectionStra
 from huntgroup_contracts.codec import CONTEXT_FIELD, EventCodec
 from huntgroup_contracts.mapping import build_mapping
 from huntgroup_routing.app.queries import changed_fields
+from huntgroup_routing.core.blending import BlendRule
 from huntgroup_routing.core.hours import OpeningHours
 from huntgroup_routing.core.messages import ConfigureQueue, Event, QueueConfigured, Reason
 from huntgroup_routing.core.overflow import OverflowRule
@@ -62,6 +63,7 @@ CONFIGURE: Final = build_mapping(ConfigureQueueRequest, ConfigureQueue, (CONTEXT
 VOCABULARY: Final = build_mapping(events_pb2.Vocabulary, Vocabulary)
 HOURS: Final = build_mapping(events_pb2.OpeningHours, OpeningHours)
 STEP: Final = build_mapping(events_pb2.RoutingStep, RoutingStep)
+BLEND: Final = build_mapping(events_pb2.BlendRule, BlendRule)
 QUEUE_IDS_MAX: Final = 100
 
 
@@ -109,6 +111,8 @@ def queue_view(
         resume_window_ms=queue.rules.resume_window_ms,
         callbacks_max=queue.rules.callbacks_max,
         callback_dial_ms=queue.rules.callback_dial_ms,
+        blend=map(BLEND.to_message, queue.rules.blend),
+        blended_groups=sorted(queue.blended),
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=map(waiting_view, first_waiting),

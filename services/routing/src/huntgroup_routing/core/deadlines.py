@@ -23,7 +23,7 @@ def next_deadline(state: State) -> int | None:
     if state.reprioritizing:
         return next(iter(state.reprioritizing.values()))[1]
     lines = (state.leases, state.steps_due, state.rings_due, state.waits_due, state.lapses_due)
-    own = (state.hours_due.head, state.watching.due.head)
+    own = (state.hours_due.head, state.lends_due.head, state.watching.due.head)
     heads = (*own, *(line.head for line in lines))
     return min((head[0] for head in heads if head is not None), default=None)
 

@@ -13,6 +13,7 @@ from huntgroup_routing.core.changes import apply_policy, roll_back_policy
 from huntgroup_routing.core.concurrency import concurrency_of
 from huntgroup_routing.core.deadlines import due
 from huntgroup_routing.core.leaving import customer_left, exit_queue
+from huntgroup_routing.core.lending import lend_groups
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     AgentBecameEligible,
@@ -84,7 +85,7 @@ Decision = tuple[Event, ...]
 
 IN_TIME: Final = (
     *(step_contacts, step_by_condition, widen_rings),
-    *(lapse_preferences, replan_contacts, in_time),
+    *(lapse_preferences, replan_contacts, lend_groups, in_time),
 )
 """What time brings beside the ends of offers, one after the other."""
 

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from huntgroup_routing.core.blending import BlendRule
 from huntgroup_routing.core.facts import ChannelCapacity
 from huntgroup_routing.core.hours import OpeningHours
 from huntgroup_routing.core.overflow import Overflow, OverflowRule
@@ -62,6 +63,7 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     resume_window_ms: int = 0
     callbacks_max: int = 0
     callback_dial_ms: int = 0
+    blend: tuple[BlendRule, ...] = ()
 
 
 class QueueRetired(Struct, frozen=True, kw_only=True, gc=False):

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from huntgroup_routing.core.attendance import agent_changed, doubt, take_slot
+from huntgroup_routing.core.lending import lent, look_at_blends
 from huntgroup_routing.core.messages import (
     AgentBecameEligible,
     AgentBecameIneligible,
@@ -18,6 +19,8 @@ from huntgroup_routing.core.messages import (
     ContactRequeued,
     ContactStepped,
     Event,
+    GroupBlended,
+    GroupUnblended,
     OfferAccepted,
     OfferCanceled,
     OfferCreated,
@@ -117,12 +120,16 @@ def evolve(state: State, event: Event) -> State:
             _offer_rescinded(state, event)
         case QueueConfigured() | QueueRetired() | PolicyApplied():
             policy_changed(state, event)
+        case GroupBlended() | GroupUnblended():
+            lent(state, event)
         case ContactReplanned():
             replanned(state, event)
         case _:
             assert_never(event)
     if state.watching.is_on:
         look(state, event)
+    if state.lending:
+        look_at_blends(state, event)
     return state
 
 

@@ -7,6 +7,7 @@ from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.conditions import Watch
 from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.expressions import meets, parse, who_is
+from huntgroup_routing.core.queues import plan_of
 from huntgroup_routing.core.resuming import LOST_MAX
 from huntgroup_routing.core.selection import Roster
 from huntgroup_routing.core.state import Contact, State
@@ -40,6 +41,7 @@ def check(state: State) -> list[str]:
         *_waits(state),
         *_reprioritizing(state),
         *_hours(state),
+        *_lent(state),
         *_offers(state),
         *_agents(state),
         *_requirements(state),
@@ -199,6 +201,19 @@ def _hours(state: State) -> Iterator[str]:
             yield f"queue {queue.queue_id} has hours and does not keep them, or the reverse"
         if queue.closed_by_hours and queue.rules.hours is None:
             yield f"queue {queue.queue_id} is closed by hours that it does not have"
+
+
+def _lent(state: State) -> Iterator[str]:
+    dues = ((one.lend_due[0], one.queue_id) for one in state.queues.values() if one.lend_due)
+    if list(state.lends_due.in_order()) != sorted(dues):
+        yield "the groups to come and go are not those of the queues"
+    for queue_id, queue in state.queues.items():
+        if (queue_id in state.lending) != bool(queue.rules.blend):
+            yield f"queue {queue_id} has rules for groups and is not looked at, or the reverse"
+        if not queue.lent.keys() <= {one.group for one in queue.rules.blend}:
+            yield f"queue {queue_id} has groups here that no rule names"
+        if queue.plan != plan_of(queue.rules, queue.blended):
+            yield f"queue {queue_id} asks others than {sorted(queue.blended)} let it ask"
 
 
 def _offers(state: State) -> Iterator[str]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from huntgroup_routing.core.blending import BlendRule, GroupBlended, GroupUnblended
 from huntgroup_routing.core.events import (
     AgentBecameEligible,
     AgentBecameIneligible,
@@ -93,6 +94,8 @@ __all__ = [
     "ContactRequeued",
     "ContactStepped",
     "ExitQueue",
+    "GroupBlended",
+    "GroupUnblended",
     "MoveContact",
     "ObserveAgentReleased",
     "ObserveAgentSignedOff",
@@ -199,6 +202,7 @@ class ConfigureQueue:
     resume_window_ms: int = 0
     callbacks_max: int = 0
     callback_dial_ms: int = 0
+    blend: tuple[BlendRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +303,8 @@ Event = (
     | QueueReprioritized
     | QueueClosed
     | QueueOpened
+    | GroupBlended
+    | GroupUnblended
     | ContactDequeued
     | ContactRequeued
     | AgentJoined

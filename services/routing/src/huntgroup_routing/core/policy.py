@@ -6,6 +6,7 @@ from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
+from huntgroup_routing.core.blending import blend_complaints
 from huntgroup_routing.core.expressions import ExpressionError, Term, parse
 from huntgroup_routing.core.hours import hours_complaints
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
@@ -110,6 +111,7 @@ def sound_rules(command: ConfigureQueue, at_ms: int, terms: Terms) -> QueueConfi
         resume_window_ms=command.resume_window_ms,
         callbacks_max=(command.callbacks_max or CALLBACKS_MAX_DEFAULT) if calls else 0,
         callback_dial_ms=(command.callback_dial_ms or CALLBACK_DIAL_MS_DEFAULT) if calls else 0,
+        blend=command.blend,
     )
 
 
@@ -191,6 +193,8 @@ def _wrong_groups(command: ConfigureQueue) -> Iterator[Refused]:
         named.add(group.group)
     if command.groups and all(group.delay_ms for group in command.groups):
         yield _wrong_group("groups have a delay each: at least one is to be asked at once")
+    for text in blend_complaints(command.blend, named):
+        yield _wrong_group(text)
 
 
 def _wrong_group(detail: str) -> Refused:

@@ -67,7 +67,7 @@ def forecasts(state: State, events: Iterable[Event], at_ms: int) -> list[Forecas
 
 def _changed(state: State, queue: Queue, event: QueueConfigured, at_ms: int) -> Forecast:
     change_requirement = change_step = become_unservable = become_servable = 0
-    plan = plan_of(event)
+    plan = plan_of(event, queue.blended & {one.group for one in event.blend})
     for (contact, time_step), count in (
         _alike(state, queue, plan, at_ms) if (event.applies_to_waiting) else ()
     ):

@@ -1,7 +1,10 @@
 """What becomes of a queue when its rules change, or when it leaves the policy. The state is changed in place."""
 
+from collections.abc import Collection
+
 from msgspec.structs import replace
 
+from huntgroup_routing.core.blending import BlendTrigger
 from huntgroup_routing.core.events import PolicyApplied, QueueConfigured, QueueRetired
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.overflow import OverflowTrigger
@@ -32,7 +35,8 @@ def configured(state: State, event: QueueConfigured) -> None:
     state.versions.note(event.queue_id, before, event.domain_version, event.at_ms)
     measure = MEASURE_OF.get(rules.strategy or Strategy.LONGEST_IDLE)
     state.pool.choose_by(measure)
-    plan = plan_of(rules)
+    lent = {} if queue is None else _lent_under(queue, rules)
+    plan = plan_of(rules, {group for group, (is_here, _) in lent.items() if is_here})
     requirement = state.pool.use(rules.channel, plan.ask(0, NOTHING), measure)
     state.weigh(event.queue_id, plan)
     if queue is None:
@@ -44,6 +48,7 @@ def configured(state: State, event: QueueConfigured) -> None:
         state.reckon_hours(queue, max(1, event.at_ms) if rules.hours else 0)
         note_conditions(state, queue)
         note_ages(state, queue)
+        note_blend(state, queue)
         return
     state.pool.choose_no_more_by(queue.measure)
     state.pool.give_back(queue.requirement)
@@ -52,11 +57,13 @@ def configured(state: State, event: QueueConfigured) -> None:
         state.reckon_hours(queue, max(1, event.at_ms) if rules.hours else 0)
         queue.closed_by_hours = queue.closed_by_hours and rules.hours is not None
     queue.follow(rules)
+    queue.lent = lent
+    note_blend(state, queue)
     queue.version += 1
     if plan != queue.plan:
         queue.plan, queue.plan_version = plan, queue.version
         note_conditions(state, queue)
-        note_ages(state, queue)
+    note_ages(state, queue)
     if event.applies_to_waiting:
         _let_those_who_wait_follow(state, queue)
     queue.retired = False
@@ -71,21 +78,48 @@ def retired(state: State, event: QueueRetired) -> None:
     state.retired[event.queue_id] = None
 
 
-def plan_of(rules: QueueConfigured) -> Plan:
-    """Return what a queue asks of agents, at first and then."""
+def _lent_under(queue: Queue, rules: QueueConfigured) -> dict[str, tuple[bool, int]]:
+    """Return which groups are here, or were, of those whom other rules of a queue name as well."""
+    named = {one.group for one in rules.blend}
+    return {group: one for group, one in queue.lent.items() if group in named}
+
+
+def note_blend(state: State, queue: Queue) -> None:
+    """Note whether groups come to a queue and go; without rules none is due any more."""
+    if queue.rules.blend:
+        state.lending.add(queue.queue_id)
+    else:
+        state.lending.discard(queue.queue_id)
+        state.reckon_lends(queue, None)
+
+
+def change_plan(state: State, queue: Queue, plan: Plan) -> None:
+    """Give a queue another plan under the same rules, which all who wait in it follow."""
+    requirement = state.pool.use(queue.channel, plan.ask(0, NOTHING), queue.measure)
+    state.pool.give_back(queue.requirement)
+    queue.requirement = requirement
+    state.weigh(queue.queue_id, plan)
+    queue.plan, queue.plan_version = plan, queue.version
+    _let_those_who_wait_follow(state, queue)
+
+
+def plan_of(rules: QueueConfigured, blended: Collection[str] = ()) -> Plan:
+    """Return what a queue asks of agents, at first and then, while some groups are `blended`."""
     return Plan(
         required_skills=rules.required_skills,
         requirement=rules.requirement,
         steps=rules.steps,
         skip_unservable=rules.skip_unservable_steps,
         overflow=rules.overflow,
-        crews=crews_of(rules.queue_id, rules.groups),
+        crews=crews_of(rules.queue_id, rules.groups, rules.blend, blended),
     )
 
 
 def note_ages(state: State, queue: Queue) -> None:
     """Keep the ages of those who wait in order while a rule asks for the longest wait, and only then."""
-    if not any(one.trigger is OverflowTrigger.LONGEST_WAIT for one in queue.plan.overflow):
+    by_overflow = any(one.trigger is OverflowTrigger.LONGEST_WAIT for one in queue.plan.overflow)
+    by_blend = any(one.trigger is BlendTrigger.LONGEST_WAIT for one in queue.rules.blend)
+    if not (by_overflow or by_blend):
         queue.ages = None
     elif queue.ages is None:
         queue.ages = Line()
@@ -105,6 +139,8 @@ def _forget(state: State, queue_id: QueueId) -> None:
     state.weigh(queue_id, None)
     del state.retired[queue_id]
     state.reckon_hours(queue, 0)
+    state.lending.discard(queue_id)
+    state.reckon_lends(queue, None)
     state.pool.choose_no_more_by(queue.measure)
     state.pool.give_back(queue.requirement)
 

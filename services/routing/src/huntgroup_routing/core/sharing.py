@@ -7,10 +7,11 @@ to if that is later, so nobody saves up while nobody waits. All of it is whole n
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from huntgroup_routing.core.blending import BlendRule
 from huntgroup_routing.core.values import Channel, Place, QueueId, ServingGroup
 
 LAP: Final = 232_792_560
@@ -39,7 +40,7 @@ class Crew(NamedTuple):
     queue_id: QueueId
     standings: tuple[Standing, ...]
     later: tuple[str, ...] = ()
-    """Groups whose delays are not over."""
+    """Groups whose delays are not over, or who serve the queue only while it needs them."""
 
     @property
     def has_weight(self) -> bool:
@@ -63,8 +64,18 @@ CrewFrom = tuple[int, Crew]
 """From what age of a contact on (ms), and who serves it then."""
 
 
-def crews_of(queue_id: QueueId, groups: tuple[ServingGroup, ...]) -> tuple[CrewFrom, ...]:
-    """Return who serves the contacts of a queue as they grow older; nothing when it names no groups."""
+def crews_of(
+    queue_id: QueueId,
+    groups: tuple[ServingGroup, ...],
+    blend: tuple[BlendRule, ...] = (),
+    blended: Collection[str] = (),
+) -> tuple[CrewFrom, ...]:
+    """Return who serves the contacts of a queue as they grow older; nothing when it names no groups.
+
+    Groups that `blend` names serve it only while they are `blended`.
+    """
+    here = tuple(Standing(one.group, one.rank, 0) for one in blend if one.group in blended)
+    away = tuple(one.group for one in blend if one.group not in blended)
     return tuple(
         (
             after_ms,
@@ -74,8 +85,9 @@ def crews_of(queue_id: QueueId, groups: tuple[ServingGroup, ...]) -> tuple[CrewF
                     Standing(one.group, one.rank, one.weight)
                     for one in groups
                     if one.delay_ms <= after_ms
-                ),
-                tuple(one.group for one in groups if one.delay_ms > after_ms),
+                )
+                + here,
+                tuple(one.group for one in groups if one.delay_ms > after_ms) + away,
             ),
         )
         for after_ms in sorted({one.delay_ms for one in groups})

@@ -81,6 +81,10 @@ class Queue:
     """Since when those wait who do, where a rule asks for the longest wait."""
     watches: dict[Condition, Watch] = field(default_factory=dict)
     """By condition, the contacts that go on when it holds."""
+    lent: dict[str, tuple[bool, int]] = field(default_factory=dict)
+    """Of groups that came by a rule: whether they are here, and since when (ms) they are here, or away again."""
+    lend_due: tuple[int, str] | None = None
+    """When the next group comes or goes if nothing else happens (ms), and which."""
 
     def __post_init__(self) -> None:
         """Have the rules at hand."""
@@ -100,6 +104,11 @@ class Queue:
     def opens_at_ms(self) -> int:
         """When it opens that is closed by its hours; 0: it is not, or that is not known."""
         return self.hours_change_at_ms if self.closed_by_hours else 0
+
+    @property
+    def blended(self) -> frozenset[str]:
+        """The groups that serve it because it needs them."""
+        return frozenset(group for group, (is_here, _) in self.lent.items() if is_here)
 
     @property
     def is_followed_in_part(self) -> bool:
@@ -294,6 +303,10 @@ class State:
     """Those about to stand by another priority, in turn: by which, and since when (ms)."""
     hours_due: Line[HoursDue] = field(default_factory=Line)
     """When queues open or close by their hours."""
+    lending: set[QueueId] = field(default_factory=set)
+    """Queues to which groups come by rules."""
+    lends_due: Line[HoursDue] = field(default_factory=Line)
+    """When groups come to queues and go."""
     waits_due: Line[StepDue] = field(default_factory=Line)
     """When those who wait, and do not ring, have waited as long as their queue lets them."""
     ended_offers: OrderedDict[OfferId, Offer] = field(default_factory=OrderedDict)
@@ -325,6 +338,16 @@ class State:
         queue.hours_change_at_ms = change_at_ms
         if change_at_ms:
             self.hours_due.add((change_at_ms, queue.queue_id))
+
+    def reckon_lends(self, queue: Queue, due: tuple[int, str] | None) -> None:
+        """Let a group come to a queue or go at a time; None: nothing is due."""
+        if queue.lend_due == due:
+            return
+        if queue.lend_due is not None:
+            self.lends_due.remove((queue.lend_due[0], queue.queue_id))
+        queue.lend_due = due
+        if due is not None:
+            self.lends_due.add((due[0], queue.queue_id))
 
     def find_offer(self, offer_id: OfferId) -> Offer | None:
         """Return an offer that is pending, or among the last to end."""

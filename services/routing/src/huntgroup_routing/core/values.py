@@ -85,6 +85,8 @@ VERSIONS_QUEUES_MAX = 20_000
 """So many changed queues are kept for that in all versions together."""
 HOURS_PER_DECISION_MAX = 8
 """So many queues open and close by their hours in one decision; 400 days are reckoned for each that stays closed."""
+LENDS_PER_DECISION_MAX = 64
+"""In so many queues a group comes or goes in one decision."""
 MOVES_PER_DECISION_MAX = 128
 """The same for those that go to other queues at once; each may have several events."""
 

@@ -7,7 +7,7 @@ import msgspec
 from huntgroup_routing.core.events import QueueConfigured
 from huntgroup_routing.core.lines import LaneKey
 from huntgroup_routing.core.pace import Pace
-from huntgroup_routing.core.queues import note_ages
+from huntgroup_routing.core.queues import note_ages, note_blend
 from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.state import Queue, State
 from huntgroup_routing.core.steps import Plan
@@ -32,6 +32,8 @@ class QueueRow(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fiel
     """Of its lanes, in the order in which they were opened."""
     answers: int
     estimated_wait_ms: int
+    lent: tuple[tuple[str, bool, int], ...]
+    lend_due: tuple[int, str] | None
 
 
 def queue_row(queue: Queue, plans: dict[Plan, int]) -> QueueRow:
@@ -50,6 +52,8 @@ def queue_row(queue: Queue, plans: dict[Plan, int]) -> QueueRow:
         paces=tuple(queue.waiting.paces),
         answers=queue.answers,
         estimated_wait_ms=queue.estimated_wait_ms,
+        lent=tuple((group, *queue.lent[group]) for group in sorted(queue.lent)),
+        lend_due=queue.lend_due,
     )
 
 
@@ -75,7 +79,10 @@ def load_queues(state: State, rows: Iterable[QueueRow], plans: Sequence[Plan]) -
             closed_by_hours=row.closed_by_hours,
             answers=row.answers,
             estimated_wait_ms=row.estimated_wait_ms,
+            lent={group: (is_here, since_ms) for group, is_here, since_ms in row.lent},
         )
+        note_blend(state, state.queues[rules.queue_id])
+        state.reckon_lends(state.queues[rules.queue_id], row.lend_due)
         note_conditions(state, state.queues[rules.queue_id])
         note_ages(state, state.queues[rules.queue_id])
         state.reckon_hours(state.queues[rules.queue_id], row.hours_change_at_ms)

@@ -8,6 +8,7 @@ from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, Overfl
 from huntgroup_routing.core.values import AgentTraits, Channel, RoutingStep, ServingGroup, Strategy
 
 Holds = Callable[["SlowContact", RoutingStep], bool]
+DAY_MS = 86_400_000
 
 
 @dataclass(eq=False)
@@ -62,6 +63,11 @@ class SlowContact:
         ]
         return self.entered_at_ms + limits[0] if limits else None
 
+    @property
+    def sometime_asked(self) -> tuple[ServingGroup, ...]:
+        """The groups that are asked once their delays are over."""
+        return tuple(one for one in self.groups if one.delay_ms <= DAY_MS)
+
     def follow(self, queue: "SlowQueue", *, again: bool = False) -> None:
         """Follow the present plan of the queue: from its beginning, or again where its steps are what they were."""
         said = (queue.skills, queue.requirement, queue.steps, queue.skip)
@@ -85,7 +91,7 @@ class SlowContact:
             if number > self.step and step.after_ms <= waited_ms and holds(self, step):
                 self.step = number
                 self.ask()
-        self.asked_of = self.groups
+        self.asked_of = self.sometime_asked
         while self.skip and self.step < len(self.steps):
             if any(one.joined and self.channel in one.slots and can(one, self) for one in agents):
                 break
@@ -99,11 +105,11 @@ class SlowContact:
 
     def at_each_step(self, queue: "SlowQueue") -> Iterator["SlowContact"]:
         """Yield the contact as it is at each step of a queue."""
-        first = replace(self, step=0, requirement=queue.requirement, asked_of=self.groups)
+        first = replace(self, step=0, requirement=queue.requirement, asked_of=self.sometime_asked)
         first.skills = self.own_skills | queue.skills
         yield first
         for step in range(1, len(self.steps) + 1):
-            later = replace(self, step=step, asked_of=self.groups)
+            later = replace(self, step=step, asked_of=self.sometime_asked)
             later.ask()
             yield later
 
@@ -133,6 +139,7 @@ class SlowQueue:
     point_ms: int
     groups: tuple[ServingGroup, ...]
     resume_ms: int
+    command: ConfigureQueue
     plan: int = 0
     """How many other plans it had before."""
     followed_from: int = 0

@@ -34,6 +34,7 @@ from huntgroup_routing.core.values import (
     Strategy,
 )
 
+from .slow_blending import SlowBlending
 from .slow_people import (
     REQUIREMENTS,
     SlowAgent,
@@ -46,7 +47,6 @@ from .slow_people import (
     team,
     terms,
 )
-from .slow_preferring import SlowPreferring
 
 Outcome = tuple[str, str, int, int, int, str]
 """Contact, agent, attempt, idle since (ms), idle agents, who was next."""
@@ -57,7 +57,7 @@ Record = dict[tuple[frozenset[str], Channel, int], tuple[Fraction, dict[str, Fra
 
 
 @dataclass
-class SlowRouter(SlowPreferring):
+class SlowRouter(SlowBlending):
     policies: list[dict[str, ConfigureQueue]] = field(default_factory=lambda: [{}])
     queues: dict[str, SlowQueue] = field(default_factory=dict)
     contacts: list[SlowContact] = field(default_factory=list)
@@ -96,6 +96,7 @@ class SlowRouter(SlowPreferring):
                 self.exited(contact_id, key)
             case _:
                 self.agent_fact(command)
+        self.reckon_lends()
         return self.made
 
     @property
@@ -105,7 +106,7 @@ class SlowRouter(SlowPreferring):
     def applied(self, policy: dict[str, ConfigureQueue], *, waiting: bool) -> None:
         changed = [
             command
-            for queue_id, command in policy.items()
+            for queue_id, command in sorted(policy.items())
             if self.policy.get(queue_id) != command
             or (waiting and self.queues[queue_id].followed_from < self.queues[queue_id].plan)
         ]
@@ -116,6 +117,7 @@ class SlowRouter(SlowPreferring):
 
     def configured(self, command: ConfigureQueue, *, waiting: bool) -> None:
         was = self.queues.get(command.queue_id)
+        self.keep_lent(command)
         queue = self.queues[command.queue_id] = SlowQueue(
             skills=frozenset(command.required_skills),
             ring_ms=command.ring_timeout_ms,
@@ -132,10 +134,11 @@ class SlowRouter(SlowPreferring):
             direct_hold_ms=command.direct_hold_ms,
             overflow=command.overflow,
             point_ms=command.priority_point_ms,
-            groups=command.groups,
             resume_ms=command.resume_window_ms,
             threshold_ms=command.service_level_threshold_ms,
             answers=was.answers if was else [],
+            groups=self.groups_of(command),
+            command=command,
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
@@ -265,7 +268,7 @@ class SlowRouter(SlowPreferring):
             for contact in due:
                 contact.go_on(self.at_ms, self.agents, self.holds)
             self.find_agents([one for one in due if not one.ringing], [])
-            if not due and not self.widened() and not self.lapsed():
+            if not (due or self.widened() or self.lapsed() or self.blends()):
                 self.waited_enough()
         self.failed(over)
 
@@ -429,9 +432,6 @@ class SlowRouter(SlowPreferring):
             return max(clock, ends.get(of, Fraction(0)))
 
         return min(fitting, key=lambda one: (come(one), one.place))
-
-    def weighted(self) -> bool:
-        return any(one.weight for queue in self.queues.values() for one in queue.groups)
 
     def count(self, record: Record, agent: SlowAgent, contact: SlowContact) -> None:
         if not self.weighted():

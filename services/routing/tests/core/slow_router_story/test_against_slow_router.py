@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from huntgroup_routing.core import RoutingCore
+from huntgroup_routing.core.blending import BlendRule
 from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.messages import (
     AcceptOffer,
@@ -94,6 +95,8 @@ class Traffic:
     """What a point of priority may be worth (ms)."""
     groups: Sequence[tuple[ServingGroup, ...]] = ((),)
     """By whom queues may be served."""
+    blends: Sequence[tuple[BlendRule, ...]] = ((),)
+    """By whom besides, while they need it; of as many as `groups`, and chosen with them."""
     versions: int = 0
     overflow: bool = False
     sign_ons: int = 8
@@ -259,9 +262,15 @@ class Traffic:
             pull_requirement=self.chance.choice(("", 'not agent == "a2"')),
             overflow=self.some_rules(queue_id) if self.overflow else (),
             priority_point_ms=self.chance.choice(self.points),
-            groups=self.chance.choice(self.groups),
             resume_window_ms=self.chance.choice((0, 900, 60_000)) if self.for_some else 0,
+            **self.served_by(),
         )
+
+    def served_by(self) -> dict[str, Any]:
+        if len(self.blends) == 1:
+            return {"groups": self.chance.choice(self.groups)}
+        groups, blend = self.chance.choice(tuple(zip(self.groups, self.blends, strict=True)))
+        return {"groups": groups, "blend": blend}
 
     def change_policy(self) -> Command:
         waiting = self.chance.random() < 0.6
@@ -492,19 +501,6 @@ def test_queues_share_agents_as_a_slow_router_shares_them(seed: int) -> None:
     )
 
 
-@pytest.mark.sim
-@pytest.mark.parametrize("seed", range(800, 810))
-def test_channels_share_units_and_interrupt_each_other_as_a_slow_router_lets_them(
-    seed: int,
-) -> None:
-    ringing = RINGING if seed % 2 else ()
-    strategies = (*ringing, *(one for one in Strategy if one not in RINGING))
-    if seed % 3 == 0:
-        play(seed, strategies, 3, tuple(REQUIREMENTS), steps=True, rounds=1_200, shared=True)
-    else:
-        play(seed, strategies, sign_ons=3, rounds=1_200, by_hand=True, for_some=True, shared=True)
-
-
 def outcome(offer: OfferCreated) -> Outcome:
     why = offer.explanation
     assert why is not None
@@ -518,28 +514,14 @@ def play(
     sign_ons: int = 8,
     requirements: Sequence[str] = ("",),
     *,
-    steps: bool = False,
-    policies: bool = False,
     rounds: int = 2_500,
-    by_hand: bool = False,
-    for_some: bool = False,
-    arrivals: int = 22,
-    overflow: bool = False,
-    points: Sequence[int] = (0,),
-    groups: Sequence[tuple[ServingGroup, ...]] = ((),),
-    shared: bool = False,
-    conditions: bool = False,
-    own: bool = False,
+    **traffic_of: Any,
 ) -> None:
+    """Play; what else is said of the traffic is a field of `Traffic`."""
     chance, core = random.Random(seed), RoutingCore({"by-id": ById()})
-    traffic = Traffic(
-        chance, strategies, requirements, steps, policies, overflow=overflow, sign_ons=sign_ons
-    )
-    traffic.points, traffic.groups, traffic.shared = points, groups, shared
-    traffic.own = own
-    if conditions:
-        traffic.conditions, traffic.threshold_ms = True, 400
-    traffic.by_hand, traffic.for_some, traffic.arrivals = by_hand, for_some, arrivals
+    traffic = Traffic(chance, strategies, requirements, sign_ons=sign_ons, **traffic_of)
+    if traffic.conditions:
+        traffic.threshold_ms = 400
     slow, state = SlowRouter(), core.initial("acme/emea")
     # From behind, since queues that others overflow to must be there.
     commands: list[Command] = [traffic.configure(queue_id) for queue_id in reversed(QUEUES)]

@@ -55,6 +55,7 @@ class ConfigureQueueRequest(_message.Message):
     RESUME_WINDOW_MS_FIELD_NUMBER: _builtins.int
     CALLBACKS_MAX_FIELD_NUMBER: _builtins.int
     CALLBACK_DIAL_MS_FIELD_NUMBER: _builtins.int
+    BLEND_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     ring_timeout_ms: _builtins.int
@@ -118,6 +119,10 @@ class ConfigureQueueRequest(_message.Message):
     def groups(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.ServingGroup]:
         """Who serves it, by group; none: whoever can. At least one is asked without delay."""
 
+    @_builtins.property
+    def blend(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.BlendRule]:
+        """Groups that serve it, too, while it needs them; only where `groups` says who serves it always."""
+
     def __init__(
         self,
         *,
@@ -150,10 +155,11 @@ class ConfigureQueueRequest(_message.Message):
         resume_window_ms: _builtins.int = ...,
         callbacks_max: _builtins.int = ...,
         callback_dial_ms: _builtins.int = ...,
+        blend: _abc.Iterable[_events_pb2.BlendRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "context", b"context", "direct_hold_ms", b"direct_hold_ms", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "context", b"context", "direct_hold_ms", b"direct_hold_ms", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1144,6 +1150,8 @@ class QueueView(_message.Message):
     RESUME_WINDOW_MS_FIELD_NUMBER: _builtins.int
     CALLBACKS_MAX_FIELD_NUMBER: _builtins.int
     CALLBACK_DIAL_MS_FIELD_NUMBER: _builtins.int
+    BLEND_FIELD_NUMBER: _builtins.int
+    BLENDED_GROUPS_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
     SERVICE_LEVEL_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
@@ -1203,6 +1211,12 @@ class QueueView(_message.Message):
     @_builtins.property
     def groups(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.ServingGroup]: ...
     @_builtins.property
+    def blend(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.BlendRule]: ...
+    @_builtins.property
+    def blended_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of `blend`, those that serve it now."""
+
+    @_builtins.property
     def estimated_wait(self) -> Global___WaitEstimate:
         """Of a contact that would come now with priority 0 and no skills of its own; absent while nothing is known."""
 
@@ -1246,12 +1260,14 @@ class QueueView(_message.Message):
         resume_window_ms: _builtins.int = ...,
         callbacks_max: _builtins.int = ...,
         callback_dial_ms: _builtins.int = ...,
+        blend: _abc.Iterable[_events_pb2.BlendRule] | None = ...,
+        blended_groups: _abc.Iterable[_builtins.str] | None = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
         service_level: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_service_level", b"_service_level", "estimated_wait", b"estimated_wait", "hours", b"hours", "service_level", b"service_level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_service_level", b"_service_level", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "closed", b"closed", "closed_note", b"closed_note", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "groups", b"groups", "hours", b"hours", "next_change_at_ms", b"next_change_at_ms", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "scorer", b"scorer", "service_level", b"service_level", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_service_level", b"_service_level", "blend", b"blend", "blended_groups", b"blended_groups", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "closed", b"closed", "closed_note", b"closed_note", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "groups", b"groups", "hours", b"hours", "next_change_at_ms", b"next_change_at_ms", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "scorer", b"scorer", "service_level", b"service_level", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__service_level: _TypeAlias = _typing.Literal["service_level"]  # noqa: Y015
     _WhichOneofArgType__service_level: _TypeAlias = _typing.Literal["_service_level", b"_service_level"]  # noqa: Y015

@@ -403,6 +403,32 @@ answered within it.
 """
 Global___StepTrigger: _TypeAlias = StepTrigger  # noqa: Y015
 
+class _BlendTrigger:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BlendTriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BlendTrigger.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BLEND_TRIGGER_UNSPECIFIED: _BlendTrigger.ValueType  # 0
+    BLEND_TRIGGER_QUEUE_LENGTH: _BlendTrigger.ValueType  # 1
+    """How many wait."""
+    BLEND_TRIGGER_LONGEST_WAIT: _BlendTrigger.ValueType  # 2
+    """How long the one has waited who has waited longest, in milliseconds."""
+    BLEND_TRIGGER_SERVICE_LEVEL: _BlendTrigger.ValueType  # 3
+    """Of the last 50 contacts that were answered, or gave up after the threshold: how many per cent were answered within it."""
+
+class BlendTrigger(_BlendTrigger, metaclass=_BlendTriggerEnumTypeWrapper):
+    """What of a queue is compared to let a group come or go."""
+
+BLEND_TRIGGER_UNSPECIFIED: BlendTrigger.ValueType  # 0
+BLEND_TRIGGER_QUEUE_LENGTH: BlendTrigger.ValueType  # 1
+"""How many wait."""
+BLEND_TRIGGER_LONGEST_WAIT: BlendTrigger.ValueType  # 2
+"""How long the one has waited who has waited longest, in milliseconds."""
+BLEND_TRIGGER_SERVICE_LEVEL: BlendTrigger.ValueType  # 3
+"""Of the last 50 contacts that were answered, or gave up after the threshold: how many per cent were answered within it."""
+Global___BlendTrigger: _TypeAlias = BlendTrigger  # noqa: Y015
+
 @_typing.final
 class ChannelCapacity(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -886,6 +912,126 @@ class ServingGroup(_message.Message):
 Global___ServingGroup: _TypeAlias = ServingGroup  # noqa: Y015
 
 @_typing.final
+class BlendRule(_message.Message):
+    """A group that serves a queue only while the queue needs it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    ENTER_FIELD_NUMBER: _builtins.int
+    LEAVE_FIELD_NUMBER: _builtins.int
+    DWELL_MS_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    """Not among the queue's `groups`."""
+    trigger: Global___BlendTrigger.ValueType
+    enter: _builtins.int
+    """It comes at this value or above; by service level below it."""
+    leave: _builtins.int
+    """It goes back at this value or below; by service level at it or above."""
+    dwell_ms: _builtins.int
+    """So long it stays at least, and stays away."""
+    rank: _builtins.int
+    """As that of `groups`."""
+    def __init__(
+        self,
+        *,
+        group: _builtins.str = ...,
+        trigger: Global___BlendTrigger.ValueType = ...,
+        enter: _builtins.int = ...,
+        leave: _builtins.int = ...,
+        dwell_ms: _builtins.int = ...,
+        rank: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dwell_ms", b"dwell_ms", "enter", b"enter", "group", b"group", "leave", b"leave", "rank", b"rank", "trigger", b"trigger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlendRule: _TypeAlias = BlendRule  # noqa: Y015
+
+@_typing.final
+class GroupBlended(_message.Message):
+    """A group serves a queue from now on, too: the queue needs it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    queue_id: _builtins.str
+    group: _builtins.str
+    trigger: Global___BlendTrigger.ValueType
+    value: _builtins.int
+    """What was compared, and with what."""
+    limit: _builtins.int
+    rank: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        queue_id: _builtins.str = ...,
+        group: _builtins.str = ...,
+        trigger: Global___BlendTrigger.ValueType = ...,
+        value: _builtins.int = ...,
+        limit: _builtins.int = ...,
+        rank: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "group", b"group", "limit", b"limit", "queue_id", b"queue_id", "rank", b"rank", "trigger", b"trigger", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GroupBlended: _TypeAlias = GroupBlended  # noqa: Y015
+
+@_typing.final
+class GroupUnblended(_message.Message):
+    """A group that came to a queue serves it no more. Contacts that it has stay with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    queue_id: _builtins.str
+    group: _builtins.str
+    trigger: Global___BlendTrigger.ValueType
+    value: _builtins.int
+    """What was compared, and with what."""
+    limit: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        queue_id: _builtins.str = ...,
+        group: _builtins.str = ...,
+        trigger: Global___BlendTrigger.ValueType = ...,
+        value: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "group", b"group", "limit", b"limit", "queue_id", b"queue_id", "trigger", b"trigger", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GroupUnblended: _TypeAlias = GroupUnblended  # noqa: Y015
+
+@_typing.final
 class QueueConfigured(_message.Message):
     """A queue was made or changed."""
 
@@ -922,6 +1068,7 @@ class QueueConfigured(_message.Message):
     RESUME_WINDOW_MS_FIELD_NUMBER: _builtins.int
     CALLBACKS_MAX_FIELD_NUMBER: _builtins.int
     CALLBACK_DIAL_MS_FIELD_NUMBER: _builtins.int
+    BLEND_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -980,6 +1127,10 @@ class QueueConfigured(_message.Message):
     def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServingGroup]:
         """Who serves it, by group; none: whoever can."""
 
+    @_builtins.property
+    def blend(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlendRule]:
+        """Who serves it only while it needs them."""
+
     def __init__(
         self,
         *,
@@ -1014,10 +1165,11 @@ class QueueConfigured(_message.Message):
         resume_window_ms: _builtins.int = ...,
         callbacks_max: _builtins.int = ...,
         callback_dial_ms: _builtins.int = ...,
+        blend: _abc.Iterable[Global___BlendRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "blend", b"blend", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
