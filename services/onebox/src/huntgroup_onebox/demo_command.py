@@ -35,6 +35,7 @@ from huntgroup_runtime.logs import configure_logs
 
 PIPE_WIDTH = 110
 DOMAIN = "demo/bank"
+EXPLAIN = ".venv/bin/huntgroup explain"
 AGENTS, AGENTS_MAX = 12, 500
 READY_WITHIN_S, SETTLED_WITHIN_S = 60.0, 60.0
 HEARTBEAT_MS, LEASE_MS = 360_000, 780_000
@@ -272,12 +273,16 @@ def _say_more(console: Console, arguments: argparse.Namespace, contact_id: str) 
         where = f"--kafka {ClusterFile.read().kafka}"
     elif arguments.data is None:
         lines.append("keep the log with --data DIR, then: .venv/bin/huntgroup verify DIR")
-        where = "DIR"
+        where = ""
     else:
         lines.append(f"the log is in {arguments.data}: .venv/bin/huntgroup verify {arguments.data}")
         where = str(arguments.data)
-    if contact_id:
-        lines.append(f"why a call went to whom: .venv/bin/huntgroup explain {contact_id} {where}")
+    if contact_id and not where:
+        lines.append(
+            f"why a call went to whom: with --data DIR, too, then: {EXPLAIN} {contact_id} DIR"
+        )
+    elif contact_id:
+        lines.append(f"why a call went to whom: {EXPLAIN} {contact_id} {where}")
     for line in lines:
         console.print(line, style="dim", highlight=False, soft_wrap=True)
 

@@ -8,14 +8,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from huntgroup_onebox.explain_words import groups_text, needs_text
+from huntgroup_onebox.explain_words import CANCELED, LEFT, agents_text, groups_text, needs_text
 from huntgroup_routing.app.queries import overflow_text, time_text, trigger_text, why_text
 from huntgroup_routing.core import messages as routing
 from huntgroup_routing.core.concurrency import Concurrency, concurrency_of
 from huntgroup_routing.core.expressions import Who, meets, parse, who_is
 from huntgroup_routing.core.values import (
     AgentId,
-    CancelReason,
     Channel,
     ContactId,
     DecisionRule,
@@ -25,13 +24,6 @@ from huntgroup_routing.core.values import (
 )
 
 PASSED_OVER_SHOWN: Final = 10
-CANCELED: Final = {
-    CancelReason.CUSTOMER_LEFT: "the customer left",
-    CancelReason.CUSTOMER_EXITED: "the customer left by key",
-    CancelReason.CONTACT_MOVED: "somebody moved it",
-    CancelReason.CALLBACK_POSTPONED: "the customer asked to be called later",
-    CancelReason.CALLBACK_ENDED: "nobody is to be called back any more",
-}
 BUSY_TOLD_MAX: Final = 3
 
 
@@ -195,8 +187,9 @@ class Story:
             text += f"; at first for {' or '.join(event.awaited_agents)}"
             if event.awaited_until_ms:
                 text += f", until {time_text(event.awaited_until_ms)}"
-        self.steps.append(Step(event.at_ms, "took its place", text, [self._who_can(contact)]))
-        self._waits = True
+        what = "came back as a callback" if event.returns else "took its place"
+        self.steps.append(Step(event.at_ms, what, text, [self._who_can(contact)]))
+        self._waits, self._step = True, 0
 
     def _stepped(self, event: routing.ContactStepped | routing.ContactReplanned) -> None:
         contact = self._contacts.get(event.contact_id)
@@ -240,12 +233,13 @@ class Story:
         text = f"from {event.from_queue_id}, with its age since {time_text(event.enqueued_at_ms)}"
         if event.awaited_agents:
             text += f"; at first for {' or '.join(event.awaited_agents)}"
+        text += f"; it comes to step {event.step} there" if event.step else ""
         step = Step(event.at_ms, f"moved to {event.queue_id}", text)
         if event.overflow is not None:
             step.details.append(overflow_text(event.overflow))
         step.details.append(self._who_can(contact))
         self.steps.append(step)
-        self._waits = True
+        self._waits, self._step = True, event.step
 
     def _who_can(self, contact: _Contact) -> str:
         able = [
@@ -258,7 +252,7 @@ class Story:
         away = sum(not agent.ready for agent in able)
         free = len(able) - len(busy) - away
         said = (
-            f"{len(able):,} agents signed on can serve it: {free:,} free, {len(busy):,} busy,"
+            f"{agents_text(len(able))} signed on can serve it: {free:,} free, {len(busy):,} busy,"
             f" {away:,} not ready"
         )
         told = [f"{agent_id} {why}" for agent_id, why in busy if why][:BUSY_TOLD_MAX]
@@ -383,12 +377,12 @@ class Story:
             case routing.PreferenceLapsed():
                 what, text = "waits for anybody able", f"{event.reason}"
             case routing.RingWidened():
-                what, text = "may ring at more", f"up to {event.ring_target:,} agents at once"
+                what, text = "may ring at more", f"up to {agents_text(event.ring_target)} at once"
             case _:
                 if self.steps:
                     self._tell_passed(self.steps[-1])
                 self._waits = False
-                what, text = "left", f"{event.reason}"
+                what, text = "left", LEFT[event.reason]
         self.steps.append(Step(event.at_ms, what, text))
 
 

@@ -1,8 +1,24 @@
 """What is asked of agents for a contact, in words."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from huntgroup_routing.core import messages as routing
+from huntgroup_routing.core.values import CancelReason, DequeueReason
+
+CANCELED: Final = {
+    CancelReason.CUSTOMER_LEFT: "the customer left",
+    CancelReason.CUSTOMER_EXITED: "the customer left by key",
+    CancelReason.CONTACT_MOVED: "somebody moved it",
+    CancelReason.CALLBACK_POSTPONED: "the customer asked to be called later",
+    CancelReason.CALLBACK_ENDED: "nobody is to be called back any more",
+}
+LEFT: Final = {
+    DequeueReason.CUSTOMER_LEFT: "the customer left",
+    DequeueReason.OVERFLOWED: "a rule of the queue let it go",
+    DequeueReason.CALLBACK_POSTPONED: "the customer is called back later",
+    DequeueReason.CALLBACK_ENDED: "nobody is to be called back any more",
+}
 
 
 def needs_text(
@@ -22,3 +38,8 @@ def needs_text(
 def groups_text(groups: Iterable[str]) -> str:
     """Return the groups that are asked."""
     return f"a group of {', '.join(one or 'no other' for one in groups)}"
+
+
+def agents_text(count: int) -> str:
+    """Return how many agents."""
+    return f"{count:,} agent{'' if count == 1 else 's'}"

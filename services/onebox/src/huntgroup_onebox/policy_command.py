@@ -38,6 +38,7 @@ EXIT_BAD_INPUT: Final = 2
 TIMEOUT_MS: Final = 10_000
 TARGET: Final = "127.0.0.1:7400"
 VERSION_MAX: Final = 2_000_000_000
+NO_POLICY: Final = "has no policy: no queue was ever configured there"
 SETTINGS: Final = {"author": "--author", "reason": "--reason"}
 """Fields of a request that a setting is for."""
 
@@ -90,7 +91,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     for one in (plan, apply):
         one.add_argument("file", type=Path, metavar="FILE")
     show = _action(actions, "show", "write a version of the policy as a file", _show)
-    show.add_argument("--version", type=_version, default=0, help="default: the present one")
+    show.add_argument("--version", type=_version, help="default: the present one")
     _action(actions, "versions", "list the versions that are remembered", _versions)
     back = _action(actions, "rollback", "make the policy what it was in a version", _roll_back)
     back.add_argument("version", type=_version, metavar="VERSION")
@@ -123,9 +124,9 @@ def _action(actions: Any, name: str, told: str, work: Work) -> argparse.Argument
 
 
 def _version(text: str) -> int:
-    if not text.isdecimal() or int(text) > VERSION_MAX:
+    if not text.isdecimal() or not 1 <= int(text) <= VERSION_MAX:
         raise argparse.ArgumentTypeError(
-            f"{text!r}: must be a whole number from 0 to {VERSION_MAX:,}"
+            f"{text!r}: must be a whole number from 1 to {VERSION_MAX:,}"
         )
     return int(text)
 
@@ -149,7 +150,8 @@ def run_check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _write_json({"queues": len(request.queues), "faults": list(map(str, errors))})
     elif not errors:
-        sys.stdout.write(f"{arguments.file}: {len(request.queues)} queues, no fault\n")
+        noun = "queue" if len(request.queues) == 1 else "queues"
+        sys.stdout.write(f"{arguments.file}: {len(request.queues)} {noun}, no fault\n")
     _complain(errors)
     return EXIT_BAD_INPUT if errors else EXIT_OK
 
@@ -179,6 +181,8 @@ def _refusal(target: str, error: RpcRefusedError) -> str:
     if not error.reason and error.status is StatusCode.UNAVAILABLE:
         told = f"nobody answered within {TIMEOUT_MS // 1_000} s"
         return f"--target {target}: {told}: does routing run there? ({error.detail})"
+    if not error.reason and error.status is StatusCode.UNIMPLEMENTED:
+        return f"--target {target}: does not serve routing: another service answers there"
     return f"{target}: {error.reason or error.status.name}: {error.detail}"
 
 
@@ -235,10 +239,10 @@ def _agreed() -> bool:
 
 
 async def _show(domain: _Domain, arguments: argparse.Namespace) -> int:
-    policy = await domain.ask("GetPolicy", GetPolicyRequest(version=arguments.version))
+    policy = await domain.ask("GetPolicy", GetPolicyRequest(version=arguments.version or 0))
     if not policy.version.version:
         # An empty file would retire every queue of the domain that it is applied to.
-        _complain([f"{domain.name} has no policy: no queue was ever configured there"])
+        _complain([f"{domain.name} {NO_POLICY}"])
         return EXIT_FAILED
     if arguments.json:
         _write_json({**_values(policy.version), "policy": file_values(policy)})
@@ -250,6 +254,8 @@ async def _show(domain: _Domain, arguments: argparse.Namespace) -> int:
 
 async def _versions(domain: _Domain, arguments: argparse.Namespace) -> int:
     found = await domain.ask("ListPolicyVersions", ListPolicyVersionsRequest())
+    if not found.versions:
+        _complain([f"{domain.name} {NO_POLICY}"])
     if arguments.json:
         _write_json({"versions": list(map(_values, found.versions))})
     else:
@@ -269,6 +275,8 @@ async def _planned(domain: _Domain, request: Any) -> PlanPolicyResponse:
     applied = isinstance(request, ApplyPolicyRequest)
     asked = PlanPolicyRequest(**{"apply" if applied else "roll_back": request})
     plan: PlanPolicyResponse = await domain.ask("PlanPolicy", asked)
+    if applied and not plan.version:
+        _complain([f"warning: {domain.name} {NO_POLICY}"])
     return plan
 
 

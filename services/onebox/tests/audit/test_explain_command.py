@@ -19,6 +19,7 @@ from huntgroup_routing.core.values import (
     AgentId,
     Channel,
     ContactId,
+    DequeueReason,
     OfferId,
     QueueId,
     RoutingStep,
@@ -285,3 +286,58 @@ def test_a_step_says_what_brought_the_contact_there_beside_time() -> None:
     steps = story.finish()
     assert [one.what for one in steps] == ["took its place", "came to step 1"]
     assert steps[1].details[0] == "2 contacts waited, of 2 that bring it there"
+
+
+STEPPED = replace(
+    SALES,
+    requirement='lang == "ar"',
+    steps=(
+        RoutingStep(after_ms=5_000, requirement='lang == "fa"'),
+        RoutingStep(after_ms=60_000, requirement='lang == "he"'),
+    ),
+)
+
+
+def test_a_callback_that_comes_back_comes_to_its_steps_anew() -> None:
+    story = Story("ada")
+    _, ada = comes("ada", 1)
+    assert isinstance(ada, routing.ObserveContactQueued)
+    gone = routing.ObserveContactAbandoned(
+        contact_id=ContactId("ada"), reason=DequeueReason.CALLBACK_POSTPONED
+    )
+    back = structs.replace(ada, stay=1, returns=True, enqueued_at_ms=T + 8_000)
+    told: list[tuple[int, routing.Command]] = [
+        (0, STEPPED),
+        (1, ada),
+        (7, routing.PassTime()),
+        (8, gone),
+    ]
+    told += [(9, back), (20, routing.PassTime())]
+    for event in events(told):
+        story.take(event)
+    steps = story.finish()
+    assert [one.what for one in steps] == [
+        "took its place",
+        "came to step 1",
+        "left",
+        "came back as a callback",
+        "came to step 1",
+    ]
+    assert steps[2].text == "the customer is called back later"
+
+
+def test_a_contact_that_is_moved_goes_on_from_the_step_it_comes_to() -> None:
+    story = Story("ada")
+    later = replace(STEPPED, queue_id=QueueId("later"), steps=STEPPED.steps[1:])
+    there = routing.MoveContact(contact_id=ContactId("ada"), queue_id=QueueId("later"))
+    told: list[tuple[int, routing.Command]] = [(0, STEPPED), (0, later), comes("ada", 1)]
+    told += [(7, routing.PassTime()), (8, there), (70, routing.PassTime())]
+    for event in events(told):
+        story.take(event)
+    steps = story.finish()
+    assert [one.what for one in steps] == [
+        "took its place",
+        "came to step 1",
+        "moved to later",
+        "came to step 1",
+    ]

@@ -114,12 +114,29 @@ async def test_nothing_is_applied_where_nobody_agreed(
 
 
 async def test_a_version_that_is_not_there_is_refused(
-    address: str, capsys: pytest.CaptureFixture[str]
+    address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await do(address, "rollback", "7", "--yes") == 1
-    assert "version 7 is not remembered: 0 to 0 are" in capsys.readouterr().err
+    assert "version 7 is not remembered: none is, for no queue" in capsys.readouterr().err
     assert await do(address, "show", "--version", "7") == 1
     assert "POLICY_VERSION_UNKNOWN" in capsys.readouterr().err
+    assert await do(address, "apply", file(SALES), "--yes") == 0
+    assert await do(address, "rollback", "99", "--yes") == 1
+    assert "version 99 is not remembered: 1 to 1 are" in capsys.readouterr().err
+
+
+async def test_a_domain_that_may_be_mistyped_is_told_of(
+    address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "acme/emea has no policy: no queue was ever configured there\n"
+    assert await do(address, "versions") == 0
+    assert capsys.readouterr().err == told
+    for words in (("plan", file(SALES)), ("apply", file(SALES), "--yes")):
+        assert await do(address, *words) == 0
+        assert capsys.readouterr().err == f"warning: {told}"
+    assert await do(address, "plan", file(BOTH)) == 0
+    assert await do(address, "versions") == 0
+    assert capsys.readouterr().err == ""
 
 
 async def test_a_domain_without_a_policy_is_shown_as_no_file(
@@ -140,7 +157,7 @@ async def test_a_setting_that_breaks_a_rule_is_bad_input(
     address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = ("--yes", "--reason", "x" * 501)
-    for words in (("apply", file(SALES), *long), ("rollback", "0", *long)):
+    for words in (("apply", file(SALES), *long), ("rollback", "1", *long)):
         assert await do(address, *words) == 2
         assert "--reason 'xxx" in (told := capsys.readouterr().err)
         assert told.endswith("breaks the rule: max_length 500\n")
@@ -151,7 +168,9 @@ async def test_a_setting_that_breaks_a_rule_is_bad_input(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("rollback", "-1"), "VERSION: '-1': must be a whole number from 0 to 2,000,000,000"),
+        (("rollback", "-1"), "VERSION: '-1': must be a whole number from 1 to 2,000,000,000"),
+        (("rollback", "0"), "VERSION: '0': must be a whole number from 1 to 2,000,000,000"),
+        (("show", "--version", "0"), "--version: '0': must be a whole number from 1 to"),
         (("show", "--version", "99999999999"), "--version: '99999999999': must be a whole number"),
         (("show", "--target", "localhost"), "--target: 'localhost': must be HOST:PORT"),
         (("show", "--target", "http://127.0.0.1:7400"), "--target: 'http://127.0.0.1:7400': must"),
@@ -181,7 +200,7 @@ def test_a_file_is_checked_without_any_system(
     file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["policy", "check", file(SALES)]) == 0
-    assert capsys.readouterr().out.endswith(": 1 queues, no fault\n")
+    assert capsys.readouterr().out.endswith(": 1 queue, no fault\n")
     assert main(["policy", "check", file("queues: 5"), "--json"]) == 2
     told = capsys.readouterr()
     assert json.loads(told.out)["faults"] == told.err.splitlines()

@@ -11,6 +11,7 @@ from huntgroup.routing.v1 import commands_pb2
 from huntgroup.routing.v1.events_pb2 import CHANNEL_CHAT, CHANNEL_VOICE, DeclaredSkill, Vocabulary
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as CONTACT_VOICE
 from huntgroup.session.v1.events_pb2 import ContactQueued
+from huntgroup_contracts.validation import violations
 from huntgroup_runtime.rpc.client import RpcRefusedError
 
 from .conftest import DOMAIN
@@ -171,6 +172,11 @@ async def test_what_cannot_be_is_refused_with_status_and_reason(
 
 def given(request: commands_pb2.ConfigureQueueRequest) -> dict[str, Any]:
     return {one.name: value for one, value in request.ListFields() if one.name != "queue_id"}
+
+
+def test_nobody_goes_back_to_before_the_first_version() -> None:
+    request = commands_pb2.RollBackPolicyRequest(version=0)
+    assert ("version", "required") in [(one.field, one.rule) for one in violations(request)]
 
 
 async def test_a_version_that_is_not_remembered_cannot_be_read(house: "House") -> None:

@@ -71,9 +71,11 @@ def roll_back_policy(
 
 def unknown_version(state: State, version: int) -> Refused:
     """Return the refusal that says which versions there are."""
+    oldest, newest = max(state.versions.oldest, 1), state.versions.version
+    known = f"{oldest} to {newest} are" if newest else "none is, for no queue was ever configured"
     return Refused(
         reason=Reason.POLICY_VERSION_UNKNOWN,
-        detail=f"version {version} is not remembered: {state.versions.oldest} to {state.versions.version} are",
+        detail=f"version {version} is not remembered: {known}",
     )
 
 

@@ -266,7 +266,6 @@ class RollBackPolicyRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     APPLIES_TO_WAITING_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """0: before the first."""
     base_version: _builtins.int
     """As in ApplyPolicy."""
     author: _builtins.str
