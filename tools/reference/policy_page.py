@@ -49,7 +49,9 @@ FAULTS = (
     "a step that asks for the same as the one before",
     "queues that overflow in a circle, or to one that is not in the file",
     "a skill, a language or a group that is not declared, and a level that nobody has",
-    "two queues of the same name",
+    "two queues of the same name, a language or a group declared twice",
+    "a field that says nothing: of another strategy, or of callbacks where the queue takes none",
+    "a QUEUE_LENGTH of `overflow` above `waiting_max`",
 )
 
 

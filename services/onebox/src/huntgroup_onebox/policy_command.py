@@ -26,7 +26,7 @@ from huntgroup.routing.v1.commands_pb2 import (
 from huntgroup.routing.v1.service_pb2_grpc import RoutingServiceStub
 from huntgroup_contracts.validation import violations
 from huntgroup_onebox.addresses import addresses
-from huntgroup_onebox.policy.policy_file import read_policy
+from huntgroup_onebox.policy.policy_file import placed, read_policy
 from huntgroup_onebox.policy.text import file_text, file_values, plan_lines, version_lines
 from huntgroup_onebox.verify_command import domain_name
 from huntgroup_onebox.yaml_file import YamlFileError
@@ -190,7 +190,14 @@ async def _plan(domain: _Domain, arguments: argparse.Namespace) -> int:
     request = _request(arguments)
     plan = await _planned(domain, request)
     _tell_plan(plan, request, arguments)
-    return EXIT_FAILED if plan.faults else EXIT_OK
+    return _exit_code(plan, arguments)
+
+
+def _exit_code(plan: PlanPolicyResponse, arguments: argparse.Namespace) -> int:
+    if not plan.faults:
+        return EXIT_OK
+    of_file = "file" in arguments and any(one.startswith("queues[") for one in plan.faults)
+    return EXIT_BAD_INPUT if of_file else EXIT_FAILED
 
 
 async def _apply(domain: _Domain, arguments: argparse.Namespace) -> int:
@@ -218,7 +225,7 @@ async def _change(domain: _Domain, request: Any, arguments: argparse.Namespace, 
     if not arguments.json or not changes:
         _tell_plan(plan, request, arguments)
     if plan.faults or not changes:
-        return EXIT_FAILED if plan.faults else EXIT_OK
+        return _exit_code(plan, arguments)
     if not arguments.yes and not _agreed():
         return EXIT_FAILED
     request.base_version = plan.version
@@ -281,7 +288,7 @@ async def _planned(domain: _Domain, request: Any) -> PlanPolicyResponse:
 
 
 def _tell_plan(plan: PlanPolicyResponse, request: Any, arguments: argparse.Namespace) -> None:
-    _complain(plan.faults)
+    _complain(placed(arguments.file, plan.faults) if "file" in arguments else plan.faults)
     if arguments.json:
         _write_json(_values(plan))
     elif not plan.faults:

@@ -206,3 +206,14 @@ def test_a_file_is_checked_without_any_system(
     assert json.loads(told.out)["faults"] == told.err.splitlines()
     assert main(["policy", "check", file("queues: [")]) == 2
     assert ":1:10: is no YAML" in capsys.readouterr().err
+
+
+async def test_what_only_the_system_can_know_is_told_with_its_place_in_the_file(
+    address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored = file(SALES + "    strategy: SCORED\n    scorer: mine\n")
+    assert main(["policy", "check", scored]) == 0
+    for words in (("plan", scored), ("apply", scored, "--yes")):
+        assert await do(address, *words) == 2
+        told = f"{scored}:7:5: queues.sales.scorer: 'mine': 'mine' is not installed"
+        assert told in capsys.readouterr().err

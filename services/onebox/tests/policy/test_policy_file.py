@@ -126,6 +126,28 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
             "      - {after_ms: 90000}\n      - after_ms: 30000\n",
             ["18:9: queues.tax.steps[1].after_ms: 30000: 30000 is not later than 90000"],
         ),
+        ("[night]", "[night, day, night]", ["3:22: groups[2]: 'night': is there twice"]),
+        (
+            "    ring_timeout_ms: 20000\n",
+            "    ring_timeout_ms: 20000\n    ring_max: 3\n    scorer: mine\n",
+            [
+                "8:5: queues.sales.ring_max: 3: says nothing: strategy LONGEST_IDLE does not use it",
+                "9:5: queues.sales.scorer: 'mine': says nothing: strategy LONGEST_IDLE does not",
+            ],
+        ),
+        (
+            "    ring_timeout_ms: 20000\n",
+            "    ring_timeout_ms: 20000\n    callback_retry_ms: 5000\n",
+            ["8:5: queues.sales.callback_retry_ms: 5000: says nothing: without callback_attempts"],
+        ),
+        (
+            "    ring_timeout_ms: 20000\n",
+            (
+                "    ring_timeout_ms: 20000\n    waiting_max: 4\n    overflow:\n"
+                "    - {trigger: QUEUE_LENGTH, limit: 5, action: DISCONNECT}\n"
+            ),
+            ["10:31: queues.sales.overflow[0].limit: 5: is never come to: waiting_max is 4"],
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(

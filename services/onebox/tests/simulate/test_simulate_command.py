@@ -203,7 +203,12 @@ def test_a_policy_file_is_as_good_as_queues_of_the_scenario(
     [
         ("", POLICY, ":1:1: the file: queues is needed, or policy: the file of a policy"),
         (f"{QUEUES}policy: policy.yaml\n", POLICY, "policy: 'policy.yaml': has queues, and so"),
-        ("policy: gone.yaml\n", POLICY, "gone.yaml: cannot be read"),
+        ("policy: gone.yaml\n", POLICY, "small.yaml:5:1: policy: 'gone.yaml': there is no file"),
+        (
+            "policy: policy.yaml\n",
+            POLICY.replace("strategy: FEWEST_CONTACTS", "strategy: SCORED\n    scorer: mine"),
+            "queues.internet.scorer: 'mine': 'mine' is not installed, these are: none",
+        ),
         ("policy: policy.yaml\n", "queues: {}\n", "policy: 'policy.yaml': has no queue"),
         (
             "policy: policy.yaml\n",
@@ -246,3 +251,45 @@ def test_options_that_make_no_sense_are_refused(file: Path, option: str) -> None
     with pytest.raises(SystemExit) as end:
         main(["simulate", str(file), option])
     assert end.value.code == 2
+
+
+DECLARED = """\
+skills: {web: 3}
+languages: [en]
+groups: [night]
+"""
+
+
+@pytest.mark.parametrize(
+    ("group", "why"),
+    [
+        ("skills: [a b]", "skills[0]: 'a b': breaks the rule: pattern"),
+        (
+            "profile: {traits: {skill_levels: [{skill: web, level: 101}]}}",
+            "profile.traits.skill_levels[0].level: 101: breaks the rule: max 100",
+        ),
+        (
+            "profile: {traits: {skill_levels: [{skill: web, level: 4}]}}",
+            "profile.traits.skill_levels[0].level: 4: is more than the highest declared, 3",
+        ),
+        ("skills: [wbe]", "skills[0]: 'wbe': is not among the declared skills"),
+        (
+            "profile: {traits: {languages: [en, xx]}}",
+            "profile.traits.languages[1]: 'xx': is not among the declared languages",
+        ),
+        (
+            "profile: {traits: {groups: [day]}}",
+            "profile.traits.groups[0]: 'day': is not among the declared groups",
+        ),
+    ],
+)
+def test_agents_who_could_not_sign_on_or_have_undeclared_words_are_refused(
+    file: Path, capsys: pytest.CaptureFixture[str], group: str, why: str
+) -> None:
+    (file.parent / "policy.yaml").write_text(DECLARED + POLICY.removeprefix("skills: [web]\n"))
+    agents = SCENARIO.replace("team: {count: 3}", f"team: {{count: 3, {group}}}")
+    file.write_text(agents.replace(QUEUES, "policy: policy.yaml\n"))
+    assert main(["simulate", str(file), "--jobs", "1"]) == 2
+    told = capsys.readouterr().err
+    assert "small.yaml:17:" in told
+    assert f"agents.team.{why}" in told

@@ -4,7 +4,7 @@ What a queue may say comes from the .proto, so a field that is added there is pa
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from huntgroup_contracts.mapping import is_context
 from huntgroup_contracts.rules import REQUIRED
 from huntgroup_contracts.validation import violations
 from huntgroup_onebox.policy.mending import mended
+from huntgroup_onebox.policy.without_effect import without_effect
 from huntgroup_onebox.yaml_file import Field, YamlFile, YamlFileError
 from huntgroup_routing.core.messages import ApplyPolicy, ConfigureQueue
 from huntgroup_routing.core.soundness import rules_and_faults
@@ -36,6 +37,8 @@ TYPES: Final = {
 }
 
 BREAKS: Final = "breaks the rule: "
+PLACED: Final = ("queues", "vocabulary")
+"""What a sentence of routing begins with when it names a field."""
 UNKNOWN: Final = "there is no such field"
 
 Fault = tuple[Field, str]
@@ -54,8 +57,12 @@ def enum_names(field: Any) -> list[str]:
     return [name.removeprefix(prefix) for name in names]
 
 
-def read_policy(path: Path) -> tuple[ApplyPolicyRequest, list[YamlFileError]]:
+def read_policy(
+    path: Path, scorers: Collection[str] | None = None
+) -> tuple[ApplyPolicyRequest, list[YamlFileError]]:
     """Return what a file says as a request without context, and everything that is wrong with it.
+
+    `scorers` are those installed; None: that is not known.
 
     Raises `YamlFileError` when the file cannot be read at all. The request means something only without errors.
     """
@@ -65,17 +72,33 @@ def read_policy(path: Path) -> tuple[ApplyPolicyRequest, list[YamlFileError]]:
     found = [*reader.faults]
     found += (fault for fault in _broken(request, reader) if not _follows(fault, reader.faults))
     sound = mended(request, [way for way, _ in found], reader.names) if found else request
-    found += _unsound(sound, reader)
+    found += _unsound(sound, reader, scorers)
     found.sort(key=lambda fault: file.place(fault[0]))
     return request, [file.error(way, rule) for way, rule in found]
 
 
-def policy_queues(path: Path) -> dict[QueueId, ConfigureQueue]:
-    """Return the queues of a file; raises `YamlFileError` that tells of everything that is wrong with it."""
-    request, errors = read_policy(path)
+def policy_of(path: Path, scorers: Collection[str] | None = None) -> ApplyPolicy:
+    """Return what a file says; raises `YamlFileError` that tells of everything that is wrong with it."""
+    request, errors = read_policy(path, scorers)
     if errors:
         raise YamlFileError("\n".join(map(str, errors)))
-    return {queue.queue_id: queue for queue in COMMAND.decode(request).queues}
+    return COMMAND.decode(request)
+
+
+def policy_queues(path: Path) -> dict[QueueId, ConfigureQueue]:
+    """Return the queues of a file; raises `YamlFileError` that tells of everything that is wrong with it."""
+    return {queue.queue_id: queue for queue in policy_of(path).queues}
+
+
+def placed(path: Path, faults: Iterable[str]) -> list[str]:
+    """Return faults that routing found in a request, each with its place in the file that the request came from."""
+    file = YamlFile(path)
+    reader = _Reader(file.content)
+    reader.read()
+    return [
+        str(file.error(*_fault(told, reader))) if told.startswith(PLACED) else told
+        for told in faults
+    ]
 
 
 class _Reader:
@@ -214,14 +237,21 @@ def _follows(fault: Fault, known: Iterable[Fault]) -> bool:
     )
 
 
-def _unsound(request: ApplyPolicyRequest, reader: _Reader) -> Iterator[Fault]:
+def _unsound(
+    request: ApplyPolicyRequest, reader: _Reader, scorers: Collection[str] | None
+) -> Iterator[Fault]:
     """Yield what makes no sense to routing's core."""
     command = COMMAND.decode(request)
-    _, faults = rules_and_faults(command.queues, command.vocabulary or Vocabulary(), 0)
-    for fault in faults:
-        way = WAY.match(fault)
-        told = fault[way.end() :] if way else fault
-        yield _way_of(way[0] if way else "", reader), QUOTED.sub("", told)
+    _, faults = rules_and_faults(command.queues, command.vocabulary or Vocabulary(), 0, scorers)
+    yield from (_fault(told, reader) for told in faults)
+    yield from without_effect(command)
+
+
+def _fault(told: str, reader: _Reader) -> Fault:
+    """Return a sentence of routing that begins with a field as the way in a file, and the rule."""
+    way = WAY.match(told)
+    rule = told[way.end() :] if way else told
+    return _way_of(way[0] if way else "", reader), QUOTED.sub("", rule)
 
 
 def _way_of(path: str, reader: _Reader) -> Field:

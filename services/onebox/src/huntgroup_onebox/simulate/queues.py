@@ -7,11 +7,12 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from huntgroup_onebox.policy.policy_file import policy_queues
+from huntgroup_onebox.policy.policy_file import policy_of
 from huntgroup_onebox.simulate.scenario import AgentGroup, Queue
 from huntgroup_routing.core.messages import ConfigureQueue, ObserveAgentSignedOn
 from huntgroup_routing.core.overflow import targets
-from huntgroup_routing.core.values import Channel
+from huntgroup_routing.core.values import Channel, Vocabulary
+from huntgroup_routing.wiring import installed_scorers
 
 C = TypeVar("C", ConfigureQueue, ObserveAgentSignedOn)
 
@@ -23,9 +24,11 @@ QUEUE_FIELDS: Final = (
 """What a scenario says in words of its own; everything else comes from `policy` and `profile`."""
 
 
-def from_policy(path: Path) -> dict[str, Queue]:
-    """Return the queues of a policy file; raises `YamlFileError` that tells of everything that is wrong with it."""
-    return {name: _said(one) for name, one in policy_queues(path).items()}
+def from_policy(path: Path) -> tuple[dict[str, Queue], Vocabulary]:
+    """Return the queues of a policy file and its words; raises `YamlFileError` that tells of all that is wrong."""
+    policy = policy_of(path, installed_scorers())
+    queues: dict[str, Queue] = {one.queue_id: _said(one) for one in policy.queues}
+    return queues, policy.vocabulary or Vocabulary()
 
 
 def _said(made: ConfigureQueue) -> Queue:

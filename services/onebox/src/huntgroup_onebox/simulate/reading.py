@@ -8,6 +8,7 @@ import msgspec
 from huntgroup_agent_state.core.eligibility import sign_on_refusal
 from huntgroup_agent_state.core.messages import SignOn
 from huntgroup_agent_state.core.state import initial as no_agents
+from huntgroup_onebox.simulate.profiles import profile_faults
 from huntgroup_onebox.simulate.queues import commands, configure, from_policy, sign_on
 from huntgroup_onebox.simulate.scenario import (
     AGENTS_MAX,
@@ -31,32 +32,36 @@ from huntgroup_routing.wiring import installed_scorers
 def read_scenario(path: Path) -> Scenario:
     """Return the scenario, with the queues of its policy; raises `YamlFileError` for the first thing that is wrong."""
     file = YamlFile(path)
-    scenario = _queues(file, file.to(Scenario))
-    for field, rule in _faults(scenario):
+    scenario, vocabulary = _queues(file, file.to(Scenario))
+    for field, rule in _faults(scenario, vocabulary):
         raise file.error(field, rule)
     return scenario
 
 
-def _queues(file: YamlFile, scenario: Scenario) -> Scenario:
-    """Return the scenario with the queues of its policy file, where it names one."""
+def _queues(file: YamlFile, scenario: Scenario) -> tuple[Scenario, Vocabulary]:
+    """Return the scenario with the queues of its policy file, where it names one, and the words declared there."""
     if scenario.policy is None:
         if not scenario.queues:
             raise file.error((), "queues is needed, or policy: the file of a policy with queues")
-        return scenario
+        return scenario, Vocabulary()
     if scenario.queues:
         raise file.error(("policy",), "has queues, and so has the scenario: leave one of them out")
-    queues = from_policy(file.path.parent / scenario.policy)
+    policy = file.path.parent / scenario.policy
+    if not policy.is_file():
+        raise file.error(("policy",), f"there is no file {policy}")
+    queues, vocabulary = from_policy(policy)
     if not queues:
         raise file.error(("policy",), "has no queue")
-    return msgspec.structs.replace(scenario, queues=queues)
+    return msgspec.structs.replace(scenario, queues=queues), vocabulary
 
 
-def _faults(scenario: Scenario) -> Iterator[tuple[Field, str]]:
+def _faults(scenario: Scenario, vocabulary: Vocabulary) -> Iterator[tuple[Field, str]]:
     yield from _run_faults(scenario)
     trial = _Trial()
     yield from _queue_faults(scenario, trial)
     for name, group in scenario.agents.items():
         yield from _group_faults(name, group, trial)
+        yield from profile_faults(name, group, vocabulary)
     if sum(group.count for group in scenario.agents.values()) > AGENTS_MAX:
         yield ("agents",), f"more than {AGENTS_MAX:,} agents in all groups"
     for name, one in scenario.classes.items():

@@ -188,7 +188,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     waiting_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     """Contacts are turned away while so many wait in all queues together; 0: no such limit."""
     policy: str | None = None
-    """The file of a policy, relative to the scenario: its queues, instead of `queues`."""
+    """The file of a policy, relative to the scenario: its queues instead of `queues`, and the words agents may have."""
     queues: Annotated[dict[Name, Queue], Meta(max_length=5_000)] = field(default_factory=dict)
     classes: Annotated[dict[Name, ContactClass], Meta(min_length=1, max_length=5_000)]
     agents: Annotated[dict[Name, AgentGroup], Meta(min_length=1, max_length=5_000)]

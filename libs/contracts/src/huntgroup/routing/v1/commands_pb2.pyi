@@ -58,6 +58,9 @@ class ConfigureQueueRequest(_message.Message):
     BLEND_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
+    """That of the contacts it is meant for: plans, simulations and the estimate for who would come now go by it. None is
+    kept out: a contact of another channel, queued or led here, keeps its own and goes to agents with slots for that.
+    """
     ring_timeout_ms: _builtins.int
     wrap_up_timeout_ms: _builtins.int
     service_level_threshold_ms: _builtins.int
