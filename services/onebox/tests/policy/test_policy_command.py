@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import grpc
 import pytest
 from structlog.testing import capture_logs
 
@@ -217,3 +218,13 @@ async def test_what_only_the_system_can_know_is_told_with_its_place_in_the_file(
         assert await do(address, *words) == 2
         told = f"{scored}:7:5: queues.sales.scorer: 'mine': 'mine' is not installed"
         assert told in capsys.readouterr().err
+
+
+async def test_a_target_that_is_not_routing_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    server = grpc.aio.server()
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    assert await do(f"127.0.0.1:{port}", "versions") == 1
+    told = f"--target 127.0.0.1:{port}: does not serve routing: another service answers there\n"
+    assert capsys.readouterr().err == told
+    await server.stop(None)
