@@ -30,6 +30,7 @@ SUBJECTS = {
         "changes",
         "concurrency",
         "conditions",
+        "dialing",
         "estimates",
         "events",
         "expressions",

@@ -23,6 +23,7 @@ SABOTAGE_SEEDS = 2_000
 SEEDS_OF_EVERYTHING = 400
 HAPPENED = (
     "AgentSignedOff",
+    "CallbackAnswered",
     "CallbackDialFailed",
     "CallbackScheduled",
     "Claim",

@@ -33,7 +33,6 @@ class Step:
 
     at_ms: int
     what: str
-    """In a word or two."""
     text: str
     details: list[str] = field(default_factory=list)
 
@@ -183,6 +182,7 @@ class Story:
         needs = needs_text(event.channel, event, event.own_requirement)
         text = f"in {event.queue_id}, priority {event.priority}; it needs {needs}"
         text += f"; with the age of {event.resumes}, whose customer left" if event.resumes else ""
+        text += "; nobody is asked before its turn is near" if event.awaits_turn else ""
         if event.awaited_agents:
             text += f"; at first for {' or '.join(event.awaited_agents)}"
             if event.awaited_until_ms:

@@ -17,6 +17,7 @@ LEFT: Final = {
     DequeueReason.CUSTOMER_LEFT: "the customer left",
     DequeueReason.OVERFLOWED: "a rule of the queue let it go",
     DequeueReason.CALLBACK_POSTPONED: "the customer is called back later",
+    DequeueReason.CALLBACK_DUE: "its turn came near: the customer is called",
     DequeueReason.CALLBACK_ENDED: "nobody is to be called back any more",
 }
 

@@ -341,3 +341,16 @@ def test_a_contact_that_is_moved_goes_on_from_the_step_it_comes_to() -> None:
         "moved to later",
         "came to step 1",
     ]
+
+
+def test_a_customer_who_is_to_answer_first_is_called_when_the_turn_comes_near() -> None:
+    story = Story("ada")
+    (_, ada), calls = comes("ada", 1), replace(SALES, callback_attempts=3)
+    assert isinstance(ada, routing.ObserveContactQueued)
+    first = structs.replace(ada, awaits_turn=True)
+    for event in events([(0, calls), (1, first), (2, routing.PassTime())]):
+        story.take(event)
+    steps = story.finish()
+    assert [one.what for one in steps] == ["took its place", "left"]
+    assert steps[0].text.endswith("nobody is asked before its turn is near")
+    assert steps[1].text == "its turn came near: the customer is called"

@@ -102,6 +102,7 @@ CASES: list[tuple[type[Message], dict[str, object], Command | None]] = [
     ),
     (session.CallbackScheduled, WAIT | {"in_line": True}, ended(WaitOutcome.OVERFLOWED)),
     (session.CallbackScheduled, WAIT | {"in_line": False}, None),
+    (session.CallbackAnswered, WAIT, ended(WaitOutcome.OVERFLOWED)),
     (session.CallbackEnded, WAIT | {"in_line": True}, ended(WaitOutcome.OVERFLOWED)),
     (session.CallbackEnded, WAIT | {"in_line": False}, None),
     (session.ContactConnected, WAIT, ended(WaitOutcome.ANSWERED)),

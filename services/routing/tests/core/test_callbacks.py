@@ -11,6 +11,7 @@ from huntgroup_routing.core.messages import (
     ContactDequeued,
     ContactEnqueued,
     ContactMoved,
+    MoveContact,
     ObserveContactAbandoned,
     ObserveContactQueued,
     OfferCanceled,
@@ -216,3 +217,55 @@ def test_the_time_a_callback_stood_in_no_line_tells_nothing_of_the_pace(floor: "
     floor.tell(replace(POSTPONED, contact_id=ContactId("ben")), 602_000)
     ((_, pace),) = floor.state.queues[QueueId("sales")].waiting.paces
     assert pace.waited_ms // ONE in range(2_900, 3_001)
+
+
+def first_to_answer(floor: "Floor", contact_id: str, at_ms: int) -> None:
+    command = floor.contact_command(contact_id, at_ms=at_ms)
+    floor.tell(replace(command, awaits_turn=True), at_ms)
+
+
+def test_who_is_to_answer_first_is_offered_to_nobody_and_called_when_the_turn_comes_near(
+    floor: "Floor",
+) -> None:
+    floor.tell(changed(floor.queue_command("sales", callback_attempts=3), callback_dial_ahead=2), 0)
+    for at_ms, contact_id in enumerate(("ben", "cai", "dan"), 1):
+        floor.contact(contact_id, at_ms=at_ms)
+    first_to_answer(floor, "ada", at_ms=4)
+    assert floor.pass_time(10) == (), "three stand before it"
+    floor.abandon("dan", at_ms=11)
+    assert floor.pass_time(12) == (), "it is the third"
+    again = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
+    for each in (floor, again):
+        assert each.offered(each.agent("grace", at_ms=13)) == [("ben", "grace")]
+        assert each.core.next_deadline(each.state) == 4
+        (called,) = each.pass_time(14)
+        assert isinstance(called, ContactDequeued)
+        assert (called.contact_id, called.reason) == (ADA, "CALLBACK_DUE")
+        assert each.offered(each.tell(back(stay=1, attempts=0), 30)) == []
+        assert not each.state.turns
+
+
+def test_an_idle_agent_does_not_get_it_but_its_turn_has_come(floor: "Floor") -> None:
+    floor.tell(floor.queue_command("sales", callback_attempts=3), 0)
+    floor.agent("grace", at_ms=1)
+    first_to_answer(floor, "ada", at_ms=4)
+    assert [type(one).__name__ for one in floor.pass_time(4)] == ["ContactDequeued"]
+    enqueued, offer = floor.tell(back(stay=1, attempts=0), 30)
+    assert isinstance(enqueued, ContactEnqueued)
+    assert isinstance(offer, OfferCreated)
+
+
+def test_who_awaits_a_turn_awaits_it_in_another_queue_too(floor: "Floor") -> None:
+    floor.queue("night")
+    floor.tell(floor.queue_command("sales", callback_attempts=3), 0)
+    floor.contact("ben", at_ms=1)
+    first_to_answer(floor, "ada", at_ms=4)
+    floor.agent("grace", at_ms=5)
+    floor.contact("cai", queue_id="night", at_ms=6)
+    moved = floor.tell(MoveContact(contact_id=ADA, queue_id=QueueId("night")), 7)
+    assert floor.offered(moved) == []
+    assert floor.state.queues[QueueId("night")].awaiting_turn.head is not None
+    assert floor.state.queues[QueueId("sales")].awaiting_turn.head is None
+    floor.tell(changed(floor.queue_command("night", callback_attempts=3), callback_dial_ahead=2), 8)
+    (called,) = floor.pass_time(9)
+    assert isinstance(called, ContactDequeued)

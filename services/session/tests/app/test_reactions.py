@@ -13,6 +13,7 @@ from huntgroup.agent_state.v1.events_pb2 import (
 )
 from huntgroup.event.v1.options_pb2 import event_type
 from huntgroup.routing.v1.events_pb2 import (
+    DEQUEUE_REASON_CALLBACK_DUE,
     DEQUEUE_REASON_CALLBACK_POSTPONED,
     OVERFLOW_ACTION_VOICEMAIL,
     OVERFLOW_TRIGGER_WAITED,
@@ -37,6 +38,7 @@ from huntgroup_session.app.reactions import OBSERVATIONS, SessionReactions
 from huntgroup_session.core.messages import (
     Command,
     ObserveAgentSignedOff,
+    ObserveCallbackDue,
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
@@ -147,6 +149,10 @@ def foreign(message: Message) -> ForeignEvent:
         (
             ContactReprioritized(contact_id="ada", queue_id="sales", priority=7),
             ObserveContactReprioritized(contact_id=ADA, priority=7),
+        ),
+        (
+            ContactDequeued(contact_id="ada", reason=DEQUEUE_REASON_CALLBACK_DUE),
+            ObserveCallbackDue(contact_id=ADA),
         ),
         (
             ContactDequeued(contact_id="ada", reason=DEQUEUE_REASON_CALLBACK_POSTPONED),

@@ -9,12 +9,14 @@ from huntgroup_session.core.callbacks import LET_GO_MS, WINDOW_MS
 from huntgroup_session.core.deadlines import next_deadline
 from huntgroup_session.core.eligibility import CALLBACK_AHEAD_MAX_MS
 from huntgroup_session.core.messages import (
+    CallbackAnswered,
     CallbackDialFailed,
     CallbackDialRequested,
     CallbackEnded,
     CallbackRequested,
     CallbackScheduled,
     CancelCallback,
+    ContactAbandoned,
     ContactConnected,
     ContactConnectionFailed,
     ContactMoved,
@@ -22,6 +24,7 @@ from huntgroup_session.core.messages import (
     Event,
     HangUpContact,
     ObserveAgentSignedOff,
+    ObserveCallbackDue,
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
@@ -70,7 +73,10 @@ CALL_BACK = RequestCallback(
     queue_id=SALES,
     priority=5,
     required_skills=("german",),
+    mode=CallbackMode.AGENT_FIRST,
 )
+CALL_FIRST = replace(CALL_BACK, mode=CallbackMode.CUSTOMER_FIRST)
+DUE = ObserveCallbackDue(contact_id=ADA)
 TAKEN = ObserveOfferAccepted(contact_id=ADA, offer_id=FIRST, agent_id=GRACE)
 BUSY = ReportDialOutcome(contact_id=ADA, dial=1, outcome=DialOutcome.BUSY)
 FREED = ContactConnectionFailed(at_ms=12_000, contact_id=ADA, offer_id=FIRST, agent_id=GRACE)
@@ -113,6 +119,7 @@ def test_who_waits_becomes_a_callback_where_it_stands(story: "Story") -> None:
             priority=5,
             required_skills=("german",),
             enqueued_at_ms=2_000,
+            mode=CallbackMode.AGENT_FIRST,
         ),
     )
     assert story.contact().state == "QUEUED"
@@ -537,12 +544,57 @@ def test_a_dial_takes_as_long_as_its_queue_said(story: "Story") -> None:
     assert dial.answer_by_ms == 54_000
 
 
-def test_a_callback_that_dials_the_customer_first_is_refused_until_it_is_served(
+def called_first(story: "Story") -> None:
+    """Ada wants to answer first; routing lets her go, and she stands in line for nobody from 3,000 on."""
+    story.queued().given(CALL_FIRST, 2_500)
+    story.given(ObserveCallbackPostponed(contact_id=ADA), 3_000)
+    (back,) = story.given(PassTime(), 3_000)
+    assert isinstance(back, ContactQueued)
+    assert (back.awaits_turn, back.enqueued_at_ms) == (True, 2_000)
+
+
+def test_who_is_to_answer_first_is_dialled_when_the_turn_comes_near_and_waits_on_the_line(
     story: "Story",
 ) -> None:
-    refused = story.queued().when(replace(CALL_BACK, mode=CallbackMode.CUSTOMER_FIRST), 3_000)
-    assert refused == Refused(
-        Reason.MODE_UNSUPPORTED,
-        "mode CUSTOMER_FIRST is not served: the agent is there first, AGENT_FIRST",
+    called_first(story)
+    (dial,) = story.given(DUE, 9_000)
+    assert isinstance(dial, CallbackDialRequested)
+    assert (dial.dial, dial.offer_id, dial.agent_id) == (1, "", "")
+    assert story.when(DUE, 9_500) == ()
+    answered, queued = story.given(replace(BUSY, outcome=DialOutcome.ANSWERED), 12_000)
+    assert answered == CallbackAnswered(
+        at_ms=12_000, contact_id=ADA, queue_id=SALES, dial=1, wait_ms=9_000, stay=1
     )
-    story.given(replace(CALL_BACK, mode=CallbackMode.AGENT_FIRST), 3_000)
+    assert queued == replace(BACK, at_ms=12_000, stay=2, attempts=0)
+    assert (story.state.queues[SALES].waiting, story.state.queues[SALES].callbacks) == (1, 0)
+    assert next_deadline(story.state) is None, "the customer is there, and decides how long"
+
+
+def test_who_has_answered_waits_as_anybody_and_may_give_up(story: "Story") -> None:
+    called_first(story)
+    story.given(DUE, 9_000)
+    story.given(replace(BUSY, outcome=DialOutcome.ANSWERED), 12_000)
+    (gone,) = story.when(HangUpContact(contact_id=ADA), 15_000)  # type: ignore[misc]
+    assert isinstance(gone, ContactAbandoned)
+    assert gone.wait_ms == 3_000
+    (connected,) = story.given(TAKEN, 20_000)
+    assert isinstance(connected, ContactConnected)
+
+
+def test_who_is_to_answer_first_and_is_busy_is_dialled_again_in_turn(story: "Story") -> None:
+    called_first(story)
+    story.given(DUE, 9_000)
+    assert names(story.given(BUSY, 12_000)) == ["CallbackDialFailed", "CallbackScheduled"]
+    (back,) = story.given(PassTime(), 72_000)
+    assert isinstance(back, ContactQueued)
+    assert back.awaits_turn
+
+
+def test_an_agent_who_takes_it_by_hand_has_the_customer_dialled(story: "Story") -> None:
+    called_first(story)
+    (dial,) = story.given(TAKEN, 9_000)
+    assert isinstance(dial, CallbackDialRequested)
+    assert dial.agent_id == GRACE
+    assert names(story.given(replace(BUSY, outcome=DialOutcome.ANSWERED), 12_000)) == [
+        "ContactConnected"
+    ]

@@ -62,7 +62,7 @@ VALUES: dict[Any, Sequence[Any]] = {
     OverflowTrigger: (OverflowTrigger.WAITED,),
     DialOutcome: (DialOutcome.ANSWERED, DialOutcome.BUSY),
     DiversionAction | None: (None, DiversionAction.VOICEMAIL),
-    CallbackMode | None: (None,),
+    CallbackMode | None: (None, CallbackMode.CUSTOMER_FIRST),
     int: (1, 3),
     str: ("some", "other"),
     tuple[str, ...]: ((), ("german",)),
@@ -102,7 +102,8 @@ PHASES = set(Phase) - {Phase.explain}  # explaining long stories takes longer th
 STAY = "Queued ((Offered )+ReturnedToQueue |(Offered )*Moved )*(Offered )*"
 DIAL = "(CallbackDialRequested (CallbackDialFailed )?)?"
 LIFE = re.compile(
-    f"Initiated (CallbackScheduled |{STAY}(HandedBack |{DIAL}CallbackScheduled ))*"
+    f"Initiated (CallbackScheduled |{STAY}(HandedBack |{DIAL}CallbackScheduled |"
+    "CallbackDialRequested CallbackAnswered ))*"
     f"(Abandoned |CallbackEnded |{STAY}(Abandoned |Diverted |{DIAL}CallbackEnded |"
     "(CallbackDialRequested )?Connected (Held Retrieved )*(Held )?Disconnected Completed ))"
 )
@@ -153,7 +154,8 @@ class World:
         for contact in self.state.live.values():
             if isinstance(contact.phase, WAITS):
                 waiting[contact.place.queue_id] += 1
-            if isinstance(contact.phase, HOLDS_PLACE) and contact.callback is not None:
+            callback = contact.callback
+            if isinstance(contact.phase, HOLDS_PLACE) and callback and not callback.reached:
                 callbacks[contact.place.queue_id] += 1
         assert {name: queue.waiting for name, queue in self.state.queues.items()} == waiting
         assert {name: queue.callbacks for name, queue in self.state.queues.items()} == callbacks
@@ -172,7 +174,7 @@ class World:
         assert sorted(self.state.called_back.values()) == sorted(one for _, one in dues)
         dialing = defaultdict[AgentId, set[ContactId]](set)
         for contact in self.state.live.values():
-            if isinstance(contact.phase, Dialing):
+            if isinstance(contact.phase, Dialing) and contact.offer.agent_id:
                 dialing[contact.offer.agent_id].add(contact.contact_id)
         assert self.state.dialing == dialing
         due_ms = [*self.state.wrapping.values(), *(due for due, _ in dues)]

@@ -53,6 +53,7 @@ class ContactLives(EventCheck):
             session.ContactHandedBack: self._leave_queue,
             session.ContactConnected: self._leave_queue,
             session.CallbackScheduled: self._plan,
+            session.CallbackAnswered: self._leave_queue,
             session.ContactCompleted: self._end,
             session.ContactAbandoned: self._end,
             session.ContactDiverted: self._end,

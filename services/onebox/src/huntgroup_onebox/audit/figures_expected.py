@@ -105,6 +105,7 @@ class ExpectedFigures(EventCheck):
             session.ContactHandedBack: self._overflowed,
             session.ContactDiverted: self._overflowed,
             session.CallbackScheduled: self._callback_left_line,
+            session.CallbackAnswered: self._overflowed,
             session.CallbackEnded: self._callback_left_line,
             session.ContactDisconnected: self._disconnected,
             agent_state.AgentFinishedWrapUp: self._wrapped_up,

@@ -57,7 +57,9 @@ class _Contact:
     """How many stays in queues it had before this one: a later one is no return of who had left."""
     waits: bool = True
     awaits: bool = False
-    """It stands in no line, for it waits for certain agents."""
+    """It stands in no line, for it waits for certain agents, or for none yet."""
+    awaits_turn: bool = False
+    """For none yet: its customer is called when its turn comes near."""
     rings: dict[str, str] = field(default_factory=dict)
     """While it rings: by open offer, the agent."""
     together: bool = False
@@ -132,7 +134,8 @@ class QueueOrder(EventCheck):
             need, turn, event.queue_id, event.enqueued_at_ms, event.priority_point_ms, event.stay
         )
         line = domain.lines.setdefault(need, [])
-        if event.awaited_agents:
+        domain.contacts[contact_id].awaits_turn = event.awaits_turn
+        if event.awaited_agents or event.awaits_turn:
             domain.contacts[contact_id].awaits = True
         else:
             heapq.heappush(line, turn)
@@ -163,7 +166,7 @@ class QueueOrder(EventCheck):
             self._violation(entry, event.contact_id, why)
         contact.need, contact.turn = _need(contact.need[0], event), _turn(event)
         contact.queue_id, contact.since_ms = event.queue_id, event.enqueued_at_ms
-        contact.waits, contact.awaits = True, bool(event.awaited_agents)
+        contact.waits, contact.awaits = True, contact.awaits_turn or bool(event.awaited_agents)
         contact.point_ms, contact.stay = event.priority_point_ms, event.stay
         line = domain.lines.setdefault(contact.need, [])
         if not contact.awaits:
@@ -188,6 +191,7 @@ class QueueOrder(EventCheck):
             self._violation(entry, event.contact_id, f"went back to its place, but {state}")
             return
         contact.waits, contact.awaits = True, bool(event.awaited_agents)
+        contact.awaits_turn = False
         if contact.rings:
             at = ", ".join(contact.rings.values())
             self._violation(entry, event.contact_id, f"went back to its place, but rings at {at}")
@@ -216,8 +220,11 @@ class QueueOrder(EventCheck):
 
     def _dequeued(self, entry: Entry, event: routing.ContactDequeued) -> None:
         handed_back = event.overflow.action == routing.OVERFLOW_ACTION_HAND_BACK
-        postponed = event.reason == routing.DEQUEUE_REASON_CALLBACK_POSTPONED
-        self._left(entry, event, for_good=not (handed_back or postponed))
+        called_back = event.reason in (
+            routing.DEQUEUE_REASON_CALLBACK_POSTPONED,
+            routing.DEQUEUE_REASON_CALLBACK_DUE,
+        )
+        self._left(entry, event, for_good=not (handed_back or called_back))
 
     def _offered(self, entry: Entry, event: routing.OfferCreated) -> None:
         domain = self._domain(entry)

@@ -194,6 +194,8 @@ class Shadow:
             return MoveContact(contact_id=event.contact_id, queue_id=event.queue_id)
         if event.overflow is not None and event.overflow.trigger is OverflowTrigger.EXIT_KEY:
             return ExitQueue(contact_id=event.contact_id, key=event.overflow.key)
+        if isinstance(event, ContactDequeued) and event.reason is DequeueReason.CALLBACK_DUE:
+            return PassTime()
         if isinstance(event, ContactDequeued) and event.reason is not DequeueReason.OVERFLOWED:
             return ObserveContactAbandoned(contact_id=event.contact_id, reason=event.reason)
         contact = self.state.contacts.get(event.contact_id)

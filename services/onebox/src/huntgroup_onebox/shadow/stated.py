@@ -40,7 +40,7 @@ def comes_as_it_did(event: ContactEnqueued, state: State) -> bool:
     if queue is None or event.awaited_agents or event.preferred_agents or event.customer_key:
         return False
     plan = queue.plan
-    if plan.steps or plan.crews or plan.overflow or queue.is_closed:
+    if event.awaits_turn or plan.steps or plan.crews or plan.overflow or queue.is_closed:
         return False
     return contact_id not in state.contacts and contact_id not in state.ended_contacts
 
@@ -66,6 +66,7 @@ def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:
         customer_key=event.customer_key,
         stay=event.stay,
         attempts=event.attempts,
+        awaits_turn=event.awaits_turn,
         requirement=event.own_requirement,
         returns=event.returns,
     )

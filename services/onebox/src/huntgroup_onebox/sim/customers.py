@@ -7,6 +7,8 @@ from google.protobuf.message import Message
 
 from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup.session.v1.events_pb2 import (
+    CALLBACK_MODE_AGENT_FIRST,
+    CALLBACK_MODE_CUSTOMER_FIRST,
     CHANNEL_VOICE,
     DIAL_OUTCOME_ANSWERED,
     DIAL_OUTCOME_BUSY,
@@ -77,7 +79,8 @@ async def view_of(client: Client, contact_id: str) -> session_pb.ContactView:
 async def be_called_back(
     client: Client, contact_id: str, queue_id: str, closing: asyncio.Event, *, twice: bool
 ) -> bool:
-    """Ask for a call and hang up; be busy now and then, until `closing` is set. False: it was refused.
+    """Ask for a call and hang up; be busy now and then, until `closing` is set. False: it was refused,
+    or a queue let the contact go when its customer had answered.
 
     Whoever dials may say nothing of a dial. What is planned for later is called off at the end, so that it comes soon.
     """
@@ -88,6 +91,7 @@ async def be_called_back(
         queue_id=queue_id,
         not_before_ms=view.initiated_at_ms + LATER_MS if happens(chance, SELDOM) else 0,
         not_after_ms=view.initiated_at_ms + WINDOW_MS if happens(chance, SELDOM) else 0,
+        mode=chance.choice((CALLBACK_MODE_AGENT_FIRST, CALLBACK_MODE_CUSTOMER_FIRST)),
     )
     if await _ask(client, "RequestCallback", request, twice=twice):
         return False
@@ -110,7 +114,7 @@ async def be_called_back(
             )
             await _ask(client, "ReportDialOutcome", report, twice=twice)
         await asyncio.sleep(chance.uniform(0.2, 0.8))
-    return True
+    return view.state != "INITIATED"
 
 
 async def _ask(

@@ -140,6 +140,7 @@ def on_contact_overflowed(
     fact: session.ContactHandedBack
     | session.ContactDiverted
     | session.CallbackScheduled
+    | session.CallbackAnswered
     | session.CallbackEnded,
 ) -> Command:
     """Session: a queue let a contact go, not to an agent and not to another queue."""
@@ -240,6 +241,7 @@ OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.session.contact.connected.v1": on_contact_connected,
     "huntgroup.session.contact.abandoned.v1": on_contact_abandoned,
     "huntgroup.session.callback.scheduled.v1": on_callback_left_line,
+    "huntgroup.session.callback.answered.v1": on_contact_overflowed,
     "huntgroup.session.callback.ended.v1": on_callback_left_line,
     "huntgroup.session.contact.disconnected.v1": on_contact_disconnected,
     "huntgroup.routing.queue.configured.v1": on_queue_configured,

@@ -113,6 +113,7 @@ def queue_view(
         callback_dial_ms=queue.rules.callback_dial_ms,
         blend=map(BLEND.to_message, queue.rules.blend),
         blended_groups=sorted(queue.blended),
+        callback_dial_ahead=queue.rules.callback_dial_ahead,
         waiting=len(queue.waiting),
         ringing=queue.ringing,
         first_waiting=map(waiting_view, first_waiting),

@@ -17,6 +17,7 @@ from huntgroup.agent_state.v1.events_pb2 import (
 )
 from huntgroup.session.v1 import events_pb2 as session
 from huntgroup.session.v1.events_pb2 import (
+    CALLBACK_MODE_CUSTOMER_FIRST,
     CallbackEnded,
     CallbackRequested,
     ContactAbandoned,
@@ -90,6 +91,7 @@ def on_contact_queued(fact: ContactQueued) -> Command:
         attempts=fact.attempts,
         returns=fact.returns,
         requirement=one_form(fact.requirement, accepted=True),
+        awaits_turn=fact.awaits_turn,
     )
 
 
@@ -99,8 +101,8 @@ def on_contact_abandoned(fact: ContactAbandoned) -> Command:
 
 
 def on_callback_requested(fact: CallbackRequested) -> Command | None:
-    """The customer has hung up and is to be called back; the place is kept unless that is to be later."""
-    if fact.not_before_ms <= fact.at_ms:
+    """The customer has hung up and is called back; it leaves its place if that is later, or before agents are asked."""
+    if fact.not_before_ms <= fact.at_ms and fact.mode != CALLBACK_MODE_CUSTOMER_FIRST:
         return None
     return ObserveContactAbandoned(
         contact_id=ContactId(fact.contact_id), reason=DequeueReason.CALLBACK_POSTPONED

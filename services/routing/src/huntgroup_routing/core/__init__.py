@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from huntgroup_routing.core.deadlines import next_deadline
 from huntgroup_routing.core.decide import decide
+from huntgroup_routing.core.dialing import watch_turns
 from huntgroup_routing.core.evolve import evolve
 from huntgroup_routing.core.messages import Command, Event, PassTime, Refused
 from huntgroup_routing.core.scorers import Scorer
@@ -33,7 +34,10 @@ class RoutingCore:
 
     def evolve(self, state: State, event: Event) -> State:
         """Return the state after `event`."""
-        return evolve(state, event)
+        after = evolve(state, event)
+        if after.awaiting_turn or after.turns:
+            watch_turns(after, event)
+        return after
 
     def next_deadline(self, state: State) -> int | None:
         """Return when the next lease runs out."""

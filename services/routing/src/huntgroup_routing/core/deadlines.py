@@ -16,12 +16,15 @@ from huntgroup_routing.core.values import (
 def next_deadline(state: State) -> int | None:
     """Return when the next offer expires, contact comes to a step or has waited enough, or ring widens, if any does.
 
-    While contacts are about to follow a new plan or stand by another priority, it has come already.
+    While contacts are about to follow a new plan or stand by another priority, or somebody's turn has come near, it has
+    come already.
     """
     if state.outdated:
         return state.versions.kept[-1].at_ms
     if state.reprioritizing:
         return next(iter(state.reprioritizing.values()))[1]
+    if state.turns:
+        return min(state.contacts[contact_id].entered_at_ms for contact_id in state.turns.values())
     lines = (state.leases, state.steps_due, state.rings_due, state.waits_due, state.lapses_due)
     own = (state.hours_due.head, state.lends_due.head, state.watching.due.head)
     heads = (*own, *(line.head for line in lines))

@@ -64,6 +64,7 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     callbacks_max: int = 0
     callback_dial_ms: int = 0
     blend: tuple[BlendRule, ...] = ()
+    callback_dial_ahead: int = 0
 
 
 class QueueRetired(Struct, frozen=True, kw_only=True, gc=False):
@@ -111,6 +112,7 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     preferred_agents: tuple[AgentId, ...] = ()
     own_requirement: str = ""
     returns: bool = False
+    awaits_turn: bool = False
 
 
 class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):

@@ -48,6 +48,7 @@ class ObserveContactQueued(Struct, frozen=True, kw_only=True, gc=False):
     """Its own, in its one form, beside the queue's."""
     returns: bool = False
     """A callback that comes back: no rule about who comes holds for it but that its queue is closed."""
+    awaits_turn: bool = False
 
 
 class ObserveContactAbandoned(Struct, frozen=True, kw_only=True, gc=False):

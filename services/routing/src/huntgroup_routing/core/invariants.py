@@ -99,6 +99,15 @@ def _awaiting(state: State) -> Iterator[str]:
             agent = state.agents.get(agent_id)
             if agent is not None and contact.requirement.channel in agent.idle:
                 yield f"contact {contact.contact_id} waits for {agent_id}, who is idle"
+    for queue in state.queues.values():
+        turns = [
+            one.place
+            for one in state.contacts.values()
+            if one.queue_id == queue.queue_id and one.offer_id is None
+            if one.awaited is not None and one.awaited.turn
+        ]
+        if list(queue.awaiting_turn.in_order()) != sorted(turns):
+            yield f"those who wait for their turn in {queue.queue_id} do not stand in its line"
     if {one: sorted(line) for one, line in lines.items()} != {
         one: list(line.in_order()) for one, line in state.awaiting.items()
     }:

@@ -264,6 +264,8 @@ def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event,
     if isinstance(last, ContactDequeued):
         return (enqueued, *events)
     there = replace(enqueued, queue_id=last.queue_id, awaited_agents=last.awaited_agents)
+    if enqueued.awaits_turn:
+        return (enqueued, *events)
     if last.awaited_agents:
         return (enqueued, *events, *offer_on_arrival(state, there))
     crew = state.queues[last.queue_id].plan.crew(last.delays_over)

@@ -203,6 +203,7 @@ class ConfigureQueue:
     callbacks_max: int = 0
     callback_dial_ms: int = 0
     blend: tuple[BlendRule, ...] = ()
+    callback_dial_ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+from huntgroup_routing.core.dialing import call_in_turn
 from huntgroup_routing.core.leaving import (
     Hop,
     Leaving,
@@ -32,7 +33,12 @@ from huntgroup_routing.core.waiting import to_reprioritize
 
 def in_time(state: State, at_ms: int) -> tuple[Event, ...]:
     """Return what time changes about queues and those who wait in them."""
-    return reprioritize(state, at_ms) or keep_hours(state, at_ms) or leave_after_wait(state, at_ms)
+    return (
+        reprioritize(state, at_ms)
+        or keep_hours(state, at_ms)
+        or leave_after_wait(state, at_ms)
+        or call_in_turn(state, at_ms)
+    )
 
 
 def move_contact(state: State, command: MoveContact, at_ms: int) -> tuple[Event, ...] | Refused:

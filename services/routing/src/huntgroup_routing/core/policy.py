@@ -112,6 +112,7 @@ def sound_rules(command: ConfigureQueue, at_ms: int, terms: Terms) -> QueueConfi
         callbacks_max=(command.callbacks_max or CALLBACKS_MAX_DEFAULT) if calls else 0,
         callback_dial_ms=(command.callback_dial_ms or CALLBACK_DIAL_MS_DEFAULT) if calls else 0,
         blend=command.blend,
+        callback_dial_ahead=(command.callback_dial_ahead or 1) if command.callback_attempts else 0,
     )
 
 

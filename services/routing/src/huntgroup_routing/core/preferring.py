@@ -23,7 +23,7 @@ from huntgroup_routing.core.messages import (
     PreferenceLapsed,
 )
 from huntgroup_routing.core.offering import Given, offer_created, offer_waiting
-from huntgroup_routing.core.state import Awaited, Contact, Offer, Queue, Ring, State
+from huntgroup_routing.core.state import TURN, Awaited, Contact, Offer, Queue, Ring, State
 from huntgroup_routing.core.values import (
     LAST_AGENTS_MAX,
     AgentId,
@@ -171,10 +171,12 @@ def offer_to_awaited(
 
 
 def awaits_still(state: State, contact: Contact, offers: Iterable[Offer], at_ms: int) -> Awaited:
-    """Return whom a contact goes on waiting for whose offers failed: nobody once it rang at one of them."""
+    """Return whom a contact goes on waiting for whose offers failed: nobody once it rang at one of them, or by hand
+    before its turn.
+    """
     awaited = contact.awaited
     mine = (one.agent_id for one in offers if one.contact_id == contact.contact_id)
-    if awaited is None or any(agent_id in awaited.agents for agent_id in mine):
+    if awaited is None or awaited.turn or any(agent_id in awaited.agents for agent_id in mine):
         return NOT_AWAITING
     return _at_most_until(state, awaited, at_ms)
 
@@ -249,7 +251,9 @@ def _alone() -> Ring:
 
 def take_place(state: State, contact: Contact, event: ContactEnqueued) -> None:
     """Let a contact that comes stand where those look whom it is for."""
-    if event.awaited_agents:
+    if event.awaits_turn:
+        await_agents(state, contact, TURN)
+    elif event.awaited_agents:
         awaited = Awaited(
             agents=event.awaited_agents, until_ms=event.awaited_until_ms, direct=event.direct
         )
@@ -281,6 +285,9 @@ def let_anybody_have(state: State, contact: Contact) -> None:
 def await_agents(state: State, contact: Contact, awaited: Awaited) -> None:
     """Let a contact stand in the lines of the agents it waits for."""
     contact.awaited = awaited
+    if awaited.turn:
+        state.queues[contact.queue_id].awaiting_turn.add(contact.place)
+        state.awaiting_turn += 1
     for agent_id in awaited.agents:
         line = state.awaiting.get(agent_id)
         if line is None:
@@ -294,6 +301,9 @@ def await_no_more(state: State, contact: Contact) -> None:
     """Take a contact out of the lines of the agents it waits for."""
     awaited = contact.awaited
     assert awaited is not None
+    if awaited.turn:
+        state.queues[contact.queue_id].awaiting_turn.remove(contact.place)
+        state.awaiting_turn -= 1
     for agent_id in awaited.agents:
         line = state.awaiting[agent_id]
         line.remove(contact.place)

@@ -54,6 +54,7 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         resumes=resumes,
         preferred_agents=tuple(dict.fromkeys(command.preferred_agents)),
         returns=command.returns,
+        awaits_turn=command.awaits_turn,
     )
     if (plan.overflow or queue.is_closed) and (elsewhere := overflow_on_arrival(state, enqueued)):
         return elsewhere
@@ -64,6 +65,8 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         if reached.step or reached.delays_over:
             ask = plan.ask(reached.step, own, reached.delays_over)
             stepped = (_stepped(contact_id, queue.queue_id, reached, ask, at_ms),)
+    if command.awaits_turn:
+        return (enqueued, *stepped)
     if command.direct_agent_id or command.preferred_agents or command.customer_key:
         awaited = awaited_by(state, queue, command, ask, at_ms)
         if awaited is not None:

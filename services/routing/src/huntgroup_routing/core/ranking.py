@@ -174,6 +174,8 @@ class Matching:
     def offer_moved(self, contact: Contact, moved: ContactMoved) -> Sequence[Made]:
         """Return the offers of a contact that goes to another queue: to whom it is for, or to whom that queue names."""
         queue = self._state.queues[moved.queue_id]
+        if contact.awaited is not None and contact.awaited.turn:
+            return []
         if moved.awaited_agents:
             return offer_preferred(self._state, self._given, contact, queue, moved)
         crew, own = queue.plan.crew(moved.delays_over), contact.own.requirement

@@ -64,6 +64,8 @@ class Queue:
     """No longer in the policy; kept for those who wait, and for those on their way."""
     waiting: Lanes = field(default_factory=Lanes)
     ringing: int = 0
+    awaiting_turn: Line[Place] = field(default_factory=Line)
+    """Those who wait for their turn, and for no agent."""
     offers: int = 0
     """Made so far: the chance of the next one."""
     last_agent_id: AgentId = NOBODY
@@ -168,6 +170,15 @@ class Awaited(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=Fal
     until_ms: int
     direct: bool
     """For the one of them alone, whether able and signed on or not."""
+
+    @property
+    def turn(self) -> bool:
+        """Whether it waits for no agent at all: its customer is dialled when its turn comes near."""
+        return not self.agents
+
+
+TURN: Final = Awaited(agents=(), until_ms=0, direct=True)
+"""What a callback waits for whose customer is to answer first."""
 
 
 class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
@@ -313,6 +324,10 @@ class State:
     """The last that ended, oldest first."""
     ended_contacts: OrderedDict[ContactId, int] = field(default_factory=OrderedDict)
     """The last that left, oldest first, and in which stay: told of that once more, they do not come back."""
+    awaiting_turn: int = 0
+    """How many contacts wait for their turn in all queues."""
+    turns: dict[QueueId, ContactId] = field(default_factory=dict)
+    """By queue, whose turn has come near, the first of those who wait for it."""
     lost: OrderedDict[tuple[QueueId, str], Lost] = field(default_factory=OrderedDict)
     """By queue and customer key, who left while waiting and may have the place again, the last to leave last."""
     pool: Pool = field(default_factory=Pool)

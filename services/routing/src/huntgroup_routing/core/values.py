@@ -269,6 +269,7 @@ class DequeueReason(StrEnum):
     OVERFLOWED = "OVERFLOWED"
     CALLBACK_POSTPONED = "CALLBACK_POSTPONED"
     CALLBACK_ENDED = "CALLBACK_ENDED"
+    CALLBACK_DUE = "CALLBACK_DUE"
 
 
 class CancelReason(StrEnum):

@@ -13,7 +13,7 @@ from huntgroup_routing.core.overflow import (
 )
 from huntgroup_routing.core.preferring import await_agents, await_no_more
 from huntgroup_routing.core.ringing import end_ring
-from huntgroup_routing.core.state import Awaited, Contact, Queue, State
+from huntgroup_routing.core.state import TURN, Awaited, Contact, Queue, State
 from huntgroup_routing.core.steps import Plan
 from huntgroup_routing.core.values import ContactId, DequeueReason, Place, place_of
 from huntgroup_routing.core.watching import watch
@@ -93,7 +93,7 @@ def give_up_waiting(state: State, contact: Contact, at_ms: int) -> None:
 
 def comes_again(event: ContactDequeued) -> bool:
     """Return whether whoever queued the contact has it back, and may queue it once more."""
-    if event.reason is DequeueReason.CALLBACK_POSTPONED:
+    if event.reason in (DequeueReason.CALLBACK_POSTPONED, DequeueReason.CALLBACK_DUE):
         return True
     return event.overflow is not None and event.overflow.action is OverflowAction.HAND_BACK
 
@@ -156,6 +156,7 @@ def _moved(state: State, event: ContactMoved) -> None:
         state.queues[contact.queue_id].ringing -= 1
     if contact.step_due is not None:
         state.steps_due.remove(contact.step_due)
+    turn = contact.awaited is not None and contact.awaited.turn
     contact.awaited = None
     queue, before = state.queues[event.queue_id], contact.requirement
     crew, own = queue.plan.crew(event.delays_over), contact.own.requirement
@@ -174,7 +175,9 @@ def _moved(state: State, event: ContactMoved) -> None:
     contact.leaves_at_ms = leaves_at_ms(queue.plan, event.at_ms, returns=contact.returns)
     if contact.step_due is not None:
         state.steps_due.add(contact.step_due)
-    if event.awaited_agents:
+    if turn:
+        await_agents(state, contact, TURN)
+    elif event.awaited_agents:
         awaited = Awaited(
             agents=event.awaited_agents, until_ms=event.awaited_until_ms, direct=False
         )

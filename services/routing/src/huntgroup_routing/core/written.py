@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 
 import msgspec
 
+from huntgroup_routing.core.dialing import watch_all_turns
 from huntgroup_routing.core.preferring import await_agents
 from huntgroup_routing.core.ringing import set_target
 from huntgroup_routing.core.sharing import SharesRow, rows_of, shares_of
@@ -141,6 +142,7 @@ def load(domain: str, dumped: bytes) -> State:
             state.leases.add((offer.expires_at_ms, offer.offer_id))
         load_queues(state, read.queues, read.plans)
         _load_contacts(state, read)
+        watch_all_turns(state)
     except (KeyError, IndexError) as error:
         raise ValueError(f"state of {domain} refers to {error}, which it lacks") from error
     state.ended_offers.update((offer.offer_id, offer) for offer in read.ended_offers)

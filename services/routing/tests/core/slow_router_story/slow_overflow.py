@@ -118,7 +118,7 @@ class SlowOverflow:
             case _:
                 return False
 
-    def waited_enough(self) -> None:
+    def waited_enough(self) -> bool:
         def leaves_at_ms(contact: "SlowContact") -> tuple[int, str]:
             return contact.leaves_at_ms or 0, contact.contact_id
 
@@ -135,6 +135,7 @@ class SlowOverflow:
             came[way[-1]] += 1
             ways.append((contact, way))
         self.go(ways)
+        return bool(due)
 
     def exited(self, contact_id: str, key: str) -> None:
         for contact in [one for one in self.contacts if one.contact_id == contact_id]:

@@ -140,6 +140,7 @@ class SlowQueue:
     groups: tuple[ServingGroup, ...]
     resume_ms: int
     command: ConfigureQueue
+    dial_ahead: int
     plan: int = 0
     """How many other plans it had before."""
     followed_from: int = 0

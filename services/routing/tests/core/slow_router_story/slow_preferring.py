@@ -10,12 +10,16 @@ from huntgroup_routing.core.values import BATCH_PAIRS_MAX, Channel, Strategy
 from .slow_overflow import SlowOverflow
 from .slow_people import SlowAgent, SlowContact, SlowOffer, can
 
+TURN = ("",)
+"""Awaits nobody: a callback whose customer is called when its turn comes near."""
+
 
 @dataclass
 class SlowPreferring(SlowOverflow):
     last_agents: dict[str, str] = field(default_factory=dict)
     lost: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """By queue and customer, since when who left had waited, and when they left."""
+    seen: set[str] = field(default_factory=set)
 
     def held_by(self, agent: SlowAgent) -> list[SlowOffer]:
         return [one for one in self.offers if one.held and one.agent is agent]
@@ -81,6 +85,8 @@ class SlowPreferring(SlowOverflow):
 
     def prefers(self, contact: SlowContact) -> bool:
         """Let a contact wait for whom it is for where it stands now; return whether it does."""
+        if contact.awaited == TURN:
+            return True
         queue, names = self.queues[contact.queue_id], contact.preferred
         contact.awaited, contact.direct = (), False
         if names is None:
@@ -117,6 +123,17 @@ class SlowPreferring(SlowOverflow):
                 self.find_awaited(contact)
             else:
                 self.find_agents([contact], [])
+
+    def call_in_turn(self) -> None:
+        """Let go the first of each queue who waits for a turn that has come near; they may come again."""
+        for queue_id, queue in self.queues.items():
+            waiting = [one for one in self.contacts if one.queue_id == queue_id and not one.ringing]
+            waiting.sort(key=lambda one: one.place)
+            near = [one for one in waiting[: queue.dial_ahead] if one.awaited == TURN]
+            first = [one for one in waiting if one.awaited == TURN][:1]
+            for contact in near[:1] if near[:1] == first else []:
+                self.contacts.remove(contact)
+                self.seen.discard(contact.contact_id)
 
     def serve_own(self, agent: SlowAgent) -> list[SlowContact]:
         """Let an agent who becomes idle have whoever waits for them before others of no higher priority.
@@ -168,7 +185,8 @@ class SlowPreferring(SlowOverflow):
 
     def awaits_still(self, contact: SlowContact, failed: list[SlowOffer]) -> None:
         """Let a contact go on waiting for whom it was for, unless it rang at one of them."""
-        if any(one.agent.agent_id in contact.awaited for one in failed):
+        awaited = contact.awaited
+        if awaited == TURN or any(one.agent.agent_id in awaited for one in failed):
             contact.awaited, contact.preferred = (), None
         self.shorten(contact)
 

@@ -47,10 +47,10 @@ from .slow_people import (
     team,
     terms,
 )
+from .slow_preferring import TURN
 
 Outcome = tuple[str, str, int, int, int, str]
 """Contact, agent, attempt, idle since (ms), idle agents, who was next."""
-
 
 Record = dict[tuple[frozenset[str], Channel, int], tuple[Fraction, dict[str, Fraction]]]
 """By team, channel and rank: where the last one served began, and where each queue ended."""
@@ -62,10 +62,7 @@ class SlowRouter(SlowBlending):
     queues: dict[str, SlowQueue] = field(default_factory=dict)
     contacts: list[SlowContact] = field(default_factory=list)
     agents: list[SlowAgent] = field(default_factory=list)
-    offers: list[SlowOffer] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
     tick: int = 0
-    at_ms: int = 0
     made: list[Outcome] = field(default_factory=list)
     shares: Record = field(default_factory=dict)
 
@@ -139,6 +136,7 @@ class SlowRouter(SlowBlending):
             answers=was.answers if was else [],
             groups=self.groups_of(command),
             command=command,
+            dial_ahead=command.callback_dial_ahead or 1,
             offers=was.offers if was else 0,
             last_agent_id=was.last_agent_id if was else "",
         )
@@ -197,10 +195,11 @@ class SlowRouter(SlowBlending):
             returns=command.returns,
             preferred=tuple(dict.fromkeys(map(str, command.preferred_agents))),
             own_requirement=command.requirement,
+            awaited=TURN if command.awaits_turn else (),
         )
         if self.comes(contact):
             self.contacts.append(contact)
-            if contact.queue_id != command.queue_id:
+            if contact.queue_id != command.queue_id or command.awaits_turn:
                 self.find_in_turn([contact])
             elif not self.awaits(contact, command):
                 self.find_agents([contact], [])
@@ -268,8 +267,9 @@ class SlowRouter(SlowBlending):
             for contact in due:
                 contact.go_on(self.at_ms, self.agents, self.holds)
             self.find_agents([one for one in due if not one.ringing], [])
-            if not (due or self.widened() or self.lapsed() or self.blends()):
-                self.waited_enough()
+            moved = due or self.widened() or self.lapsed() or self.blends()
+            if not (moved or self.waited_enough()):
+                self.call_in_turn()
         self.failed(over)
 
     def widened(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from huntgroup_routing.core import RoutingCore
 from huntgroup_routing.core.blending import BlendRule
@@ -20,6 +21,7 @@ from huntgroup_routing.core.messages import (
     ChannelCapacity,
     Command,
     ConfigureQueue,
+    ContactDequeued,
     Event,
     ExitQueue,
     ObserveAgentReleased,
@@ -50,6 +52,7 @@ from huntgroup_routing.core.values import (
     AgentTraits,
     Channel,
     ContactId,
+    DequeueReason,
     OfferId,
     QueueId,
     RoutingStep,
@@ -105,6 +108,9 @@ class Traffic:
     """Of a hundred commands or so; with few of them agents are idle for a while."""
     by_hand: bool = False
     for_some: bool = False
+    callbacks: bool = False
+    called: list[ContactId] = field(default_factory=list)
+    """Whose customers answer their calls, sooner or later."""
     shared: bool = False
     """Agents' channels share units and interrupt each other."""
     own: bool = False
@@ -170,6 +176,11 @@ class Traffic:
         )
 
     def arrival(self) -> ObserveContactQueued:
+        if self.called and self.chance.random() < 0.5:  # the customer is on the line
+            return replaced(self.new_arrival(), contact_id=self.called.pop(0), stay=9)
+        return self.new_arrival()
+
+    def new_arrival(self) -> ObserveContactQueued:
         self.contacts += 1
         return ObserveContactQueued(
             contact_id=ContactId(f"c{self.contacts}"),
@@ -179,6 +190,7 @@ class Traffic:
             required_skills=self.skills(0.15),
             enqueued_at_ms=max(0, self.at_ms - self.chance.choice((0, 0, 7, 300))),
             returns=self.chance.random() < 0.1,
+            awaits_turn=self.callbacks and self.chance.random() < 0.3,
             **(self.whom_for() if self.for_some else {}),
             requirement=self.own_requirement(),
         )
@@ -262,6 +274,8 @@ class Traffic:
             pull_requirement=self.chance.choice(("", 'not agent == "a2"')),
             overflow=self.some_rules(queue_id) if self.overflow else (),
             priority_point_ms=self.chance.choice(self.points),
+            callback_attempts=int(self.callbacks),
+            callback_dial_ahead=self.chance.choice((0, 2, 5)) if self.callbacks else 0,
             resume_window_ms=self.chance.choice((0, 900, 60_000)) if self.for_some else 0,
             **self.served_by(),
         )
@@ -336,6 +350,8 @@ class Traffic:
 
     def saw(self, events: tuple[Event, ...]) -> None:
         for event in events:
+            if isinstance(event, ContactDequeued) and event.reason is DequeueReason.CALLBACK_DUE:
+                self.called.append(event.contact_id)
             if isinstance(event, OfferCreated):
                 self.ringing.append((event.offer_id, event.agent_id))
                 self.held.append((event.offer_id, event.agent_id))
@@ -459,7 +475,15 @@ def test_contacts_wait_for_certain_agents_as_a_slow_router_lets_them(seed: int) 
 @pytest.mark.parametrize("seed", range(640, 646))
 def test_whom_contacts_are_for_goes_with_them_as_a_slow_router_lets_it(seed: int) -> None:
     strategies = (Strategy.LONGEST_IDLE, Strategy.FEWEST_CONTACTS, *RINGING)
-    play(seed, strategies, sign_ons=3, rounds=800, for_some=True, overflow=True)
+    some = tuple(REQUIREMENTS)
+    play(seed, strategies, 3, some, rounds=800, for_some=True, overflow=True)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(660, 666))
+def test_callbacks_stand_in_line_for_nobody_until_their_turn_as_in_a_slow_router(seed: int) -> None:
+    strategies = (Strategy.LONGEST_IDLE, *RINGING)
+    play(seed, strategies, sign_ons=3, rounds=1_200, by_hand=True, overflow=True, callbacks=True)
 
 
 @pytest.mark.sim
@@ -526,8 +550,7 @@ def play(
     # From behind, since queues that others overflow to must be there.
     commands: list[Command] = [traffic.configure(queue_id) for queue_id in reversed(QUEUES)]
     commands += [traffic.sign_on(agent_id) for agent_id in AGENTS]
-    history: list[Event] = []
-    offers = 0
+    history, offers = list[Event](), 0
     for step in range(rounds):
         command = commands.pop(0) if commands else traffic.next()
         if step % 10 == 0 and not commands:

@@ -53,6 +53,7 @@ def test_groups_come_and_go_as_a_slow_router_lets_them(seed: int) -> None:
         points=(0, 300),
         groups=[groups for groups, _ in SERVED_BY_SOMETIMES],
         blends=[blend for _, blend in SERVED_BY_SOMETIMES],
+        callbacks=seed % 4 == 1,
         sign_ons=3,
         rounds=1_500,
     )

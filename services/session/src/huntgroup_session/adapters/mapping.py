@@ -7,7 +7,7 @@ from grpc import StatusCode
 
 from huntgroup.session.v1 import events_pb2
 from huntgroup.session.v1.commands_pb2 import CallbackView, ContactView
-from huntgroup.session.v1.events_pb2 import Channel
+from huntgroup.session.v1.events_pb2 import CallbackMode, Channel
 from huntgroup_contracts.codec import EventCodec
 from huntgroup_session.core.messages import Event, Reason
 from huntgroup_session.core.state import Contact
@@ -20,7 +20,6 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.CONTACTS_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.CONTACT_EXISTS: StatusCode.ALREADY_EXISTS,
     Reason.CONTACT_UNKNOWN: StatusCode.NOT_FOUND,
-    Reason.MODE_UNSUPPORTED: StatusCode.INVALID_ARGUMENT,
     Reason.QUEUE_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.QUEUE_MISSING: StatusCode.INVALID_ARGUMENT,
     Reason.QUEUE_UNKNOWN: StatusCode.NOT_FOUND,
@@ -64,4 +63,6 @@ def callback_view(contact: Contact) -> CallbackView | None:
         not_after_ms=callback.not_after_ms,
         dials=callback.dials,
         due_at_ms=contact.callback_due_ms or 0,
+        mode=CallbackMode.Value(f"CALLBACK_MODE_{callback.mode}"),
+        reached=callback.reached,
     )

@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp, AgentSignedOff
 from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.routing.v1.events_pb2 import (
+    DEQUEUE_REASON_CALLBACK_DUE,
     DEQUEUE_REASON_CALLBACK_POSTPONED,
     RESCIND_REASON_TAKEN_BY_ANOTHER,
     ContactDequeued,
@@ -27,6 +28,7 @@ from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_session.core.messages import (
     Command,
     ObserveAgentSignedOff,
+    ObserveCallbackDue,
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
@@ -160,6 +162,8 @@ def on_contact_dequeued(fact: ContactDequeued) -> Command | None:
     """Its queue let it go; that the customer left was told by this service."""
     if fact.reason == DEQUEUE_REASON_CALLBACK_POSTPONED:
         return ObserveCallbackPostponed(contact_id=ContactId(fact.contact_id))
+    if fact.reason == DEQUEUE_REASON_CALLBACK_DUE:
+        return ObserveCallbackDue(contact_id=ContactId(fact.contact_id))
     if not fact.HasField("overflow"):
         return None
     action = routing.OverflowAction.Name(fact.overflow.action)

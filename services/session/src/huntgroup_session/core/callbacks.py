@@ -1,14 +1,16 @@
-"""Callbacks: a contact keeps its place while its customer is not on the line, and is dialled when an agent has it.
+"""Callbacks: a contact keeps its place while its customer is not on the line, and is dialled in its turn.
 
 A callback stands in routing's line as any contact. Until its time has come, and between two dials, it is SCHEDULED:
 routing does not know of it, and it takes none of the queue's places. It comes back with its age, however many
-wait meanwhile.
+wait meanwhile. Who is to answer first stands in line without being offered, is dialled when the turn comes near, and
+comes back.
 """
 
 from typing import Final
 
 from huntgroup_session.core.eligibility import refuse, refuse_callback, refuse_unknown
 from huntgroup_session.core.messages import (
+    CallbackAnswered,
     CallbackDialFailed,
     CallbackDialRequested,
     CallbackEnded,
@@ -20,9 +22,9 @@ from huntgroup_session.core.messages import (
     ContactQueued,
     Event,
     ObserveAgentSignedOff,
+    ObserveCallbackDue,
     ObserveCallbackPostponed,
     ObserveOfferAccepted,
-    Reason,
     Refused,
     ReportDialOutcome,
     RequestCallback,
@@ -33,6 +35,7 @@ from huntgroup_session.core.state import (
     Dialing,
     Initiated,
     Lapsed,
+    Offer,
     Offering,
     Place,
     Queued,
@@ -52,9 +55,6 @@ def request_callback(
     state: State, command: RequestCallback, at_ms: int
 ) -> tuple[Event, ...] | Refused:
     """Make a callback of a contact that waits, or that has come in."""
-    if command.mode is CallbackMode.CUSTOMER_FIRST:
-        detail = "mode CUSTOMER_FIRST is not served: the agent is there first, AGENT_FIRST"
-        return Refused(Reason.MODE_UNSUPPORTED, detail)
     match state.find(command.contact_id):
         case Contact(callback=Callback() as callback) as contact if same(
             contact, callback, command
@@ -74,11 +74,17 @@ def request_callback(
 
 def same(contact: Contact, callback: Callback, command: RequestCallback) -> bool:
     """Return whether this is what was asked for already."""
-    asked = (callback.number, callback.not_before_ms) == (command.number, command.not_before_ms)
+    asked = (command.number, command.not_before_ms, mode_of(command))
     place, skills = contact.place, tuple(sorted(set(command.required_skills)))
     there = (place.queue_id, place.priority, place.required_skills)
     where = not callback.came_by_it or there == (command.queue_id, command.priority, skills)
-    return asked and where and command.not_after_ms in (0, callback.not_after_ms)
+    same_call = (callback.number, callback.not_before_ms, callback.mode) == asked
+    return same_call and where and command.not_after_ms in (0, callback.not_after_ms)
+
+
+def mode_of(command: RequestCallback) -> CallbackMode:
+    """Return who is asked first."""
+    return command.mode or CallbackMode.AGENT_FIRST
 
 
 def requested(contact: Contact, command: RequestCallback, at_ms: int) -> tuple[Event, ...]:
@@ -104,16 +110,17 @@ def requested(contact: Contact, command: RequestCallback, at_ms: int) -> tuple[E
         required_skills=place.required_skills,
         enqueued_at_ms=place.enqueued_at_ms,
         came_by_it=comes,
+        mode=mode_of(command),
     )
     if not comes:
         return (request,)
     if command.not_before_ms > at_ms:
         return (request, scheduled(contact, place, command.not_before_ms, at_ms))
-    return (in_line(contact, place, at_ms), request)
+    return (in_line(contact, place, request.mode, at_ms), request)
 
 
-def in_line(contact: Contact, place: Place, at_ms: int) -> ContactQueued:
-    """The contact takes its place, with the age that it has."""
+def in_line(contact: Contact, place: Place, mode: CallbackMode | None, at_ms: int) -> ContactQueued:
+    """The contact takes its place, with the age that it has; no mode: the customer is on the line."""
     return ContactQueued(
         at_ms=at_ms,
         contact_id=contact.contact_id,
@@ -128,7 +135,8 @@ def in_line(contact: Contact, place: Place, at_ms: int) -> ContactQueued:
         preferred_agents=place.preferred_agents,
         direct_agent_id=place.direct_agent_id,
         customer_key=place.customer_key,
-        returns=isinstance(contact.phase, Scheduled),
+        returns=isinstance(contact.phase, Scheduled | Dialing),
+        awaits_turn=mode is CallbackMode.CUSTOMER_FIRST,
     )
 
 
@@ -180,7 +188,7 @@ def cancel_callback(
         case (
             Contact(
                 phase=Queued() | Offering() | Scheduled() | Dialing(),
-                callback=Callback() as callback,
+                callback=Callback(reached=False) as callback,
             ) as contact
         ):
             over = ended(contact, callback, CallbackEndReason.CANCELED, at_ms)
@@ -198,7 +206,7 @@ def report_dial_outcome(
     match state.find(command.contact_id):
         case Contact(phase=Dialing(), callback=Callback(dials=command.dial) as callback) as contact:
             if command.outcome is DialOutcome.ANSWERED:
-                return (answered(contact, at_ms),)
+                return answered(contact, callback, at_ms)
             return dial_failed(contact, callback, command.outcome, at_ms)
         case Contact(callback=Callback(dials=command.dial, outcome=command.outcome)):
             return ()
@@ -208,9 +216,19 @@ def report_dial_outcome(
             return refuse(contact, command, f"dial {command.dial} is over, or never began")
 
 
-def answered(contact: Contact, at_ms: int) -> ContactConnected:
-    """The customer is there, for the agent who accepted."""
-    return ContactConnected(
+def answered(contact: Contact, callback: Callback, at_ms: int) -> tuple[Event, ...]:
+    """The customer is there: for the agent who accepted, or to wait for one."""
+    if not contact.offer.offer_id:
+        reached = CallbackAnswered(
+            at_ms=at_ms,
+            contact_id=contact.contact_id,
+            queue_id=contact.place.queue_id,
+            dial=callback.dials,
+            wait_ms=contact.wait_ms(at_ms),
+            stay=contact.stay,
+        )
+        return (reached, in_line(contact, contact.place, None, at_ms))
+    connected = ContactConnected(
         at_ms=at_ms,
         contact_id=contact.contact_id,
         offer_id=contact.offer.offer_id,
@@ -220,6 +238,7 @@ def answered(contact: Contact, at_ms: int) -> ContactConnected:
         wait_ms=contact.wait_ms(at_ms),
         stay=contact.stay,
     )
+    return (connected,)
 
 
 def dial_failed(
@@ -242,7 +261,7 @@ def dial_failed(
 
 def agent_freed(contact: Contact, at_ms: int) -> tuple[ContactConnectionFailed, ...]:
     """The agent who has accepted, if one has, waits for nobody any more."""
-    if not isinstance(contact.phase, Dialing):
+    if not isinstance(contact.phase, Dialing) or not contact.offer.offer_id:
         return ()
     freed = ContactConnectionFailed(
         at_ms=at_ms,
@@ -279,25 +298,47 @@ def callback_accepted(
             agent_id=accepted.agent_id,
         )
         return (failed, scheduled(contact, contact.place, callback.not_before_ms, at_ms))
-    dial = CallbackDialRequested(
+    offer = Offer(offer_id=accepted.offer_id, agent_id=accepted.agent_id)
+    return (dial_for(contact, callback, offer, at_ms),)
+
+
+def dial_for(
+    contact: Contact, callback: Callback, offer: Offer, at_ms: int
+) -> CallbackDialRequested:
+    """Somebody is to dial the customer, for the agent of an offer or for none."""
+    return CallbackDialRequested(
         at_ms=at_ms,
         contact_id=contact.contact_id,
         queue_id=contact.place.queue_id,
         dial=callback.dials + 1,
         number=callback.number,
-        offer_id=accepted.offer_id,
-        agent_id=accepted.agent_id,
+        offer_id=offer.offer_id,
+        agent_id=offer.agent_id,
         answer_by_ms=at_ms + callback.dial_ms,
     )
-    return (dial,)
+
+
+def observe_callback_due(
+    state: State, command: ObserveCallbackDue, at_ms: int
+) -> tuple[Event, ...]:
+    """Dial a customer who is to answer first: their turn comes near."""
+    match state.live.get(command.contact_id):
+        case Contact(phase=Queued(), callback=Callback(reached=False) as callback) as contact:
+            return (dial_for(contact, callback, Offer(), at_ms),)
+        case _:
+            return ()
 
 
 def observe_callback_postponed(
     state: State, command: ObserveCallbackPostponed, at_ms: int
 ) -> tuple[Event, ...]:
-    """Routing has let go a callback that is to be dialled later."""
+    """Routing has let go a callback that is to be dialled later, or before any agent is asked."""
     match state.live.get(command.contact_id):
-        case Contact(phase=Queued() | Offering(), callback=Callback() as callback) as contact:
+        case (
+            Contact(
+                phase=Queued() | Offering(), callback=Callback(reached=False) as callback
+            ) as contact
+        ):
             resume_at_ms = max(callback.not_before_ms, at_ms)
             return (postponed(contact, callback, resume_at_ms, at_ms),)
         case _:
@@ -319,7 +360,7 @@ def callback_due(contact: Contact, at_ms: int) -> tuple[Event, ...]:
     assert callback is not None
     match contact.phase:
         case Scheduled():
-            return (in_line(contact, contact.place, at_ms),)
+            return (in_line(contact, contact.place, callback.mode, at_ms),)
         case Dialing():
             return dial_failed(contact, callback, DialOutcome.FAILED, at_ms)
         case _:

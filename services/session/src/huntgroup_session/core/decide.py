@@ -11,6 +11,7 @@ from huntgroup_session.core.callbacks import (
     callback_accepted,
     callback_due,
     cancel_callback,
+    observe_callback_due,
     observe_callback_postponed,
     report_dial_outcome,
     request_callback,
@@ -40,6 +41,7 @@ from huntgroup_session.core.messages import (
     HangUpContact,
     HoldContact,
     ObserveAgentSignedOff,
+    ObserveCallbackDue,
     ObserveCallbackPostponed,
     ObserveContactMoved,
     ObserveContactOverflowed,
@@ -136,6 +138,8 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
             return observe_contact_resumed(state, command, at_ms)
         case ObserveContactOverflowed():
             return observe_contact_overflowed(state, command, at_ms)
+        case ObserveCallbackDue():
+            return observe_callback_due(state, command, at_ms)
         case ObserveCallbackPostponed():
             return observe_callback_postponed(state, command, at_ms)
         case ObserveAgentSignedOff():
@@ -172,7 +176,9 @@ def hang_up_contact(state: State, command: HangUpContact, at_ms: int) -> Decisio
     Of a callback nobody expects the customer on the line before the conversation.
     """
     match state.find(command.contact_id):
-        case Contact(phase=Queued() | Offering() | Scheduled() | Dialing(), callback=Callback()):
+        case Contact(
+            phase=Queued() | Offering() | Scheduled() | Dialing(), callback=Callback(reached=False)
+        ):
             return ()
         case Contact(phase=Initiated()) as contact:
             return (abandoned(contact, AbandonStage.IN_MENU, at_ms),)
@@ -273,7 +279,11 @@ def observe_offer_accepted(state: State, command: ObserveOfferAccepted, at_ms: i
     A contact that is QUEUED although its offer was accepted missed an event that could not be read: connect it too.
     """
     match state.find(command.contact_id):
-        case Contact(phase=Queued() | Offering(), callback=Callback() as callback) as contact:
+        case (
+            Contact(
+                phase=Queued() | Offering(), callback=Callback(reached=False) as callback
+            ) as contact
+        ):
             return callback_accepted(contact, callback, command, at_ms)
         case Contact(phase=Queued() | Offering()) as contact:
             return (connected(contact, command, at_ms),)

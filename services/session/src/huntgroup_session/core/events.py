@@ -8,6 +8,7 @@ from huntgroup_session.core.values import (
     AgentId,
     Attribute,
     CallbackEndReason,
+    CallbackMode,
     Channel,
     CompletionReason,
     ContactId,
@@ -55,6 +56,7 @@ class ContactQueued:
     customer_key: str = ""
     requirement: str = ""
     returns: bool = False
+    awaits_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +241,7 @@ class CallbackRequested:
     required_skills: tuple[str, ...]
     enqueued_at_ms: int
     came_by_it: bool = False
+    mode: CallbackMode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +259,7 @@ class CallbackScheduled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackDialRequested:
-    """An agent has accepted a callback; whoever dials reports what came of it by `answer_by_ms`."""
+    """It is time to dial, for an agent who has accepted or for none yet; what came of it is due by `answer_by_ms`."""
 
     at_ms: int
     contact_id: ContactId
@@ -277,6 +280,18 @@ class CallbackDialFailed:
     queue_id: QueueId
     dial: int
     outcome: DialOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackAnswered:
+    """A customer has answered before there is an agent; that they wait on the line now is told next."""
+
+    at_ms: int
+    contact_id: ContactId
+    queue_id: QueueId
+    dial: int
+    wait_ms: int
+    stay: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

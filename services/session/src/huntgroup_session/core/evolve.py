@@ -5,6 +5,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from huntgroup_session.core.messages import (
+    CallbackAnswered,
     CallbackDialFailed,
     CallbackDialRequested,
     CallbackEnded,
@@ -53,7 +54,7 @@ from huntgroup_session.core.state import (
     State,
     Wrapping,
 )
-from huntgroup_session.core.values import NOBODY, DialOutcome
+from huntgroup_session.core.values import NOBODY, CallbackMode, DialOutcome
 
 
 def evolve(state: State, event: Event) -> State:
@@ -113,6 +114,32 @@ def happen(state: State, event: Event) -> None:
             forget_queue(state, event)
         case QueueLearned():
             learn_queue(state, event)
+        case (
+            CallbackRequested()
+            | CallbackScheduled()
+            | CallbackDialRequested()
+            | CallbackDialFailed()
+            | CallbackAnswered()
+            | CallbackEnded()
+        ):
+            callback_happens(state, event)
+        case _:
+            assert_never(event)
+
+
+CallbackEvent = (
+    CallbackRequested
+    | CallbackScheduled
+    | CallbackDialRequested
+    | CallbackDialFailed
+    | CallbackAnswered
+    | CallbackEnded
+)
+
+
+def callback_happens(state: State, event: CallbackEvent) -> None:
+    """Let what the event says of a callback be so."""
+    match event:
         case CallbackRequested():
             request_callback(state, event)
         case CallbackScheduled():
@@ -121,6 +148,8 @@ def happen(state: State, event: Event) -> None:
             dial(state, event)
         case CallbackDialFailed():
             dial_failed(state, event)
+        case CallbackAnswered():
+            answer(state, event)
         case CallbackEnded():
             lapse(state, event)
         case _:
@@ -274,6 +303,7 @@ def request_callback(state: State, event: CallbackRequested) -> None:
         retry_ms=queue.callback_retry_ms,
         dial_ms=queue.callback_dial_ms or DIAL_MS,
         came_by_it=event.came_by_it,
+        mode=event.mode or CallbackMode.AGENT_FIRST,
     )
     if isinstance(contact.phase, Initiated):
         contact.place = Place(
@@ -308,6 +338,13 @@ def dial_failed(state: State, event: CallbackDialFailed) -> None:
     contact = state.live[event.contact_id]
     assert contact.callback is not None
     contact.callback = replace(contact.callback, outcome=event.outcome)
+
+
+def answer(state: State, event: CallbackAnswered) -> None:
+    """The customer is on the line; that they wait there is told next."""
+    contact = state.live[event.contact_id]
+    assert contact.callback is not None
+    contact.callback = replace(contact.callback, outcome=DialOutcome.ANSWERED, reached=True)
 
 
 def lapse(state: State, event: CallbackEnded) -> None:

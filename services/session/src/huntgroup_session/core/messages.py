@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from huntgroup_session.core.events import (
+    CallbackAnswered,
     CallbackDialFailed,
     CallbackDialRequested,
     CallbackEnded,
@@ -50,6 +51,7 @@ from huntgroup_session.core.values import (
 )
 
 __all__ = [
+    "CallbackAnswered",
     "CallbackDialFailed",
     "CallbackDialRequested",
     "CallbackEnded",
@@ -282,6 +284,13 @@ class ObserveAgentSignedOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveCallbackDue:
+    """Routing let a callback go since its turn comes near: its customer is to be dialled."""
+
+    contact_id: ContactId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveWrapUpFinished:
     """The agent's after-call work for the contact is over."""
 
@@ -308,7 +317,6 @@ class Reason(StrEnum):
     CONTACTS_FULL = "CONTACTS_FULL"
     CONTACT_EXISTS = "CONTACT_EXISTS"
     CONTACT_UNKNOWN = "CONTACT_UNKNOWN"
-    MODE_UNSUPPORTED = "MODE_UNSUPPORTED"
     QUEUE_FULL = "QUEUE_FULL"
     QUEUE_MISSING = "QUEUE_MISSING"
     QUEUE_UNKNOWN = "QUEUE_UNKNOWN"
@@ -348,6 +356,7 @@ Command = (
     | ObserveContactOverflowed
     | ObserveCallbackPostponed
     | ObserveAgentSignedOff
+    | ObserveCallbackDue
     | ObserveWrapUpFinished
     | PassTime
 )
@@ -373,6 +382,7 @@ Event = (
     | CallbackScheduled
     | CallbackDialRequested
     | CallbackDialFailed
+    | CallbackAnswered
     | CallbackEnded
     | QueueLearned
     | QueueForgotten

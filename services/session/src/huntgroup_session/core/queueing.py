@@ -158,7 +158,11 @@ def observe_contact_overflowed(
     Nobody is there who could have a callback back, or be sent elsewhere: it takes its place again later.
     """
     match state.live.get(command.contact_id):
-        case Contact(phase=Queued() | Offering(), callback=Callback() as callback) as contact:
+        case (
+            Contact(
+                phase=Queued() | Offering(), callback=Callback(reached=False) as callback
+            ) as contact
+        ):
             return callback_let_go(contact, callback, command.opens_at_ms, at_ms)
         case Contact(phase=Queued() | Offering()) as contact:
             return (overflowed(contact, command, at_ms),)

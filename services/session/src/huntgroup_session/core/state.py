@@ -15,6 +15,7 @@ from huntgroup_session.core.lines import CallbacksDue
 from huntgroup_session.core.values import (
     NOBODY,
     AgentId,
+    CallbackMode,
     Channel,
     ContactId,
     ConversationId,
@@ -156,6 +157,9 @@ class Callback(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """so long a dial takes at most: as its queue said when it was asked for."""
     came_by_it: bool = False
     """It came into its queue by it, and did not wait there before."""
+    mode: CallbackMode = CallbackMode.AGENT_FIRST
+    reached: bool = False
+    """The customer, who was to answer first, is on the line: from then on the contact waits as any other."""
     dials: int = 0
     outcome: DialOutcome | None = None
     """Of the last of them; None: it rings, or there was none."""
@@ -199,7 +203,8 @@ class Contact(msgspec.Struct, array_like=True, kw_only=True):
         if not isinstance(self.phase, HOLDS_PLACE):
             return NOWHERE
         waits = isinstance(self.phase, WAITS)
-        return (self.place.queue_id, self.place.requirement, waits, self.callback is not None)
+        called = self.callback is not None and not self.callback.reached
+        return (self.place.queue_id, self.place.requirement, waits, called)
 
     @property
     def callback_due_ms(self) -> int | None:
@@ -209,7 +214,7 @@ class Contact(msgspec.Struct, array_like=True, kw_only=True):
         match self.phase:
             case Scheduled(resume_at_ms=due_ms) | Dialing(answer_by_ms=due_ms):
                 return due_ms
-            case Queued() | Offering():
+            case Queued() | Offering() if not self.callback.reached:
                 return self.callback.not_after_ms
             case _:
                 return None
@@ -228,7 +233,7 @@ class Queue:
     waiting: int = 0
     """Its contacts QUEUED, OFFERING or DIALING."""
     callbacks: int = 0
-    """Its contacts to be called back, SCHEDULED or waiting."""
+    """Its contacts to be called back, SCHEDULED or waiting; not those whose customers have answered."""
     callback_attempts: int = 0
     """So often a callback that is asked for now is dialled at most; 0: it takes none."""
     callback_retry_ms: int = 0
@@ -315,7 +320,7 @@ class State:
             held.discard(contact.contact_id)
             if not held:
                 del self.dialing[agent_id]
-        if isinstance(contact.phase, Dialing):
+        if isinstance(contact.phase, Dialing) and contact.offer.agent_id:
             self.dialing.setdefault(contact.offer.agent_id, set()).add(contact.contact_id)
 
     def watch_callback(self, contact: Contact) -> None:

@@ -56,6 +56,7 @@ class ConfigureQueueRequest(_message.Message):
     CALLBACKS_MAX_FIELD_NUMBER: _builtins.int
     CALLBACK_DIAL_MS_FIELD_NUMBER: _builtins.int
     BLEND_FIELD_NUMBER: _builtins.int
+    CALLBACK_DIAL_AHEAD_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
     """That of the contacts it is meant for: plans, simulations and the estimate for who would come now go by it. None is
@@ -104,6 +105,8 @@ class ConfigureQueueRequest(_message.Message):
     """So many customers of the queue may be to be called back at once; 0 means 10,000."""
     callback_dial_ms: _builtins.int
     """A dial of which nobody reported anything for so long has failed, and its agent is free; 0 means 120,000."""
+    callback_dial_ahead: _builtins.int
+    """A customer who is to answer first is dialled when the callback is among so many first in line; 0 means 1."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -159,10 +162,11 @@ class ConfigureQueueRequest(_message.Message):
         callbacks_max: _builtins.int = ...,
         callback_dial_ms: _builtins.int = ...,
         blend: _abc.Iterable[_events_pb2.BlendRule] | None = ...,
+        callback_dial_ahead: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "context", b"context", "direct_hold_ms", b"direct_hold_ms", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "callback_attempts", b"callback_attempts", "callback_dial_ahead", b"callback_dial_ahead", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "context", b"context", "direct_hold_ms", b"direct_hold_ms", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1154,6 +1158,7 @@ class QueueView(_message.Message):
     CALLBACK_DIAL_MS_FIELD_NUMBER: _builtins.int
     BLEND_FIELD_NUMBER: _builtins.int
     BLENDED_GROUPS_FIELD_NUMBER: _builtins.int
+    CALLBACK_DIAL_AHEAD_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
     SERVICE_LEVEL_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
@@ -1194,6 +1199,7 @@ class QueueView(_message.Message):
     resume_window_ms: _builtins.int
     callbacks_max: _builtins.int
     callback_dial_ms: _builtins.int
+    callback_dial_ahead: _builtins.int
     service_level: _builtins.int
     """Per cent of the last 50 contacts that were answered, or gave up after the threshold, that were answered within it;
     absent while fewer than 20 are known.
@@ -1264,12 +1270,13 @@ class QueueView(_message.Message):
         callback_dial_ms: _builtins.int = ...,
         blend: _abc.Iterable[_events_pb2.BlendRule] | None = ...,
         blended_groups: _abc.Iterable[_builtins.str] | None = ...,
+        callback_dial_ahead: _builtins.int = ...,
         estimated_wait: Global___WaitEstimate | None = ...,
         service_level: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_service_level", b"_service_level", "estimated_wait", b"estimated_wait", "hours", b"hours", "service_level", b"service_level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_service_level", b"_service_level", "blend", b"blend", "blended_groups", b"blended_groups", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "closed", b"closed", "closed_note", b"closed_note", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "groups", b"groups", "hours", b"hours", "next_change_at_ms", b"next_change_at_ms", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "scorer", b"scorer", "service_level", b"service_level", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_service_level", b"_service_level", "blend", b"blend", "blended_groups", b"blended_groups", "callback_attempts", b"callback_attempts", "callback_dial_ahead", b"callback_dial_ahead", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "closed", b"closed", "closed_note", b"closed_note", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "estimated_wait", b"estimated_wait", "first_waiting", b"first_waiting", "groups", b"groups", "hours", b"hours", "next_change_at_ms", b"next_change_at_ms", "overflow", b"overflow", "policy_version", b"policy_version", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "retired", b"retired", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "ringing", b"ringing", "scorer", b"scorer", "service_level", b"service_level", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting", b"waiting", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__service_level: _TypeAlias = _typing.Literal["service_level"]  # noqa: Y015
     _WhichOneofArgType__service_level: _TypeAlias = _typing.Literal["_service_level", b"_service_level"]  # noqa: Y015

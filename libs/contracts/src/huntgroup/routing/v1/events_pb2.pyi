@@ -54,6 +54,8 @@ class _DequeueReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dequeue
     """It is a callback, and takes its place again later."""
     DEQUEUE_REASON_CALLBACK_ENDED: _DequeueReason.ValueType  # 101
     """It was a callback, and is over."""
+    DEQUEUE_REASON_CALLBACK_DUE: _DequeueReason.ValueType  # 102
+    """It is a callback, its turn comes near, and its customer is to be dialled."""
 
 class DequeueReason(_DequeueReason, metaclass=_DequeueReasonEnumTypeWrapper): ...
 
@@ -65,6 +67,8 @@ DEQUEUE_REASON_CALLBACK_POSTPONED: DequeueReason.ValueType  # 100
 """It is a callback, and takes its place again later."""
 DEQUEUE_REASON_CALLBACK_ENDED: DequeueReason.ValueType  # 101
 """It was a callback, and is over."""
+DEQUEUE_REASON_CALLBACK_DUE: DequeueReason.ValueType  # 102
+"""It is a callback, its turn comes near, and its customer is to be dialled."""
 Global___DequeueReason: _TypeAlias = DequeueReason  # noqa: Y015
 
 class _CancelReason:
@@ -1069,6 +1073,7 @@ class QueueConfigured(_message.Message):
     CALLBACKS_MAX_FIELD_NUMBER: _builtins.int
     CALLBACK_DIAL_MS_FIELD_NUMBER: _builtins.int
     BLEND_FIELD_NUMBER: _builtins.int
+    CALLBACK_DIAL_AHEAD_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -1113,6 +1118,8 @@ class QueueConfigured(_message.Message):
     """So many customers of the queue may be to be called back at once."""
     callback_dial_ms: _builtins.int
     """A dial of which nobody reported anything for so long has failed."""
+    callback_dial_ahead: _builtins.int
+    """A customer who is to answer first is dialled when the callback is among so many first in line."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1166,10 +1173,11 @@ class QueueConfigured(_message.Message):
         callbacks_max: _builtins.int = ...,
         callback_dial_ms: _builtins.int = ...,
         blend: _abc.Iterable[Global___BlendRule] | None = ...,
+        callback_dial_ahead: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "blend", b"blend", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "blend", b"blend", "callback_attempts", b"callback_attempts", "callback_dial_ahead", b"callback_dial_ahead", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1328,6 +1336,7 @@ class ContactEnqueued(_message.Message):
     PREFERRED_AGENTS_FIELD_NUMBER: _builtins.int
     OWN_REQUIREMENT_FIELD_NUMBER: _builtins.int
     RETURNS_FIELD_NUMBER: _builtins.int
+    AWAITS_TURN_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1354,6 +1363,8 @@ class ContactEnqueued(_message.Message):
     """What the contact asks of agents beside `requirement`, at every step and in every queue, in its one form."""
     returns: _builtins.bool
     """A callback that comes back: of the rules about who comes to a queue only CLOSED held for it."""
+    awaits_turn: _builtins.bool
+    """It is a callback whose customer is dialled when its turn comes near: no agent is asked yet."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of the queue and of the contact together, sorted."""
@@ -1398,10 +1409,11 @@ class ContactEnqueued(_message.Message):
         preferred_agents: _abc.Iterable[_builtins.str] | None = ...,
         own_requirement: _builtins.str = ...,
         returns: _builtins.bool = ...,
+        awaits_turn: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_requirement", b"own_requirement", "own_skills", b"own_skills", "preferred_agents", b"preferred_agents", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "returns", b"returns", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "awaits_turn", b"awaits_turn", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_requirement", b"own_requirement", "own_skills", b"own_skills", "preferred_agents", b"preferred_agents", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "returns", b"returns", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

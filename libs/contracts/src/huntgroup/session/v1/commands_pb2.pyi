@@ -425,7 +425,7 @@ class RequestCallbackRequest(_message.Message):
     priority: _builtins.int
     """The same: higher is served first."""
     mode: _events_pb2.CallbackMode.ValueType
-    """Who is there first; unspecified means AGENT_FIRST. CUSTOMER_FIRST is refused: it is not served yet."""
+    """Who is there first; unspecified means AGENT_FIRST."""
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -660,6 +660,8 @@ class CallbackView(_message.Message):
     NOT_AFTER_MS_FIELD_NUMBER: _builtins.int
     DIALS_FIELD_NUMBER: _builtins.int
     DUE_AT_MS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    REACHED_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     """Personal data."""
     not_before_ms: _builtins.int
@@ -668,6 +670,9 @@ class CallbackView(_message.Message):
     """How often the customer was dialled."""
     due_at_ms: _builtins.int
     """When time alone changes something: it goes back into line, a dial has failed, or it is over; 0: no more."""
+    mode: _events_pb2.CallbackMode.ValueType
+    reached: _builtins.bool
+    """The customer of a CUSTOMER_FIRST callback has answered, and waits on the line."""
     def __init__(
         self,
         *,
@@ -676,10 +681,12 @@ class CallbackView(_message.Message):
         not_after_ms: _builtins.int = ...,
         dials: _builtins.int = ...,
         due_at_ms: _builtins.int = ...,
+        mode: _events_pb2.CallbackMode.ValueType = ...,
+        reached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dials", b"dials", "due_at_ms", b"due_at_ms", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dials", b"dials", "due_at_ms", b"due_at_ms", "mode", b"mode", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number", "reached", b"reached"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -349,6 +349,7 @@ class ContactQueued(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     REQUIREMENT_FIELD_NUMBER: _builtins.int
     RETURNS_FIELD_NUMBER: _builtins.int
+    AWAITS_TURN_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -370,6 +371,8 @@ class ContactQueued(_message.Message):
     """What an agent must be beside what the queue asks, as whoever queued it wrote it; empty: nothing."""
     returns: _builtins.bool
     """A callback that comes back: of the rules about who comes to a queue only CLOSED holds for it."""
+    awaits_turn: _builtins.bool
+    """It is a callback whose customer is dialled when its turn comes near: no agent is asked yet."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In addition to those of the queue."""
@@ -393,10 +396,11 @@ class ContactQueued(_message.Message):
         attempts: _builtins.int = ...,
         requirement: _builtins.str = ...,
         returns: _builtins.bool = ...,
+        awaits_turn: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "enqueued_at_ms", b"enqueued_at_ms", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "returns", b"returns", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaits_turn", b"awaits_turn", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct_agent_id", b"direct_agent_id", "enqueued_at_ms", b"enqueued_at_ms", "preferred_agents", b"preferred_agents", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "returns", b"returns", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1021,6 +1025,7 @@ class CallbackRequested(_message.Message):
     REQUIRED_SKILLS_FIELD_NUMBER: _builtins.int
     ENQUEUED_AT_MS_FIELD_NUMBER: _builtins.int
     CAME_BY_IT_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1034,6 +1039,7 @@ class CallbackRequested(_message.Message):
     """Its age counts from here, however often it goes back to the queue."""
     came_by_it: _builtins.bool
     """It came into the queue by it, and did not wait there before."""
+    mode: Global___CallbackMode.ValueType
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -1049,10 +1055,11 @@ class CallbackRequested(_message.Message):
         required_skills: _abc.Iterable[_builtins.str] | None = ...,
         enqueued_at_ms: _builtins.int = ...,
         came_by_it: _builtins.bool = ...,
+        mode: Global___CallbackMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "came_by_it", b"came_by_it", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "came_by_it", b"came_by_it", "contact_id", b"contact_id", "enqueued_at_ms", b"enqueued_at_ms", "mode", b"mode", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "number", b"number", "priority", b"priority", "queue_id", b"queue_id", "required_skills", b"required_skills"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1103,7 +1110,7 @@ Global___CallbackScheduled: _TypeAlias = CallbackScheduled  # noqa: Y015
 
 @_typing.final
 class CallbackDialRequested(_message.Message):
-    """An agent has accepted a callback: dial the customer now, and report what came of it."""
+    """An agent has accepted a callback, or its turn comes near: dial the customer now, and report what came of it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1124,7 +1131,7 @@ class CallbackDialRequested(_message.Message):
     number: _builtins.str
     """Personal data: where to call."""
     offer_id: _builtins.str
-    """Of the agent who waits for the customer."""
+    """Of the agent who waits for the customer; empty: none does."""
     agent_id: _builtins.str
     answer_by_ms: _builtins.int
     """It has failed if nobody reports anything by then."""
@@ -1181,6 +1188,45 @@ class CallbackDialFailed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CallbackDialFailed: _TypeAlias = CallbackDialFailed  # noqa: Y015
+
+@_typing.final
+class CallbackAnswered(_message.Message):
+    """The customer of a callback has answered before there is an agent: the contact waits for one, `ContactQueued` follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_ID_FIELD_NUMBER: _builtins.int
+    DIAL_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    contact_id: _builtins.str
+    queue_id: _builtins.str
+    dial: _builtins.int
+    wait_ms: _builtins.int
+    """Since it took its place the last time, without the customer."""
+    stay: _builtins.int
+    """How many stays in queues it had before that one."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        contact_id: _builtins.str = ...,
+        queue_id: _builtins.str = ...,
+        dial: _builtins.int = ...,
+        wait_ms: _builtins.int = ...,
+        stay: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "dial", b"dial", "queue_id", b"queue_id", "stay", b"stay", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallbackAnswered: _TypeAlias = CallbackAnswered  # noqa: Y015
 
 @_typing.final
 class CallbackEnded(_message.Message):
