@@ -36,7 +36,7 @@ class Listener:
     def __init__(self, client: Client, sealed: RecordingSealed) -> None:
         self._client = client
         self._sealed = sealed
-        self._got = b""
+        self._got = bytearray()
         self._slow = True
 
     async def fetch(self) -> None:
