@@ -188,6 +188,12 @@ def test_who_becomes_idle_rings_along_when_nobody_waits(floor: "Floor") -> None:
     assert floor.offered(floor.agent("fay", at_ms=13)) == [], "four is the most"
 
 
+def test_who_becomes_idle_rings_along_though_no_queue_rings_so_any_more(floor: "Floor") -> None:
+    three_ring(floor, ring_max=4)
+    floor.queue(strategy=Strategy.LONGEST_IDLE)
+    assert floor.offered(floor.agent("mary", at_ms=12)) == [("ada", "mary")]
+
+
 def test_one_rings_first_and_one_more_every_while(floor: "Floor") -> None:
     floor.queue(strategy=Strategy.RING_PROGRESSIVELY, ring_max=3, ring_every_ms=5_000)
     for at_ms, agent_id in enumerate(("grace", "alan"), 1):

@@ -298,7 +298,7 @@ def offers_to(
                 free -= len(mine)
             if first:
                 of_channels.append(zip_longest(first[:free], first[1 : free + 1]))
-            if len(first) < free and state.pool.keeps_places:
+            if len(first) < free:
                 along += ringing_for(state, agent, channel, free - len(first), at_ms)
     if not (of_channels or own or along):
         return []
