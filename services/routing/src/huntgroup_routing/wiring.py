@@ -1,5 +1,7 @@
 """Puts the routing service together; nothing else here makes concrete things."""
 
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -21,8 +23,12 @@ async def wire(process: Process) -> None:
     process.add_api(routing_api(journals, process.peers, process.telemetry, process.clock))
 
 
-def installed_scorers() -> dict[str, Scorer]:
-    """Return the scorers of all installed packages by name: what their entry points in `huntgroup.scorers` name."""
+@cache
+def installed_scorers() -> Mapping[str, Scorer]:
+    """Return the scorers of all installed packages by name: what their entry points in `huntgroup.scorers` name.
+
+    Packages are looked through once: what is installed while a process runs counts when the next one starts.
+    """
     return {point.name: point.load() for point in entry_points(group=SCORERS)}
 
 

@@ -1,5 +1,6 @@
 """Scorers come with installed packages, by the name of their entry points."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ SAME_LANGUAGE = SameLanguage()
 """
 
 
+@pytest.fixture(autouse=True)
+def _looked_through_anew() -> Iterator[None]:
+    installed_scorers.cache_clear()
+    yield
+    installed_scorers.cache_clear()
+
+
 def test_what_a_package_installs_can_be_named_by_queues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -32,6 +40,7 @@ def test_what_a_package_installs_can_be_named_by_queues(
     )
     assert "same-language" not in installed_scorers()
     monkeypatch.syspath_prepend(str(tmp_path))
+    installed_scorers.cache_clear()
     scorer = installed_scorers()["same-language"]
     contact = ScoredContact(
         contact_id=ContactId("ada"),

@@ -246,7 +246,11 @@ class SeededLoop(base_events.BaseEventLoop):
                         node.backlog.append(handle)
                         continue
                 self.callbacks += 1
-                handle._run()
+                try:
+                    handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault of the code that runs
+                    message = f"Exception in callback {handle._callback}"  # type: ignore[attr-defined]
+                    self.call_exception_handler({"message": message, "exception": error})
             if self.callbacks > CALLBACKS_MAX:
                 raise StalledError(f"more than {CALLBACKS_MAX} callbacks, at {now_s:.3f} s")
 
