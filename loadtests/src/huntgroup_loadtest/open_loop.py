@@ -32,7 +32,7 @@ CALL_TIMEOUT_MS: Final = 2_000
 SETTLE_S: Final = 15.0
 ASK_AGAIN_S: Final = 0.05
 RING_MS: Final = 30_000
-WARM_SHARE: Final = 0.2
+WARM_SHARE: Final = 0.25
 LATE_S: Final = 0.1
 """A call that the driver itself makes so late is counted: beyond a few, the driver was the bottleneck."""
 
@@ -44,7 +44,7 @@ class Outcome:
     calls_per_s: float
     seconds: float
     window_s: tuple[float, float] = (0.0, 0.0)
-    """Of the machine's monotonic clock: the span in which goodput is counted, all but its first fifth."""
+    """Of the machine's monotonic clock: the span in which goodput is counted, all but its first quarter."""
     offered: int = 0
     late: int = 0
     """Calls that this driver made more than `LATE_S` after they were meant to come."""
