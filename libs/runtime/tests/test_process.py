@@ -90,8 +90,9 @@ async def test_health_over_grpc_follows_readiness(make_process: Any) -> None:
         check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
         assert await check(b"", timeout=5) == b"\x08\x02", "NOT_SERVING"
         journals.here = True
-        await asyncio.sleep(0.25)
-        assert await check(b"", timeout=5) == b"\x08\x01", "SERVING"
+        async with asyncio.timeout(5):
+            while await check(b"", timeout=5) != b"\x08\x01":  # noqa: ASYNC110 - SERVING
+                await asyncio.sleep(0.01)
 
 
 async def test_the_http_server_answers_only_what_it_should(make_process: Any) -> None:
@@ -114,7 +115,10 @@ async def test_the_end_is_in_order(make_process: Any) -> None:
     steps: list[str] = []
     process._journals["routing"] = StandInServiceJournals(steps)
 
+    begun = asyncio.Event()
+
     async def effects() -> None:
+        begun.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -134,7 +138,7 @@ async def test_the_end_is_in_order(make_process: Any) -> None:
     process.add_closer("broken", broken)
     process.add_closer("client", closer("client"))
     await process.start()
-    await asyncio.sleep(0.05)
+    await asyncio.wait_for(begun.wait(), 5)
     await process.stop()
     assert steps == [
         *("journals started", "task cancelled", "journals stopped"),

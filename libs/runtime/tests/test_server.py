@@ -26,6 +26,13 @@ async def refusal(call: Any) -> RpcRefusedError:
     return from_rpc_error(caught.value)
 
 
+async def submitted_to(replica: Any) -> None:
+    """Return once a command is under way there."""
+    async with asyncio.timeout(5):
+        while not replica.journals.submitted:  # noqa: ASYNC110 - no event says so
+            await asyncio.sleep(0.01)
+
+
 async def read_all(stream: Any) -> None:
     while await stream.read() is not grpc.aio.EOF:
         pass
@@ -143,14 +150,13 @@ async def test_a_drain_lets_calls_finish_ends_streams_and_refuses_new_ones(
     stream = replica.stub.Watch(bells.WatchRequest(domain="acme/emea"), timeout=60)
     await stream.read()
     under_way = asyncio.ensure_future(replica.stub.Ring(bells.ring(), timeout=5))
-    await asyncio.sleep(0.1)
+    await submitted_to(replica)
     stopping = asyncio.create_task(replica.server.stop())
-    await asyncio.sleep(0.1)
+    ended = await refusal(read_all(stream))
+    assert (ended.status, ended.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
     late = replica.stub.Ring(bells.ring("c2"), timeout=0.2)
     assert (await refusal(late)).status is grpc.StatusCode.UNAVAILABLE
     assert (await under_way).receipt.command_id == "c1"
-    ended = await refusal(read_all(stream))
-    assert (ended.status, ended.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
     assert (await watched.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
     await stopping
     assert replica.ended_streams == ["Watch"]
@@ -162,7 +168,7 @@ async def test_a_drain_does_not_wait_for_ever(
 ) -> None:
     replica = await start_replica(journals(delay_s=30), drain_ms=200)
     under_way = asyncio.ensure_future(replica.stub.Ring(bells.ring(), timeout=60))
-    await asyncio.sleep(0.1)
+    await submitted_to(replica)
     started = asyncio.get_running_loop().time()
     await replica.server.stop()
     assert asyncio.get_running_loop().time() - started < 2

@@ -196,7 +196,6 @@ async def test_events_of_a_log_that_another_process_writes_come_soon(
     owner = EmbeddedLog(tmp_path, 2, durability="process")
     process = start(tmp_path, "--limit", "1", "--json", env={**os.environ, "COLUMNS": "80"})
     try:
-        await asyncio.sleep(2)
         storage = log.log.storage
         [record] = storage.read_now(
             "huntgroup.session.events.v1", log.journal("session").partition, 4, 1
