@@ -108,8 +108,13 @@ class CallGuard(grpc.aio.ServerInterceptor):
                     async with timeout or nullcontext():
                         await run(request, context)
                 except BaseException as error:
-                    if await self._fail(_own_timeout(error, timeout), method, context, call):
-                        raise
+                    # A caller who reads nothing learns it later, and holds nobody up.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(TOLD_WITHIN_S):
+                            if await self._fail(
+                                _own_timeout(error, timeout), method, context, call
+                            ):
+                                raise
                 else:
                     call.finish(grpc.StatusCode.OK)
                 finally:
@@ -121,9 +126,9 @@ class CallGuard(grpc.aio.ServerInterceptor):
     async def _fail(
         self, error: BaseException, method: str, context: Context, call: RpcCall
     ) -> bool:
-        """Answer with the status that fits `error`; return whether the error is to be raised as it is.
+        """Answer with the status that fits `error`, and raise what gRPC raises when a call is aborted.
 
-        Raises what gRPC raises when a call is aborted; False: the status is on its way, and the handler is to end.
+        True: the error is to be raised as it is.
         """
         if isinstance(error, grpc.aio.AbortError):
             call.finish(_status_of(context))
@@ -138,11 +143,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         call.finish(refused.status)
         if refused.reason == errors.SLOW_READER:
             self._telemetry.counter("huntgroup.streams.cut", {"rpc.method": method}).add()
-        status = to_status(refused, reason_domain(method))
-        with suppress(TimeoutError):
-            # A caller who reads nothing learns it later, and holds nobody up.
-            async with asyncio.timeout(TOLD_WITHIN_S):
-                await context.abort_with_status(status)
+        await context.abort_with_status(to_status(refused, reason_domain(method)))
         return False
 
     def _refusal(self, error: BaseException, method: str) -> RpcRefusedError:
