@@ -4,13 +4,16 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 import uvloop
 from rich.console import Console
 
+from huntgroup.journal.v1.journal_pb2 import RecordedEvent
+from huntgroup_contracts.codec import EventCodec
 from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import Log, LogCorruptError, LogUnavailableError
@@ -93,23 +96,21 @@ async def _shadow(
 
 
 async def _read(
-    log: Log, domain: str, take: Callable[[Event], None], bar: ProgressBar, before: int
+    log: Log, domain: str, take: Callable[[Sequence[Event]], None], bar: ProgressBar, before: int
 ) -> int:
-    """Give each event of a domain to `take`, up to the end, or where the pass `before` ended; return that position."""
+    """Give each decision of a domain to `take`, to the end or where the pass `before` ended; return that position."""
     topic, partition = topic_journal("routing"), partition_of(domain, log.partitions)
     if topic not in await log.topics():
         raise LogUnavailableError(f"this log has no journal of routing, {topic}")
     codec, count = event_codec(), 0
-    known = set(codec.event_types)
     async with Records(log, "routing", topic, partition) as records:
         records.end = before or await log.end(topic, partition)
         entries = Entries(records, "routing", Findings())
         while (entry := await entries.head()) is not None:
             entries.move_on()
             if hasattr(entry.kind, "events") and entry.batch.domain == domain:
-                for recorded in entry.batch.events:
-                    if recorded.type in known:
-                        take(codec.decode(recorded.type, recorded.payload))
+                for decision in decisions_of(entry.batch.events, codec):
+                    take(decision)
                 count += len(entry.batch.events)
                 if count > EVENTS_MAX:
                     raise LogUnavailableError(
@@ -117,6 +118,18 @@ async def _read(
                     )
             bar(before + records.position, 2 * records.end)
         return records.end
+
+
+def decisions_of(
+    recorded: Iterable[RecordedEvent], codec: EventCodec[Event]
+) -> Iterator[list[Event]]:
+    """Yield the events of a batch that followed from one command, one foreign event, or time, which is told once."""
+    for _, together in groupby(recorded, lambda one: one.causation_id):
+        events = [
+            codec.decode(one.type, one.payload) for one in together if one.type in codec.event_types
+        ]
+        if events:
+            yield events
 
 
 def _write(arguments: argparse.Namespace, shadow: Shadow) -> None:

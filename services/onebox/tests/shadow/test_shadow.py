@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -72,37 +73,40 @@ DAY: dict[str, Any] = {
 }
 
 
-def played(**queues: dict[str, Any]) -> list[Event]:
+Decided = list[tuple[Event, ...]]
+
+
+def played(**queues: dict[str, Any]) -> Decided:
     """Return what routing's journal would hold after the day, with such policies."""
     words = DAY | {
         "queues": {
             name: one | {"policy": queues.get(name, {})} for name, one in DAY["queues"].items()
         }
     }
-    scenario, events = convert(words, Scenario), list[Event]()
+    scenario, decisions = convert(words, Scenario), Decided()
     simulation = Simulation(scenario=scenario, folder=Path(), journals={})
 
     def noted(state: State, command: Command, at_ms: int) -> tuple[Event, ...] | Refused:
         decision = decide(state, command, at_ms)
-        if not isinstance(decision, Refused):
-            events.extend(decision)
+        if decision and not isinstance(decision, Refused):
+            decisions.append(decision)
         return decision
 
     plan, measures = prepare(simulation, 0, Measures)
     Centre(plan, measures, noted).play(lambda _: None)
     # A nested command was noted within the one that it followed from; the journal has one after the other.
-    return events
+    return decisions
 
 
 def shadow_of(
-    events: Sequence[Event], *rules: ConfigureQueue, scorers: Mapping[str, Scorer] | None = None
+    decisions: Decided, *rules: ConfigureQueue, scorers: Mapping[str, Scorer] | None = None
 ) -> Shadow:
     past = Past()
-    for event in events:
-        past.take(event)
+    for decision in decisions:
+        past.take(decision)
     shadow = Shadow("simulated/centre", past, {one.queue_id: one for one in rules}, scorers or {})
-    for event in events:
-        shadow.take(event)
+    for decision in decisions:
+        shadow.take(decision)
     shadow.finish()
     return shadow
 
@@ -234,7 +238,12 @@ def test_a_contact_is_told_with_all_that_it_asks_and_whom_it_prefers() -> None:
     other = comes("d", preferred_agents=("gone",))
     events = told(queue, *ready("a"), strict, other, *taken("d", "a"))
     shadow = shadow_of(events)
-    assert shadow.same == shadow.offers == sum(isinstance(one, OfferCreated) for one in events) == 1
+    assert (
+        shadow.same
+        == shadow.offers
+        == sum(isinstance(one, OfferCreated) for one in chain(*events))
+        == 1
+    )
     named = shadow_of(events, queue)
     assert named.state.contacts[ContactId("c")].own.requirement == 'skill("latin")'
 
@@ -259,17 +268,18 @@ class FirstB:
         return [int(one.agent_id == "b") for one in agents]
 
 
-def told(*said: Command, scorers: Mapping[str, Scorer] | None = None) -> list[Event]:
+def told(*said: Command, scorers: Mapping[str, Scorer] | None = None) -> Decided:
     """Return what follows when `a` and `b` are ready, after what is said first, one thing a second."""
-    core, events = RoutingCore(scorers), list[Event]()
+    core, decisions = RoutingCore(scorers), Decided()
     state = core.initial("acme/emea")
     for second, command in enumerate(said, 1):
         decision = core.decide(state, command, second * 1_000)
         assert not isinstance(decision, Refused), decision
         for event in decision:
             state = core.evolve(state, event)
-            events.append(event)
-    return events
+        if decision:
+            decisions.append(decision)
+    return decisions
 
 
 def ready(*names: str) -> list[Command]:
@@ -330,7 +340,7 @@ def test_what_people_did_and_whom_contacts_are_for_is_as_it_was(story: str) -> N
     shadow = shadow_of(events)
     really = [
         (one.contact_id, one.agent_id, one.at_ms)
-        for one in events
+        for one in chain(*events)
         if isinstance(one, OfferAccepted)
     ]
     assert really
@@ -338,7 +348,7 @@ def test_what_people_did_and_whom_contacts_are_for_is_as_it_was(story: str) -> N
         (contact_id, one.agent_id, one.at_ms) for contact_id, one in shadow.answers.items()
     ] == really
     assert shadow.left_at_ms == {
-        one.contact_id: one.at_ms for one in events if isinstance(one, ContactDequeued)
+        one.contact_id: one.at_ms for one in chain(*events) if isinstance(one, ContactDequeued)
     }
     assert shadow.same == shadow.offers == len(really)
     assert not shadow.unrepeated

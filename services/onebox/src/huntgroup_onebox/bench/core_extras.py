@@ -1,7 +1,7 @@
 """What explanations and a shadow policy cost, in per cent of the CPU time of routing's core alone.
 
-Without explanations: the same core, told to say nothing of each offer. The shadow: another core that takes the events
-which the first one made, with the same policy, so that it has as much to decide.
+Without explanations: the same core, told to say nothing of each offer. The shadow: another core that takes what
+the first one decided, with the same policy, so that it has as much to decide.
 """
 
 import gc
@@ -19,6 +19,7 @@ from huntgroup_routing.core.messages import Event
 from huntgroup_routing.core.state import initial
 
 T = TypeVar("T")
+Decision = tuple[Event, ...]
 
 
 def core_extras(bench: Workbench) -> list[Measured]:
@@ -26,11 +27,11 @@ def core_extras(bench: Workbench) -> list[Measured]:
     contacts = CONTACTS_QUICK if bench.quick else CONTACTS
     work = busy_centre(agents=AGENTS, queues=20, busy=BUSY, contacts=contacts)
     explained, shadows = [], []
-    before, events = _events(work)
+    before, decisions = _decisions(work)
     for _ in range(bench.repeats):
         bare_s, core_s = spend(work, explains=False).seconds, spend(work).seconds
         explained.append(100 * (core_s - bare_s) / bare_s)
-        shadows.append(100 * _shadow(before, events) / core_s)
+        shadows.append(100 * _shadow(before, decisions) / core_s)
     told = f"{AGENTS:,} agents, 20 queues, {BUSY:.0%} busy"
     return [
         Measured(name="core-explanations", repeats=explained, baseline=told, client=CLIENT),
@@ -38,15 +39,16 @@ def core_extras(bench: Workbench) -> list[Measured]:
     ]
 
 
-def _events(work: Work) -> tuple[list[Event], list[Event]]:
-    """Return what the core makes of the work: before the clock runs, and while it runs."""
+def _decisions(work: Work) -> tuple[list[Decision], list[Decision]]:
+    """Return what the core decides of the work: before the clock runs, and while it runs."""
     state = initial(DOMAIN)
-    before = [one for at_ms, told in work.before for one in apply(state, told, at_ms)]
-    return before, [one for at_ms, told in work.timed for one in apply(state, told, at_ms)]
+    before = [apply(state, told, at_ms) for at_ms, told in work.before]
+    timed = [apply(state, told, at_ms) for at_ms, told in work.timed]
+    return [one for one in before if one], [one for one in timed if one]
 
 
-def _shadow(before: Iterable[Event], events: Iterable[Event]) -> float:
-    """Return the CPU seconds that a shadow takes for events, both times that it goes through them."""
+def _shadow(before: Iterable[Decision], decisions: Iterable[Decision]) -> float:
+    """Return the CPU seconds that a shadow takes for decisions, both times that it goes through them."""
     past = Past()
     shadow = Shadow(DOMAIN, past, {})
     spent_s = 0.0
@@ -56,7 +58,7 @@ def _shadow(before: Iterable[Event], events: Iterable[Event]) -> float:
         gc.freeze()
         try:
             begun_s = time.process_time()
-            _each(events, take)
+            _each(decisions, take)
             spent_s += time.process_time() - begun_s
         finally:
             gc.unfreeze()

@@ -1,9 +1,10 @@
 """What really became of offers and contacts, read from routing's journal before a shadow plays the same."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, get_args
 
 from msgspec import Struct
 
@@ -13,19 +14,33 @@ from huntgroup_routing.core.messages import (
     ContactEnqueued,
     ContactKept,
     ContactMoved,
+    ContactReplanned,
+    ContactReprioritized,
     ContactStepped,
     Event,
+    GroupBlended,
+    GroupUnblended,
     OfferAccepted,
-    OfferCanceled,
-    OfferCreated,
     OfferExpired,
     OfferRejected,
-    OfferRescinded,
     PreferenceLapsed,
+    QueueClosed,
     QueueConfigured,
+    QueueOpened,
     RingWidened,
 )
 from huntgroup_routing.core.values import AgentId, ContactId, DequeueReason, OfferId, QueueId
+
+OfContact = (
+    ContactKept
+    | ContactMoved
+    | ContactReplanned
+    | ContactReprioritized
+    | ContactStepped
+    | PreferenceLapsed
+    | RingWidened
+)
+OfQueue = GroupBlended | GroupUnblended | QueueClosed | QueueOpened
 
 THRESHOLD_MS: Final = 20_000
 """Of the service level of a queue that was never seen to be configured."""
@@ -56,25 +71,25 @@ class Answer(Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Past:
-    """Takes the events of one domain, in order."""
+    """Takes the decisions of one domain, each the events that followed from one command or fact, in order."""
 
     fates: dict[ContactId, Fate] = field(default_factory=dict)
-    noticed_at_ms: dict[ContactId, list[int]] = field(default_factory=dict)
-    """When a contact came to a step, left its queue, rang more widely, or waited for certain agents no more."""
     missed: dict[ContactId, list[OfferExpired | OfferRejected]] = field(default_factory=dict)
     """The offers that agents declined or let ring out, by contact."""
-    outcomes: dict[OfferId, type[Event] | None] = field(default_factory=dict)
-    """Of all offers, by which event they ended; None: that is not told."""
+    _noticed_at_ms: dict[str, list[int]] = field(default_factory=dict)
+    """When something came of a contact or a queue (by its id) that time may bring, whether it did or somebody."""
     _threshold_ms: dict[QueueId, int] = field(default_factory=dict)
     _answered: dict[OfferId, Fate] = field(default_factory=dict)
     _usual: dict[QueueId, tuple[int, int]] | None = None
     """How long contacts of a queue ring and are handled, in the mean; reckoned when it is asked first."""
 
-    def take(self, event: Event) -> None:
-        """Note what an event tells."""
-        note = self._NOTES.get(type(event))
-        if note is not None:
-            note(self, event)
+    def take(self, decision: Iterable[Event]) -> None:
+        """Note what the events tell."""
+        notes = self._NOTES
+        for event in decision:
+            note = notes.get(type(event))
+            if note is not None:
+                note(self, event)
 
     def _came(self, event: ContactEnqueued) -> None:
         """Note a contact; one that was handed back and comes again came when it came first."""
@@ -86,11 +101,7 @@ class Past:
         else:
             fate.left_at_ms = None
 
-    def _offered(self, event: OfferCreated) -> None:
-        self.outcomes[event.offer_id] = None
-
     def _accepted(self, event: OfferAccepted) -> None:
-        self.outcomes[event.offer_id] = OfferAccepted
         fate = self.fates.get(event.contact_id)
         if fate is not None:
             fate.answered_at_ms, fate.agent_id = event.at_ms, event.agent_id
@@ -107,25 +118,30 @@ class Past:
         if fate is not None:
             fate.left_at_ms = event.at_ms
             fate.gave_up = event.reason is DequeueReason.CUSTOMER_LEFT
-            self.noticed_at_ms.setdefault(event.contact_id, []).append(event.at_ms)
+            self._notice(event.contact_id, event.at_ms)
 
-    def _ended(self, event: OfferExpired | OfferRejected | OfferCanceled | OfferRescinded) -> None:
-        self.outcomes[event.offer_id] = type(event)
-        if isinstance(event, OfferExpired | OfferRejected):
-            self.missed.setdefault(event.contact_id, []).append(event)
+    def _missed(self, event: OfferExpired | OfferRejected) -> None:
+        self.missed.setdefault(event.contact_id, []).append(event)
+        self._notice(event.contact_id, event.at_ms)
 
-    def _noticed(
-        self, event: ContactStepped | RingWidened | ContactMoved | ContactKept | PreferenceLapsed
-    ) -> None:
-        self.noticed_at_ms.setdefault(event.contact_id, []).append(event.at_ms)
+    def _of_contact(self, event: OfContact) -> None:
+        self._notice(event.contact_id, event.at_ms)
+
+    def _of_queue(self, event: OfQueue) -> None:
+        self._notice(event.queue_id, event.at_ms)
+
+    def _notice(self, subject: str, at_ms: int) -> None:
+        self._noticed_at_ms.setdefault(subject, []).append(at_ms)
 
     def _configured(self, event: QueueConfigured) -> None:
         self._threshold_ms[event.queue_id] = event.service_level_threshold_ms
 
-    def tells(self, contact_id: ContactId, at_ms: int, late_ms: int) -> bool:
-        """Return whether something became of a contact without a fact at a moment, or not much later."""
-        noticed = self.noticed_at_ms.get(contact_id, ())
-        return any(at_ms <= one <= at_ms + late_ms for one in noticed)
+    def noticed_at_ms(self, subject: str, due_ms: int, late_ms: int) -> int | None:
+        """Return when something really came of a contact or queue from a moment on, not much later; None: nothing."""
+        noticed = self._noticed_at_ms.get(subject, ())
+        place = bisect_left(noticed, due_ms)
+        found = noticed[place] if place < len(noticed) else None
+        return None if found is None or found > due_ms + late_ms else found
 
     def ring_ms(self, contact_id: ContactId) -> int:
         """Return how long a contact rang before it was answered, or the mean of its queue where it never was."""
@@ -146,14 +162,12 @@ class Past:
 
     _NOTES: ClassVar[Mapping[type[Event], Callable[["Past", Any], None]]] = {
         ContactEnqueued: _came,
-        OfferCreated: _offered,
         OfferAccepted: _accepted,
         AgentCapacityFreed: _freed,
         ContactDequeued: _left,
-        **dict.fromkeys((OfferExpired, OfferRejected, OfferCanceled, OfferRescinded), _ended),
-        **dict.fromkeys(
-            (ContactStepped, RingWidened, ContactMoved, ContactKept, PreferenceLapsed), _noticed
-        ),
+        **dict.fromkeys((OfferExpired, OfferRejected), _missed),
+        **dict.fromkeys(get_args(OfContact), _of_contact),
+        **dict.fromkeys(get_args(OfQueue), _of_queue),
         QueueConfigured: _configured,
     }
 

@@ -1,43 +1,42 @@
 """A second core with another policy is told what really happened, and decides by itself.
 
-Where it makes the same offer at the same moment, the agent answers as they did. Any other offer ends as the offer of
-the same number of that contact did, is taken after as long as it really rang, and keeps the agent as long as the
-contact really did. With the same policy every offer is the same, so the shadow is exactly what was.
+As long as it decides what was decided, it is what the past was, and does nothing by itself. From the first difference
+on it has a clock of its own: where it makes the same offer at the same moment, the agent answers as they did; any other
+offer ends as the offer of the same number of that contact did, is taken after as long as it really rang, and keeps the
+agent as long as the contact really did.
 """
 
-import heapq
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from msgspec.structs import replace
 
+from huntgroup_onebox.shadow.clock import Calendar, Due, Kind, next_due
+from huntgroup_onebox.shadow.pairs import Pairs
 from huntgroup_onebox.shadow.past import Answer, Past
-from huntgroup_onebox.shadow.stated import comes_as_it_did, command_of, queued
+from huntgroup_onebox.shadow.stated import (
+    comes_as_it_did,
+    command_of,
+    for_somebody_gone,
+    queued,
+)
 from huntgroup_routing.core.arriving import offers_on_arrival
 from huntgroup_routing.core.decide import decide
+from huntgroup_routing.core.dialing import watch_turns
 from huntgroup_routing.core.evolve import evolve
 from huntgroup_routing.core.hours import CloseQueue, OpenQueue
 from huntgroup_routing.core.messages import (
     AcceptOffer,
-    AgentCapacityFreed,
-    AssignContact,
     Command,
     ConfigureQueue,
     ContactDequeued,
     ContactEnqueued,
-    ContactKept,
-    ContactMoved,
-    ContactReplanned,
-    ContactRequeued,
-    ContactStepped,
     Event,
-    ExitQueue,
     MoveContact,
     ObserveAgentReleased,
     ObserveContactAbandoned,
-    ObserveOfferTurnedAway,
     OfferAccepted,
     OfferCanceled,
     OfferCreated,
@@ -46,46 +45,33 @@ from huntgroup_routing.core.messages import (
     OfferRescinded,
     PassTime,
     PolicyApplied,
-    PreferenceLapsed,
-    PullContact,
     QueueConfigured,
     QueueRetired,
     Reason,
     Refused,
     RejectOffer,
-    RingWidened,
     ScorerFailed,
     SetContactPriority,
+    SetQueuePriority,
 )
-from huntgroup_routing.core.overflow import OverflowTrigger
-from huntgroup_routing.core.policy import rules_of
+from huntgroup_routing.core.policy import is_same, rules_of
 from huntgroup_routing.core.scorers import Scorer
-from huntgroup_routing.core.state import NOBODY, Contact, State, initial
-from huntgroup_routing.core.values import (
-    AgentId,
-    ContactId,
-    DecisionRule,
-    DequeueReason,
-    Explanation,
-    OfferId,
-    QueueId,
-    RescindReason,
-    StepDue,
-)
+from huntgroup_routing.core.state import State, initial
+from huntgroup_routing.core.values import AgentId, ContactId, DequeueReason, OfferId, QueueId
 
-ANSWER, DECLINE, FREE, TIME = range(4)
-NO_OFFER: Final = OfferId("")
 LATE_MS: Final = 10_000
 """Time that had passed was noticed so much later at most."""
+AFTERWARDS_MS: Final = 86_400_000
+"""So long after the last event is looked who may still be served."""
 
-HANDED_OUT: Final = (DecisionRule.PULLED, DecisionRule.ASSIGNED)
-BY_HAND: Final = (CloseQueue, OpenQueue, MoveContact, SetContactPriority)
+ENDINGS: Final = (OfferAccepted, OfferCanceled, OfferExpired, OfferRejected, OfferRescinded)
+BY_HAND: Final = (CloseQueue, OpenQueue, MoveContact, SetContactPriority, SetQueuePriority)
 """What somebody did, and the other policy may make impossible."""
 
 
 @dataclass(slots=True)
 class Shadow:
-    """Takes the events of one domain, in order."""
+    """Takes the decisions of one domain, each the events that followed from one command or fact, in order."""
 
     domain: str
     """Chance goes by its name."""
@@ -106,16 +92,16 @@ class Shadow:
     """What the core would not do, of the other policy's queues and of what it needs."""
     unrepeated: Counter[str] = field(default_factory=Counter)
     """By kind: what really happened that the shadow did not repeat, though the contact was there."""
-    _ours: dict[OfferId, OfferId] = field(default_factory=dict)
-    """The shadow's offers by those really made that they are the same as."""
-    _real: dict[OfferId, OfferId] = field(default_factory=dict)
+    _pairs: Pairs | None = None
+    """None as long as everything is as it was: then each offer is the same as the one of its number."""
     _fresh: dict[OfferId, OfferCreated] = field(default_factory=dict)
     """Made at this moment; whether they are the same is not told yet."""
-    _fresh_at_ms: int = 0
-    _calendar: list[tuple[int, int, int, OfferId, AgentId]] = field(default_factory=list)
-    _ties: int = 0
-    _first_to_step: StepDue | None = None
-    """Who was expected last to come to a step by its trigger."""
+    _now_ms: int = 0
+    _calendar: Calendar = field(default_factory=Calendar)
+    _expected: Due | None = None
+    """What time is expected to bring first."""
+    _ending: frozenset[OfferId] = frozenset()
+    """The offers that really ended in the decision that is told just now."""
     _tried: Counter[ContactId] = field(default_factory=Counter)
     """How many of a contact's offers were not made really."""
 
@@ -124,277 +110,286 @@ class Shadow:
         self.state.scorers = self.scorers
         self.state.explains = False
 
-    def take(self, event: Event) -> None:
-        """Let time pass until an event, and do what it means for the shadow."""
-        at_ms = event.at_ms
-        if (self._fresh and self._fresh_at_ms < at_ms) or (
-            self._calendar and self._calendar[0][0] < at_ms
-        ):
-            self._until(at_ms)
-        if isinstance(event, OfferCreated):
-            if event.explanation is not None and event.explanation.rule in HANDED_OUT:
-                self._by_hand(event, event.explanation)
-            self._compare(event)
-        elif isinstance(event, OfferAccepted) and self._is_that(event.offer_id, event.contact_id):
-            evolve(self.state, event)  # the very same: there is nothing to decide
-            self.answers[event.contact_id] = Answer(event.agent_id, at_ms)
-        elif isinstance(event, AgentCapacityFreed):
-            released = self._of_same(ObserveAgentReleased, event.offer_id, event.agent_id)
-            if released is not None:
-                self._tell(released, at_ms)
-        elif isinstance(event, ContactEnqueued):
-            if event.queue_id not in self.rules and comes_as_it_did(event, self.state):
-                self._do((event, *offers_on_arrival(self.state, event)))
+    def take(self, decision: Sequence[Event]) -> None:
+        """Let time pass until a decision, and decide the same command, fact or time by the other policy."""
+        if isinstance(decision[0], PolicyApplied | QueueConfigured | QueueRetired):
+            self._change(decision)
+        elif self._pairs is not None:
+            self._until(decision[0].at_ms)
+            self._repeat(decision, self._decided(decision))
+        else:
+            ours = self._decided(decision)
+            if is_as_it_was(ours, decision):
+                self._go_along(decision)
             else:
-                self._tell(queued(event, self.state), at_ms)
-        elif isinstance(event, QueueConfigured | QueueRetired | PolicyApplied):
-            self._follow(event)
-        elif (command := self._means(event)) is not None:
-            self._tell(command, event.at_ms)
+                self._repeat(decision, ours)
 
     def finish(self) -> None:
         """Let everybody be served who still can be."""
+        end_ms = self._now_ms + AFTERWARDS_MS
         self._settle()
-        while self._calendar:
-            self._until(self._calendar[0][0] + 1)
+        while (
+            self.state.contacts and (at_ms := self._calendar.next_ms) is not None and at_ms < end_ms
+        ):
+            self._until(at_ms + 1)
 
-    def _means(self, event: Event) -> Command | None:
-        match event:
-            case OfferAccepted():
-                return self._of_same(AcceptOffer, event.offer_id, event.agent_id)
-            case ContactDequeued() | ContactMoved() | ContactKept():
-                return self._of_leaving(event)
-            case (
-                OfferExpired()
-                | ContactStepped()
-                | ContactReplanned()
-                | RingWidened()
-                | PreferenceLapsed()
-            ):
-                return PassTime()
-            case ScorerFailed():
-                self.unrepeated[ScorerFailed.__name__] += 1
-                return None
-            case OfferRejected() if event.offer_id in self._ours:
-                return RejectOffer(
-                    offer_id=self._ours[event.offer_id],
-                    agent_id=event.agent_id,
-                    reason=event.reason,
+    # As long as everything is as it was.
+
+    def _go_along(self, decision: Sequence[Event]) -> None:
+        state = self.state
+        for event in decision:
+            evolve(state, event)
+            kind = type(event)
+            if kind is OfferCreated:
+                self.offers += 1
+                self.same += 1
+            elif isinstance(event, OfferAccepted):
+                self.answers[event.contact_id] = Answer(event.agent_id, event.at_ms)
+            elif isinstance(event, ContactDequeued):
+                self._left(event)
+            if state.awaiting_turn or state.turns:
+                watch_turns(state, event)
+
+    def _part(self) -> Pairs:
+        """Let the shadow be something else than the past from now on."""
+        if self._pairs is None:
+            self._pairs = Pairs.of(self.state)
+        return self._pairs
+
+    # What is decided where something was really decided.
+
+    def _decided(self, decision: Sequence[Event]) -> Sequence[Event]:
+        """Return what follows in the shadow."""
+        first = decision[0]
+        if isinstance(first, ContactEnqueued):
+            return self._arrival(first)
+        if self._pairs is None:
+            if len(decision) == 1 and isinstance(first, OfferAccepted):
+                return (
+                    decision  # it rings as it did, and at nobody else: there is nothing to decide
                 )
-            case OfferRescinded(reason=RescindReason.AGENT_TURNED_AWAY):
-                return self._of_same(ObserveOfferTurnedAway, event.offer_id, event.agent_id)
-            case _:
-                return command_of(event)
+            command: Command | None = command_of(decision)
+        else:
+            command = self._pairs.translated(command_of(decision))
+        return () if command is None else self._follows(command, first.at_ms)
 
-    def _of_leaving(self, event: ContactDequeued | ContactMoved | ContactKept) -> Command | None:
-        """Return what a contact that left was told, or why it went: by its customer, by key, or by time alone."""
-        if isinstance(event, ContactKept):
-            return PassTime()
-        if isinstance(event, ContactMoved) and event.overflow is None:
-            return MoveContact(contact_id=event.contact_id, queue_id=event.queue_id)
-        if event.overflow is not None and event.overflow.trigger is OverflowTrigger.EXIT_KEY:
-            return ExitQueue(contact_id=event.contact_id, key=event.overflow.key)
-        if isinstance(event, ContactDequeued) and event.reason is DequeueReason.CALLBACK_DUE:
-            return PassTime()
-        if isinstance(event, ContactDequeued) and event.reason is not DequeueReason.OVERFLOWED:
-            return ObserveContactAbandoned(contact_id=event.contact_id, reason=event.reason)
-        contact = self.state.contacts.get(event.contact_id)
-        leaves_at_ms = None if contact is None else contact.leaves_at_ms
-        return PassTime() if leaves_at_ms is not None and leaves_at_ms <= event.at_ms else None
+    def _arrival(self, event: ContactEnqueued) -> Sequence[Event]:
+        state = self.state
+        as_it_was = self._pairs is None
+        if (as_it_was or event.queue_id not in self.rules) and comes_as_it_did(event, state):
+            return (event, *offers_on_arrival(state, event))
+        fact = queued(event, state)
+        ours = self._follows(fact, event.at_ms)
+        if (
+            as_it_was
+            and ours
+            and not event.awaited_agents
+            and getattr(ours[0], "awaited_agents", ())
+        ):
+            # Only whom one agent alone was to serve waits for nobody here.
+            return self._follows(for_somebody_gone(fact), event.at_ms)
+        return ours
 
-    def _of_same(
-        self,
-        kind: type[AcceptOffer] | type[ObserveAgentReleased] | type[ObserveOfferTurnedAway],
-        real_id: OfferId,
-        agent_id: AgentId,
-    ) -> Command | None:
-        if real_id not in self.past.outcomes:
-            # A word about an offer that is not told of ends doubt all the same.
-            return kind(offer_id=real_id, agent_id=agent_id)
-        offer_id = self._ours.get(real_id)
-        return None if offer_id is None else kind(offer_id=offer_id, agent_id=agent_id)
-
-    def _is_that(self, real_id: OfferId, contact_id: ContactId) -> bool:
-        """Return whether an offer made really rings in the shadow under the same id, and at nobody else."""
-        same = self._ours.get(real_id) == real_id and real_id in self.state.offers
-        return same and self.state.contacts[contact_id].ring is None
-
-    def _follow(self, event: QueueConfigured | QueueRetired | PolicyApplied) -> None:
-        """Let the policy be what it was, but for the queues that the other one names."""
-        other = None if isinstance(event, PolicyApplied) else self.rules.get(event.queue_id)
-        configured = (other or event) if isinstance(event, QueueConfigured) else None
-        if configured is not None and configured.scorer and configured.scorer not in self.scorers:
-            self.refused.append(
-                f"queue {configured.queue_id}: scorer {configured.scorer!r} is not installed here"
-            )
-        if other is None:
-            evolve(self.state, event)
-            if self.state.outdated:
-                self._schedule(event.at_ms + LATE_MS)
-        elif isinstance(event, QueueConfigured) and event.queue_id not in self.state.queues:
-            rules = rules_of(other, event.at_ms)
-            if isinstance(rules, Refused):
-                self.refused.append(f"queue {event.queue_id}: {rules.detail}")
-            else:
-                evolve(self.state, replace(rules, domain_version=event.domain_version))
-
-    def _by_hand(self, real: OfferCreated, why: Explanation) -> None:
-        """Let a contact be taken or given out by hand as it was, if it waits and the agent is free."""
-        command: Command = PullContact(contact_id=real.contact_id, agent_id=real.agent_id)
-        if why.rule is DecisionRule.ASSIGNED:
-            command = AssignContact(
-                contact_id=real.contact_id,
-                agent_id=real.agent_id,
-                supervisor_id=AgentId(why.asked_by),
-                waive_requirement=True,
-            )
-        self._tell(command, real.at_ms)
-
-    def _compare(self, real: OfferCreated) -> None:
-        """Note which offer of this moment is the same as one that was made really, if any."""
-        ours = self._fresh.get(real.offer_id)
-        if ours is None or ours.agent_id != real.agent_id:
-            ours = next(filter(lambda one: _is_same(one, real), self._fresh.values()), None)
-            if ours is None:
-                return
-        offer_id = ours.offer_id
-        self.same += 1
-        self._ours[real.offer_id] = offer_id
-        self._real[offer_id] = real.offer_id
-        del self._fresh[offer_id]
-        if ours.expires_at_ms != real.expires_at_ms or self.past.outcomes[real.offer_id] is None:
-            self._lease(ours)
-
-    def _until(self, at_ms: int) -> None:
-        """Let happen what is due before a moment; what was made at an earlier one is the shadow's own by now."""
-        if self._fresh and self._fresh_at_ms < at_ms:
-            self._settle()
-        while self._calendar and self._calendar[0][0] < at_ms:
-            now_ms, _, what, offer_id, agent_id = heapq.heappop(self._calendar)
-            if what == TIME:
-                self._tell(PassTime(), now_ms)
-            elif what == FREE:
-                self._tell(ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id), now_ms)
-            elif offer_id in self.state.offers and what == DECLINE:
-                self._tell(RejectOffer(offer_id=offer_id, agent_id=agent_id, reason=""), now_ms)
-            elif offer_id in self.state.offers:
-                self._tell(AcceptOffer(offer_id=offer_id, agent_id=agent_id), now_ms)
-            self._settle()
-
-    def _settle(self) -> None:
-        """Let offers that were not made really end as the contact's offer of the same number did."""
-        for offer in self._fresh.values():
-            self._lease(offer)
-            missed = self.past.missed.get(offer.contact_id, ())
-            tried = self._tried[offer.contact_id]
-            self._tried[offer.contact_id] += 1
-            if tried >= len(missed):
-                ring_ms, what = self.past.ring_ms(offer.contact_id), ANSWER
-            else:
-                ring_ms, what = missed[tried].ring_ms, DECLINE
-                if isinstance(missed[tried], OfferExpired):
-                    continue
-            self._schedule(offer.at_ms + ring_ms, what, offer.offer_id, offer.agent_id)
-        self._fresh.clear()
-
-    def _lease(self, offer: OfferCreated) -> None:
-        """Let the lease of an offer run out where no fact will tell of it."""
-        self._schedule(offer.expires_at_ms, TIME, offer.offer_id, offer.agent_id)
-
-    def _schedule(
-        self,
-        at_ms: int,
-        what: int = TIME,
-        offer_id: OfferId = NO_OFFER,
-        agent_id: AgentId = NOBODY,
-    ) -> None:
-        self._ties += 1
-        heapq.heappush(self._calendar, (at_ms, self._ties, what, offer_id, agent_id))
-
-    def _tell(self, command: Command, at_ms: int) -> None:
+    def _follows(self, command: Command, at_ms: int) -> Sequence[Event]:
         events = decide(self.state, command, at_ms)
         if isinstance(events, Refused):
             if isinstance(command, BY_HAND) and events.reason is not Reason.CONTACT_UNKNOWN:
                 self.unrepeated[type(command).__name__] += 1
-            return
-        self._do(events)
+            return ()
+        return events
 
-    def _do(self, events: tuple[Event, ...]) -> None:
-        state, follows = self.state, self._FOLLOWS
+    def _change(self, decision: Sequence[Event]) -> None:
+        """Let the policy be what it was, but for the queues that the other one names."""
+        at_ms = decision[0].at_ms
+        self._until(at_ms)
+        for event in decision:
+            if isinstance(event, QueueConfigured | QueueRetired) and event.queue_id in self.rules:
+                self._keep(event, self.rules[event.queue_id])
+            else:
+                if isinstance(event, QueueConfigured):
+                    self._need(event.queue_id, event.scorer)
+                self._fold(event)
+        self._expect(at_ms)
+
+    def _keep(self, event: QueueConfigured | QueueRetired, other: ConfigureQueue) -> None:
+        """Let a queue have the rules of the other policy, whatever it really had."""
+        queue = self.state.queues.get(event.queue_id)
+        if isinstance(event, QueueRetired):
+            self._part()
+        elif queue is None:
+            self._need(event.queue_id, other.scorer)
+            rules = rules_of(other, event.at_ms)
+            if isinstance(rules, Refused):
+                self.refused.append(f"queue {event.queue_id}: {rules.detail}")
+                return
+            if not is_same(rules, event):
+                self._part()
+            self._fold(replace(rules, domain_version=event.domain_version))
+        elif is_same(queue.rules, event):
+            self._fold(event)
+        else:
+            self._part()
+
+    def _need(self, queue_id: QueueId, scorer: str) -> None:
+        if scorer and scorer not in self.scorers:
+            self.refused.append(f"queue {queue_id}: scorer {scorer!r} is not installed here")
+
+    # Once something is different.
+
+    def _repeat(self, decision: Sequence[Event], ours: Sequence[Event]) -> None:
+        self._now_ms, pairs = decision[0].at_ms, self._part()
+        self._ending = frozenset(one.offer_id for one in decision if isinstance(one, ENDINGS))
+        self._do(ours)
+        for event in decision:
+            if isinstance(event, ContactDequeued) and event.reason is DequeueReason.CALLBACK_DUE:
+                self._dial(event)
+        self._ending = frozenset()
+        self._told(decision, pairs)
+
+    def _dial(self, event: ContactDequeued) -> None:
+        """Let a customer be called who was really called now, though the turn has not come near."""
+        contact = self.state.contacts.get(event.contact_id)
+        if contact is not None and contact.awaited is not None and contact.awaited.turn:
+            reason = DequeueReason.CALLBACK_POSTPONED
+            fact = ObserveContactAbandoned(contact_id=event.contact_id, reason=reason)
+            self._do(self._follows(fact, event.at_ms))
+
+    def _told(self, decision: Sequence[Event], pairs: Pairs) -> None:
+        """Note which offers were really made and ended in a decision that the shadow has taken."""
+        for event in decision:
+            if isinstance(event, OfferCreated):
+                offer_id = pairs.tell(event, self._fresh.values())
+                if offer_id is not None:
+                    self.same += 1
+                    del self._fresh[offer_id]
+            elif isinstance(event, ENDINGS):
+                self._end(event, pairs)
+            elif isinstance(event, ScorerFailed):
+                self.unrepeated[ScorerFailed.__name__] += 1
+        self._expect(self._now_ms)
+
+    def _end(self, real: Any, pairs: Pairs) -> None:
+        """Let an offer that rings on here be the shadow's own: what its agent would have done is not known any more."""
+        offer_id = pairs.ours(real.offer_id)
+        offer = None if offer_id is None else self.state.offers.get(offer_id)
+        if offer is None:
+            return
+        pairs.part(offer.offer_id)
+        if not isinstance(real, OfferExpired):  # who let it ring out does so here
+            self._assume(offer.offer_id, offer.contact_id, offer.agent_id, offer.created_at_ms)
+
+    def _until(self, at_ms: int) -> None:
+        """Let happen what is due before a moment; what was made at an earlier one is the shadow's own by now."""
+        if at_ms > self._now_ms:
+            self._settle()
+        while (next_ms := self._calendar.next_ms) is not None and next_ms < at_ms:
+            now_ms, _, kind, offer_id, agent_id = self._calendar.pop()
+            self._now_ms = now_ms
+            if kind is Kind.TIME:
+                self._expected = None
+                self._do(self._follows(PassTime(), now_ms))
+            elif kind is Kind.FREE:
+                released = ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id)
+                self._do(self._follows(released, now_ms))
+            elif offer_id in self.state.offers:
+                answer: Command = AcceptOffer(offer_id=offer_id, agent_id=agent_id)
+                if kind is Kind.DECLINE:
+                    answer = RejectOffer(offer_id=offer_id, agent_id=agent_id, reason="")
+                self._do(self._follows(answer, now_ms))
+            self._settle()
+            self._expect(now_ms)
+        self._now_ms = at_ms
+
+    def _expect(self, now_ms: int) -> None:
+        """Let time pass here when it brings something next: as late as it really did, or at once."""
+        if self._pairs is None:
+            return
+        due = next_due(self.state)
+        if due is None or due == self._expected:
+            return
+        self._expected = due
+        due_ms = max(due[0], now_ms)
+        self._calendar.add(self.past.noticed_at_ms(due[1], due_ms, LATE_MS) or due_ms, Kind.TIME)
+
+    def _settle(self) -> None:
+        """Let offers that were not made really end as the contact's offer of the same number did."""
+        for offer in self._fresh.values():
+            self._assume(offer.offer_id, offer.contact_id, offer.agent_id, offer.at_ms)
+        self._fresh.clear()
+
+    def _assume(
+        self, offer_id: OfferId, contact_id: ContactId, agent_id: AgentId, made_at_ms: int
+    ) -> None:
+        missed, tried = self.past.missed.get(contact_id, ()), self._tried[contact_id]
+        self._tried[contact_id] += 1
+        if tried >= len(missed):
+            ring_ms, kind = self.past.ring_ms(contact_id), Kind.ANSWER
+        else:
+            ring_ms, kind = missed[tried].ring_ms, Kind.DECLINE
+            if isinstance(missed[tried], OfferExpired):
+                return
+        self._calendar.add(max(made_at_ms + ring_ms, self._now_ms), kind, offer_id, agent_id)
+
+    def _do(self, events: Sequence[Event]) -> None:
         for event in events:
-            evolve(state, event)
-            follow = follows.get(type(event))
+            self._fold(event)
+            follow = self._FOLLOWS.get(type(event))
             if follow is not None:
                 follow(self, event)
-        first = state.watching.first
-        if first is not None and first != self._first_to_step and events:
-            self._first_to_step, due_ms = first, max(first[0], events[-1].at_ms)
-            if not self.past.tells(first[1], due_ms, LATE_MS):
-                self._schedule(due_ms)
+
+    def _fold(self, event: Event) -> None:
+        state = evolve(self.state, event)
+        if state.awaiting_turn or state.turns:
+            watch_turns(state, event)
 
     def _made(self, event: OfferCreated) -> None:
         self.offers += 1
         self._fresh[event.offer_id] = event
-        self._fresh_at_ms = event.at_ms
-        if event.widens_at_ms:
-            self._expect(self.state.contacts[event.contact_id], event.at_ms)
 
     def _left(self, event: ContactDequeued) -> None:
         self.left_at_ms[event.contact_id] = event.at_ms
-        if event.reason is not DequeueReason.CUSTOMER_LEFT:
+        if event.reason is DequeueReason.CUSTOMER_LEFT:
+            self.sent_away.discard(event.contact_id)
+        else:
             self.sent_away.add(event.contact_id)
-
-    def _came_to(
-        self,
-        event: ContactEnqueued
-        | ContactKept
-        | ContactMoved
-        | ContactRequeued
-        | ContactStepped
-        | RingWidened,
-    ) -> None:
-        """Time alone may do more to a contact from now on."""
-        contact = self.state.contacts.get(event.contact_id)
-        if contact is None:
-            return
-        plan = contact.plan
-        if plan.steps or plan.crews or plan.overflow or contact.ring or contact.awaited:
-            self._expect(contact, event.at_ms)
-
-    def _expect(self, contact: Contact, now_ms: int) -> None:
-        """Let a contact come to its next step, leave, or ring more widely, where no fact will tell of it."""
-        step_ms = 0 if contact.step_due is None else contact.step_due[0]
-        ring_ms = 0 if contact.ring is None else contact.ring.widens_at_ms
-        lapse_ms = 0 if contact.awaited is None else contact.awaited.until_ms
-        for due_ms in (step_ms, ring_ms, lapse_ms, contact.leaves_at_ms or 0):
-            if due_ms and not self.past.tells(contact.contact_id, due_ms, LATE_MS):
-                self._schedule(max(due_ms, now_ms))
 
     def _answered(self, event: OfferAccepted) -> None:
         self.answers[event.contact_id] = Answer(event.agent_id, event.at_ms)
-        if event.offer_id not in self._real:
+        if self._part().real(event.offer_id) not in self._ending:
             at_ms = event.at_ms + self.past.handle_ms(event.contact_id)
-            self._schedule(at_ms, FREE, event.offer_id, event.agent_id)
+            self._calendar.add(at_ms, Kind.FREE, event.offer_id, event.agent_id)
 
     def _ended(self, event: OfferCanceled | OfferExpired | OfferRejected | OfferRescinded) -> None:
         """Free the agent of an offer that came to nothing, where no fact will tell of it."""
         self._fresh.pop(event.offer_id, None)
-        real_id = self._real.get(event.offer_id)
-        if real_id is None or self.past.outcomes.get(real_id) is not type(event):
-            if real_id is not None:
-                del self._ours[real_id], self._real[event.offer_id]
-            self._schedule(event.at_ms, FREE, event.offer_id, event.agent_id)
+        pairs = self._part()
+        if pairs.real(event.offer_id) not in self._ending:
+            pairs.part(event.offer_id)
+            self._calendar.add(event.at_ms, Kind.FREE, event.offer_id, event.agent_id)
 
     _FOLLOWS: ClassVar[Mapping[type[Event], Callable[["Shadow", Any], None]]] = {
         OfferCreated: _made,
         OfferAccepted: _answered,
         ContactDequeued: _left,
-        **dict.fromkeys((ContactEnqueued, ContactKept, ContactMoved), _came_to),
-        **dict.fromkeys((ContactRequeued, ContactStepped, RingWidened), _came_to),
         **dict.fromkeys((OfferCanceled, OfferExpired, OfferRejected, OfferRescinded), _ended),
     }
     """What an event of the shadow's own means for it."""
 
 
-def _is_same(ours: OfferCreated, real: OfferCreated) -> bool:
-    return ours.contact_id == real.contact_id and ours.agent_id == real.agent_id
+def is_as_it_was(ours: Sequence[Event], really: Sequence[Event]) -> bool:
+    """Return whether two decisions are the same, whatever is said of why."""
+    if ours is really:
+        return True
+    return len(ours) == len(really) and all(map(_is_same, ours, really))
+
+
+def _is_same(one: Event, other: Event) -> bool:
+    if not isinstance(one, OfferCreated):
+        return one is other or one == other
+    return (
+        isinstance(other, OfferCreated)
+        and one.offer_id == other.offer_id
+        and one.agent_id == other.agent_id
+        and (one.expires_at_ms, one.ring_target, one.widens_at_ms)
+        == (other.expires_at_ms, other.ring_target, other.widens_at_ms)
+    )

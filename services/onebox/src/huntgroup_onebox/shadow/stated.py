@@ -1,34 +1,64 @@
-"""The commands that events of routing's journal state by themselves: of agents, and of what somebody did by hand."""
+"""The command or the fact that a decision of routing's journal followed from, as its events tell it."""
 
-from huntgroup_routing.core.hours import (
-    ClosedReason,
-    CloseQueue,
-    OpenQueue,
-    QueueClosed,
-    QueueOpened,
-)
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from huntgroup_routing.core.hours import ClosedReason
 from huntgroup_routing.core.messages import (
+    AcceptOffer,
     AgentBecameEligible,
     AgentBecameIneligible,
+    AgentCapacityFreed,
     AgentJoined,
     AgentLeft,
+    AssignContact,
+    CloseQueue,
     Command,
+    ContactDequeued,
     ContactEnqueued,
+    ContactMoved,
     ContactReprioritized,
     Event,
-    GroupBlended,
-    GroupUnblended,
+    ExitQueue,
+    MoveContact,
+    ObserveAgentReleased,
     ObserveAgentSignedOff,
     ObserveAgentSignedOn,
     ObserveAgentStoppedResponding,
     ObserveAgentWentNotReady,
     ObserveAgentWentReady,
+    ObserveContactAbandoned,
     ObserveContactQueued,
+    ObserveOfferTurnedAway,
+    OfferAccepted,
+    OfferCanceled,
+    OfferCreated,
+    OfferRejected,
+    OfferRescinded,
+    OpenQueue,
     PassTime,
+    PullContact,
+    QueueClosed,
+    QueueOpened,
+    QueueReprioritized,
+    RejectOffer,
     SetContactPriority,
+    SetQueuePriority,
 )
+from huntgroup_routing.core.overflow import OverflowTrigger
 from huntgroup_routing.core.state import State
-from huntgroup_routing.core.values import AgentId, IneligibleReason
+from huntgroup_routing.core.values import (
+    AgentId,
+    DecisionRule,
+    DequeueReason,
+    IneligibleReason,
+    RescindReason,
+)
+
+SOMEBODY_GONE: Final = AgentId("?")
+"""The agent that a contact was for alone and who was not to be had, so that the journal does not name them."""
 
 
 def comes_as_it_did(event: ContactEnqueued, state: State) -> bool:
@@ -72,38 +102,132 @@ def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:
     )
 
 
-def command_of(event: Event) -> Command | None:
-    """Return the command or the fact that an event states; None when it states none."""
-    match event:
-        case QueueClosed(reason=ClosedReason.BY_COMMAND):
-            return CloseQueue(queue_id=event.queue_id, note=event.note)
-        case QueueOpened(reason=ClosedReason.BY_COMMAND):
-            return OpenQueue(queue_id=event.queue_id)
-        case QueueClosed() | QueueOpened() | GroupBlended() | GroupUnblended():
-            return PassTime()
-        case ContactReprioritized():
-            return SetContactPriority(contact_id=event.contact_id, priority=event.priority)
-        case _:
-            return _of_agent(event)
+def for_somebody_gone(fact: ObserveContactQueued) -> ObserveContactQueued:
+    """Return the same of a contact that was for one agent alone who was not to be had."""
+    return replace(fact, direct_agent_id=SOMEBODY_GONE)
 
 
-def _of_agent(event: Event) -> Command | None:
-    match event:
-        case AgentJoined():
-            return ObserveAgentSignedOn(
-                agent_id=event.agent_id,
-                skills=event.skills,
-                capacity=event.capacity,
-                traits=event.traits,
-                capacity_units=event.capacity_units,
-            )
-        case AgentLeft():
-            return ObserveAgentSignedOff(agent_id=event.agent_id)
-        case AgentBecameEligible():
-            return ObserveAgentWentReady(agent_id=event.agent_id)
-        case AgentBecameIneligible(reason=IneligibleReason.NOT_RESPONDING):
-            return ObserveAgentStoppedResponding(agent_id=event.agent_id)
-        case AgentBecameIneligible():
-            return ObserveAgentWentNotReady(agent_id=event.agent_id)
-        case _:
-            return None
+def command_of(decision: Sequence[Event]) -> Command:
+    """Return what a decision followed from: time, where its first event tells nothing else.
+
+    Offers have the ids that they really had. Of a contact that comes, `queued` tells, and the policy is not asked for.
+    """
+    stated = _STATED.get(type(decision[0]))
+    return PassTime() if stated is None else stated(decision)
+
+
+def _of_offer(decision: Sequence[Any]) -> Command:
+    """An offer that nothing comes before was asked for by hand."""
+    real = decision[0]
+    if real.explanation is None or real.explanation.rule is not DecisionRule.ASSIGNED:
+        return PullContact(contact_id=real.contact_id, agent_id=real.agent_id)
+    return AssignContact(
+        contact_id=real.contact_id,
+        agent_id=real.agent_id,
+        supervisor_id=AgentId(real.explanation.asked_by),
+        waive_requirement=True,
+    )
+
+
+def _of_accepted(decision: Sequence[Any]) -> Command:
+    return AcceptOffer(offer_id=decision[0].offer_id, agent_id=decision[0].agent_id)
+
+
+def _of_rejected(decision: Sequence[Any]) -> Command:
+    real = decision[0]
+    return RejectOffer(offer_id=real.offer_id, agent_id=real.agent_id, reason=real.reason)
+
+
+def _of_freed(decision: Sequence[Any]) -> Command:
+    return ObserveAgentReleased(agent_id=decision[0].agent_id, offer_id=decision[0].offer_id)
+
+
+def _of_rescinded(decision: Sequence[Any]) -> Command:
+    """Agent-state may say that an offer was turned away, or that its slot is free already: that frees it at once."""
+    real = decision[0]
+    if real.reason is RescindReason.AGENT_SIGNED_OFF:
+        return ObserveAgentSignedOff(agent_id=real.agent_id)
+    is_freed = any(isinstance(one, AgentCapacityFreed) for one in decision)
+    kind = ObserveAgentReleased if is_freed else ObserveOfferTurnedAway
+    return kind(agent_id=real.agent_id, offer_id=real.offer_id)
+
+
+def _of_leaving(decision: Sequence[Any]) -> Command:
+    """A contact that leaves was told to by its customer, by key, by somebody, or by time alone."""
+    gone = next(one for one in decision if isinstance(one, ContactDequeued | ContactMoved))
+    if gone.overflow is not None:
+        if gone.overflow.trigger is OverflowTrigger.EXIT_KEY:
+            return ExitQueue(contact_id=gone.contact_id, key=gone.overflow.key)
+        return PassTime()
+    if isinstance(gone, ContactMoved):
+        return MoveContact(contact_id=gone.contact_id, queue_id=gone.queue_id)
+    if gone.reason in (DequeueReason.CALLBACK_DUE, DequeueReason.OVERFLOWED):
+        return PassTime()
+    return ObserveContactAbandoned(contact_id=gone.contact_id, reason=gone.reason)
+
+
+def _of_priority(decision: Sequence[Any]) -> Command:
+    """Contacts of a queue that was given another priority follow by time; of one alone it is the same who said so."""
+    if len(decision) > 1:
+        return PassTime()
+    return SetContactPriority(contact_id=decision[0].contact_id, priority=decision[0].priority)
+
+
+def _of_queue_priority(decision: Sequence[Any]) -> Command:
+    return SetQueuePriority(queue_id=decision[0].queue_id, priority=decision[0].priority)
+
+
+def _of_closed(decision: Sequence[Any]) -> Command:
+    if decision[0].reason is not ClosedReason.BY_COMMAND:
+        return PassTime()
+    return CloseQueue(queue_id=decision[0].queue_id, note=decision[0].note)
+
+
+def _of_opened(decision: Sequence[Any]) -> Command:
+    if decision[0].reason is not ClosedReason.BY_COMMAND:
+        return PassTime()
+    return OpenQueue(queue_id=decision[0].queue_id)
+
+
+def _of_joined(decision: Sequence[Any]) -> Command:
+    real = decision[0]
+    return ObserveAgentSignedOn(
+        agent_id=real.agent_id,
+        skills=real.skills,
+        capacity=real.capacity,
+        traits=real.traits,
+        capacity_units=real.capacity_units,
+    )
+
+
+def _of_left(decision: Sequence[Any]) -> Command:
+    return ObserveAgentSignedOff(agent_id=decision[0].agent_id)
+
+
+def _of_ready(decision: Sequence[Any]) -> Command:
+    return ObserveAgentWentReady(agent_id=decision[0].agent_id)
+
+
+def _of_not_ready(decision: Sequence[Any]) -> Command:
+    if decision[0].reason is IneligibleReason.NOT_RESPONDING:
+        return ObserveAgentStoppedResponding(agent_id=decision[0].agent_id)
+    return ObserveAgentWentNotReady(agent_id=decision[0].agent_id)
+
+
+_STATED: Final[Mapping[type[Event], Callable[[Sequence[Any]], Command]]] = {
+    OfferCreated: _of_offer,
+    OfferAccepted: _of_accepted,
+    OfferRejected: _of_rejected,
+    OfferRescinded: _of_rescinded,
+    AgentCapacityFreed: _of_freed,
+    **dict.fromkeys((OfferCanceled, ContactDequeued, ContactMoved), _of_leaving),
+    ContactReprioritized: _of_priority,
+    QueueReprioritized: _of_queue_priority,
+    QueueClosed: _of_closed,
+    QueueOpened: _of_opened,
+    AgentJoined: _of_joined,
+    AgentLeft: _of_left,
+    AgentBecameEligible: _of_ready,
+    AgentBecameIneligible: _of_not_ready,
+}
+"""By the first event of a decision."""
