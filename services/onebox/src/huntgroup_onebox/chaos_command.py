@@ -129,7 +129,7 @@ async def chaos(arguments: argparse.Namespace) -> int:
 def _where(seconds: float) -> str:
     on = machine()
     return (
-        f"One run, on {on['at'][:10]}: {seconds / 60:.0f} minutes on {on['cores']} cores ({on['cpu']}), which also\n"
+        f"One run, on {on['at'][:10]}: {seconds / 60:.0f} minutes on {os.cpu_count()} cores ({on['cpu']}), which also\n"
         "carried the brokers, all ten service processes and the clients. Load average of its last quarter of an hour:"
         f" {os.getloadavg()[2]:.0f}.\nTimes are those of a machine that is as busy as that."
     )

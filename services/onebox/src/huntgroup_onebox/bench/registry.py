@@ -42,7 +42,7 @@ ENTRIES = (
         measure=cluster_figures,
     ),
     Entry(names=("takeover-p50", "takeover-p99"), measure=takeover),
-    Entry(names=("sim-seeds",), measure=seeds),
+    Entry(names=("sim-seeds", "sim-seeds-liveness"), measure=seeds),
     Entry(names=("replay", "replay-over-live"), measure=replay),
     Entry(names=("recovery-ratio",), measure=recovery),
     Entry(names=("memory-onebox",), measure=memory),

@@ -45,7 +45,8 @@ EPSILON_MS: Final = 60_000
 ENVIRONMENT: Final = {
     # Desktops notice a frozen replica within seconds, and agents come back.
     "HUNTGROUP_DESKTOP_HEARTBEAT_INTERVAL_MS": "1000",
-    "HUNTGROUP_DESKTOP_LEASE_MS": "8000",
+    # Who signs on without a desktop while an owner stands still is there yet when it runs again.
+    "HUNTGROUP_DESKTOP_LEASE_MS": "25000",
 }
 
 Say = Callable[[str], None]

@@ -46,9 +46,13 @@ class Pipe:
         if self.broken is not None:
             raise self.broken
         self._sent += 1
-        at_s = max(self._loop.time() + self._weather.delay_s(), self._at_s + 1e-6)
-        self._at_s = at_s
-        self._loop.call_in_world(at_s - self._loop.time(), self._arrive, message)
+        delay_s = max(self._weather.delay_s(), self.next_after_s())
+        self._at_s = self._loop.time() + delay_s
+        self._loop.call_in_world(delay_s, self._arrive, message)
+
+    def next_after_s(self) -> float:
+        """Return in how long, at the earliest, something arrives that is sent now: nothing overtakes."""
+        return self._at_s + 1e-6 - self._loop.time()
 
     async def receive(self) -> bytes | None:
         """Return the next message, None at the end; raises when broken."""
@@ -159,12 +163,13 @@ class Call:
         self.loop.call_in_world(self._weather.delay_s(), self._taken, metadata)
 
     def answer_later(self, outcome: bytes | AioRpcError) -> None:
-        """Send the answer, or how the call ended; that of a unary call may get lost."""
+        """Send the answer, or how the call ended, behind all messages; that of a unary call may get lost."""
         if self.before_reply():
             return
         lost = self.unary and self._weather.loses()
         if not lost and self._weather.connected(self.caller, self.server):
-            self.loop.call_in_world(self._weather.delay_s(), self.end, outcome)
+            delay_s = max(self._weather.delay_s(), self.down.next_after_s())
+            self.loop.call_in_world(delay_s, self.end, outcome)
 
     def end(self, outcome: bytes | AioRpcError) -> None:
         """Let the caller have it; only the first end counts."""

@@ -1,0 +1,50 @@
+"""Calls between simulated nodes: what is sent on one arrives in its order, as on a connection."""
+
+import random
+
+import grpc
+import pytest
+
+from huntgroup_onebox.sim.calls import AbortedError, Call, Served
+from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop
+from huntgroup_onebox.sim.weather import Weather
+from huntgroup_runtime.rpc.errors import RpcRefusedError, to_status
+
+pytestmark = pytest.mark.sim
+
+CUT_OFF = RpcRefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_READER", "nothing was read")
+
+
+class Delays(Weather):
+    """A network in which each message takes a time that is known."""
+
+    def __init__(self, *delays_s: float) -> None:
+        super().__init__(chance=random.Random(0))
+        self._left = list(delays_s)
+
+    def delay_s(self) -> float:
+        return self._left.pop(0) if self._left else 0.001
+
+
+def test_the_end_of_a_stream_does_not_overtake_its_messages() -> None:
+    loop = SeededLoop()
+    weather = Delays(0.5, 0.001)  # the message is slow, what follows it is not
+    call = Call(
+        loop, weather, Node("client"), Node("server"), metadata=(), timeout_s=60, unary=False
+    )
+
+    async def told() -> list[bytes | str]:
+        served = Served(call)
+        await served.write(b"4096 bytes")
+        with pytest.raises(AbortedError):
+            await served.abort_with_status(to_status(CUT_OFF, "huntgroup.recording"))
+        heard: list[bytes | str] = []
+        try:
+            while (message := await call.down.receive()) is not None:
+                heard.append(message)
+        except grpc.aio.AioRpcError as error:
+            heard.append(error.code().name)
+        return heard
+
+    assert loop.run_until_complete(told()) == [b"4096 bytes", "RESOURCE_EXHAUSTED"]
+    loop.dispose()
