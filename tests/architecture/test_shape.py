@@ -33,8 +33,10 @@ SUBJECTS = {
         "dialing",
         "estimates",
         "events",
+        "exiting",
         "expressions",
         "facts",
+        "faults",
         "hours",
         "lanes",
         "lending",
@@ -70,7 +72,7 @@ SUBJECTS = {
         "written_agents",
         "written_queues",
     ),
-    "session": ("callbacks", "events", "lines", "queueing"),
+    "session": ("agents", "attendance", "callbacks", "events", "lines", "queueing"),
 }
 """What a core of many rules holds beside them: one file for each subject, named by it."""
 APP = ("__init__", "handlers", "reactions", "queries", "ports", "effects")

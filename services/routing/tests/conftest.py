@@ -102,7 +102,7 @@ class Floor:
     def queue_command(
         queue_id: str = "sales",
         *skills: str,
-        channel: Channel = Channel.VOICE,
+        channel: Channel | None = Channel.VOICE,
         ring_timeout_ms: int = RING_MS,
         waiting_max: int = 0,
         strategy: Strategy | None = None,

@@ -209,7 +209,7 @@ class Story:
         if isinstance(event, routing.ContactReplanned):
             what = f"follows a new plan, step {event.step}" if event.step else "follows a new plan"
         step = Step(event.at_ms, what, f"it needs {needs}")
-        if isinstance(event, routing.ContactStepped) and event.trigger is not None:
+        if event.trigger is not None:
             step.details.append(trigger_text(event.trigger, event.value, event.limit))
         if event.skipped:
             step.details.append(f"{event.skipped} left out that nobody signed on could serve")
@@ -237,6 +237,9 @@ class Story:
         step = Step(event.at_ms, f"moved to {event.queue_id}", text)
         if event.overflow is not None:
             step.details.append(overflow_text(event.overflow))
+        if event.step_trigger is not None:
+            why = trigger_text(event.step_trigger, event.step_value, event.step_limit)
+            step.details.append(f"to step {event.step}: {why}")
         step.details.append(self._who_can(contact))
         self.steps.append(step)
         self._waits, self._step = True, event.step
@@ -358,7 +361,7 @@ class Story:
             case routing.ContactReprioritized():
                 what, text = f"has priority {event.priority}", "at its age"
             case routing.ContactKept():
-                what, text = "kept", f"{event.trigger} held, but every queue it leads to is full"
+                what, text = "kept", f"{event.trigger} held, but no queue it leads to takes it"
             case routing.ContactDequeued() if event.overflow is not None:
                 if self.steps:
                     self._tell_passed(self.steps[-1])

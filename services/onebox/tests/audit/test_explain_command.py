@@ -288,6 +288,33 @@ def test_a_step_says_what_brought_the_contact_there_beside_time() -> None:
     assert steps[1].details[0] == "2 contacts waited, of 2 that bring it there"
 
 
+def test_a_new_plan_and_another_queue_say_what_brought_the_contact_to_its_step() -> None:
+    story = Story("ada")
+    crowded = RoutingStep(after_ms=0, trigger=StepTrigger.QUEUE_LENGTH, limit=1)
+    deserted = RoutingStep(after_ms=0, trigger=StepTrigger.NOBODY_ON_DUTY)
+    relaxed = replace(SALES, requirement='lang == "ar"', steps=(crowded,))
+    night = replace(relaxed, queue_id=QueueId("night"), steps=(deserted,))
+    told = [
+        (0, SALES),
+        comes("ada", 1),
+        (2, routing.ApplyPolicy(queues=(relaxed, night), applies_to_waiting=True)),
+        (2, routing.PassTime()),
+        (3, routing.MoveContact(contact_id=ContactId("ada"), queue_id=QueueId("night"))),
+    ]
+    for event in events(told):
+        story.take(event)
+    steps = story.finish()
+    assert [one.what for one in steps] == [
+        "took its place",
+        "follows a new plan, step 1",
+        "moved to night",
+    ]
+    assert steps[1].details[0] == "1 contacts waited, of 1 that bring it there"
+    assert (
+        steps[2].details[0] == "to step 1: nobody signed on could serve it by what was asked so far"
+    )
+
+
 STEPPED = replace(
     SALES,
     requirement='lang == "ar"',

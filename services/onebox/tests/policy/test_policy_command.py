@@ -216,7 +216,7 @@ async def test_what_only_the_system_can_know_is_told_with_its_place_in_the_file(
     assert main(["policy", "check", scored]) == 0
     for words in (("plan", scored), ("apply", scored, "--yes")):
         assert await do(address, *words) == 2
-        told = f"{scored}:7:5: queues.sales.scorer: 'mine': 'mine' is not installed"
+        told = f"{scored}:7:5: queues.sales.scorer: 'mine': is not installed"
         assert told in capsys.readouterr().err
 
 

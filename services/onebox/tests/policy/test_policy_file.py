@@ -8,8 +8,16 @@ import yaml
 
 from huntgroup.routing.v1.commands_pb2 import ApplyPolicyRequest, GetPolicyResponse
 from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE, SELECTION_STRATEGY_BEST_SKILL
-from huntgroup_onebox.policy.policy_file import enum_names, queue_fields, read_policy
+from huntgroup_onebox.policy.policy_file import (
+    COMMAND,
+    enum_names,
+    placed,
+    queue_fields,
+    read_policy,
+)
 from huntgroup_onebox.policy.text import file_text
+from huntgroup_routing.core.soundness import rules_and_faults
+from huntgroup_routing.core.values import Vocabulary
 
 ROOT = Path(__file__).resolve().parents[4]
 EXAMPLES = sorted((ROOT / "loadtests/policies").glob("*.yaml"))
@@ -89,7 +97,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         (
             "[tax]",
             "[tacks]",
-            ["11:23: queues.tax.required_skills[0]: 'tacks': 'tacks' is not among"],
+            ["11:23: queues.tax.required_skills[0]: 'tacks': is not among"],
         ),
         (
             '"tax") >= 3',
@@ -112,6 +120,16 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
             ["15:5: queues.tax.requirement: 'skill(\"tax\" >= 3': character"],
         ),
         (
+            "    channel: VOICE\n    ring_timeout_ms: 20000\n",
+            (
+                "    channel: CHAT\n    ring_timeout_ms: 20000\n"
+                "    overflow: [{trigger: WAITED, limit: 60000, action: QUEUE, queue_id: tax}]\n"
+            ),
+            [
+                "8:63: queues.sales.overflow[0].queue_id: 'tax': takes VOICE alone, and this queue CHAT"
+            ],
+        ),
+        (
             "after_ms: 30000",
             "after: 30000",
             ["17:9: queues.tax.steps[0].after: 30000: there is no"],
@@ -124,7 +142,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         (
             "      - after_ms: 30000\n",
             "      - {after_ms: 90000}\n      - after_ms: 30000\n",
-            ["18:9: queues.tax.steps[1].after_ms: 30000: 30000 is not later than 90000"],
+            ["18:9: queues.tax.steps[1].after_ms: 30000: is not later than 90000"],
         ),
         ("[night]", "[night, day, night]", ["3:22: groups[2]: 'night': is there twice"]),
         (
@@ -167,7 +185,7 @@ def test_queues_that_overflow_in_a_circle_are_told_of(tmp_path: Path) -> None:
     assert errors == ["9:5: queues.sales.overflow: goes in a circle: sales to tax to sales"]
     _, errors = read(tmp_path, GOOD + sends % "nowhere")
     assert errors == [
-        "19:63: queues.tax.overflow[0].queue_id: 'nowhere': 'nowhere' names no queue of this domain"
+        "19:63: queues.tax.overflow[0].queue_id: 'nowhere': names no queue of this domain"
     ]
 
 
@@ -247,3 +265,16 @@ def test_the_schema_knows_every_field_that_a_file_may_have_and_all_its_values() 
             if one.message_type is not None:
                 looked_at.append((one.message_type.name, list(one.message_type.fields)))
     assert len(looked_at) > 1
+
+
+def test_the_api_tells_a_fault_in_the_words_of_the_file(tmp_path: Path) -> None:
+    text = GOOD.replace("[tax]", "[tacks]").replace("after_ms: 30000", "trigger: QUEUE_LENGTH")
+    request, errors = read(tmp_path, text)
+    _, faults = rules_and_faults(
+        COMMAND.decode(request).queues, COMMAND.decode(request).vocabulary or Vocabulary(), 0
+    )
+    told = sorted(str(one).replace("queues[1]", "queues.tax") for one in faults)
+    assert len(told) == 2
+    assert sorted(error.split(": ", 1)[1] for error in errors) == told
+    again = sorted(placed(tmp_path / "policy.yaml", map(str, faults)))
+    assert again == sorted(f"{tmp_path / 'policy.yaml'}:{error}" for error in errors)

@@ -119,7 +119,7 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
         (
             "threshold_s: 20",
             "threshold_s: 20, policy: {requirement: 'skill(billing'}",
-            ":6:42: queues.sales.policy: requirement, ",
+            ":6:42: queues.sales.policy: requirement: ",
         ),
         (
             "required_skills: [web]",
@@ -207,7 +207,7 @@ def test_a_policy_file_is_as_good_as_queues_of_the_scenario(
         (
             "policy: policy.yaml\n",
             POLICY.replace("strategy: FEWEST_CONTACTS", "strategy: SCORED\n    scorer: mine"),
-            "queues.internet.scorer: 'mine': 'mine' is not installed, these are: none",
+            "queues.internet.scorer: 'mine': is not installed, these are: none",
         ),
         ("policy: policy.yaml\n", "queues: {}\n", "policy: 'policy.yaml': has no queue"),
         (
@@ -218,7 +218,7 @@ def test_a_policy_file_is_as_good_as_queues_of_the_scenario(
         (
             QUEUES.replace("[web]", "[web], policy: {strategy: SCORED, scorer: mine}"),
             POLICY,
-            "queues.internet.policy: scorer 'mine' is not installed, these are: none",
+            "queues.internet.policy: scorer: 'mine': is not installed, these are: none",
         ),
         (
             QUEUES.replace(
@@ -226,7 +226,7 @@ def test_a_policy_file_is_as_good_as_queues_of_the_scenario(
                 "[web], policy: {overflow: [{trigger: CLOSED, action: QUEUE, queue_id: gone}]}",
             ),
             POLICY,
-            "queues.internet.policy: overflow[0].queue_id 'gone' names no queue",
+            "queues.internet.policy: overflow[0].queue_id: 'gone': names no queue",
         ),
     ],
 )

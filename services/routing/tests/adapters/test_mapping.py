@@ -32,7 +32,7 @@ SMALL_FIELDS = (
     "highest_level",
     *("delays_over", "rank", "runner_up_rank", "weight"),
     *("stay", "attempts", "weekday", "opens_minute", "closes_minute"),
-    *("cost", "capacity_units", "callback_attempts", "callbacks_max"),
+    *("cost", "capacity_units", "callback_attempts", "callbacks_max", "callback_dial_ahead"),
     *("contacts", "kept_for_others"),
 )
 

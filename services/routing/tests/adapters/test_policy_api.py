@@ -136,9 +136,9 @@ async def test_a_plan_names_every_fault(house: "House") -> None:
     planned = await plan(
         house, queue("a", requirement="lang ="), queue("b", required_skills=["x"]), vocabulary=words
     )
-    assert planned.faults[0].startswith("queues[0].requirement, character 6: ")
+    assert planned.faults[0].startswith("queues[0].requirement: 'lang =': character 6: ")
     assert planned.faults[1:] == [
-        "queues[1].required_skills[0] 'x' is not among the declared skills"
+        "queues[1].required_skills[0]: 'x': is not among the declared skills"
     ]
 
 

@@ -180,6 +180,7 @@ def test_who_leaves_while_it_rings_and_comes_back_is_offered_nothing_until_that_
 
 
 def test_who_signs_on_with_fewer_slots_than_taken_has_none_free(floor: "Floor") -> None:
+    floor.queue(channel=None)
     floor.agent("grace", chat=3)
     for number in range(3):
         floor.contact(f"c{number}", channel=Channel.CHAT)
@@ -217,6 +218,7 @@ def test_an_agent_whose_slot_comes_free_is_idle_from_then(floor: "Floor") -> Non
 
 
 def test_several_slots_are_filled_agent_by_agent_in_turn(floor: "Floor") -> None:
+    floor.queue(channel=None)
     floor.agent("grace", chat=2, at_ms=1)
     floor.agent("alan", chat=2, at_ms=2)
     offers = [floor.contact(f"c{n}", channel=Channel.CHAT, at_ms=10 + n)[1] for n in range(4)]
@@ -233,6 +235,7 @@ def test_several_slots_are_filled_agent_by_agent_in_turn(floor: "Floor") -> None
 def test_an_agent_with_free_slots_on_several_channels_is_offered_all_they_can_take(
     floor: "Floor",
 ) -> None:
+    floor.queue(channel=None)
     for number, channel in enumerate([Channel.VOICE, Channel.CHAT, Channel.CHAT, Channel.CHAT]):
         floor.contact(f"c{number}", channel=channel, enqueued_at_ms=9 - number)
     floor.contact("v", channel=Channel.VOICE, enqueued_at_ms=20)
@@ -242,6 +245,7 @@ def test_an_agent_with_free_slots_on_several_channels_is_offered_all_they_can_ta
 
 
 def test_a_voice_offer_does_not_end_an_agents_idleness_for_chats(floor: "Floor") -> None:
+    floor.queue(channel=None)
     floor.agent("grace", voice=1, chat=1, at_ms=1)
     floor.agent("alan", voice=1, chat=1, at_ms=2)
     floor.contact("ada")
@@ -252,6 +256,7 @@ def test_a_voice_offer_does_not_end_an_agents_idleness_for_chats(floor: "Floor")
 
 
 def test_who_let_it_ring_out_gets_nothing_until_agent_state_has_spoken(floor: "Floor") -> None:
+    floor.queue(channel=None)
     floor.agent("grace", chat=2)
     floor.contact("ada", channel=Channel.CHAT)
     floor.pass_time(20_000)

@@ -7,9 +7,11 @@ import pytest
 from huntgroup_routing.core.conditions import NO_ANSWERS, Figures, answered
 from huntgroup_routing.core.messages import (
     ApplyPolicy,
+    ContactMoved,
     ContactReplanned,
     ContactStepped,
     Event,
+    MoveContact,
     Reason,
 )
 from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
@@ -235,6 +237,30 @@ def test_a_new_plan_with_the_same_steps_takes_nobody_back(floor: "Floor") -> Non
         assert [one.step for one in told] == [reached, reached]
 
 
+def test_who_follows_a_new_plan_says_what_brought_it_to_its_step(floor: "Floor") -> None:
+    floor.queue(requirement=EXPERT)
+    crowd(floor, "ada", "ben", "cai")
+    queue = floor.queue_command(requirement=EXPERT, steps=(CROWDED,))
+    floor.tell(ApplyPolicy(queues=(queue,), applies_to_waiting=True), 1)
+    told = [one for one in floor.pass_time(1) if isinstance(one, ContactReplanned)]
+    assert [(one.step, one.trigger, one.limit, one.value) for one in told] == [
+        (1, StepTrigger.QUEUE_LENGTH, 3, 3)
+    ] * 3
+
+
+def test_who_is_moved_says_what_brought_it_to_its_step_there(floor: "Floor") -> None:
+    late = step(None, after_ms=9_000, requirement=LESS)
+    floor.queue("night", requirement=EXPERT, steps=(DESERTED, late))
+    floor.contact("ada")
+    floor.contact("ben", at_ms=8_000)
+    for contact_id, why in (("ada", None), ("ben", StepTrigger.NOBODY_ON_DUTY)):
+        command = MoveContact(contact_id=ContactId(contact_id), queue_id=QueueId("night"))
+        (moved,) = floor.tell(command, 9_000)
+        assert isinstance(moved, ContactMoved)
+        assert moved.step_trigger is why
+        assert moved.step == (1 if why else 2)
+
+
 def test_who_goes_on_first_is_the_same_after_a_snapshot(floor: "Floor") -> None:
     for queue_id in ("zed", "abe"):
         floor.queue(queue_id, requirement=EXPERT, steps=(CROWDED,))
@@ -319,4 +345,5 @@ def test_conditions_that_make_no_sense_are_refused_by_name(
 def test_a_crowd_larger_than_the_queue_is_never_come_to(floor: "Floor") -> None:
     crowded = floor.queue_command("sales", requirement=EXPERT, steps=(CROWDED,), waiting_max=2)
     _, faults = rules_and_faults((crowded,), Vocabulary(), 0)
-    assert faults == ["queues[0].steps[0].limit, is never come to: waiting_max is 2"]
+    (told,) = map(str, faults)
+    assert told == "queues[0].steps[0].limit: 3: is never come to: waiting_max is 2"

@@ -156,6 +156,7 @@ def test_a_contact_is_offered_to_the_longest_idle_agent_at_once(floor: "Floor") 
 
 
 def test_an_agent_without_the_skills_or_the_channel_is_passed_over(floor: "Floor") -> None:
+    floor.queue(channel=None)
     floor.agent("grace", "german")
     floor.agent("alan", "german", "billing", chat=1)
     floor.agent("edsger", "german", "billing", at_ms=5)
@@ -367,6 +368,7 @@ def test_an_accepted_offer_cannot_be_rejected(floor: "Floor") -> None:
 
 
 def test_who_declined_gets_the_contact_again_only_when_the_slot_is_free(floor: "Floor") -> None:
+    floor.queue(channel=None)
     floor.agent("grace", chat=2)
     floor.contact("ada", channel=Channel.CHAT)
     assert floor.offered(floor.reject("ada.1", "grace")) == [], "though a slot is free"

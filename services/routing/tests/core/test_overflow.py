@@ -294,7 +294,9 @@ def test_a_queue_that_left_the_policy_takes_nobody_more(two: "Floor") -> None:
     two.tell(ApplyPolicy(queues=(two.queue_command("sales"),)))
     assert kinds(two.pass_time(1_000)) == [ContactKept]
     refused = two.refused(ApplyPolicy(queues=(sales,)))
-    assert refused.detail == "queues[0].overflow[0].queue_id 'night' names no queue of this domain"
+    assert (
+        refused.detail == "queues[0].overflow[0].queue_id: 'night': names no queue of this domain"
+    )
     assert two.refused(sales).reason is Reason.OVERFLOW_INVALID
 
 

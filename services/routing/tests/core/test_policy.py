@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from huntgroup_routing.core.faults import SHOWN_MAX, Fault
 from huntgroup_routing.core.messages import (
     ApplyPolicy,
     ConfigureQueue,
@@ -89,9 +90,33 @@ def test_one_faulty_queue_refuses_all_and_every_fault_is_told(floor: "Floor") ->
         )
     )
     assert refused.reason is Reason.POLICY_INVALID
-    assert "queues[1].requirement, character" in refused.detail
-    assert "queues[2].queue_id 'tax' is there twice" in refused.detail
-    assert "queues[2].steps[0] asks for the same as the one before" in refused.detail
+    assert "queues[1].requirement: 'lang = 3': character" in refused.detail
+    assert "queues[2].queue_id: 'tax': is there twice" in refused.detail
+    assert "queues[2].steps[0]: asks for the same as the one before" in refused.detail
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "queues[0].steps[1].after_ms: 30000: is not later than 90000, where the one before begins",
+        """queues[0].requirement: 'lang == "x: y"': character 9: what is that?""",
+        """queues[0].requirement: "skill('tax')": character 7: text stands in double quotes\n  ^""",
+        "queues[1].overflow: goes in a circle: a to b to a",
+        "queues[1].overflow[0].limit: is missing: WAITED needs it",
+    ],
+)
+def test_a_fault_that_was_written_is_read_back(line: str) -> None:
+    fault = Fault.read(line)
+    assert str(fault) == line
+    assert fault.field == line.partition(":")[0]
+    assert ("'" in fault.value or fault.value == "30000") == (fault.value != "")
+
+
+def test_a_value_is_shown_once_and_not_in_full_length(floor: "Floor") -> None:
+    long = f'skill("{"x" * 90}") >= 3 and'
+    refused = floor.refused(policy_of(floor, floor.queue_command(requirement=long)))
+    shown = repr(long[:SHOWN_MAX])
+    assert refused.detail.startswith(f"queues[0].requirement: {shown}: character ")
 
 
 def test_only_the_base_that_was_looked_at_is_changed(floor: "Floor") -> None:
@@ -116,21 +141,30 @@ WORDS = Vocabulary(
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ({"requirement": 'skill("taxx")'}, "queues[0].requirement, skill 'taxx' is not among"),
-        ({"requirement": 'lang == "en"'}, "queues[0].requirement, language 'en' is not among"),
-        ({"requirement": 'group == "day"'}, "queues[0].requirement, group 'day' is not among"),
+        (
+            {"requirement": 'skill("taxx")'},
+            "queues[0].requirement: 'skill(\"taxx\")': skill 'taxx' is not among",
+        ),
+        (
+            {"requirement": 'lang == "en"'},
+            "queues[0].requirement: 'lang == \"en\"': language 'en' is not",
+        ),
+        (
+            {"requirement": 'group == "day"'},
+            "queues[0].requirement: 'group == \"day\"': group 'day' is not",
+        ),
         (
             {"groups": (ServingGroup(group=""), ServingGroup(group="day"))},
-            "queues[0].groups[1].group 'day' is not among the declared groups",
+            "queues[0].groups[1].group: 'day': is not among the declared groups",
         ),
-        ({"requirement": 'skill("tax") >= 6'}, "queues[0].requirement, nobody can ever meet this"),
+        ({"requirement": 'skill("tax") >= 6'}, "'skill(\"tax\") >= 6': nobody can ever meet this"),
         (
             {"steps": (RoutingStep(after_ms=9, required_skills=(Skill("vip"),)),)},
-            "queues[0].steps[0].required_skills[0] 'vip' is not among the declared skills",
+            "queues[0].steps[0].required_skills[0]: 'vip': is not among the declared skills",
         ),
         (
             {"steps": (RoutingStep(after_ms=9, requirement='skill("tax") >= 6 and lang == "ar"'),)},
-            "queues[0].steps[0].requirement, nobody can ever meet this",
+            'lang == "ar"\': nobody can ever meet this',
         ),
     ],
 )
@@ -145,7 +179,7 @@ def test_a_word_that_is_not_declared_or_a_level_nobody_has_is_a_fault(
 def test_who_has_the_skills_must_be_able_to_meet_the_requirement(floor: "Floor") -> None:
     queue = floor.queue_command("tax", "tax", requirement='skill("tax") < 1 and lang == "ar"')
     refused = floor.refused(policy_of(floor, queue))
-    assert "queues[0].requirement, nobody can ever meet this" in refused.detail
+    assert 'lang == "ar"\': nobody can ever meet this' in refused.detail
     assert refused.detail.endswith("together with required_skills")
 
 

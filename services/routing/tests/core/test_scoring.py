@@ -184,7 +184,7 @@ def test_nor_can_a_policy(floor: "Floor") -> None:
     other = floor.queue_command(strategy=Strategy.SCORED, scorer="other")
     refused = floor.refused(ApplyPolicy(queues=(floor.queue_command("tax"), other)))
     assert refused.reason is Reason.POLICY_INVALID
-    assert refused.detail == "queues[1].scorer 'other' is not installed, these are: none"
+    assert refused.detail == "queues[1].scorer: 'other': is not installed, these are: none"
 
 
 def test_nor_can_one_come_back_but_what_is_so_already_hinders_nobody(floor: "Floor") -> None:

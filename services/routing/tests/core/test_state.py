@@ -42,6 +42,7 @@ ADA, GRACE = ContactId("ada"), AgentId("grace")
 @pytest.fixture
 def busy(floor: "Floor") -> "Floor":
     """A floor with something of everything."""
+    floor.queue(channel=None)
     floor.queue("german", "german")
     for number, agent_id in enumerate(("grace", "alan", "edsger", "barbara")):
         floor.agent(agent_id, "german", voice=1, chat=2, at_ms=number)

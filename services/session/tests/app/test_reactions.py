@@ -10,9 +10,11 @@ from huntgroup.agent_state.v1.events_pb2 import (
     AgentFinishedWrapUp,
     AgentReleased,
     AgentSignedOff,
+    AgentSignedOn,
 )
 from huntgroup.event.v1.options_pb2 import event_type
 from huntgroup.routing.v1.events_pb2 import (
+    CHANNEL_CHAT,
     DEQUEUE_REASON_CALLBACK_DUE,
     DEQUEUE_REASON_CALLBACK_POSTPONED,
     OVERFLOW_ACTION_VOICEMAIL,
@@ -38,6 +40,7 @@ from huntgroup_session.app.reactions import OBSERVATIONS, SessionReactions
 from huntgroup_session.core.messages import (
     Command,
     ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
     ObserveCallbackDue,
     ObserveCallbackPostponed,
     ObserveContactMoved,
@@ -53,6 +56,7 @@ from huntgroup_session.core.messages import (
 )
 from huntgroup_session.core.values import (
     AgentId,
+    Channel,
     ContactId,
     DiversionAction,
     OfferId,
@@ -87,14 +91,23 @@ def foreign(message: Message) -> ForeignEvent:
     [
         (
             QueueConfigured(
-                queue_id="sales", waiting_max=7, callback_attempts=3, callback_retry_ms=9
+                queue_id="sales",
+                waiting_max=7,
+                callback_attempts=3,
+                callback_retry_ms=9,
+                channel=CHANNEL_CHAT,
             ),
             ObserveQueueConfigured(
                 queue_id=QueueId("sales"),
                 waiting_max=7,
                 callback_attempts=3,
                 callback_retry_ms=9,
+                channel=Channel.CHAT,
             ),
+        ),
+        (
+            QueueConfigured(queue_id="sales", waiting_max=7),
+            ObserveQueueConfigured(queue_id=QueueId("sales"), waiting_max=7, channel=None),
         ),
         (QueueRetired(queue_id="sales"), ObserveQueueRetired(queue_id=QueueId("sales"))),
         (
@@ -159,6 +172,7 @@ def foreign(message: Message) -> ForeignEvent:
             ObserveCallbackPostponed(contact_id=ADA),
         ),
         (AgentSignedOff(agent_id="grace"), ObserveAgentSignedOff(agent_id=AgentId("grace"))),
+        (AgentSignedOn(agent_id="grace"), ObserveAgentSignedOn(agent_id=AgentId("grace"))),
         (
             AgentFinishedWrapUp(**OFFER, wrap_up_ms=15_000),
             ObserveWrapUpFinished(contact_id=ADA, offer_id=FIRST, wrap_up_ms=15_000),

@@ -5,106 +5,55 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from huntgroup_session.core.callbacks import LET_GO_MS, WINDOW_MS
+from huntgroup_session.core.callbacks import WINDOW_MS
 from huntgroup_session.core.deadlines import next_deadline
 from huntgroup_session.core.eligibility import CALLBACK_AHEAD_MAX_MS
 from huntgroup_session.core.messages import (
-    CallbackAnswered,
     CallbackDialFailed,
     CallbackDialRequested,
     CallbackEnded,
     CallbackRequested,
     CallbackScheduled,
     CancelCallback,
-    ContactAbandoned,
     ContactConnected,
-    ContactConnectionFailed,
-    ContactMoved,
     ContactQueued,
-    Event,
     HangUpContact,
-    ObserveAgentSignedOff,
-    ObserveCallbackDue,
     ObserveCallbackPostponed,
-    ObserveContactMoved,
-    ObserveContactOverflowed,
-    ObserveContactResumed,
-    ObserveOfferAccepted,
     ObserveOfferCreated,
-    ObserveQueueConfigured,
-    ObserveQueueRetired,
     PassTime,
-    QueueContact,
     Reason,
     Refused,
-    ReportDialOutcome,
-    RequestCallback,
 )
 from huntgroup_session.core.state import DIAL_MS
 from huntgroup_session.core.values import (
-    AgentId,
     CallbackEndReason,
     CallbackMode,
     Channel,
-    ContactId,
     DialOutcome,
-    DiversionAction,
-    OfferId,
-    OverflowTrigger,
     QueueId,
+)
+
+from .callback_story import (
+    ADA,
+    BACK,
+    BEN,
+    BUSY,
+    CAI,
+    CALL_BACK,
+    FIRST,
+    FREED,
+    GRACE,
+    HOME,
+    MAY_CALL,
+    QUEUE_BEN,
+    SALES,
+    SECOND,
+    TAKEN,
+    names,
 )
 
 if TYPE_CHECKING:
     from services.session.tests.conftest import Story
-
-ADA, BEN, SALES, GRACE = ContactId("ada"), ContactId("ben"), QueueId("sales"), AgentId("grace")
-FIRST, SECOND = OfferId("ada.1"), OfferId("ada.2")
-HOME = "+41440000000"
-CAI = ContactId("cai")
-QUEUE_BEN = QueueContact(contact_id=BEN, queue_id=SALES, priority=5, required_skills=("german",))
-MAY_CALL = ObserveQueueConfigured(
-    queue_id=SALES, waiting_max=2, callback_attempts=2, callback_retry_ms=60_000
-)
-CALL_BACK = RequestCallback(
-    contact_id=ADA,
-    number=HOME,
-    not_before_ms=0,
-    not_after_ms=500_000,
-    queue_id=SALES,
-    priority=5,
-    required_skills=("german",),
-    mode=CallbackMode.AGENT_FIRST,
-)
-CALL_FIRST = replace(CALL_BACK, mode=CallbackMode.CUSTOMER_FIRST)
-DUE = ObserveCallbackDue(contact_id=ADA)
-TAKEN = ObserveOfferAccepted(contact_id=ADA, offer_id=FIRST, agent_id=GRACE)
-BUSY = ReportDialOutcome(contact_id=ADA, dial=1, outcome=DialOutcome.BUSY)
-FREED = ContactConnectionFailed(at_ms=12_000, contact_id=ADA, offer_id=FIRST, agent_id=GRACE)
-BACK = ContactQueued(
-    at_ms=72_000,
-    contact_id=ADA,
-    queue_id=SALES,
-    channel=Channel.VOICE,
-    priority=5,
-    required_skills=("german",),
-    enqueued_at_ms=2_000,
-    stay=1,
-    attempts=1,
-    returns=True,
-)
-VOICEMAIL = ObserveContactOverflowed(
-    contact_id=ADA,
-    trigger=OverflowTrigger.WAITED,
-    key="",
-    action=DiversionAction.VOICEMAIL,
-    endpoint="box-7",
-    attempts=0,
-)
-
-
-def names(events: tuple[Event, ...] | Refused) -> list[str]:
-    assert not isinstance(events, Refused), events
-    return [type(event).__name__ for event in events]
 
 
 def test_who_waits_becomes_a_callback_where_it_stands(story: "Story") -> None:
@@ -321,172 +270,6 @@ def test_a_queue_may_take_no_callbacks(story: "Story") -> None:
     )
 
 
-def test_a_queue_that_lets_a_callback_go_gets_it_back_later(story: "Story") -> None:
-    """Nobody is there to be given back, or to be sent to a mailbox."""
-    story.queued().given(CALL_BACK, 3_000)
-    (scheduled,) = story.given(VOICEMAIL, 12_000)
-    assert isinstance(scheduled, CallbackScheduled)
-    assert scheduled.resume_at_ms == 72_000
-    assert story.given(PassTime(), 72_000) == (replace(BACK, attempts=0),)
-
-
-def test_a_callback_that_was_moved_comes_back_to_where_it_was(story: "Story") -> None:
-    story.queued().given(CALL_BACK, 3_000)
-    story.given(replace(MAY_CALL, queue_id=QueueId("night")), 3_000)
-    moved = ObserveContactMoved(
-        contact_id=ADA,
-        queue_id=QueueId("night"),
-        priority=7,
-        enqueued_at_ms=2_000,
-        stay=1,
-        trigger=OverflowTrigger.WAITED,
-    )
-    (told,) = story.given(moved, 4_000)
-    assert isinstance(told, ContactMoved)
-    story.given(TAKEN, 9_000)
-    story.given(BUSY, 12_000)
-    (back,) = story.given(PassTime(), 72_000)
-    assert isinstance(back, ContactQueued)
-    assert (back.queue_id, back.priority, back.stay) == ("night", 7, 2)
-
-
-def test_a_queue_that_retires_keeps_the_places_of_its_callbacks(story: "Story") -> None:
-    story.scheduled().given(ObserveQueueRetired(queue_id=SALES), 13_000)
-    assert names(story.given(PassTime(), 72_000)) == ["ContactQueued"]
-    assert names(story.given(PassTime(), 9_000 + WINDOW_MS)) == ["CallbackEnded"]
-    assert SALES not in story.state.queues
-
-
-def test_a_rule_that_goes_on_holding_lets_a_callback_go_once_a_minute_at_most(
-    story: "Story",
-) -> None:
-    story.queued().given(replace(MAY_CALL, callback_retry_ms=1_000), 2_500)
-    story.given(CALL_BACK, 3_000)
-    story.given(replace(MAY_CALL, callback_attempts=0, callback_retry_ms=0), 3_500)
-    for round_ in range(1, 4):
-        (scheduled,) = story.given(VOICEMAIL, round_ * 100_000)
-        assert isinstance(scheduled, CallbackScheduled)
-        assert scheduled.resume_at_ms == round_ * 100_000 + LET_GO_MS
-        assert names(story.given(PassTime(), scheduled.resume_at_ms)) == ["ContactQueued"]
-
-
-@pytest.mark.parametrize(("opens_at_ms", "comes_at_ms"), [(200_000, 200_000), (13_000, 72_000)])
-def test_who_comes_to_a_closed_queue_comes_back_when_it_opens(
-    story: "Story", opens_at_ms: int, comes_at_ms: int
-) -> None:
-    story.queued().given(CALL_BACK, 3_000)
-    closed = replace(VOICEMAIL, trigger=OverflowTrigger.CLOSED, opens_at_ms=opens_at_ms)
-    (scheduled,) = story.given(closed, 12_000)
-    assert isinstance(scheduled, CallbackScheduled)
-    assert scheduled.resume_at_ms == comes_at_ms
-
-
-def test_a_queue_that_opens_after_the_window_ends_the_callback(story: "Story") -> None:
-    story.queued().given(CALL_BACK, 3_000)
-    (ended,) = story.given(replace(VOICEMAIL, opens_at_ms=500_000), 12_000)
-    assert isinstance(ended, CallbackEnded)
-    assert ended.reason is CallbackEndReason.EXPIRED
-
-
-def test_another_policy_does_not_change_what_was_promised(story: "Story") -> None:
-    story.dialing().given(replace(MAY_CALL, callback_attempts=1, callback_retry_ms=1_000), 10_000)
-    scheduled = story.given(BUSY, 12_000)[-1]
-    assert isinstance(scheduled, CallbackScheduled)
-    assert scheduled.resume_at_ms == 72_000
-
-
-def test_a_callback_in_a_queue_that_takes_none_is_dialled_as_often_as_promised(
-    story: "Story",
-) -> None:
-    story.queued().given(CALL_BACK, 3_000)
-    moved = ObserveContactMoved(
-        contact_id=ADA,
-        queue_id=QueueId("night"),
-        priority=5,
-        enqueued_at_ms=2_000,
-        stay=1,
-        trigger=OverflowTrigger.UNSPECIFIED,
-    )
-    story.given(moved, 4_000)
-    story.given(TAKEN, 9_000)
-    scheduled = story.given(BUSY, 12_000)[-1]
-    assert isinstance(scheduled, CallbackScheduled)
-    assert scheduled.resume_at_ms == 72_000
-
-
-def test_whom_a_callback_is_for_comes_back_with_it(story: "Story") -> None:
-    story.given(MAY_CALL, 0)
-    queue = QueueContact(
-        contact_id=ADA,
-        queue_id=SALES,
-        priority=5,
-        required_skills=("german",),
-        preferred_agents=(GRACE,),
-        direct_agent_id=GRACE,
-        customer_key="customer-7",
-    )
-    story.initiated().given(queue, 2_000)
-    story.given(CALL_BACK, 3_000)
-    story.given(TAKEN, 9_000)
-    story.given(BUSY, 12_000)
-    assert story.when(PassTime(), 72_000) == (
-        replace(
-            BACK,
-            attempts=0,
-            preferred_agents=(GRACE,),
-            direct_agent_id=GRACE,
-            customer_key="customer-7",
-        ),
-    )
-
-
-def test_a_callback_of_who_was_lost_before_comes_back_with_the_first_age(story: "Story") -> None:
-    lost = ContactId("ada-before")
-    resumed = ObserveContactResumed(contact_id=ADA, resumes=lost, stay=0, enqueued_at_ms=400)
-    assert names(story.dialing().given(resumed, 9_500)) == ["ContactResumed"]
-    assert story.when(resumed, 9_600) == (), "told once more"
-    assert story.when(replace(resumed, stay=1, enqueued_at_ms=1), 9_600) == ()
-    story.given(BUSY, 12_000)
-    assert story.given(PassTime(), 72_000) == (replace(BACK, enqueued_at_ms=400),)
-
-
-LEFT = ObserveAgentSignedOff(agent_id=GRACE)
-
-
-def test_an_agent_who_leaves_while_the_customer_is_dialled_is_replaced_at_once(
-    story: "Story",
-) -> None:
-    freed, scheduled = story.dialing().given(LEFT, 12_000)
-    assert freed == FREED
-    assert isinstance(scheduled, CallbackScheduled)
-    assert scheduled.resume_at_ms == 12_000
-    late = story.when(replace(BUSY, outcome=DialOutcome.ANSWERED), 12_000)
-    assert isinstance(late, Refused), "whoever answers now would talk to nobody"
-    assert story.given(PassTime(), 12_000) == (replace(BACK, at_ms=12_000),)
-    assert story.when(LEFT, 12_001) == ()
-
-
-def test_a_dial_whose_agent_was_lost_is_none_of_those_in_vain(story: "Story") -> None:
-    story.dialing().given(LEFT, 12_000)
-    for dial, outcome in ((2, "CallbackScheduled"), (3, "CallbackEnded")):
-        story.given(PassTime(), dial * 100_000 - 1)
-        story.given(replace(TAKEN, offer_id=OfferId(f"ada.{dial}")), dial * 100_000)
-        busy = story.given(replace(BUSY, dial=dial), dial * 100_000 + 1)
-        assert names(busy) == ["CallbackDialFailed", "ContactConnectionFailed", outcome]
-
-
-def test_an_agent_who_leaves_when_it_is_too_late_leaves_nobody_to_call(story: "Story") -> None:
-    ended = story.dialing().given(LEFT, 6_000 + WINDOW_MS)[-1]
-    assert isinstance(ended, CallbackEnded)
-    assert ended.reason is CallbackEndReason.EXPIRED
-
-
-def test_whom_an_agent_talks_to_stays_when_they_leave(story: "Story") -> None:
-    story.dialing().given(replace(BUSY, outcome=DialOutcome.ANSWERED), 10_000)
-    assert story.when(LEFT, 12_000) == ()
-    assert story.when(replace(LEFT, agent_id=AgentId("alan")), 12_000) == ()
-
-
 def test_who_is_to_be_called_tomorrow_takes_no_place_from_who_waits_now(story: "Story") -> None:
     story.given(replace(MAY_CALL, waiting_max=1, callbacks_max=1), 0)
     story.initiated().given(replace(CALL_BACK, not_before_ms=400_000), 2_000)
@@ -542,59 +325,3 @@ def test_a_dial_takes_as_long_as_its_queue_said(story: "Story") -> None:
     (dial,) = story.given(TAKEN, 9_000)
     assert isinstance(dial, CallbackDialRequested)
     assert dial.answer_by_ms == 54_000
-
-
-def called_first(story: "Story") -> None:
-    """Ada wants to answer first; routing lets her go, and she stands in line for nobody from 3,000 on."""
-    story.queued().given(CALL_FIRST, 2_500)
-    story.given(ObserveCallbackPostponed(contact_id=ADA), 3_000)
-    (back,) = story.given(PassTime(), 3_000)
-    assert isinstance(back, ContactQueued)
-    assert (back.awaits_turn, back.enqueued_at_ms) == (True, 2_000)
-
-
-def test_who_is_to_answer_first_is_dialled_when_the_turn_comes_near_and_waits_on_the_line(
-    story: "Story",
-) -> None:
-    called_first(story)
-    (dial,) = story.given(DUE, 9_000)
-    assert isinstance(dial, CallbackDialRequested)
-    assert (dial.dial, dial.offer_id, dial.agent_id) == (1, "", "")
-    assert story.when(DUE, 9_500) == ()
-    answered, queued = story.given(replace(BUSY, outcome=DialOutcome.ANSWERED), 12_000)
-    assert answered == CallbackAnswered(
-        at_ms=12_000, contact_id=ADA, queue_id=SALES, dial=1, wait_ms=9_000, stay=1
-    )
-    assert queued == replace(BACK, at_ms=12_000, stay=2, attempts=0)
-    assert (story.state.queues[SALES].waiting, story.state.queues[SALES].callbacks) == (1, 0)
-    assert next_deadline(story.state) is None, "the customer is there, and decides how long"
-
-
-def test_who_has_answered_waits_as_anybody_and_may_give_up(story: "Story") -> None:
-    called_first(story)
-    story.given(DUE, 9_000)
-    story.given(replace(BUSY, outcome=DialOutcome.ANSWERED), 12_000)
-    (gone,) = story.when(HangUpContact(contact_id=ADA), 15_000)  # type: ignore[misc]
-    assert isinstance(gone, ContactAbandoned)
-    assert gone.wait_ms == 3_000
-    (connected,) = story.given(TAKEN, 20_000)
-    assert isinstance(connected, ContactConnected)
-
-
-def test_who_is_to_answer_first_and_is_busy_is_dialled_again_in_turn(story: "Story") -> None:
-    called_first(story)
-    story.given(DUE, 9_000)
-    assert names(story.given(BUSY, 12_000)) == ["CallbackDialFailed", "CallbackScheduled"]
-    (back,) = story.given(PassTime(), 72_000)
-    assert isinstance(back, ContactQueued)
-    assert back.awaits_turn
-
-
-def test_an_agent_who_takes_it_by_hand_has_the_customer_dialled(story: "Story") -> None:
-    called_first(story)
-    (dial,) = story.given(TAKEN, 9_000)
-    assert isinstance(dial, CallbackDialRequested)
-    assert dial.agent_id == GRACE
-    assert names(story.given(replace(BUSY, outcome=DialOutcome.ANSWERED), 12_000)) == [
-        "ContactConnected"
-    ]

@@ -13,6 +13,9 @@ from huntgroup_session.core import SessionCore
 from huntgroup_session.core.callbacks import LET_GO_MS
 from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS
 from huntgroup_session.core.messages import (
+    AgentJoined,
+    AgentLeft,
+    CallbackDialRequested,
     CallbackRequested,
     CallbackScheduled,
     CancelCallback,
@@ -57,9 +60,10 @@ VALUES: dict[Any, Sequence[Any]] = {
     AgentId: ("grace", "alan"),
     OfferId: ("1", "2"),
     Channel: (Channel.VOICE,),
+    Channel | None: (None, Channel.CHAT),
     InitiationMethod: (InitiationMethod.INBOUND,),
     ReturnReason: (ReturnReason.REJECTED,),
-    OverflowTrigger: (OverflowTrigger.WAITED,),
+    OverflowTrigger: (OverflowTrigger.CLOSED, OverflowTrigger.WAITED),
     DialOutcome: (DialOutcome.ANSWERED, DialOutcome.BUSY),
     DiversionAction | None: (None, DiversionAction.VOICEMAIL),
     CallbackMode | None: (None, CallbackMode.CUSTOMER_FIRST),
@@ -137,7 +141,10 @@ class World:
                 command, ObserveContactOverflowed
             ):
                 pause_ms = event.resume_at_ms - self.now_ms
-                assert pause_ms >= LET_GO_MS, "a rule that holds for hours lets it go again"
+                held = command.trigger is not OverflowTrigger.WAITED
+                assert pause_ms >= LET_GO_MS * held, "a rule that holds for hours lets it go again"
+            if isinstance(event, CallbackDialRequested):
+                assert event.agent_id not in self.state.gone, "nobody would be there"
             if isinstance(event, ContactQueued):
                 queue, contact = (
                     self.state.queues[event.queue_id],
@@ -147,6 +154,7 @@ class World:
             self.state = self.core.evolve(self.state, event)
             self.check_indexes()
         self.events += decision
+        assert not self.state.dialing.keys() & self.state.gone.keys()
 
     def check_indexes(self) -> None:
         waiting = dict.fromkeys(self.state.queues, 0)
@@ -217,6 +225,8 @@ def rewritten(core: SessionCore, state: State) -> bytes:
 
 
 NO_PHASE = (
+    AgentLeft,
+    AgentJoined,
     QueueLearned,
     QueueForgotten,
     ContactConnectionFailed,

@@ -18,6 +18,7 @@ from huntgroup_session.core.messages import (
     HangUpContact,
     HoldContact,
     ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
     ObserveContactMoved,
     ObserveContactOverflowed,
     ObserveContactReprioritized,
@@ -98,6 +99,7 @@ COMMANDS: dict[str, Command] = {
         contact_id=ADA, resumes=ContactId("ada-before"), stay=0, enqueued_at_ms=1
     ),
     "signed_off": ObserveAgentSignedOff(agent_id=GRACE),
+    "signed_on": ObserveAgentSignedOn(agent_id=GRACE),
     "handed_back": replace(VOICEMAIL, action=None),
     "diverted": VOICEMAIL,
     "other_created": ObserveOfferCreated(contact_id=ADA, offer_id=SECOND, agent_id=ALAN),
@@ -222,17 +224,17 @@ callback_offering  Moved  Reprioritized  CallbackScheduled  CallbackScheduled  R
 """
 
 OF_AGENTS_THAT_LEAVE = """
-                   signed_off
-unknown            -
-queued             -
-offering           -
-connected          -
-wrapping           -
-callback_queued    -
-callback_offering  -
-scheduled          -
-dialing            ConnectionFailed+CallbackScheduled
-lapsed             -
+                   signed_off                                    signed_on
+unknown            AgentLeft                                     -
+queued             AgentLeft                                     -
+offering           AgentLeft                                     -
+connected          AgentLeft                                     -
+wrapping           AgentLeft                                     -
+callback_queued    AgentLeft                                     -
+callback_offering  AgentLeft                                     -
+scheduled          AgentLeft                                     -
+dialing            AgentLeft+ConnectionFailed+CallbackScheduled  -
+lapsed             AgentLeft                                     -
 """
 
 

@@ -125,6 +125,24 @@ def test_a_domain_is_full_until_one_of_its_contacts_ends(story: "Story") -> None
     assert len(story.given(START, 4_000)) == 1
 
 
+def test_a_queue_for_a_channel_takes_contacts_of_that_channel_alone(story: "Story") -> None:
+    story.initiated()
+    story.given(ObserveQueueConfigured(queue_id=SALES, waiting_max=2, channel=Channel.CHAT), 0)
+    assert story.when(QUEUE, 2_000) == Refused(
+        Reason.WRONG_CHANNEL, "queue_id 'sales' takes CHAT alone: the contact is VOICE"
+    )
+    story.given(ObserveQueueConfigured(queue_id=SALES, waiting_max=2, channel=Channel.VOICE), 2_000)
+    assert story.given(QUEUE, 3_000)
+    story.given(ObserveQueueConfigured(queue_id=SALES, waiting_max=2, channel=Channel.CHAT), 4_000)
+    assert story.when(QUEUE, 5_000) == (), "who waits already stays"
+
+
+def test_a_queue_without_a_channel_takes_contacts_of_any(story: "Story") -> None:
+    story.initiated()
+    story.given(ObserveQueueConfigured(queue_id=SALES, waiting_max=2), 0)
+    assert story.given(QUEUE, 2_000)
+
+
 def test_a_queued_contact_waits_from_the_time_of_the_decision(story: "Story") -> None:
     story.given(ObserveQueueConfigured(queue_id=SALES, waiting_max=2), 0)
     story.initiated()

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from huntgroup.routing.v1.commands_pb2 import ApplyPolicyRequest, ConfigureQueueRequest
-from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE
 from huntgroup_onebox.yaml_file import Field
 
-PLAIN: Final = ConfigureQueueRequest(
-    channel=CHANNEL_VOICE, ring_timeout_ms=20_000, service_level_threshold_ms=20_000
-)
+PLAIN: Final = ConfigureQueueRequest(ring_timeout_ms=20_000, service_level_threshold_ms=20_000)
 NEEDED: Final = frozenset(one.name for one, _ in PLAIN.ListFields())
 TIED: Final = {"required_skills": ("steps",), "requirement": ("steps",)}
 """Fields that another is compared with."""

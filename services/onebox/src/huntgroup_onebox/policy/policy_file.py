@@ -3,7 +3,6 @@
 What a queue may say comes from the .proto, so a field that is added there is part of the format at once.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from huntgroup_contracts.validation import violations
 from huntgroup_onebox.policy.mending import mended
 from huntgroup_onebox.policy.without_effect import without_effect
 from huntgroup_onebox.yaml_file import Field, YamlFile, YamlFileError
+from huntgroup_routing.core.faults import STEP, Fault
 from huntgroup_routing.core.messages import ApplyPolicy, ConfigureQueue
 from huntgroup_routing.core.soundness import rules_and_faults
 from huntgroup_routing.core.values import QueueId, Vocabulary
@@ -26,9 +26,6 @@ from huntgroup_routing.core.values import QueueId, Vocabulary
 SECTIONS: Final = ("skills", "languages", "groups", "queues")
 QUEUE: Final = ConfigureQueueRequest.DESCRIPTOR
 COMMAND: Final = CommandCodec(ApplyPolicyRequest, ApplyPolicy)
-STEP: Final = re.compile(r"\.?(?P<key>[a-z_]+)|\[(?P<index>\d+)\]")
-WAY: Final = re.compile(r"(?:\.?[a-z_]+|\[\d+\])+")
-QUOTED: Final = re.compile(r"^[ ,:]+")
 TYPES: Final = {
     FieldDescriptor.CPPTYPE_STRING: (str, "text"),
     FieldDescriptor.CPPTYPE_BOOL: (bool, "true or false"),
@@ -41,7 +38,7 @@ PLACED: Final = ("queues", "vocabulary")
 """What a sentence of routing begins with when it names a field."""
 UNKNOWN: Final = "there is no such field"
 
-Fault = tuple[Field, str]
+Found = tuple[Field, str]
 """The way to a value, and the rule that it breaks."""
 
 
@@ -96,7 +93,7 @@ def placed(path: Path, faults: Iterable[str]) -> list[str]:
     reader = _Reader(file.content)
     reader.read()
     return [
-        str(file.error(*_fault(told, reader))) if told.startswith(PLACED) else told
+        str(file.error(*_fault(Fault.read(told), reader))) if told.startswith(PLACED) else told
         for told in faults
     ]
 
@@ -106,7 +103,7 @@ class _Reader:
 
     def __init__(self, content: Any) -> None:
         self._content = content
-        self.faults: list[Fault] = []
+        self.faults: list[Found] = []
         self.names: list[str] = []
         """Of the queues, in the order of the request."""
         self.skills: list[str | int] = []
@@ -220,14 +217,14 @@ def _is_a(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
-def _broken(request: ApplyPolicyRequest, reader: _Reader) -> Iterator[Fault]:
+def _broken(request: ApplyPolicyRequest, reader: _Reader) -> Iterator[Found]:
     """Yield what breaks the rule of a field."""
     for one in violations(request):
         if not one.field.startswith("context"):
             yield _way_of(one.field, reader), BREAKS + one.rule
 
 
-def _follows(fault: Fault, known: Iterable[Fault]) -> bool:
+def _follows(fault: Found, known: Iterable[Found]) -> bool:
     """Return whether a fault only follows from one that is known: there, or within, or a field beside is misspelt."""
     way, rule = fault
     missing = rule == BREAKS + REQUIRED
@@ -239,19 +236,17 @@ def _follows(fault: Fault, known: Iterable[Fault]) -> bool:
 
 def _unsound(
     request: ApplyPolicyRequest, reader: _Reader, scorers: Collection[str] | None
-) -> Iterator[Fault]:
+) -> Iterator[Found]:
     """Yield what makes no sense to routing's core."""
     command = COMMAND.decode(request)
     _, faults = rules_and_faults(command.queues, command.vocabulary or Vocabulary(), 0, scorers)
-    yield from (_fault(told, reader) for told in faults)
+    yield from (_fault(one, reader) for one in faults)
     yield from without_effect(command)
 
 
-def _fault(told: str, reader: _Reader) -> Fault:
-    """Return a sentence of routing that begins with a field as the way in a file, and the rule."""
-    way = WAY.match(told)
-    rule = told[way.end() :] if way else told
-    return _way_of(way[0] if way else "", reader), QUOTED.sub("", rule)
+def _fault(one: Fault, reader: _Reader) -> Found:
+    """Return a fault that routing found as the way in a file, and the rule; the file shows the value."""
+    return _way_of(one.field, reader), one.rule
 
 
 def _way_of(path: str, reader: _Reader) -> Field:

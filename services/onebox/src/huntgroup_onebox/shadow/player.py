@@ -162,7 +162,8 @@ class Shadow:
         """Return what follows in the shadow."""
         first = decision[0]
         if isinstance(first, ContactEnqueued):
-            return self._arrival(first)
+            taken = not isinstance(decision[-1], ContactDequeued)
+            return self._arrival(first, taken=taken)
         if self._pairs is None:
             if len(decision) == 1 and isinstance(first, OfferAccepted):
                 return (
@@ -173,10 +174,12 @@ class Shadow:
             command = self._pairs.translated(command_of(decision))
         return () if command is None else self._follows(command, first.at_ms)
 
-    def _arrival(self, event: ContactEnqueued) -> Sequence[Event]:
+    def _arrival(self, event: ContactEnqueued, *, taken: bool) -> Sequence[Event]:
+        """Return what becomes of who comes; `taken`: its queue, or another one by a rule, really took it."""
         state = self.state
         as_it_was = self._pairs is None
-        if (as_it_was or event.queue_id not in self.rules) and comes_as_it_did(event, state):
+        its_rules = as_it_was or event.queue_id not in self.rules
+        if taken and its_rules and comes_as_it_did(event, state):
             return (event, *offers_on_arrival(state, event))
         fact = queued(event, state)
         ours = self._follows(fact, event.at_ms)

@@ -78,7 +78,7 @@ def _queue_faults(scenario: Scenario, trial: "_Trial") -> Iterator[tuple[Field, 
     made = commands(scenario.queues)
     _, faults = rules_and_faults(made, Vocabulary(), 0, installed_scorers())
     for fault in faults:
-        number, _, told = fault.removeprefix("queues[").partition("].")
+        number, _, told = str(fault).removeprefix("queues[").partition("].")
         yield ("queues", made[int(number)].queue_id, "policy"), told
     if not faults:
         for command in made:
@@ -163,10 +163,10 @@ def _class_faults(
         return
     if one.service is None and not isinstance(one.arrivals, FromJournal):
         yield ("classes", name), "service is needed: how long a contact takes"
-    if not trial.can_serve(one, queue.channel):
+    if not trial.can_serve(one, queue.contact_channel):
         skills = sorted({*queue.required_skills, *one.required_skills})
         told = f" and the skills {', '.join(skills)}" if skills else ""
         yield (
             ("classes", name),
-            f"no agent has slots for {queue.channel}{told}, and all else that the queue asks for",
+            f"no agent has slots for {queue.contact_channel}{told}, and all else that the queue asks for",
         )

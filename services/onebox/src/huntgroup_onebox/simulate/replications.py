@@ -140,7 +140,7 @@ def _plan(simulation: Simulation, seed: str) -> Plan:
         kinds=tuple(
             Kind(
                 queue_id=QueueId(one.queue),
-                channel=scenario.queues[one.queue].channel,
+                channel=scenario.queues[one.queue].contact_channel,
                 priority=one.priority,
                 required_skills=tuple(Skill(skill) for skill in one.required_skills),
             )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from huntgroup_agent_state.core.values import SLOTS_MAX, UNITS_MAX
-from huntgroup_routing.core.values import Channel
+from huntgroup_routing.core.values import USUAL_CHANNEL, Channel
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 Skill = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -112,7 +112,8 @@ Arrivals = Poisson | Profile | CsvDay | FromJournal
 class Queue(_Part, frozen=True, kw_only=True):
     """A queue, as `ConfigureQueue` makes it."""
 
-    channel: Channel = Channel.VOICE
+    channel: Channel | None = Channel.VOICE
+    """That of its contacts; null: it takes others, too, and who comes here is VOICE."""
     required_skills: tuple[Skill, ...] = ()
     ring_timeout_s: PositiveSeconds = 20.0
     service_level_threshold_s: PositiveSeconds = 20.0
@@ -120,6 +121,11 @@ class Queue(_Part, frozen=True, kw_only=True):
     """Contacts are turned away while so many wait; 0: as many as the service itself allows."""
     policy: dict[str, Any] = field(default_factory=dict)
     """Every other field of routing's `ConfigureQueue`, by its name."""
+
+    @property
+    def contact_channel(self) -> Channel:
+        """That of the contacts that come to it."""
+        return self.channel or USUAL_CHANNEL
 
 
 class ContactClass(_Part, frozen=True, kw_only=True):

@@ -146,7 +146,8 @@ class Reads:
             faults = [events.detail]
             if isinstance(command, ApplyPolicy) and events.reason is Reason.POLICY_INVALID:
                 words = command.vocabulary or Vocabulary()
-                _, faults = rules_and_faults(command.queues, words, at_ms, state.scorers)
+                _, found = rules_and_faults(command.queues, words, at_ms, state.scorers)
+                faults = list(map(str, found))
             return PlanPolicyResponse(version=state.versions.version, faults=faults)
         return PlanPolicyResponse(
             version=state.versions.version,

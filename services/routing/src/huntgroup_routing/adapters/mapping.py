@@ -52,6 +52,7 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.CALLBACKS_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.TOO_MANY_QUEUES: StatusCode.RESOURCE_EXHAUSTED,
     Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
+    Reason.WRONG_CHANNEL: StatusCode.FAILED_PRECONDITION,
     Reason.CONTACT_RINGS: StatusCode.FAILED_PRECONDITION,
     Reason.AGENT_NOT_AVAILABLE: StatusCode.FAILED_PRECONDITION,
     Reason.AGENT_NOT_ABLE: StatusCode.FAILED_PRECONDITION,
@@ -78,7 +79,7 @@ def queue_view(
     """Return a queue as the API shows it."""
     return QueueView(
         queue_id=queue.queue_id,
-        channel=Channel.Value(f"CHANNEL_{queue.channel}"),
+        channel=Channel.Value(f"CHANNEL_{queue.channel or 'UNSPECIFIED'}"),
         required_skills=queue.plan.required_skills,
         ring_timeout_ms=queue.ring_timeout_ms,
         wrap_up_timeout_ms=queue.wrap_up_timeout_ms,

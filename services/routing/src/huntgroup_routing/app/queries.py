@@ -168,6 +168,7 @@ def overflow_text(overflow: Overflow) -> str:
         OverflowTrigger.CLOSED: "the queue was closed",
         OverflowTrigger.WAITED: f"it had waited {value / 1_000:,.3f} s in the queue",
         OverflowTrigger.EXIT_KEY: f"the customer pressed {key}",
+        OverflowTrigger.WRONG_CHANNEL: "the queue takes another channel alone",
     }[overflow.trigger]
     then = {
         OverflowAction.HAND_BACK: "given back to whoever queued it",

@@ -45,7 +45,7 @@ def apply_policy(state: State, command: ApplyPolicy, at_ms: int) -> tuple[Event,
         more = (
             [f"and {len(faults) - FAULTS_TOLD_MAX} more"] if len(faults) > FAULTS_TOLD_MAX else []
         )
-        told = "\n".join((*faults[:FAULTS_TOLD_MAX], *more))
+        told = "\n".join((*map(str, faults[:FAULTS_TOLD_MAX]), *more))
         return Refused(reason=Reason.POLICY_INVALID, detail=told)
     return _changed(state, rules, vocabulary, command, at_ms)
 

@@ -12,7 +12,8 @@ from huntgroup_routing.core.by_hand import assign_contact, pull_contact
 from huntgroup_routing.core.changes import apply_policy, roll_back_policy
 from huntgroup_routing.core.concurrency import concurrency_of
 from huntgroup_routing.core.deadlines import due
-from huntgroup_routing.core.leaving import customer_left, exit_queue
+from huntgroup_routing.core.exiting import exit_queue
+from huntgroup_routing.core.leaving import customer_left
 from huntgroup_routing.core.lending import lend_groups
 from huntgroup_routing.core.messages import (
     AcceptOffer,

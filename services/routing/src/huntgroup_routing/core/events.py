@@ -34,7 +34,7 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
 
     at_ms: int
     queue_id: QueueId
-    channel: Channel
+    channel: Channel | None
     required_skills: tuple[Skill, ...]
     ring_timeout_ms: int
     wrap_up_timeout_ms: int
@@ -144,6 +144,9 @@ class ContactReplanned(Struct, frozen=True, kw_only=True, gc=False):
     skipped: int
     delays_over: int = 0
     groups: tuple[str, ...] = ()
+    trigger: StepTrigger | None = None
+    limit: int = 0
+    value: int = 0
 
 
 class ContactDequeued(Struct, frozen=True, kw_only=True, gc=False):

@@ -21,12 +21,9 @@ from huntgroup_routing.core.messages import (
     ContactKept,
     ContactMoved,
     Event,
-    ExitQueue,
     ObserveContactAbandoned,
     ObserveContactQueued,
     OfferCanceled,
-    Reason,
-    Refused,
 )
 from huntgroup_routing.core.overflow import (
     HOPS_MAX,
@@ -52,6 +49,11 @@ from huntgroup_routing.core.values import (
 
 CLOSED: Final = OverflowRule(trigger=OverflowTrigger.CLOSED, action=OverflowAction.HAND_BACK)
 """What holds for a closed queue that has no rule of its own, or none that leads anywhere."""
+
+
+WRONG_CHANNEL: Final = OverflowRule(
+    trigger=OverflowTrigger.WRONG_CHANNEL, action=OverflowAction.HAND_BACK
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ class Leaving:
         if rule.action is not OverflowAction.QUEUE:
             return [Hop(queue, overflow, None)]
         target = self.state.queues.get(rule.queue_id)
-        if target is None or target.retired:
+        if target is None or target.retired or not target.takes(comer.channel):
             return []
         stands = len(target.waiting) + target.ringing + self.came[target.queue_id]
         if not hops_left or stands >= target.waiting_max:
@@ -221,6 +223,9 @@ class Leaving:
             groups=() if crew is None else crew.groups,
             awaited_agents=() if awaited is None else awaited.agents,
             awaited_until_ms=0 if awaited is None else awaited.until_ms,
+            step_trigger=reached.trigger,
+            step_limit=reached.limit,
+            step_value=reached.value,
         )
 
     def _awaited(self, comer: Comer, to: Queue, ask: Ask) -> Awaited | None:
@@ -244,18 +249,7 @@ class Leaving:
 def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event, ...]:
     """Return what follows for a contact that comes, when a rule of its queue sends it on; nothing when none does."""
     leaving = Leaving(state, enqueued.at_ms)
-    comer = Comer(
-        contact_id=enqueued.contact_id,
-        channel=enqueued.channel,
-        own=Own(enqueued.own_skills, enqueued.own_requirement),
-        priority=enqueued.priority,
-        enqueued_at_ms=enqueued.enqueued_at_ms,
-        stay=enqueued.stay,
-        attempts=enqueued.attempts,
-        customer_key=enqueued.customer_key,
-        preferred=enqueued.preferred_agents,
-        returns=enqueued.returns,
-    )
+    comer = _comer(enqueued)
     hops = leaving.on_arrival(state.queues[enqueued.queue_id], comer)
     if not hops:
         return ()
@@ -273,6 +267,28 @@ def overflow_on_arrival(state: State, enqueued: ContactEnqueued) -> tuple[Event,
     return (enqueued, *events, *offers_on_arrival(state, there, ask))
 
 
+def wrong_channel(state: State, enqueued: ContactEnqueued) -> tuple[Event, ...]:
+    """Hand back a contact that comes to a queue for another channel: session did not know of that when it queued it."""
+    leaving, queue = Leaving(state, enqueued.at_ms), state.queues[enqueued.queue_id]
+    comer = _comer(enqueued)
+    return (enqueued, *leaving.events(comer, leaving.by(queue, WRONG_CHANNEL, 0, comer)))
+
+
+def _comer(enqueued: ContactEnqueued) -> Comer:
+    return Comer(
+        contact_id=enqueued.contact_id,
+        channel=enqueued.channel,
+        own=Own(enqueued.own_skills, enqueued.own_requirement),
+        priority=enqueued.priority,
+        enqueued_at_ms=enqueued.enqueued_at_ms,
+        stay=enqueued.stay,
+        attempts=enqueued.attempts,
+        customer_key=enqueued.customer_key,
+        preferred=enqueued.preferred_agents,
+        returns=enqueued.returns,
+    )
+
+
 def comer_of(contact: Contact) -> Comer:
     """Return what rules ask of a contact that stands in a queue."""
     return Comer(
@@ -287,42 +303,6 @@ def comer_of(contact: Contact) -> Comer:
         preferred=contact.preferred,
         returns=contact.returns,
     )
-
-
-def exit_queue(state: State, command: ExitQueue, at_ms: int) -> tuple[Event, ...] | Refused:
-    """Let the customer leave by key, also while it rings."""
-    contact = state.contacts.get(command.contact_id)
-    if contact is None:
-        return Refused(
-            reason=Reason.CONTACT_UNKNOWN,
-            detail=f"contact_id {command.contact_id!r} neither waits nor rings in this domain",
-        )
-    rules = (one for one in contact.plan.overflow if one.trigger is OverflowTrigger.EXIT_KEY)
-    rule = next((one for one in rules if one.key == command.key), None)
-    if rule is None:
-        return Refused(
-            reason=Reason.EXIT_KEY_UNKNOWN,
-            detail=f"key {command.key!r} leads nowhere from queue_id {contact.queue_id!r}",
-        )
-    leaving, comer = Leaving(state, at_ms), comer_of(contact)
-    queue = state.queues[contact.queue_id]
-    hops = leaving.by(queue, rule, at_ms - contact.entered_at_ms, comer)
-    if not hops:
-        return Refused(
-            reason=Reason.TARGET_FULL,
-            detail=f"key {command.key!r} leads to queue_id {rule.queue_id!r}, {_why_not(state, rule)}",
-        )
-    return (*cancel(state, contact, at_ms), *follow(leaving, [(contact, comer, hops)]))
-
-
-def _why_not(state: State, rule: OverflowRule) -> str:
-    """Return why the queue that a rule leads to takes nobody."""
-    target = state.queues.get(rule.queue_id)
-    if target is None or target.retired:
-        return "which is no queue of this domain"
-    if len(target.waiting) + target.ringing >= target.waiting_max:
-        return f"which is full: its waiting_max is {target.waiting_max}"
-    return "which is closed, and no rule of its own leads on"
 
 
 def cancel(

@@ -136,6 +136,7 @@ class Reason(StrEnum):
     QUEUE_UNKNOWN = "QUEUE_UNKNOWN"
     OFFER_ENDED = "OFFER_ENDED"
     WRONG_AGENT = "WRONG_AGENT"
+    WRONG_CHANNEL = "WRONG_CHANNEL"
     REQUIREMENT_INVALID = "REQUIREMENT_INVALID"
     CONTACT_UNKNOWN = "CONTACT_UNKNOWN"
     STEPS_INVALID = "STEPS_INVALID"
@@ -175,7 +176,8 @@ class ConfigureQueue:
     """
 
     queue_id: QueueId
-    channel: Channel
+    channel: Channel | None
+    """It takes contacts of this one alone; None: of any."""
     required_skills: tuple[Skill, ...]
     ring_timeout_ms: int
     wrap_up_timeout_ms: int

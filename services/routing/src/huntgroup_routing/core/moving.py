@@ -3,6 +3,7 @@
 from itertools import islice
 
 from huntgroup_routing.core.dialing import call_in_turn
+from huntgroup_routing.core.exiting import takes_alone
 from huntgroup_routing.core.leaving import (
     Hop,
     Leaving,
@@ -52,6 +53,9 @@ def move_contact(state: State, command: MoveContact, at_ms: int) -> tuple[Event,
             reason=Reason.QUEUE_UNKNOWN,
             detail=f"queue_id {command.queue_id!r} names no queue of this domain",
         )
+    if not queue.takes(contact.requirement.channel):
+        told = takes_alone(queue, contact.requirement.channel)
+        return Refused(reason=Reason.WRONG_CHANNEL, detail=f"queue_id {command.queue_id!r}, {told}")
     if len(queue.waiting) + queue.ringing >= queue.waiting_max:
         return Refused(
             reason=Reason.TARGET_FULL,

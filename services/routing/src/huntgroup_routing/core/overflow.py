@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from huntgroup_routing.core.values import AgentId, ContactId, QueueId, Skill
+from huntgroup_routing.core.values import (
+    AgentId,
+    Channel,
+    ContactId,
+    QueueId,
+    Skill,
+    StepTrigger,
+)
 
 NO_QUEUE: Final = QueueId("")
 HOPS_MAX: Final = 10
@@ -27,6 +34,8 @@ class OverflowTrigger(StrEnum):
     CLOSED = "CLOSED"
     WAITED = "WAITED"
     EXIT_KEY = "EXIT_KEY"
+    WRONG_CHANNEL = "WRONG_CHANNEL"
+    """No rule: why a queue for another channel hands back."""
 
 
 class OverflowAction(StrEnum):
@@ -147,6 +156,10 @@ class ContactMoved:
     groups: tuple[str, ...] = ()
     awaited_agents: tuple[AgentId, ...] = ()
     awaited_until_ms: int = 0
+    step_trigger: StepTrigger | None = None
+    """What brought it to its step there; None: time alone, or it came to none."""
+    step_limit: int = 0
+    step_value: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +192,23 @@ def complaints(
             yield f"{where}.queue_id {rule.queue_id!r} names no queue of this domain"
 
 
+def channel_complaints(
+    channel: Channel | None,
+    rules: Sequence[OverflowRule],
+    channels: Mapping[QueueId, Channel | None],
+) -> Iterator[str]:
+    """Yield which rules of a queue for a channel send contacts to queues that take another one alone."""
+    for number, rule in enumerate(rules):
+        there = channels.get(rule.queue_id) if rule.action is OverflowAction.QUEUE else None
+        if there is not None and channel is not None and there is not channel:
+            yield f"overflow[{number}].queue_id {rule.queue_id!r} takes {there} alone, and this queue {channel}"
+
+
 def _at_fault(rule: OverflowRule) -> Iterator[str]:
     """Yield the fields of a rule that do not belong to it, or are missing."""
+    if rule.trigger is OverflowTrigger.WRONG_CHANNEL:
+        yield f"trigger {rule.trigger} is no rule: who comes on another channel is refused or handed back"
+        return
     wants = (
         ("limit", rule.limit, rule.trigger in WITH_LIMIT, rule.trigger),
         ("key", rule.key, rule.trigger is OverflowTrigger.EXIT_KEY, rule.trigger),

@@ -10,7 +10,12 @@ from huntgroup_routing.core.blending import blend_complaints
 from huntgroup_routing.core.expressions import ExpressionError, Term, parse
 from huntgroup_routing.core.hours import hours_complaints
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
-from huntgroup_routing.core.overflow import complaints, endless_text, endless_way
+from huntgroup_routing.core.overflow import (
+    channel_complaints,
+    complaints,
+    endless_text,
+    endless_way,
+)
 from huntgroup_routing.core.queues import droppable
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.steps import step_complaints
@@ -53,9 +58,24 @@ def configure_queue(
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
     if way := endless_way(command.queue_id, command.overflow, there):
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=endless_text(way))
+    for text in _wrong_channels(state, command):
+        return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
     if queue is not None and not queue.retired and is_same(queue.rules, rules):
         return ()
     return (replace(rules, domain_version=state.versions.version + 1),)
+
+
+def _wrong_channels(state: State, command: ConfigureQueue) -> Iterator[str]:
+    """Yield which rules would lead where their channel is not taken: those of the queue, and those that name it."""
+    others = {
+        key: one for key, one in state.queues.items() if not one.retired and key != command.queue_id
+    }
+    channels = {key: one.channel for key, one in others.items()}
+    yield from channel_complaints(command.channel, command.overflow, channels)
+    here = {command.queue_id: command.channel}
+    for key, one in others.items():
+        for text in channel_complaints(one.channel, one.rules.overflow, here):
+            yield f"channel {command.channel}: of queue_id {key!r}, {text}"
 
 
 def scorer_missing(rules: QueueConfigured, scorers: Collection[str]) -> str | None:

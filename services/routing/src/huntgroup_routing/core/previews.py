@@ -9,7 +9,7 @@ from huntgroup_routing.core.messages import Event, QueueConfigured, QueueRetired
 from huntgroup_routing.core.queues import plan_of
 from huntgroup_routing.core.state import Contact, Queue, State
 from huntgroup_routing.core.steps import Asking, Plan
-from huntgroup_routing.core.values import NOTHING, QueueId
+from huntgroup_routing.core.values import NOTHING, USUAL_CHANNEL, QueueId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +99,8 @@ def _changed(state: State, queue: Queue, event: QueueConfigured, at_ms: int) -> 
 def _serves_new(state: State, event: QueueConfigured) -> bool:
     """Return whether anybody signed on, busy or not, could serve a contact that comes, as long as it waits."""
     plan = plan_of(event)
-    steps = range(len(plan.steps) + 1)
-    return any(
-        state.pool.able(event.channel, plan.ask(step, NOTHING, plan.delays)) for step in steps
-    )
+    steps, channel = range(len(plan.steps) + 1), event.channel or USUAL_CHANNEL
+    return any(state.pool.able(channel, plan.ask(step, NOTHING, plan.delays)) for step in steps)
 
 
 def _alike(

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from huntgroup_routing.core.arriving import offers_on_arrival
 from huntgroup_routing.core.deadlines import conditions_due, lapses_due, rings_due, steps_due
 from huntgroup_routing.core.eligibility import Ask
-from huntgroup_routing.core.leaving import overflow_on_arrival
+from huntgroup_routing.core.leaving import overflow_on_arrival, wrong_channel
 from huntgroup_routing.core.messages import (
     ContactEnqueued,
     ContactStepped,
@@ -56,6 +56,8 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         returns=command.returns,
         awaits_turn=command.awaits_turn,
     )
+    if not (queue.takes(command.channel) or command.returns):
+        return wrong_channel(state, enqueued)
     if (plan.overflow or queue.is_closed) and (elsewhere := overflow_on_arrival(state, enqueued)):
         return elsewhere
     stepped: tuple[ContactStepped, ...] = ()
@@ -89,7 +91,7 @@ def _own(command: ObserveContactQueued) -> Own:
 def _stepped(
     contact_id: ContactId, queue_id: QueueId, reached: Reached, ask: Ask, at_ms: int
 ) -> ContactStepped:
-    crew, by = ask[2], reached.by
+    crew = ask[2]
     return ContactStepped(
         at_ms=at_ms,
         contact_id=contact_id,
@@ -100,8 +102,8 @@ def _stepped(
         skipped=reached.skipped,
         delays_over=reached.delays_over,
         groups=() if crew is None else crew.groups,
-        trigger=None if by is None else by.trigger,
-        limit=0 if by is None else by.limit,
+        trigger=reached.trigger,
+        limit=reached.limit,
         value=reached.value,
     )
 

@@ -12,7 +12,7 @@ from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.sharing import crews_of
 from huntgroup_routing.core.state import Queue, State
 from huntgroup_routing.core.steps import Plan
-from huntgroup_routing.core.values import NOTHING, QUEUES_MAX, QueueId, Strategy
+from huntgroup_routing.core.values import NOTHING, QUEUES_MAX, USUAL_CHANNEL, QueueId, Strategy
 from huntgroup_routing.core.watching import note_conditions
 
 
@@ -37,7 +37,7 @@ def configured(state: State, event: QueueConfigured) -> None:
     state.pool.choose_by(measure)
     lent = {} if queue is None else _lent_under(queue, rules)
     plan = plan_of(rules, {group for group, (is_here, _) in lent.items() if is_here})
-    requirement = state.pool.use(rules.channel, plan.ask(0, NOTHING), measure)
+    requirement = state.pool.use(rules.channel or USUAL_CHANNEL, plan.ask(0, NOTHING), measure)
     state.weigh(event.queue_id, plan)
     if queue is None:
         if len(state.queues) >= QUEUES_MAX:
@@ -95,7 +95,9 @@ def note_blend(state: State, queue: Queue) -> None:
 
 def change_plan(state: State, queue: Queue, plan: Plan) -> None:
     """Give a queue another plan under the same rules, which all who wait in it follow."""
-    requirement = state.pool.use(queue.channel, plan.ask(0, NOTHING), queue.measure)
+    requirement = state.pool.use(
+        queue.channel or USUAL_CHANNEL, plan.ask(0, NOTHING), queue.measure
+    )
     state.pool.give_back(queue.requirement)
     queue.requirement = requirement
     state.weigh(queue.queue_id, plan)

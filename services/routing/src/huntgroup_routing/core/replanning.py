@@ -30,6 +30,9 @@ def replan_contacts(state: State, at_ms: int) -> tuple[Event, ...]:
             skipped=reached.skipped,
             delays_over=reached.delays_over,
             groups=() if ask[2] is None else ask[2].groups,
+            trigger=reached.trigger,
+            limit=reached.limit,
+            value=reached.value,
         )
         events.append(replanned)
         if contact.stands_in_line:

@@ -27,7 +27,9 @@ def resumed(
     """Return a contact with the age of the one that its customer was lost in, and that one's id; or as it came."""
     window_ms = queue.rules.resume_window_ms
     lost = state.lost.get((queue.queue_id, command.customer_key)) if window_ms else None
-    if lost is None or not command.customer_key or at_ms > lost.left_at_ms + window_ms:
+    if not (command.customer_key and queue.takes(command.channel)):
+        return command, NO_CONTACT
+    if lost is None or at_ms > lost.left_at_ms + window_ms:
         return command, NO_CONTACT
     enqueued_at_ms = min(lost.enqueued_at_ms, command.enqueued_at_ms)
     return replace(command, enqueued_at_ms=enqueued_at_ms), lost.contact_id

@@ -15,9 +15,11 @@ from huntgroup_routing.core.expressions import (
     leaves,
     parse,
 )
+from huntgroup_routing.core.faults import Fault, fault_of
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured
 from huntgroup_routing.core.overflow import (
     OverflowTrigger,
+    channel_complaints,
     complaints,
     endless_text,
     endless_way,
@@ -41,8 +43,8 @@ def rules_and_faults(
     vocabulary: Vocabulary,
     at_ms: int,
     scorers: Collection[str] | None = None,
-) -> tuple[dict[QueueId, QueueConfigured], list[str]]:
-    """Return the rules of every queue, and a sentence for each fault that begins with its field: `queues[3].steps[0]…`.
+) -> tuple[dict[QueueId, QueueConfigured], list[Fault]]:
+    """Return the rules of every queue, and every fault with the way to its field: `queues[3].steps[0].requirement`.
 
     The rules are complete only when there is no fault. `scorers` are those installed; None: that is not known here.
     """
@@ -58,15 +60,18 @@ def rules_and_faults(
         told += _faults(queue, vocabulary, terms)
         faults += (f"queues[{index}].{fault}" for fault in told)
     faults += _overflow_faults(queues)
-    return rules, faults
+    return rules, [fault_of(told, queues) for told in faults]
 
 
 def _overflow_faults(queues: Sequence[ConfigureQueue]) -> Iterator[str]:
     """Tell what is wrong with where contacts go; of a circle, once."""
     overflow = {queue.queue_id: queue.overflow for queue in queues}
+    channels = {queue.queue_id: queue.channel for queue in queues}
     circles: set[frozenset[QueueId]] = set()
     for index, queue in enumerate(queues):
         told = complaints(queue.queue_id, queue.overflow, overflow)
+        yield from (f"queues[{index}].{fault}" for fault in told)
+        told = channel_complaints(queue.channel, queue.overflow, channels)
         yield from (f"queues[{index}].{fault}" for fault in told)
         way = endless_way(queue.queue_id, queue.overflow, overflow)
         if way and frozenset(way) not in circles:

@@ -46,7 +46,8 @@ class Queue:
     rules: QueueConfigured
     plan: Plan
     requirement: Requirement
-    channel: Channel = field(init=False)
+    channel: Channel | None = field(init=False)
+    """It takes contacts of this one alone; None: of any."""
     ring_timeout_ms: int = field(init=False)
     wrap_up_timeout_ms: int = field(init=False)
     service_level_threshold_ms: int = field(init=False)
@@ -96,6 +97,10 @@ class Queue:
     def is_closed(self) -> bool:
         """Whether it takes nobody who comes."""
         return self.closed_by_hours or self.closed_note is not None
+
+    def takes(self, channel: Channel) -> bool:
+        """Return whether contacts of a channel may come here."""
+        return self.channel is None or self.channel is channel
 
     @property
     def figures(self) -> Figures:

@@ -149,6 +149,16 @@ class Reached(NamedTuple):
     value: int = 0
     """What the condition of that step compared."""
 
+    @property
+    def trigger(self) -> StepTrigger | None:
+        """What that step waits for beside time."""
+        return None if self.by is None else self.by.trigger
+
+    @property
+    def limit(self) -> int:
+        """Of that trigger."""
+        return 0 if self.by is None else self.by.limit
+
 
 WITH_LIMIT: Final = frozenset(
     {StepTrigger.QUEUE_LENGTH, StepTrigger.ESTIMATED_WAIT, StepTrigger.SERVICE_LEVEL}

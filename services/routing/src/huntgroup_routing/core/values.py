@@ -100,6 +100,10 @@ class Channel(StrEnum):
     CALLBACK = "CALLBACK"
 
 
+USUAL_CHANNEL: Final = Channel.VOICE
+"""What a queue that takes any channel is looked at with where nobody has come yet."""
+
+
 class Strategy(StrEnum):
     """Which of the idle agents gets a contact; `core/selection.py` says by what each is measured."""
 

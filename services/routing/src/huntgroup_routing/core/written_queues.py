@@ -11,7 +11,7 @@ from huntgroup_routing.core.queues import note_ages, note_blend
 from huntgroup_routing.core.selection import MEASURE_OF
 from huntgroup_routing.core.state import Queue, State
 from huntgroup_routing.core.steps import Plan
-from huntgroup_routing.core.values import NOTHING, AgentId, Strategy
+from huntgroup_routing.core.values import NOTHING, USUAL_CHANNEL, AgentId, Strategy
 from huntgroup_routing.core.watching import note_conditions
 
 
@@ -68,7 +68,9 @@ def load_queues(state: State, rows: Iterable[QueueRow], plans: Sequence[Plan]) -
             queue_id=rules.queue_id,
             rules=rules,
             plan=plan,
-            requirement=state.pool.use(rules.channel, plan.ask(0, NOTHING), measure),
+            requirement=state.pool.use(
+                rules.channel or USUAL_CHANNEL, plan.ask(0, NOTHING), measure
+            ),
             version=row.version,
             plan_version=row.plan_version,
             followed_from=row.followed_from,

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from huntgroup_routing.core.messages import ObserveContactQueued
 from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
 from huntgroup_routing.core.values import RoutingStep, StepTrigger
 
@@ -64,6 +65,11 @@ class SlowOverflow:
             one.joined and contact.channel in one.slots and can(one, contact) for one in self.agents
         )
 
+    def takes(self, command: ObserveContactQueued) -> bool:
+        """Return whether a contact may come to its queue; a callback that comes back may, whatever its channel."""
+        queue = self.queues.get(command.queue_id)
+        return queue is not None and (command.returns or queue.fits(command.channel))
+
     def find_in_turn(self, contacts: list["SlowContact"]) -> None:
         raise NotImplementedError
 
@@ -91,13 +97,16 @@ class SlowOverflow:
     def on_arrival(self, contact: "SlowContact", queue_id: str, came: Counter[str]) -> list[str]:
         """Return the way of who comes to a queue: what others who came in this decision went counts already."""
         for rule in self.queues[queue_id].overflow:
-            if self.rule_holds(rule, contact, queue_id, came):
-                return self.way_by(rule, contact, came)
+            holds = self.rule_holds(rule, contact, queue_id, came)
+            if holds and (way := self.way_by(rule, contact, came)):
+                return way
         return []
 
     def way_by(self, rule: OverflowRule, contact: "SlowContact", came: Counter[str]) -> list[str]:
         if rule.action is not OverflowAction.QUEUE:
             return [""]
+        if not self.queues[rule.queue_id].fits(contact.channel):
+            return []
         return [rule.queue_id, *self.on_arrival(contact, rule.queue_id, came)]
 
     def rule_holds(
@@ -132,19 +141,22 @@ class SlowOverflow:
         for contact in sorted(due, key=leaves_at_ms):
             rules = (one for one in contact.overflow if one.trigger is OverflowTrigger.WAITED)
             way = self.way_by(next(rules), contact, came)
-            came[way[-1]] += 1
-            ways.append((contact, way))
+            if way:
+                came[way[-1]] += 1
+                ways.append((contact, way))
+            else:
+                contact.kept_until_ms = self.at_ms + 30_000
         self.go(ways)
         return bool(due)
 
     def exited(self, contact_id: str, key: str) -> None:
         for contact in [one for one in self.contacts if one.contact_id == contact_id]:
             rules = [one for one in contact.overflow if one.key == key]
-            if rules:
+            if rules and (way := self.way_by(rules[0], contact, Counter())):
                 for offer in self.offers:
                     if offer.pending and offer.contact is contact:
                         offer.pending = contact.ringing = False
-                self.go([(contact, self.way_by(rules[0], contact, Counter()))])
+                self.go([(contact, way)])
 
     def go(self, ways: list[tuple["SlowContact", list[str]]]) -> None:
         stay = [contact for contact, way in ways if self.stays(contact, way)]

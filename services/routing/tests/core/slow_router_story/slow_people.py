@@ -47,6 +47,8 @@ class SlowContact:
     asked_of: tuple[ServingGroup, ...] = ()
     overflow: tuple[OverflowRule, ...] = ()
     entered_at_ms: int = 0
+    kept_until_ms: int | None = None
+    """When it is tried again to send it on, where no queue took it."""
     returns: bool = False
 
     @property
@@ -55,6 +57,8 @@ class SlowContact:
 
     @property
     def leaves_at_ms(self) -> int | None:
+        if self.kept_until_ms is not None:
+            return self.kept_until_ms
         limits = [
             one.limit
             for one in self.overflow
@@ -71,7 +75,7 @@ class SlowContact:
     def follow(self, queue: "SlowQueue", *, again: bool = False) -> None:
         """Follow the present plan of the queue: from its beginning, or again where its steps are what they were."""
         said = (queue.skills, queue.requirement, queue.steps, queue.skip)
-        stays, self.said = again and said == self.said, said
+        stays, self.said, self.kept_until_ms = again and said == self.said, said, None
         self.skills = queue.skills | self.own_skills
         self.requirement, self.steps, self.skip = queue.requirement, queue.steps, queue.skip
         self.step = self.step if stays else 0
@@ -150,6 +154,9 @@ class SlowQueue:
     """Of those who were answered, or gave up late, who was answered in time."""
     offers: int = 0
     last_agent_id: str = ""
+
+    def fits(self, channel: Channel) -> bool:
+        return self.command.channel in (None, channel)
 
     @property
     def rings(self) -> bool:

@@ -179,7 +179,7 @@ class SlowRouter(SlowBlending):
                 raise AssertionError(command)
 
     def queued(self, command: ObserveContactQueued) -> None:
-        if command.contact_id in self.seen or command.queue_id not in self.queues:
+        if command.contact_id in self.seen or not self.takes(command):
             return
         self.seen.add(command.contact_id)
         command = self.resumed(command)

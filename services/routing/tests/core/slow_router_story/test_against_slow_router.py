@@ -73,8 +73,9 @@ QUEUES = tuple(QueueId(f"q{number}") for number in range(5))
 AGENTS = tuple(AgentId(f"a{number}") for number in range(9))
 
 
-TRIGGERS = tuple(one for one in OverflowTrigger if one is not OverflowTrigger.ESTIMATED_WAIT)
-"""The slow router estimates nothing."""
+NO_RULES = (OverflowTrigger.ESTIMATED_WAIT, OverflowTrigger.WRONG_CHANNEL)
+TRIGGERS = tuple(one for one in OverflowTrigger if one not in NO_RULES)
+"""The slow router estimates nothing, and a wrong channel is no rule."""
 
 
 CONDITIONS = (
@@ -118,6 +119,8 @@ class Traffic:
     conditions: bool = False
     """Whether steps may have triggers."""
     threshold_ms: int = 20_000
+    channels: Sequence[Channel | None] = (None,)
+    """What queues may take alone."""
     at_ms: int = 0
     contacts: int = 0
     ringing: list[tuple[OfferId, AgentId]] = field(default_factory=list)
@@ -254,7 +257,7 @@ class Traffic:
     def configure(self, queue_id: QueueId) -> ConfigureQueue:
         return ConfigureQueue(
             queue_id=queue_id,
-            channel=Channel.VOICE,
+            channel=self.chance.choice(self.channels),
             required_skills=self.skills(0.25),
             ring_timeout_ms=self.chance.choice((400, 2_000, 9_000)),
             wrap_up_timeout_ms=0,

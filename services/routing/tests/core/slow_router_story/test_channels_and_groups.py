@@ -3,7 +3,7 @@
 import pytest
 
 from huntgroup_routing.core.blending import BlendRule, BlendTrigger
-from huntgroup_routing.core.values import ServingGroup, Strategy
+from huntgroup_routing.core.values import Channel, ServingGroup, Strategy
 
 from .slow_people import REQUIREMENTS
 from .test_against_slow_router import RINGING, play, serving
@@ -20,6 +20,20 @@ def test_channels_share_units_and_interrupt_each_other_as_a_slow_router_lets_the
         play(seed, strategies, 3, tuple(REQUIREMENTS), steps=True, rounds=1_200, shared=True)
     else:
         play(seed, strategies, sign_ons=3, rounds=1_200, by_hand=True, for_some=True, shared=True)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(1100, 1106))
+def test_queues_take_their_channel_alone_as_a_slow_router_lets_them(seed: int) -> None:
+    play(
+        seed,
+        (Strategy.LONGEST_IDLE, *(RINGING if seed % 2 else ())),
+        overflow=True,
+        channels=(None, None, Channel.VOICE, Channel.CHAT),
+        for_some=seed % 3 == 0,
+        callbacks=seed % 3 == 1,
+        rounds=1_500,
+    )
 
 
 def at_length(group: str, enter: int, leave: int, dwell_ms: int, rank: int = 0) -> BlendRule:

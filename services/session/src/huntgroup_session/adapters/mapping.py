@@ -26,6 +26,7 @@ STATUSES: Final[Mapping[str, StatusCode]] = {
     Reason.WINDOW_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.REQUIREMENTS_FULL: StatusCode.RESOURCE_EXHAUSTED,
     Reason.WRONG_AGENT: StatusCode.FAILED_PRECONDITION,
+    Reason.WRONG_CHANNEL: StatusCode.FAILED_PRECONDITION,
     Reason.WRONG_STATE: StatusCode.FAILED_PRECONDITION,
 }
 

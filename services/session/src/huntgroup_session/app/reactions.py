@@ -5,7 +5,11 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp, AgentSignedOff
+from huntgroup.agent_state.v1.events_pb2 import (
+    AgentFinishedWrapUp,
+    AgentSignedOff,
+    AgentSignedOn,
+)
 from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.routing.v1.events_pb2 import (
     DEQUEUE_REASON_CALLBACK_DUE,
@@ -28,6 +32,7 @@ from huntgroup_eventlog.application import ForeignEvent
 from huntgroup_session.core.messages import (
     Command,
     ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
     ObserveCallbackDue,
     ObserveCallbackPostponed,
     ObserveContactMoved,
@@ -43,6 +48,7 @@ from huntgroup_session.core.messages import (
 )
 from huntgroup_session.core.values import (
     AgentId,
+    Channel,
     ContactId,
     DiversionAction,
     OfferId,
@@ -83,6 +89,7 @@ def on_queue_configured(fact: QueueConfigured) -> Command:
         callback_retry_ms=fact.callback_retry_ms,
         callbacks_max=fact.callbacks_max,
         callback_dial_ms=fact.callback_dial_ms,
+        channel=CHANNELS.get(routing.Channel.Name(fact.channel)),
     )
 
 
@@ -199,6 +206,11 @@ def on_agent_signed_off(fact: AgentSignedOff) -> Command:
     return ObserveAgentSignedOff(agent_id=AgentId(fact.agent_id))
 
 
+def on_agent_signed_on(fact: AgentSignedOn) -> Command:
+    """The agent is there for customers who are dialled."""
+    return ObserveAgentSignedOn(agent_id=AgentId(fact.agent_id))
+
+
 def on_agent_finished_wrap_up(fact: AgentFinishedWrapUp) -> Command:
     """Nothing is left to do for the contact."""
     return ObserveWrapUpFinished(
@@ -207,6 +219,9 @@ def on_agent_finished_wrap_up(fact: AgentFinishedWrapUp) -> Command:
         wrap_up_ms=fact.wrap_up_ms,
     )
 
+
+CHANNELS: Final = {f"CHANNEL_{channel}": channel for channel in Channel}
+"""Routing's words as ours; it has none for a queue that takes any."""
 
 DIVERSIONS: Final = {f"OVERFLOW_ACTION_{action}": action for action in DiversionAction}
 """What ends a contact here; another queue is told by `contact.moved`, and all else hands it back."""
@@ -223,6 +238,7 @@ OBSERVATIONS: Final[Mapping[str, Callable[[Any], Command | None]]] = {
     "huntgroup.routing.contact.moved.v1": on_contact_moved,
     "huntgroup.routing.contact.reprioritized.v1": on_contact_reprioritized,
     "huntgroup.routing.contact.dequeued.v1": on_contact_dequeued,
+    "huntgroup.agent-state.agent.signed-on.v1": on_agent_signed_on,
     "huntgroup.agent-state.agent.signed-off.v1": on_agent_signed_off,
     "huntgroup.agent-state.agent.finished-wrap-up.v1": on_agent_finished_wrap_up,
 }

@@ -21,9 +21,9 @@ from huntgroup_session.core.messages import (
     ContactConnectionFailed,
     ContactQueued,
     Event,
-    ObserveAgentSignedOff,
     ObserveCallbackDue,
     ObserveCallbackPostponed,
+    ObserveContactOverflowed,
     ObserveOfferAccepted,
     Refused,
     ReportDialOutcome,
@@ -42,7 +42,12 @@ from huntgroup_session.core.state import (
     Scheduled,
     State,
 )
-from huntgroup_session.core.values import CallbackEndReason, CallbackMode, DialOutcome
+from huntgroup_session.core.values import (
+    CallbackEndReason,
+    CallbackMode,
+    DialOutcome,
+    OverflowTrigger,
+)
 
 LET_GO_MS: Final = 60_000
 """A callback that a rule of its queue let go stands in no line for so long at least: the rule may hold for hours."""
@@ -272,32 +277,23 @@ def agent_freed(contact: Contact, at_ms: int) -> tuple[ContactConnectionFailed, 
     return (freed,)
 
 
-def agent_lost(state: State, command: ObserveAgentSignedOff, at_ms: int) -> tuple[Event, ...]:
-    """Let somebody else have the callbacks of an agent who left while the customers were dialled, from now on."""
-    contacts = [state.live[one] for one in sorted(state.dialing.get(command.agent_id, ()))]
-    return tuple(
-        event
-        for contact in contacts
-        if contact.callback is not None
-        for event in (
-            *agent_freed(contact, at_ms),
-            postponed(contact, contact.callback, at_ms, at_ms),
-        )
-    )
-
-
 def callback_accepted(
-    contact: Contact, callback: Callback, accepted: ObserveOfferAccepted, at_ms: int
+    state: State,
+    contact: Contact,
+    callback: Callback,
+    accepted: ObserveOfferAccepted,
+    at_ms: int,
 ) -> tuple[Event, ...]:
-    """Dial the customer for the agent; not if they asked to be called later, while the agent accepted."""
-    if at_ms < callback.not_before_ms:
+    """Dial the customer for the agent; not if they asked to be called later meanwhile, nor if the agent is gone."""
+    if at_ms < callback.not_before_ms or accepted.agent_id in state.gone:
         failed = ContactConnectionFailed(
             at_ms=at_ms,
             contact_id=contact.contact_id,
             offer_id=accepted.offer_id,
             agent_id=accepted.agent_id,
         )
-        return (failed, scheduled(contact, contact.place, callback.not_before_ms, at_ms))
+        resume_at_ms = max(callback.not_before_ms, at_ms)
+        return (failed, postponed(contact, callback, resume_at_ms, at_ms))
     offer = Offer(offer_id=accepted.offer_id, agent_id=accepted.agent_id)
     return (dial_for(contact, callback, offer, at_ms),)
 
@@ -346,11 +342,17 @@ def observe_callback_postponed(
 
 
 def callback_let_go(
-    contact: Contact, callback: Callback, opens_at_ms: int, at_ms: int
+    contact: Contact, callback: Callback, command: ObserveContactOverflowed, at_ms: int
 ) -> tuple[Event, ...]:
-    """A rule of its queue has let a callback go: it takes its place again later, not before the queue opens."""
+    """A rule of its queue has let a callback go: it takes its place again later, not before the queue opens.
+
+    At once, where the rule was about callers who wait: routing did not know yet that this one is not on the line, and
+    lets nobody go by it who comes back.
+    """
     later_ms = at_ms + max(callback.retry_ms, LET_GO_MS)
-    resume_at_ms = max(callback.not_before_ms, later_ms, opens_at_ms)
+    if command.trigger is OverflowTrigger.WAITED:
+        later_ms = at_ms
+    resume_at_ms = max(callback.not_before_ms, later_ms, command.opens_at_ms)
     return (postponed(contact, callback, resume_at_ms, at_ms),)
 
 

@@ -6,8 +6,8 @@ is so already. Facts of others are never refused: one that no longer matters yie
 
 from typing import assert_never
 
+from huntgroup_session.core.agents import observe_agent
 from huntgroup_session.core.callbacks import (
-    agent_lost,
     callback_accepted,
     callback_due,
     cancel_callback,
@@ -17,11 +17,7 @@ from huntgroup_session.core.callbacks import (
     request_callback,
 )
 from huntgroup_session.core.deadlines import WRAP_UP_GUARD_MS, callbacks_due, due
-from huntgroup_session.core.eligibility import (
-    refuse,
-    refuse_start,
-    refuse_unknown,
-)
+from huntgroup_session.core.eligibility import refuse, refuse_start, refuse_unknown
 from huntgroup_session.core.messages import (
     CancelCallback,
     Command,
@@ -41,6 +37,7 @@ from huntgroup_session.core.messages import (
     HangUpContact,
     HoldContact,
     ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
     ObserveCallbackDue,
     ObserveCallbackPostponed,
     ObserveContactMoved,
@@ -142,8 +139,8 @@ def decide(state: State, command: Command, at_ms: int) -> Decision:
             return observe_callback_due(state, command, at_ms)
         case ObserveCallbackPostponed():
             return observe_callback_postponed(state, command, at_ms)
-        case ObserveAgentSignedOff():
-            return agent_lost(state, command, at_ms)
+        case ObserveAgentSignedOff() | ObserveAgentSignedOn():
+            return observe_agent(state, command, at_ms)
         case ObserveWrapUpFinished():
             return observe_wrap_up_finished(state, command, at_ms)
         case PassTime():
@@ -284,7 +281,7 @@ def observe_offer_accepted(state: State, command: ObserveOfferAccepted, at_ms: i
                 phase=Queued() | Offering(), callback=Callback(reached=False) as callback
             ) as contact
         ):
-            return callback_accepted(contact, callback, command, at_ms)
+            return callback_accepted(state, contact, callback, command, at_ms)
         case Contact(phase=Queued() | Offering()) as contact:
             return (connected(contact, command, at_ms),)
         case Contact(

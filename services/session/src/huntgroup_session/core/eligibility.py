@@ -63,13 +63,18 @@ def refuse_start(state: State, command: StartContact) -> Refused | None:
 
 
 def refuse_queue(
-    state: State, queue_id: QueueId, asked: str = "", *, later: bool = False
+    state: State, contact: Contact, queue_id: QueueId, asked: str = "", *, later: bool = False
 ) -> Refused | None:
-    """Return why no contact that asks this of agents can be queued there now, or come later; None when one can."""
+    """Return why a contact that asks this of agents cannot be queued there now, or come later; None when it can."""
     queue = state.queues.get(queue_id)
     if queue is None or not queue.open:
         detail = f"queue_id {queue_id!r} is not known: it must be configured in routing"
         return Refused(Reason.QUEUE_UNKNOWN, detail)
+    if queue.channel not in (None, contact.channel):
+        detail = (
+            f"queue_id {queue_id!r} takes {queue.channel} alone: the contact is {contact.channel}"
+        )
+        return Refused(Reason.WRONG_CHANNEL, detail)
     if queue.waiting >= queue.waiting_max and not later:
         detail = f"queue_id {queue_id!r} is full: its waiting_max is {queue.waiting_max}"
         return Refused(Reason.QUEUE_FULL, detail)
@@ -91,9 +96,9 @@ def refuse_callback(
         if not queue_id:
             detail = f"queue_id is empty, but contact_id {command.contact_id!r} waits in no queue"
             return Refused(Reason.QUEUE_MISSING, detail)
-        full = refuse_queue(state, queue_id, later=command.not_before_ms > at_ms)
-        if full is not None:
-            return full
+        no = refuse_queue(state, contact, queue_id, later=command.not_before_ms > at_ms)
+        if no is not None:
+            return no
     queue = state.queues[queue_id]
     if not queue.callback_attempts:
         detail = f"queue_id {queue_id!r} takes no callbacks: its callback_attempts is 0"

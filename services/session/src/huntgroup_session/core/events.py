@@ -319,6 +319,8 @@ class QueueLearned:
     callback_retry_ms: int = 0
     callbacks_max: int = 0
     callback_dial_ms: int = 0
+    channel: Channel | None = None
+    """Contacts of this one alone; None: of any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,10 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from huntgroup_session.core.attendance import AGENTS_GONE_MAX
 from huntgroup_session.core.messages import (
+    AgentJoined,
+    AgentLeft,
     CallbackAnswered,
     CallbackDialFailed,
     CallbackDialRequested,
@@ -59,7 +62,7 @@ from huntgroup_session.core.values import NOBODY, CallbackMode, DialOutcome
 
 def evolve(state: State, event: Event) -> State:
     """Return the state after `event`: the same object, changed."""
-    if isinstance(event, QueueLearned | QueueForgotten):
+    if isinstance(event, QueueLearned | QueueForgotten | AgentLeft | AgentJoined):
         happen(state, event)
         return state
     before = state.live.get(event.contact_id)
@@ -114,6 +117,12 @@ def happen(state: State, event: Event) -> None:
             forget_queue(state, event)
         case QueueLearned():
             learn_queue(state, event)
+        case AgentLeft():
+            state.gone[event.agent_id] = None
+            if len(state.gone) > AGENTS_GONE_MAX:
+                state.gone.popitem(last=False)
+        case AgentJoined():
+            del state.gone[event.agent_id]
         case (
             CallbackRequested()
             | CallbackScheduled()
@@ -369,6 +378,7 @@ def learn_queue(state: State, event: QueueLearned) -> None:
     known.callback_attempts = event.callback_attempts
     known.callback_retry_ms = event.callback_retry_ms
     known.callbacks_max, known.callback_dial_ms = event.callbacks_max, event.callback_dial_ms
+    known.channel = event.channel
 
 
 def forget_queue(state: State, event: QueueForgotten) -> None:

@@ -7,6 +7,12 @@ messages of `events.proto`, field by field. Every event carries the log time of 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from huntgroup_session.core.attendance import (
+    AgentJoined,
+    AgentLeft,
+    ObserveAgentSignedOff,
+    ObserveAgentSignedOn,
+)
 from huntgroup_session.core.events import (
     CallbackAnswered,
     CallbackDialFailed,
@@ -51,6 +57,8 @@ from huntgroup_session.core.values import (
 )
 
 __all__ = [
+    "AgentJoined",
+    "AgentLeft",
     "CallbackAnswered",
     "CallbackDialFailed",
     "CallbackDialRequested",
@@ -73,6 +81,8 @@ __all__ = [
     "ContactResumed",
     "ContactRetrieved",
     "ContactReturnedToQueue",
+    "ObserveAgentSignedOff",
+    "ObserveAgentSignedOn",
     "QueueForgotten",
     "QueueLearned",
 ]
@@ -189,6 +199,7 @@ class ObserveQueueConfigured:
     callback_retry_ms: int = 0
     callbacks_max: int = 0
     callback_dial_ms: int = 0
+    channel: Channel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,13 +288,6 @@ class ObserveCallbackPostponed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveAgentSignedOff:
-    """An agent left, or their desktop fell silent."""
-
-    agent_id: AgentId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveCallbackDue:
     """Routing let a callback go since its turn comes near: its customer is to be dialled."""
 
@@ -323,6 +327,7 @@ class Reason(StrEnum):
     WINDOW_INVALID = "WINDOW_INVALID"
     REQUIREMENTS_FULL = "REQUIREMENTS_FULL"
     WRONG_AGENT = "WRONG_AGENT"
+    WRONG_CHANNEL = "WRONG_CHANNEL"
     WRONG_STATE = "WRONG_STATE"
 
 
@@ -356,6 +361,7 @@ Command = (
     | ObserveContactOverflowed
     | ObserveCallbackPostponed
     | ObserveAgentSignedOff
+    | ObserveAgentSignedOn
     | ObserveCallbackDue
     | ObserveWrapUpFinished
     | PassTime
@@ -386,4 +392,6 @@ Event = (
     | CallbackEnded
     | QueueLearned
     | QueueForgotten
+    | AgentLeft
+    | AgentJoined
 )

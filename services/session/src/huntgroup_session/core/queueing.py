@@ -57,7 +57,8 @@ def queue_contact(state: State, command: QueueContact, at_ms: int) -> Decision:
                 customer_key=command.customer_key,
                 requirement=command.requirement,
             )
-            return refuse_queue(state, command.queue_id, command.requirement) or (queued,)
+            no = refuse_queue(state, contact, command.queue_id, command.requirement)
+            return no or (queued,)
         case Contact(
             phase=Queued() | Offering(),
             place=Place(queue_id=command.queue_id, priority=command.priority) as place,
@@ -78,6 +79,7 @@ def observe_queue_configured(state: State, command: ObserveQueueConfigured, at_m
         callback_retry_ms=command.callback_retry_ms,
         callbacks_max=command.callbacks_max,
         callback_dial_ms=command.callback_dial_ms,
+        channel=command.channel,
     )
     known = queue is not None and queue.open and queue.limits == limits_of(learned)
     return () if known else (learned,)
@@ -163,7 +165,7 @@ def observe_contact_overflowed(
                 phase=Queued() | Offering(), callback=Callback(reached=False) as callback
             ) as contact
         ):
-            return callback_let_go(contact, callback, command.opens_at_ms, at_ms)
+            return callback_let_go(contact, callback, command, at_ms)
         case Contact(phase=Queued() | Offering()) as contact:
             return (overflowed(contact, command, at_ms),)
         case _:

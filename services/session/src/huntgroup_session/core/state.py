@@ -241,6 +241,8 @@ class Queue:
     """So many are to be called back at once; 0: it was learned of before there was that bound."""
     callback_dial_ms: int = 0
     """So long a dial takes at most; 0: as before."""
+    channel: Channel | None = None
+    """It takes contacts of this one alone; None: of any, or it was learned of before that was told."""
     open: bool = True
     """False: routing has retired it, and it is kept until the last of them has left."""
 
@@ -255,17 +257,18 @@ class Queue:
         return not (self.open or self.waiting or self.callbacks)
 
 
-Limits = tuple[int, int, int, int, int]
+Limits = tuple[int, int, int, int, int, Channel | None]
 
 
 def limits_of(queue: Queue | QueueLearned) -> Limits:
-    """Return how many may wait in a queue, and be called back, and how that is tried."""
+    """Return how many may wait in a queue, and be called back, and how that is tried; and whose channel it takes."""
     return (
         queue.waiting_max,
         queue.callback_attempts,
         queue.callback_retry_ms,
         queue.callbacks_max,
         queue.callback_dial_ms,
+        queue.channel,
     )
 
 
@@ -283,6 +286,8 @@ class State:
     callbacks_due: CallbacksDue = field(default_factory=CallbacksDue)
     dialing: dict[AgentId, set[ContactId]] = field(default_factory=dict)
     """By agent, the callbacks whose customers are dialled for them."""
+    gone: OrderedDict[AgentId, None] = field(default_factory=OrderedDict)
+    """The agents who left and have not come back, the first of them first."""
     called_back: dict[str, ContactId] = field(default_factory=dict)
     """By number, the callback that is to be made there."""
     requirements: Counter[str] = field(default_factory=Counter)
@@ -343,6 +348,7 @@ class _Dump(msgspec.Struct, array_like=True):
     live: list[Contact]
     wrapping: list[tuple[ContactId, int]]
     ended: list[Contact]
+    gone: list[AgentId]
 
 
 def dump(state: State) -> bytes:
@@ -352,6 +358,7 @@ def dump(state: State) -> bytes:
         live=[state.live[contact_id] for contact_id in sorted(state.live)],
         wrapping=list(state.wrapping.items()),
         ended=list(state.ended.values()),
+        gone=list(state.gone),
     )
     return msgspec.msgpack.encode(stored)
 
@@ -368,6 +375,7 @@ def load(domain: str, dumped: bytes) -> State:
                 callback_retry_ms=limits[2],
                 callbacks_max=limits[3],
                 callback_dial_ms=limits[4],
+                channel=limits[5],
                 open=open_,
             )
             for key, open_, limits in stored.queues
@@ -375,6 +383,7 @@ def load(domain: str, dumped: bytes) -> State:
         live={contact.contact_id: contact for contact in stored.live},
         wrapping=OrderedDict(stored.wrapping),
         ended=OrderedDict((contact.contact_id, contact) for contact in stored.ended),
+        gone=OrderedDict.fromkeys(stored.gone),
     )
     state.callbacks_due.put_all(
         (contact.contact_id, contact.callback_due_ms) for contact in stored.live

@@ -55,6 +55,7 @@ class OverflowTrigger(StrEnum):
     CLOSED = "CLOSED"
     WAITED = "WAITED"
     EXIT_KEY = "EXIT_KEY"
+    WRONG_CHANNEL = "WRONG_CHANNEL"
 
 
 class DiversionAction(StrEnum):

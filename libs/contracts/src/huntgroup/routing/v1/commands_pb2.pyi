@@ -59,8 +59,8 @@ class ConfigureQueueRequest(_message.Message):
     CALLBACK_DIAL_AHEAD_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     channel: _events_pb2.Channel.ValueType
-    """That of the contacts it is meant for: plans, simulations and the estimate for who would come now go by it. None is
-    kept out: a contact of another channel, queued or led here, keeps its own and goes to agents with slots for that.
+    """The queue takes contacts of this channel alone; those that wait in it when that changes stay. Unspecified: of any
+    channel, each for agents with slots for that; plans, simulations and the estimate for who would come go by VOICE.
     """
     ring_timeout_ms: _builtins.int
     wrap_up_timeout_ms: _builtins.int

@@ -298,6 +298,8 @@ class _OverflowTriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Overf
     """It has waited `limit` milliseconds in this queue."""
     OVERFLOW_TRIGGER_EXIT_KEY: _OverflowTrigger.ValueType  # 7
     """The customer pressed `key`."""
+    OVERFLOW_TRIGGER_WRONG_CHANNEL: _OverflowTrigger.ValueType  # 8
+    """No rule can name it: it comes, and the queue takes another channel alone."""
 
 class OverflowTrigger(_OverflowTrigger, metaclass=_OverflowTriggerEnumTypeWrapper):
     """What makes a queue not take a contact that comes, or let go one that waits."""
@@ -317,6 +319,8 @@ OVERFLOW_TRIGGER_WAITED: OverflowTrigger.ValueType  # 6
 """It has waited `limit` milliseconds in this queue."""
 OVERFLOW_TRIGGER_EXIT_KEY: OverflowTrigger.ValueType  # 7
 """The customer pressed `key`."""
+OVERFLOW_TRIGGER_WRONG_CHANNEL: OverflowTrigger.ValueType  # 8
+"""No rule can name it: it comes, and the queue takes another channel alone."""
 Global___OverflowTrigger: _TypeAlias = OverflowTrigger  # noqa: Y015
 
 class _ClosedReason:
@@ -1274,6 +1278,9 @@ class ContactReplanned(_message.Message):
     SKIPPED_FIELD_NUMBER: _builtins.int
     DELAYS_OVER_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1284,6 +1291,10 @@ class ContactReplanned(_message.Message):
     skipped: _builtins.int
     """As in `ContactStepped`."""
     delays_over: _builtins.int
+    trigger: Global___StepTrigger.ValueType
+    """What brought it to its step, where it came to a further one, as in `ContactStepped`."""
+    limit: _builtins.int
+    value: _builtins.int
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1300,10 +1311,13 @@ class ContactReplanned(_message.Message):
         skipped: _builtins.int = ...,
         delays_over: _builtins.int = ...,
         groups: _abc.Iterable[_builtins.str] | None = ...,
+        trigger: Global___StepTrigger.ValueType = ...,
+        limit: _builtins.int = ...,
+        value: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "groups", b"groups", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "groups", b"groups", "limit", b"limit", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "skipped", b"skipped", "step", b"step", "trigger", b"trigger", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1637,6 +1651,9 @@ class ContactMoved(_message.Message):
     GROUPS_FIELD_NUMBER: _builtins.int
     AWAITED_AGENTS_FIELD_NUMBER: _builtins.int
     AWAITED_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    STEP_TRIGGER_FIELD_NUMBER: _builtins.int
+    STEP_LIMIT_FIELD_NUMBER: _builtins.int
+    STEP_VALUE_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1654,6 +1671,10 @@ class ContactMoved(_message.Message):
     delays_over: _builtins.int
     """How many delays of its queue's groups are over."""
     awaited_until_ms: _builtins.int
+    step_trigger: Global___StepTrigger.ValueType
+    """What brought it to its step there, as in `ContactStepped`; what sent it there is told by `overflow`."""
+    step_limit: _builtins.int
+    step_value: _builtins.int
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1687,10 +1708,13 @@ class ContactMoved(_message.Message):
         groups: _abc.Iterable[_builtins.str] | None = ...,
         awaited_agents: _abc.Iterable[_builtins.str] | None = ...,
         awaited_until_ms: _builtins.int = ...,
+        step_trigger: Global___StepTrigger.ValueType = ...,
+        step_limit: _builtins.int = ...,
+        step_value: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["overflow", b"overflow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "enqueued_at_ms", b"enqueued_at_ms", "from_queue_id", b"from_queue_id", "groups", b"groups", "overflow", b"overflow", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "contact_id", b"contact_id", "delays_over", b"delays_over", "enqueued_at_ms", b"enqueued_at_ms", "from_queue_id", b"from_queue_id", "groups", b"groups", "overflow", b"overflow", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "stay", b"stay", "step", b"step", "step_limit", b"step_limit", "step_trigger", b"step_trigger", "step_value", b"step_value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -150,6 +150,7 @@ class _OverflowTriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Overf
     OVERFLOW_TRIGGER_CLOSED: _OverflowTrigger.ValueType  # 5
     OVERFLOW_TRIGGER_WAITED: _OverflowTrigger.ValueType  # 6
     OVERFLOW_TRIGGER_EXIT_KEY: _OverflowTrigger.ValueType  # 7
+    OVERFLOW_TRIGGER_WRONG_CHANNEL: _OverflowTrigger.ValueType  # 8
 
 class OverflowTrigger(_OverflowTrigger, metaclass=_OverflowTriggerEnumTypeWrapper):
     """What made a queue not take a contact, or let it go."""
@@ -162,6 +163,7 @@ OVERFLOW_TRIGGER_NOBODY_ON_DUTY: OverflowTrigger.ValueType  # 4
 OVERFLOW_TRIGGER_CLOSED: OverflowTrigger.ValueType  # 5
 OVERFLOW_TRIGGER_WAITED: OverflowTrigger.ValueType  # 6
 OVERFLOW_TRIGGER_EXIT_KEY: OverflowTrigger.ValueType  # 7
+OVERFLOW_TRIGGER_WRONG_CHANNEL: OverflowTrigger.ValueType  # 8
 Global___OverflowTrigger: _TypeAlias = OverflowTrigger  # noqa: Y015
 
 class _DiversionAction:
@@ -952,6 +954,7 @@ class QueueLearned(_message.Message):
     CALLBACK_RETRY_MS_FIELD_NUMBER: _builtins.int
     CALLBACKS_MAX_FIELD_NUMBER: _builtins.int
     CALLBACK_DIAL_MS_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
@@ -965,6 +968,8 @@ class QueueLearned(_message.Message):
     """So many customers may be to be called back at once."""
     callback_dial_ms: _builtins.int
     """A dial of which nobody reported anything for so long has failed."""
+    channel: Global___Channel.ValueType
+    """Contacts of this channel alone; unspecified: of any."""
     def __init__(
         self,
         *,
@@ -975,10 +980,11 @@ class QueueLearned(_message.Message):
         callback_retry_ms: _builtins.int = ...,
         callbacks_max: _builtins.int = ...,
         callback_dial_ms: _builtins.int = ...,
+        channel: Global___Channel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "queue_id", b"queue_id", "waiting_max", b"waiting_max"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "callback_attempts", b"callback_attempts", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "queue_id", b"queue_id", "waiting_max", b"waiting_max"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1274,3 +1280,53 @@ class CallbackEnded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CallbackEnded: _TypeAlias = CallbackEnded  # noqa: Y015
+
+@_typing.final
+class AgentLeft(_message.Message):
+    """An agent signed off or was lost, as this service read of it: for a yes of theirs that it reads later nobody is dialled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    agent_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        agent_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentLeft: _TypeAlias = AgentLeft  # noqa: Y015
+
+@_typing.final
+class AgentJoined(_message.Message):
+    """An agent who had left signed on again, as this service read of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    """Log time of the decision, milliseconds since the epoch, UTC."""
+    agent_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        agent_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "at_ms", b"at_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentJoined: _TypeAlias = AgentJoined  # noqa: Y015
