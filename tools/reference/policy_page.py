@@ -47,12 +47,17 @@ FAULTS = (
     "a requirement that nobody can meet who has the `required_skills` beside it",
     "a step that is never come to: it begins no later than the one before, or when rules have let every contact go",
     "a step that asks for the same as the one before",
-    "queues that overflow in a circle, or to one that is not in the file",
+    "queues that overflow in a circle, to one that is not in the file, or to one that takes another channel alone",
     "a skill, a language or a group that is not declared, and a level that nobody has",
     "two queues of the same name, a language or a group declared twice",
     "a field that says nothing: of another strategy, or of callbacks where the queue takes none",
     "a QUEUE_LENGTH of `overflow` above `waiting_max`",
 )
+
+
+OF_THE_API = """`ApplyPolicy` and `PlanPolicy` tell a fault in the same words, with the field as it is in the request:
+`queues[3].steps[0].after_ms: 9000: is not later than …`. They take a policy whose only faults are words declared twice,
+fields that say nothing and such a QUEUE_LENGTH."""
 
 
 def policy_page(contracts: Contracts) -> str:
@@ -62,7 +67,7 @@ def policy_page(contracts: Contracts) -> str:
         [sentence(INTRODUCTION), EXAMPLE, sentence(RULES)],
         ["## The file", sentence(WORDS), _sections()],
         ["## A queue", *_fields_of(contracts, QUEUE, "queues.NAME")],
-        ["## What is a fault", "\n".join(f"- {one}" for one in FAULTS)],
+        ["## What is a fault", "\n".join(f"- {one}" for one in FAULTS), sentence(OF_THE_API)],
     )
 
 
