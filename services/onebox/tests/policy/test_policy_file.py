@@ -278,3 +278,11 @@ def test_the_api_tells_a_fault_in_the_words_of_the_file(tmp_path: Path) -> None:
     assert sorted(error.split(": ", 1)[1] for error in errors) == told
     again = sorted(placed(tmp_path / "policy.yaml", map(str, faults)))
     assert again == sorted(f"{tmp_path / 'policy.yaml'}:{error}" for error in errors)
+
+
+def test_a_channel_that_cannot_be_read_is_no_wrong_channel(tmp_path: Path) -> None:
+    """What a faulty queue takes is not known: nothing is made up about the rules that lead there."""
+    to_tax = "    overflow: [{trigger: WAITED, limit: 60000, action: QUEUE, queue_id: tax}]\n"
+    text = GOOD.replace("    channel: VOICE\n", f"    channel: CHAT\n{to_tax}", 1)
+    _, errors = read(tmp_path, text.replace("channel: VOICE", "channel: CHATS"))
+    assert [error.split(" ")[1] for error in errors] == ["queues.tax.channel:"]

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from grpc import StatusCode
 
-from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp
+from huntgroup.agent_state.v1.events_pb2 import AgentFinishedWrapUp, AgentSignedOff
 from huntgroup.routing.v1.events_pb2 import (
+    CHANNEL_CHAT,
     OfferAccepted,
     OfferCreated,
     OfferExpired,
@@ -112,16 +113,39 @@ async def test_a_refusal_says_in_its_status_what_a_client_can_do(house: "House")
         (StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST"),
     ]
     await house.call("StartContact", **ben)
+    await house.say(QueueConfigured(queue_id="chats", waiting_max=1, channel=CHANNEL_CHAT))
     assert [
         await refused(house, "QueueContact", contact_id="ben", queue_id="nowhere"),
+        await refused(house, "QueueContact", contact_id="ben", queue_id="chats"),
         await refused(house, "QueueContact", contact_id="ben", queue_id="sales"),
     ] == [
         (StatusCode.NOT_FOUND, "QUEUE_UNKNOWN"),
+        (StatusCode.FAILED_PRECONDITION, "WRONG_CHANNEL"),
         (StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL"),
     ]
     with pytest.raises(RpcRefusedError, match="contact_id 'eve' is not known") as error:
         await house.contact("eve")
     assert error.value.status is StatusCode.NOT_FOUND
+
+
+async def test_nobody_is_dialled_for_an_agent_who_is_gone(house: "House") -> None:
+    """Agent-state's journal is read before routing's: the agent said yes, and signed off at once."""
+    await house.say(QueueConfigured(queue_id="sales", waiting_max=1, callback_attempts=2))
+    await house.call("StartContact", contact_id="ada", channel=CHANNEL_VOICE)
+    await house.call("QueueContact", contact_id="ada", queue_id="sales")
+    await house.call("RequestCallback", contact_id="ada", number="+41440000000")
+    await house.say(AgentSignedOff(agent_id="grace"))
+    await house.say(OfferCreated(**FIRST))
+    await house.say(OfferAccepted(**FIRST))
+    told = [one.type.removeprefix("huntgroup.session.") for one in await house.published()]
+    assert "callback.dial-requested.v1" not in told
+    begun = told.index("agent.left.v1")
+    assert told[begun : begun + 4] == [
+        "agent.left.v1",
+        "contact.offered.v1",
+        "contact.connection-failed.v1",
+        "callback.scheduled.v1",
+    ]
 
 
 async def test_a_contact_completes_by_itself_when_nobody_reports(house: "House") -> None:
