@@ -19,6 +19,7 @@ from .story import (
     joined,
     offered,
     queued,
+    signed_on,
     tell_the_day,
 )
 from .written_log import DOMAIN, WrittenLog
@@ -88,6 +89,7 @@ async def test_live_contacts_are_counted_and_no_violation() -> None:
 
 
 def two_agents_and_waiting(log: WrittenLog, *waiting: routing.ContactEnqueued) -> None:
+    log.tell("agent-state", signed_on("grace", 0, slots=2), signed_on("alan", 0))
     log.tell("routing", joined("grace", 0, slots=2), eligible("grace", 0), joined("alan", 0))
     log.tell("routing", *waiting)
 

@@ -158,6 +158,7 @@ async def test_what_waited_to_be_taken_in_keeps_its_order() -> None:
     log = WrittenLog()
     auditor = Auditor(log.log)
     log.tell("agent-state", story.signed_on("grace", 0))
+    log.tell("routing", story.joined("grace", 0))
     assert await auditor.new() == []
     log.tell("agent-state", agent_state.AgentWentReady(at_ms=at(1), agent_id="grace"))
     entries = ledger()

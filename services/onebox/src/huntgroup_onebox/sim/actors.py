@@ -9,9 +9,11 @@ from grpc.aio import AioRpcError
 
 from huntgroup.agent_state.v1 import commands_pb2 as agent_pb
 from huntgroup.agent_state.v1.events_pb2 import (
+    CHANNEL_CHAT,
     CHANNEL_VOICE,
     PRESENCE_NOT_READY,
     PRESENCE_READY,
+    AgentTraits,
     ChannelCapacity,
     Presence,
 )
@@ -21,7 +23,7 @@ from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.client import Client, Mark
 from huntgroup_onebox.sim.customers import SESSION
-from huntgroup_onebox.sim.plan import QUEUES, Agent, happens
+from huntgroup_onebox.sim.plan import CALL_UNITS, CHAT_UNITS, QUEUES, Agent, happens
 from huntgroup_runtime.rpc.errors import SLOW_READER, RpcRefusedError
 
 AGENT_STATE: Final = "/huntgroup.agent_state.v1.AgentStateService/"
@@ -30,14 +32,14 @@ RECORDING: Final = "/huntgroup.recording.v1.RecordingService/"
 RATE_HZ: Final = 8_000
 CHUNK_MS: Final = 250
 RECORDED_QUEUE: Final = "sales"
-LAST_RESORT: Final = "sales"
-"""Where contacts go that other queues do not take, or let go."""
 LAST_TALK_S: Final = 0.6
 """At the end of the story: long enough for some audio."""
 SLOW_READ_S: Final = 1.9
 """Longer than a server waits for a reader; two of them are shorter than a desktop's lease."""
 HELD_FROM_S: Final = 1.0
 """Shorter conversations are not put on hold."""
+WITHOUT_UNITS: Final = 0.15
+"""So often an agent signs on as if nothing cost anything."""
 
 
 class AgentAtWork:
@@ -81,11 +83,14 @@ class AgentAtWork:
 
     async def come(self) -> None:
         """Sign on, unless signed on, and be ready."""
-        slots, units = self._agent.slots, self._agent.units
-        capacity = ChannelCapacity(channel=CHANNEL_VOICE, slots=slots, cost=2 if units else 0)
-        skills = ["german"] if self._agent.skilled else []
+        agent = self._agent
+        units = 0 if agent.units and happens(self._chance, WITHOUT_UNITS) else agent.units
         sign_on = agent_pb.SignOnRequest(
-            agent_id=self.agent_id, skills=skills, capacity=[capacity], capacity_units=units
+            agent_id=self.agent_id,
+            skills=["german"] if agent.skilled else [],
+            capacity=_capacity(agent, units),
+            capacity_units=units,
+            traits=AgentTraits(groups=[agent.group]) if agent.group else None,
         )
         await self._command("SignOn", sign_on, agent_pb.SignOnResponse)
         await self._want(PRESENCE_READY, "")
@@ -283,3 +288,18 @@ class AgentAtWork:
                 offset_ms += 300
             finally:
                 stream.cancel()
+
+
+def _capacity(agent: Agent, units: int) -> list[ChannelCapacity]:
+    """Return how many calls and chats an agent takes, what they cost, and which come first."""
+    calls = ChannelCapacity(
+        channel=CHANNEL_VOICE, slots=agent.slots, cost=CALL_UNITS if units else 0
+    )
+    if not agent.chats:
+        return [calls]
+    if agent.calls_interrupt:
+        calls.interrupts.append(CHANNEL_CHAT)
+    chats = ChannelCapacity(
+        channel=CHANNEL_CHAT, slots=agent.chats, cost=CHAT_UNITS if units else 0
+    )
+    return [calls, chats]

@@ -6,7 +6,7 @@ from typing import Final
 
 from huntgroup.routing.v1 import commands_pb2 as routing_pb
 from huntgroup.session.v1 import commands_pb2 as session_pb
-from huntgroup_onebox.sim.actors import LAST_RESORT, ROUTING
+from huntgroup_onebox.sim.actors import ROUTING
 from huntgroup_onebox.sim.client import Client
 from huntgroup_onebox.sim.customers import SESSION, be_called_back, hang_up, start, state_of
 from huntgroup_onebox.sim.plan import Caller
@@ -32,11 +32,12 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
     When `closing` is set, nobody hangs up any more: the end of the story serves whoever waits.
     """
     contact_id = contact_id_of(caller)
-    await start(client, contact_id, twice=caller.doubles)
+    await start(client, contact_id, chats=caller.chats, twice=caller.doubles)
     await state_of(client, contact_id)
     refused = await _queue(client, caller, caller.queue_id)
-    if caller.patience_s <= IMPATIENT_S and await be_called_back(
-        client, contact_id, LAST_RESORT, closing, twice=caller.doubles
+    impatient = caller.patience_s <= IMPATIENT_S and not caller.chats
+    if impatient and await be_called_back(
+        client, contact_id, caller.last_resort, closing, twice=caller.doubles
     ):
         return
     for read in range(READS):
@@ -45,7 +46,7 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
         if closing.is_set():
             break
         if await state_of(client, contact_id) == "INITIATED" and not refused:
-            await _queue(client, caller, LAST_RESORT)
+            await _queue(client, caller, caller.last_resort)
         if read == 1:
             await _be_looked_after(client, caller)
         if caller.key and read == READS // 2:
@@ -58,7 +59,7 @@ async def call(client: Client, caller: Caller, closing: asyncio.Event) -> None:
         return
     while (state := await state_of(client, contact_id)) in WITHOUT_AGENT:
         if state == "INITIATED":
-            await _queue(client, caller, LAST_RESORT)
+            await _queue(client, caller, caller.last_resort)
         await asyncio.sleep(1.0)
 
 
@@ -75,7 +76,7 @@ async def _be_looked_after(client: Client, caller: Caller) -> None:
     """Somebody moves who is important, and puts forward who says everything twice; for both, their whole queue."""
     contact_id = contact_id_of(caller)
     if caller.priority:
-        move = routing_pb.MoveContactRequest(contact_id=contact_id, queue_id=LAST_RESORT)
+        move = routing_pb.MoveContactRequest(contact_id=contact_id, queue_id=caller.last_resort)
         await client.command(
             "routing", f"{ROUTING}MoveContact", move, routing_pb.MoveContactResponse
         )
@@ -88,7 +89,7 @@ async def _be_looked_after(client: Client, caller: Caller) -> None:
             routing_pb.SetContactPriorityResponse,
         )
     if caller.doubles and caller.priority:
-        all_raised = routing_pb.SetQueuePriorityRequest(queue_id=LAST_RESORT, priority=3)
+        all_raised = routing_pb.SetQueuePriorityRequest(queue_id=caller.last_resort, priority=3)
         await client.command(
             "routing",
             f"{ROUTING}SetQueuePriority",

@@ -9,6 +9,7 @@ from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup.session.v1.events_pb2 import (
     CALLBACK_MODE_AGENT_FIRST,
     CALLBACK_MODE_CUSTOMER_FIRST,
+    CHANNEL_CHAT,
     CHANNEL_VOICE,
     DIAL_OUTCOME_ANSWERED,
     DIAL_OUTCOME_BUSY,
@@ -35,9 +36,12 @@ WINDOW_MS: Final = 20 * 86_400_000
 ONE_NUMBER: Final = "a-number-of-many"
 
 
-async def start(client: Client, contact_id: str, *, twice: bool = False) -> None:
+async def start(
+    client: Client, contact_id: str, *, chats: bool = False, twice: bool = False
+) -> None:
     """Come in."""
-    request = session_pb.StartContactRequest(contact_id=contact_id, channel=CHANNEL_VOICE)
+    channel = CHANNEL_CHAT if chats else CHANNEL_VOICE
+    request = session_pb.StartContactRequest(contact_id=contact_id, channel=channel)
     await client.command(
         "session", f"{SESSION}StartContact", request, session_pb.StartContactResponse, twice=twice
     )

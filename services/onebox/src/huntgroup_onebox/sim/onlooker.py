@@ -216,7 +216,7 @@ class Onlooker:
         codec = journal.fold.application.codec
         events = [codec.decode(recorded.type, recorded.payload) for recorded in batch.events]
         for recorded, event in zip(batch.events, events, strict=True):
-            self.counts[type(event).__name__] += 1
+            self._count(event)
             self._told(batch.owner, "records", event)
             books.note(event)
             if recorded.type.startswith(LEDGER_TYPES):
@@ -226,6 +226,13 @@ class Onlooker:
             _note_states(books, journal.fold.domains[batch.domain].state, events)
         if journal.service == "routing":
             books.check_leases(batch.at_ms, LEASE_EPSILON_MS)
+
+    def _count(self, event: Any) -> None:
+        """Count an event by its name and, where a rule is behind it, once more by what brought that about."""
+        name = type(event).__name__
+        self.counts[name] += 1
+        if (trigger := getattr(event, "trigger", None)) is not None:
+            self.counts[f"{name} {trigger}"] += 1
 
     def _check_relayed(self, journal: JournalTruth, batch: wire.Batch) -> None:
         """A batch says that what is below a position has been published: then it must have been."""

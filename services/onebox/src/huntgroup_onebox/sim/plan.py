@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from huntgroup.routing.v1.events_pb2 import (
+    SELECTION_STRATEGY_FEWEST_CONTACTS,
     SELECTION_STRATEGY_RING_ALL,
     SELECTION_STRATEGY_RING_PROGRESSIVELY,
 )
@@ -20,13 +21,22 @@ GLOBEX: Final = "globex/emea"
 VOICEMAIL_KEY: Final = "1"
 OTHER_QUEUE_KEY: Final = "2"
 HAND_BACK_KEY: Final = "3"
-QUEUES: Final = {"sales": (), "german": ("german",), "everyone": (), "one-more": ()}
+CHATS: Final = "chats"
+"""The queue of who writes; all others are for calls."""
+QUEUES: Final = {"sales": (), "german": ("german",), "everyone": (), "one-more": (), CHATS: ()}
 """Queues and what they require; `sales` is recorded."""
+COMES_TO: Final = ("sales", "german", "everyone", "one-more", CHATS, CHATS)
+LAST_RESORT: Final = "sales"
+"""Where calls go that other queues do not take, or let go; chats have one queue only."""
 STRATEGIES: Final = {
     "everyone": SELECTION_STRATEGY_RING_ALL,
     "one-more": SELECTION_STRATEGY_RING_PROGRESSIVELY,
+    CHATS: SELECTION_STRATEGY_FEWEST_CONTACTS,
 }
 """Of the queues that choose otherwise than by who is longest idle."""
+CALL_UNITS, CHAT_UNITS = 2, 1
+SPARE: Final = "spare"
+"""The group of agents who are lent to queues that need them, where a policy says so."""
 KEYS: Final = ("", "", VOICEMAIL_KEY, "", OTHER_QUEUE_KEY, HAND_BACK_KEY, "")
 """What callers press, one after the other."""
 REGULARS: Final = 60
@@ -80,6 +90,16 @@ class Caller:
     key: str
     """Pressed in the middle of waiting; empty: none."""
 
+    @property
+    def chats(self) -> bool:
+        """Whether they write rather than call."""
+        return self.queue_id == CHATS
+
+    @property
+    def last_resort(self) -> str:
+        """The queue that takes them in the end."""
+        return CHATS if self.chats else LAST_RESORT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
@@ -91,8 +111,14 @@ class Agent:
     skilled: bool
     slots: int
     """Calls at once."""
+    chats: int
+    """Chats at once; 0: none."""
     units: int
-    """What they may cost together, two each; 0: no matter."""
+    """What all of it may cost together: two for a call, one for a chat; 0: no matter."""
+    calls_interrupt: bool
+    """Whether a call may come to who chats; then no chat comes to who calls."""
+    group: str
+    """Empty: of none."""
     reliable: float
     """Share of offers that are answered."""
 
@@ -181,7 +207,7 @@ def _caller(chance: random.Random, number: int, lasts_s: float) -> Caller:
         name=f"caller {number}",
         at_s=1.0 + chance.random() * lasts_s * 0.75,
         domain=domain,
-        queue_id=chance.choice(tuple(QUEUES)),
+        queue_id=chance.choice(COMES_TO),
         priority=chance.choice((0, 0, 0, 2)),
         patience_s=chance.choice((1.0, 3.0, 6.0, 20.0)),
         talk_s=chance.uniform(0.2, 3.0),
@@ -204,7 +230,11 @@ def _agent(chance: random.Random, number: int) -> Agent:
         domain=GLOBEX if number == 1 else ACME,
         skilled=number <= 1 or happens(chance, 0.5),
         slots=chance.choice((1, 1, 2)),
-        units=(0, 3)[number % 2],
+        # At least one of each tenant takes whatever comes.
+        chats=chance.choice((1, 2) if number <= 1 else (0, 2)),
+        units=(0, CALL_UNITS + CHAT_UNITS)[number % 2],
+        calls_interrupt=happens(chance, 0.6),
+        group="" if number <= 1 else SPARE,
         reliable=chance.choice((0.6, 0.9, 1.0)),
     )
 

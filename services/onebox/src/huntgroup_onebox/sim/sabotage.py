@@ -3,8 +3,11 @@
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
+
+from msgspec import structs
 
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.application import Application
@@ -20,6 +23,7 @@ from huntgroup_onebox.sim.stores import NodeHistory
 from huntgroup_reporting.app.effects import LedgerWriter
 from huntgroup_reporting.app.ports import Cursor
 from huntgroup_routing.core import RoutingCore
+from huntgroup_routing.core import messages as routing
 from huntgroup_runtime.membership import Membership
 from huntgroup_runtime.relay import Relay
 from huntgroup_runtime.rpc import admission
@@ -137,10 +141,55 @@ def double_counting() -> AbstractContextManager[None]:
     return _patched(NodeHistory, move=move)
 
 
+def _misheard(
+    change: Callable[[routing.ObserveAgentSignedOn], routing.ObserveAgentSignedOn],
+) -> AbstractContextManager[None]:
+    """Let routing take something else for what an agent signed on with."""
+    decide = RoutingCore.decide
+
+    def mishearing(self: RoutingCore, state: Any, command: Any, at_ms: int) -> Any:
+        if isinstance(command, routing.ObserveAgentSignedOn):
+            command = change(command)
+        return decide(self, state, command, at_ms)
+
+    return _patched(RoutingCore, decide=mishearing)
+
+
+def forgotten_units() -> AbstractContextManager[None]:
+    """Routing takes each channel of an agent for itself, whatever the agent says of them."""
+    evolve = RoutingCore.evolve
+
+    def forgetful(self: RoutingCore, state: Any, event: Any) -> Any:
+        state = evolve(self, state, event)
+        if isinstance(event, routing.AgentJoined):
+            state.agents[event.agent_id].concurrency = None
+        return state
+
+    return _patched(RoutingCore, evolve=forgetful)
+
+
+def one_slot_more() -> AbstractContextManager[None]:
+    """Routing takes agents to have a slot more of each channel than they have."""
+
+    def roomy(command: routing.ObserveAgentSignedOn) -> routing.ObserveAgentSignedOn:
+        more = tuple(structs.replace(one, slots=one.slots + 1) for one in command.capacity)
+        return replace(command, capacity=more)
+
+    return _misheard(roomy)
+
+
+def lost_skills() -> AbstractContextManager[None]:
+    """Routing does not hear what agents can do."""
+    return _misheard(lambda command: replace(command, skills=()))
+
+
 SABOTAGES: Final[Mapping[str, tuple[Sabotage, str]]] = {
     "broken-ledger": (broken_ledger, "the task 'ledger database' of reporting/"),
     "chain-off": (chain_off, "was acknowledged and is not in the history"),
     "early-ack": (early_ack, "4: "),
+    "forgotten-units": (forgotten_units, "units are more than"),
+    "lost-skills": (lost_skills, "; but agent-state says: skills german"),
+    "one-slot-more": (one_slot_more, "above capacity"),
     "no-deduplication": (no_deduplication, "was carried out twice"),
     "double-counting": (double_counting, "6: the ledger's database differs"),
     "no-lease": (no_lease, "after its end"),

@@ -9,6 +9,10 @@ from huntgroup.recording.v1 import commands_pb2 as recording_pb
 from huntgroup.recording.v1.events_pb2 import RECORDING_MODE_ALL
 from huntgroup.routing.v1 import commands_pb2 as routing_pb
 from huntgroup.routing.v1.events_pb2 import (
+    BLEND_TRIGGER_LONGEST_WAIT,
+    BLEND_TRIGGER_QUEUE_LENGTH,
+    BLEND_TRIGGER_SERVICE_LEVEL,
+    CHANNEL_CHAT,
     CHANNEL_VOICE,
     OVERFLOW_ACTION_HAND_BACK,
     OVERFLOW_ACTION_QUEUE,
@@ -22,16 +26,21 @@ from huntgroup.routing.v1.events_pb2 import (
     STEP_TRIGGER_NOBODY_ON_DUTY,
     STEP_TRIGGER_QUEUE_LENGTH,
     STEP_TRIGGER_SERVICE_LEVEL,
+    BlendRule,
     OverflowRule,
     RoutingStep,
+    ServingGroup,
 )
-from huntgroup_onebox.sim.actors import LAST_RESORT, RECORDED_QUEUE, RECORDING, ROUTING
+from huntgroup_onebox.sim.actors import RECORDED_QUEUE, RECORDING, ROUTING
 from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.client import Client
 from huntgroup_onebox.sim.plan import (
+    CHATS,
     HAND_BACK_KEY,
+    LAST_RESORT,
     OTHER_QUEUE_KEY,
     QUEUES,
+    SPARE,
     STRATEGIES,
     VOICEMAIL_KEY,
     happens,
@@ -39,16 +48,37 @@ from huntgroup_onebox.sim.plan import (
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 
 DRILLED: Final = "german"
+KEPT: Final = (LAST_RESORT, CHATS)
+"""No policy is without them."""
 RING_MS: Final = 2_500
 WRAP_UP_MS: Final = 1_500
+ESTIMATED_MS: Final = 100
+IN_TIME_MS: Final = 500
 ANYBODY: Final = 'not agent == "nobody"'
 CONDITIONS: Final = (
     (STEP_TRIGGER_QUEUE_LENGTH, 2),
-    (STEP_TRIGGER_ESTIMATED_WAIT, 500),
+    (STEP_TRIGGER_ESTIMATED_WAIT, ESTIMATED_MS),
     (STEP_TRIGGER_NOBODY_ON_DUTY, 0),
     (STEP_TRIGGER_SERVICE_LEVEL, 90),
 )
 """What brings contacts to a step beside time, in a changed policy."""
+STEPS: Final = {
+    "german": RoutingStep(
+        requirement=ANYBODY, trigger=STEP_TRIGGER_ESTIMATED_WAIT, limit=ESTIMATED_MS
+    ),
+    "everyone": RoutingStep(requirement=ANYBODY, trigger=STEP_TRIGGER_QUEUE_LENGTH, limit=1),
+    "one-more": RoutingStep(requirement=ANYBODY, trigger=STEP_TRIGGER_SERVICE_LEVEL, limit=90),
+}
+"""The same, of queues as they are made."""
+LENDING: Final = (
+    (BLEND_TRIGGER_QUEUE_LENGTH, 1, 0),
+    (BLEND_TRIGGER_LONGEST_WAIT, 600, 100),
+    (BLEND_TRIGGER_SERVICE_LEVEL, 90, 95),
+)
+"""When the spare agents come to a queue and when they go back."""
+LENT_TO: Final = {CHATS: 0, "one-more": 1, "everyone": 2}
+"""Queues as they are made, and when spare agents come to them; a changed policy has others."""
+LENT_MS: Final = 1_000
 RETRY_MS: Final = 1_000
 CHANGING: Final = 0.3
 """In so many stories the policy changes."""
@@ -67,7 +97,7 @@ def overflow_of(queue_id: str) -> list[OverflowRule]:
             trigger=OVERFLOW_TRIGGER_EXIT_KEY, key=HAND_BACK_KEY, action=OVERFLOW_ACTION_HAND_BACK
         ),
     ]
-    if queue_id == LAST_RESORT:
+    if queue_id in KEPT:
         return rules
     elsewhere = OverflowRule(action=OVERFLOW_ACTION_QUEUE, queue_id=LAST_RESORT)
     on_duty, waited, key = OverflowRule(), OverflowRule(), OverflowRule()
@@ -107,8 +137,8 @@ async def supervise(client: Client, closing: asyncio.Event) -> None:
         all_calls,
         recording_pb.SetRecordingPolicyResponse,
     )
-    await drill(client)
     if not happens(client.chance, CHANGING):
+        await drill(client)
         return
     while not closing.is_set():
         with suppress(TimeoutError):
@@ -122,11 +152,11 @@ def _queues() -> list[routing_pb.ConfigureQueueRequest]:
     return [
         routing_pb.ConfigureQueueRequest(
             queue_id=queue_id,
-            channel=CHANNEL_VOICE,
+            channel=CHANNEL_CHAT if queue_id == CHATS else CHANNEL_VOICE,
             required_skills=skills,
             ring_timeout_ms=RING_MS,
             wrap_up_timeout_ms=WRAP_UP_MS,
-            service_level_threshold_ms=2_000,
+            service_level_threshold_ms=IN_TIME_MS,
             strategy=STRATEGIES.get(queue_id, SELECTION_STRATEGY_LONGEST_IDLE),
             ring_every_ms=RING_MS // 4,
             preferred_hold_ms=RING_MS,
@@ -134,6 +164,9 @@ def _queues() -> list[routing_pb.ConfigureQueueRequest]:
             direct_hold_ms=RING_MS,
             pull_requirement=ANYBODY,
             overflow=overflow_of(queue_id),
+            steps=[STEPS[queue_id]] if queue_id in STEPS else (),
+            groups=[ServingGroup()] if queue_id in LENT_TO else (),
+            blend=[_lending(LENT_TO[queue_id])] if queue_id in LENT_TO else (),
             callback_attempts=3,
             callback_retry_ms=RETRY_MS,
             resume_window_ms=2 * RING_MS,
@@ -169,7 +202,7 @@ async def _change(client: Client) -> None:
             twice=happens(chance, 0.3),
         )
         return
-    queues = [one for one in _queues() if one.queue_id == LAST_RESORT or happens(chance, 0.8)]
+    queues = [one for one in _queues() if one.queue_id in KEPT or happens(chance, 0.8)]
     for queue in queues:
         _vary(queue, chance)
     await _apply(client, queues, waiting=waiting)
@@ -180,9 +213,17 @@ def _vary(queue: routing_pb.ConfigureQueueRequest, chance: random.Random) -> Non
     if happens(chance, 0.3):
         queue.requirement = 'skill("german")'
         queue.steps.add(after_ms=chance.choice((300, 1_500)))
-    if happens(chance, 0.4):
+    if not queue.steps and happens(chance, 0.6):
         trigger, limit = chance.choice(CONDITIONS)
         queue.steps.insert(0, RoutingStep(requirement=ANYBODY, trigger=trigger, limit=limit))
+    if queue.blend and happens(chance, 0.7):
+        del queue.blend[:]
+        queue.blend.append(_lending(chance.randrange(len(LENDING))))
+
+
+def _lending(number: int) -> BlendRule:
+    trigger, enter, leave = LENDING[number]
+    return BlendRule(group=SPARE, trigger=trigger, enter=enter, leave=leave, dwell_ms=LENT_MS)
 
 
 async def _apply(

@@ -357,7 +357,8 @@ class World:
 
 def _books(plan: Plan, domain: str) -> Books:
     agents = {one.name.replace(" ", "-"): one for one in plan.agents if one.domain == domain}
-    return Books({(agent_id, "VOICE"): one.slots for agent_id, one in agents.items()})
+    calls = {(agent_id, "VOICE"): one.slots for agent_id, one in agents.items()}
+    return Books(calls | {(agent_id, "CHAT"): one.chats for agent_id, one in agents.items()})
 
 
 def _words(error: BaseException | None) -> str:

@@ -156,6 +156,7 @@ class SlowOverflow:
                 for offer in self.offers:
                     if offer.pending and offer.contact is contact:
                         offer.pending = contact.ringing = False
+                        contact.asked, contact.target, contact.widens_at_ms = set(), 0, 0
                 self.go([(contact, way)])
 
     def go(self, ways: list[tuple["SlowContact", list[str]]]) -> None:

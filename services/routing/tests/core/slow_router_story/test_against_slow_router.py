@@ -542,14 +542,16 @@ def play(
     requirements: Sequence[str] = ("",),
     *,
     rounds: int = 2_500,
+    traffic_type: type[Traffic] = Traffic,
+    router: type[SlowRouter] = SlowRouter,
     **traffic_of: Any,
 ) -> None:
     """Play; what else is said of the traffic is a field of `Traffic`."""
     chance, core = random.Random(seed), RoutingCore({"by-id": ById()})
-    traffic = Traffic(chance, strategies, requirements, sign_ons=sign_ons, **traffic_of)
+    traffic = traffic_type(chance, strategies, requirements, sign_ons=sign_ons, **traffic_of)
     if traffic.conditions:
         traffic.threshold_ms = 400
-    slow, state = SlowRouter(), core.initial("acme/emea")
+    slow, state = router(), core.initial("acme/emea")
     # From behind, since queues that others overflow to must be there.
     commands: list[Command] = [traffic.configure(queue_id) for queue_id in reversed(QUEUES)]
     commands += [traffic.sign_on(agent_id) for agent_id in AGENTS]
