@@ -54,6 +54,7 @@ SUBJECTS = {
         "queueing",
         "queues",
         "replanning",
+        "requirements",
         "resuming",
         "returning",
         "ringing",

@@ -305,7 +305,8 @@ def test_who_is_moved_or_follows_a_new_plan_waits_for_other_conditions(floor: "F
     ], "they keep the steps they came with"
     for gone in ("ada", "ben"):
         floor.abandon(gone)
-    assert not floor.state.watching.is_on
+    assert not floor.state.watching.queues
+    assert not floor.state.watching.deserted
 
 
 @pytest.mark.parametrize(

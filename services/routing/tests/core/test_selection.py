@@ -297,4 +297,5 @@ def test_sorted_keys_agree_with_a_sorted_list() -> None:
             after = less + (probe in plain)
             assert list(keys.after(probe)) == plain[after:] + plain[:after]
             assert [keys.at(place) for place in range(0, len(plain), 97)] == plain[::97]
+    assert keys._blocks is not None
     assert max(map(len, keys._blocks)) <= BLOCK_MAX

@@ -153,7 +153,9 @@ def test_a_line_does_not_keep_those_who_left() -> None:
     for number in range(1, 10_000):
         line.remove((0, number, ContactId("c")))
     assert len(line) == 1
-    assert len(line._heap) < 200
+    assert line.second is None
+    assert line._behind is not None
+    assert len(line._behind) < 200
 
 
 def test_requirements_that_nobody_has_any_more_are_forgotten(floor: "Floor") -> None:

@@ -10,7 +10,7 @@ from huntgroup_routing.core.sharing import Team
 from huntgroup_routing.core.values import AgentId, AgentTraits, Channel, OfferId, Skill
 
 if TYPE_CHECKING:
-    from huntgroup_routing.core.eligibility import Profile
+    from huntgroup_routing.core.requirements import Profile
 
 MILLION = 1_000_000
 NOTHING: Final[Mapping[Channel, int]] = MappingProxyType({})
@@ -51,7 +51,8 @@ class Agent:
     """While joined, of every skill; shared with others."""
     profile: "Profile | None" = None
     """While joined, what they share with others of the same skills and traits."""
-    slots: dict[Channel, int] = field(default_factory=dict)
+    slots: Mapping[Channel, int] = field(default_factory=dict)
+    """While joined, shared with others."""
     concurrency: Concurrency | None = None
     """What their channels share; None: each is for itself."""
     held: dict[OfferId, Channel] = field(default_factory=dict)
@@ -90,6 +91,9 @@ class Agent:
         """Return how many more of a channel fit, once `after` holds no slot and those `given` now do; never below 0."""
         freed = None if after is None else self.held.get(after)
         if self.concurrency is None:
+            if not given:
+                left = self.slots.get(channel, 0) - self.taken.get(channel, 0) + (freed is channel)
+                return max(0, left)
             taken = self.taken.get(channel, 0) + given.get(channel, 0) - (freed is channel)
             return max(0, self.slots.get(channel, 0) - taken)
         if freed is None and not given:
@@ -112,7 +116,7 @@ class Agent:
         self,
         skills: tuple[Skill, ...],
         traits: AgentTraits | None,
-        slots: dict[Channel, int],
+        slots: Mapping[Channel, int],
         concurrency: Concurrency | None,
         at_ms: int,
     ) -> None:

@@ -2,10 +2,10 @@
 
 from itertools import islice
 
-from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.messages import ContactEnqueued
 from huntgroup_routing.core.offering import by_strategy, offer_created
 from huntgroup_routing.core.ranking import Matching
+from huntgroup_routing.core.requirements import Ask
 from huntgroup_routing.core.ringing import NOBODY, rung_on_arrival
 from huntgroup_routing.core.scoring import Made
 from huntgroup_routing.core.state import State
@@ -28,7 +28,7 @@ def offers_on_arrival(
         requirement = queue.requirement
     if not requirement.idle:
         return ()
-    if queue.ring_target or queue.strategy is Strategy.SCORED:
+    if queue.ring_max or queue.strategy is Strategy.SCORED:
         matching, rung = Matching(state, enqueued.at_ms), rung_on_arrival(queue, enqueued)
         return tuple(matching.ring_or_score(rung, requirement))
     if queue.strategy is Strategy.LONGEST_IDLE:
@@ -36,9 +36,11 @@ def offers_on_arrival(
             (agent_id, requirement.idle[agent_id].idle[channel][1])
             for agent_id in islice(requirement.in_order(), 2)
         ]
+        agent_id, idle_since_ms = ranked[0]
     else:
         ranked = Matching(state, enqueued.at_ms).rank(queue, requirement, NOBODY)
-    agent_id = ranked[0][0]
+        agent_id = ranked[0][0]
+        idle_since_ms = requirement.idle[agent_id].idle[channel][1]
     return (
         offer_created(
             queue,
@@ -48,7 +50,7 @@ def offers_on_arrival(
             enqueued_at_ms=enqueued.enqueued_at_ms,
             agent_id=agent_id,
             at_ms=enqueued.at_ms,
-            idle_since_ms=requirement.idle[agent_id].idle[channel][1],
+            idle_since_ms=idle_since_ms,
             idle_agents=len(requirement.idle),
             explanation=by_strategy(queue, ranked) if state.explains else None,
         ),

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from huntgroup_routing.core.agents import Agent
-from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.offering import Given
+from huntgroup_routing.core.requirements import Requirement
 from huntgroup_routing.core.values import BATCH_PAIRS_MAX, AgentId, Channel, ContactId
 
 Seat = tuple[AgentId, Channel]

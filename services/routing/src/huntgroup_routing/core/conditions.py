@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.lines import Line
+from huntgroup_routing.core.requirements import Requirement
 from huntgroup_routing.core.values import (
     ANSWERS_COUNTED,
     ANSWERS_MIN,
@@ -80,11 +80,6 @@ class Watching:
     """What contacts require that go on when nobody signed on could serve them."""
     due: Line[WatchDue] = field(default_factory=Line)
     """When the first contact of each watch goes on whose condition holds."""
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anything is looked at after an event."""
-        return bool(self.queues or self.deserted)
 
     @property
     def first(self) -> StepDue | None:

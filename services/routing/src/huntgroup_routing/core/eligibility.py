@@ -9,119 +9,17 @@ asked.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from huntgroup_routing.core.agents import Agent, Parked
-from huntgroup_routing.core.expressions import (
-    Skilled,
-    Term,
-    Who,
-    agents_named,
-    both,
-    leaves,
-    meets,
-    parse,
-    who_is,
-)
-from huntgroup_routing.core.lines import Line
-from huntgroup_routing.core.selection import Measure, Roster
-from huntgroup_routing.core.sharing import Crew, Standing, Team
-from huntgroup_routing.core.values import (
-    UNUSED_REQUIREMENTS_MAX,
-    AgentId,
-    AgentTraits,
-    Channel,
-    Place,
-    Skill,
-    skill_set,
-)
+from huntgroup_routing.core.expressions import agents_named, both, parse, who_is
+from huntgroup_routing.core.requirements import Ask, Profile, ProfileKey, Requirement
+from huntgroup_routing.core.selection import Measure
+from huntgroup_routing.core.sharing import Team
+from huntgroup_routing.core.values import UNUSED_REQUIREMENTS_MAX, AgentId, Channel, Skill
 
-ProfileKey = tuple[tuple[Skill, ...], AgentTraits | None, AgentId | None]
-"""Skills and traits; the id too of an agent whom an expression names."""
-
-Ask = tuple[tuple[Skill, ...], str, Crew | None, str]
-"""What is asked of an agent: skills, the queue's expression in one form, its groups, the contact's own expression."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Requirement:
-    """What some contacts need, those who wait for it, and those who are idle for it, longest idle first."""
-
-    channel: Channel
-    ask: Ask
-    term: Term | None
-    """The expression."""
-    waiting: Line[Place] = field(default_factory=Line)
-    roomy: Line[Place] = field(default_factory=Line)
-    """Contacts that ring, and may ring at one agent more."""
-    idle: OrderedDict[AgentId, Agent] = field(default_factory=OrderedDict)
-    """In the order of becoming idle, unless there is a roster by IDLE_SINCE."""
-    rosters: dict[Measure, Roster] = field(default_factory=dict)
-    """The idle again, sorted by the measures that queues of its contacts ask for."""
-    able: int = 0
-    """How many agents who are joined and have slots of the channel could serve, idle or not."""
-    users: int = 0
-    """Queues and contacts that refer to it."""
-
-    @property
-    def skills(self) -> tuple[Skill, ...]:
-        """The skills that count: those asked for by themselves or in the expression."""
-        if self.term is None:
-            return self.ask[0]
-        named = (one.skill for one in leaves(self.term) if isinstance(one, Skilled))
-        return skill_set(self.ask[0], tuple(Skill(skill) for skill in named))
-
-    def met_by(self, profile: "Profile", agent_id: AgentId | None) -> bool:
-        """Return whether agents of a profile satisfy it; `agent_id` where the expression names them."""
-        skills, _, crew, _ = self.ask
-        if not profile.who.levels.keys() >= set(skills):
-            return False
-        if crew is not None and crew.standing_of(profile.who.groups) is None:
-            return False
-        return self.term is None or meets(profile.who, agent_id, self.term)
-
-    def roster(self, measure: Measure) -> Roster:
-        """Return the idle sorted by a measure: the roster that is kept, or else one made now."""
-        roster = self.rosters.get(measure)
-        if roster is None:
-            roster = Roster(measure, self.channel, self.skills)
-            roster.fill(self.idle.values())
-        return roster
-
-    def in_order(self) -> Iterator[AgentId]:
-        """Yield the idle, longest idle first."""
-        roster = self.rosters.get(Measure.IDLE_SINCE)
-        return iter(self.idle) if roster is None else roster.in_order()
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Profile:
-    """Skills and traits that agents have in common."""
-
-    key: ProfileKey
-    who: Who
-    levels: dict[Skill, int]
-    agents: int = 0
-    """How many are joined."""
-    slotted: Counter[Channel] = field(default_factory=Counter)
-    """How many of them have slots of a channel."""
-    idle: dict[Channel, dict[AgentId, Agent]]
-    satisfies: dict[Channel, dict[Ask, Requirement]]
-    standings: dict[Requirement, Standing] = field(default_factory=dict)
-    """How they serve the requirements of queues that name groups."""
-
-    def add(self, requirement: Requirement) -> None:
-        """Note a requirement that they satisfy."""
-        self.satisfies[requirement.channel][requirement.ask] = requirement
-        crew = requirement.ask[2]
-        if crew and (standing := crew.standing_of(self.who.groups)):
-            self.standings[requirement] = standing
-
-    def drop(self, requirement: Requirement) -> None:
-        """Forget a requirement, satisfied or not."""
-        self.satisfies[requirement.channel].pop(requirement.ask, None)
-        self.standings.pop(requirement, None)
+SLOTS_SHARED_MAX: Final = 256
 
 
 class Pool:
@@ -139,6 +37,8 @@ class Pool:
         """How many queues choose by each."""
         self.teams = Counter[Team]()
         """How many are joined of each."""
+        self._slots: dict[tuple[tuple[Channel, int], ...], Mapping[Channel, int]] = {}
+        """Those that agents share."""
         self._rank = 0
         self.keeps_places = False
         """Whether agents may come back to earlier places in the idle order: some queue lets several ring."""
@@ -175,8 +75,9 @@ class Pool:
                     and channel in agent_here.slots
                 ):
                     requirement.able += requirement.met_by(profile, agent_id) - all_do
-            for agent_id, agent in profile.idle[channel].items():
-                if requirement.met_by(profile, agent_id) if agent_id in named else all_do:
+            for agent_id, agent in profile.idle.items():
+                does = requirement.met_by(profile, agent_id) if agent_id in named else all_do
+                if does and channel in agent.idle:
                     idle.append(agent)
         for agent in sorted(idle, key=lambda agent: agent.idle[channel]):
             requirement.idle[agent.agent_id] = agent
@@ -197,10 +98,15 @@ class Pool:
         elif requirement.users == 0:
             del self._unused[key]
         requirement.users += 1
-        if measure is not None and measure not in requirement.rosters:
-            requirement.rosters[measure] = requirement.roster(measure)
-        if self.keeps_places and Measure.IDLE_SINCE not in requirement.rosters:
-            requirement.rosters[Measure.IDLE_SINCE] = requirement.roster(Measure.IDLE_SINCE)
+        if measure is not None:
+            requirement.keep_sorted(measure)
+        if self.keeps_places:
+            requirement.keep_sorted(Measure.IDLE_SINCE)
+        return requirement
+
+    def use_also(self, requirement: Requirement) -> Requirement:
+        """Return a requirement that a queue uses with one user more, who sorts by the same measure as that queue."""
+        requirement.users += 1
         return requirement
 
     def choose_by(self, measure: Measure | None) -> None:
@@ -211,7 +117,7 @@ class Pool:
         if measure is Measure.IDLE_SINCE and not self.keeps_places:
             self.keeps_places = True
             for requirement in self._requirements.values():
-                requirement.rosters[measure] = requirement.roster(measure)
+                requirement.keep_sorted(measure)
 
     def choose_no_more_by(self, measure: Measure | None) -> None:
         """Take a queue off; what no queue chooses by is not kept sorted any more."""
@@ -224,7 +130,7 @@ class Pool:
                 if measure is Measure.IDLE_SINCE:
                     for agent_id in requirement.in_order():
                         requirement.idle.move_to_end(agent_id)
-                requirement.rosters.pop(measure, None)
+                requirement.keep_sorted_no_more(measure)
 
     def give_back(self, requirement: Requirement) -> None:
         """Take one user off; of the unused, the longest unused are forgotten."""
@@ -249,8 +155,15 @@ class Pool:
         profile.agents += 1
         self._count(agent, profile, 1)
         agent.profile, agent.levels = profile, profile.levels
+        agent.slots = self._shared(agent.slots)
         self.teams[agent.team] += 1
         self._joined[agent.agent_id] = agent
+
+    def _shared(self, slots: Mapping[Channel, int]) -> Mapping[Channel, int]:
+        """Return the same slots, one mapping for all agents alike: so it is at hand whoever of them becomes idle."""
+        if len(self._slots) == SLOTS_SHARED_MAX:
+            self._slots.clear()
+        return self._slots.setdefault(tuple(slots.items()), slots)
 
     def leave(self, agent: Agent) -> None:
         """Forget an agent who is joined no more and was made busy before."""
@@ -273,14 +186,15 @@ class Pool:
         agent.idle[channel] = (self._rank, since_ms)
         agent_id, profile = agent.agent_id, agent.profile
         assert profile is not None
-        profile.idle[channel][agent_id] = agent
+        profile.idle[agent_id] = agent
         for requirement in profile.satisfies[channel].values():
             if again:
                 requirement.idle.move_to_end(agent_id)
             else:
                 requirement.idle[agent_id] = agent
-            for roster in requirement.rosters.values():
-                roster.put(agent)
+            if requirement.rosters:
+                for roster in requirement.rosters.values():
+                    roster.put(agent)
 
     def next_rank(self) -> int:
         """Return the end of the idle order; it is given once."""
@@ -293,7 +207,7 @@ class Pool:
         agent.idle[channel] = (rank, since_ms)
         profile = agent.profile
         assert profile is not None
-        profile.idle[channel][agent.agent_id] = agent
+        profile.idle[agent.agent_id] = agent
         for requirement in profile.satisfies[channel].values():
             requirement.idle[agent.agent_id] = agent
             for roster in requirement.rosters.values():
@@ -307,11 +221,13 @@ class Pool:
         agent.work[channel].idle_ms += at_ms - idle[1]
         agent_id, profile = agent.agent_id, agent.profile
         assert profile is not None
-        del profile.idle[channel][agent_id]
+        if not agent.idle:
+            del profile.idle[agent_id]
         for requirement in profile.satisfies[channel].values():
             del requirement.idle[agent_id]
-            for roster in requirement.rosters.values():
-                roster.drop(agent_id)
+            if requirement.rosters:
+                for roster in requirement.rosters.values():
+                    roster.drop(agent_id)
 
     def count_anew(self, agent: Agent, channel: Channel) -> None:
         """Sort an agent anew who accepted a contact and has a slot left, where contacts are counted."""
@@ -352,7 +268,6 @@ class Pool:
             key=key,
             who=who_is(levels, traits),
             levels=levels,
-            idle={channel: {} for channel in Channel},
             satisfies={channel: {} for channel in Channel},
         )
         self._profiles[key] = profile
@@ -383,8 +298,8 @@ class Pool:
         for channel in Channel:
             own.satisfies[channel] = dict(before.satisfies[channel])
             own.standings = dict(before.standings)
-            if before.idle[channel].pop(agent_id, None) is not None:
-                own.idle[channel][agent_id] = agent
+        if before.idle.pop(agent_id, None) is not None:
+            own.idle[agent_id] = agent
         agent.profile, agent.levels = own, own.levels
         self._leave_profile(before)
 

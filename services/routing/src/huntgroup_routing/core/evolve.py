@@ -45,6 +45,7 @@ from huntgroup_routing.core.preferring import (
     take_place,
 )
 from huntgroup_routing.core.queues import policy_changed
+from huntgroup_routing.core.requirements import Requirement
 from huntgroup_routing.core.resuming import came, went
 from huntgroup_routing.core.ringing import (
     end_ring,
@@ -52,13 +53,14 @@ from huntgroup_routing.core.ringing import (
     stop_ringing_at,
     widened,
 )
-from huntgroup_routing.core.state import Contact, Offer, State
+from huntgroup_routing.core.state import Contact, Offer, Queue, State
 from huntgroup_routing.core.stepping import replanned, stepped
 from huntgroup_routing.core.turns import count_offer
 from huntgroup_routing.core.values import (
     ENDED_CONTACTS_MAX,
     ENDED_OFFERS_MAX,
     LET_GO_MAX,
+    NOTHING,
     AgentId,
     DequeueReason,
     OfferId,
@@ -126,7 +128,8 @@ def evolve(state: State, event: Event) -> State:
             replanned(state, event)
         case _:
             assert_never(event)
-    if state.watching.is_on:
+    watching = state.watching
+    if watching.queues or watching.deserted:
         look(state, event)
     if state.lending:
         look_at_blends(state, event)
@@ -134,7 +137,10 @@ def evolve(state: State, event: Event) -> State:
 
 
 def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
-    queue, own = state.queues[event.queue_id], Own(event.own_skills, event.own_requirement)
+    queue = state.queues[event.queue_id]
+    plan, own = queue.plan, NOTHING
+    if event.own_skills or event.own_requirement:
+        own = Own(event.own_skills, event.own_requirement)
     contact = Contact(
         contact_id=event.contact_id,
         queue_id=event.queue_id,
@@ -144,33 +150,45 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         priority=event.priority,
         priority_point_ms=event.priority_point_ms,
         enqueued_at_ms=event.enqueued_at_ms,
-        requirement=state.pool.use(
-            event.channel,
-            (event.required_skills, event.requirement, queue.plan.crew(0), own.requirement),
-            queue.measure,
-        ),
-        plan=queue.plan,
+        requirement=_requirement_of(state, queue, event, own),
+        plan=plan,
         plan_version=queue.plan_version,
         own=own,
         attempts=event.attempts,
         entered_at_ms=event.at_ms,
         stay=event.stay,
         returns=event.returns,
-        leaves_at_ms=leaves_at_ms(queue.plan, event.at_ms, returns=event.returns),
+        leaves_at_ms=leaves_at_ms(plan, event.at_ms, returns=event.returns)
+        if plan.overflow
+        else None,
         customer_key=event.customer_key,
         preferred=event.preferred_agents,
     )
     state.contacts[event.contact_id] = contact
     came(state, event)
-    if contact.step_due is not None:
-        state.steps_due.add(contact.step_due)
     take_place(state, contact, event)
-    queue.waiting.add(contact.lane, contact.place, event.at_ms)
+    queue.waiting.add((event.priority, own), contact.place, event.at_ms)
     begin_to_wait(state, contact)
-    if queue.plan.overflow:
+    if (plan.steps or plan.crews) and (due := contact.step_due) is not None:
+        state.steps_due.add(due)
+    if plan.overflow:
         look_up(state, contact)
-    if queue.plan.steps:
+    if plan.steps:
         watch(state, contact)
+
+
+def _requirement_of(state: State, queue: Queue, event: ContactEnqueued, own: Own) -> Requirement:
+    """Return what a contact that comes requires, with one user more: mostly what its queue does."""
+    at_first = queue.requirement
+    if (
+        own is NOTHING
+        and event.channel is at_first.channel
+        and event.required_skills == at_first.ask[0]
+        and event.requirement == at_first.ask[1]
+    ):
+        return state.pool.use_also(at_first)
+    ask = (event.required_skills, event.requirement, queue.plan.crew(0), own.requirement)
+    return state.pool.use(event.channel, ask, queue.measure)
 
 
 def _contact_requeued(state: State, event: ContactRequeued) -> None:
@@ -211,10 +229,11 @@ def _forget_contact(
     end_ring(state, contact)
     if contact.watches:
         unwatch(state, contact)
-    state.reprioritizing.pop(contact.contact_id, None)
+    if state.reprioritizing:
+        state.reprioritizing.pop(contact.contact_id, None)
     state.pool.give_back(contact.requirement)
-    if contact.step_due is not None:
-        state.steps_due.remove(contact.step_due)
+    if (due := contact.step_due) is not None:
+        state.steps_due.remove(due)
     del state.contacts[contact.contact_id]
     if comes_again:
         return
@@ -224,7 +243,7 @@ def _forget_contact(
 
 
 def _offer_created(state: State, event: OfferCreated) -> None:
-    contact = state.contacts[event.contact_id]
+    contact, agent = state.contacts[event.contact_id], state.agents[event.agent_id]
     queue = state.queues[contact.queue_id]
     if contact.offer_id is None:
         step_out(state, contact, queue)
@@ -232,7 +251,8 @@ def _offer_created(state: State, event: OfferCreated) -> None:
         queue.waiting.fetch(contact.lane, contact.place, event.at_ms, waited_ms)
         contact.offer_id = event.offer_id
         queue.ringing += 1
-        count_offer(state, state.agents[event.agent_id], contact)
+        if state.weighted:
+            count_offer(state, agent, contact)
     if event.ring_target:
         offer_rings(state, contact, event)
     contact.attempts = event.attempt
@@ -251,7 +271,7 @@ def _offer_created(state: State, event: OfferCreated) -> None:
         why=event.explanation,
     )
     state.leases.add((event.expires_at_ms, event.offer_id))
-    take_slot(state, state.agents[event.agent_id], event)
+    take_slot(state, agent, event)
 
 
 def _offer_failed(state: State, event: OfferRejected | OfferExpired) -> None:

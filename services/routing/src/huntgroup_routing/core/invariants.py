@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.conditions import Watch
-from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.expressions import meets, parse, who_is
 from huntgroup_routing.core.queues import plan_of
+from huntgroup_routing.core.requirements import Requirement
 from huntgroup_routing.core.resuming import LOST_MAX
 from huntgroup_routing.core.selection import Roster
 from huntgroup_routing.core.state import Contact, State

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from huntgroup_routing.core.arriving import offers_on_arrival
 from huntgroup_routing.core.deadlines import waits_due
-from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.estimates import estimated_wait_of_next
 from huntgroup_routing.core.messages import (
     ContactDequeued,
@@ -35,6 +34,7 @@ from huntgroup_routing.core.overflow import (
 )
 from huntgroup_routing.core.preferring import awaited_there, offer_on_arrival
 from huntgroup_routing.core.ranking import Matching
+from huntgroup_routing.core.requirements import Ask
 from huntgroup_routing.core.state import Awaited, Contact, Queue, State
 from huntgroup_routing.core.steps import Asking, Reached
 from huntgroup_routing.core.values import (

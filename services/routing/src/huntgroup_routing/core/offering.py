@@ -77,7 +77,7 @@ class Given:
 
 
 class Fitting:
-    """What still fits of what an agent who becomes idle may be given, one after another."""
+    """What still fits of what an agent whose channels share may be given, one after another, who becomes idle."""
 
     __slots__ = ("_agent", "_freed", "_taken")
 
@@ -88,10 +88,8 @@ class Fitting:
         self._taken = Counter[Channel]()
 
     def take(self, contact: Contact) -> bool:
-        """Return whether a contact fits, and let it take what it needs; each channel for itself was counted before."""
+        """Return whether a contact fits, and let it take what it needs."""
         agent, channel = self._agent, contact.requirement.channel
-        if agent.concurrency is None:
-            return True
         if not agent.free(channel, self._freed, self._taken):
             return False
         self._taken[channel] += 1

@@ -71,10 +71,11 @@ class Pace(msgspec.Struct, array_like=True, eq=False, gc=False):
         gap_ms = self.open_ms + at_ms - self.since_ms
         self.since_ms, self.open_ms = at_ms, 0
         if self.begun:
-            if self.fetched and gap_ms * self.fetched > STALLED * self.gaps_ms > 0:
-                gap_ms = STALLED * self.gaps_ms // self.fetched
-            self.fetched += ONE - (self.fetched >> MEMORY_LOG2)
-            self.gaps_ms += gap_ms * ONE - (self.gaps_ms >> MEMORY_LOG2)
+            fetched, gaps_ms = self.fetched, self.gaps_ms
+            if fetched and gap_ms * fetched > STALLED * gaps_ms > 0:
+                gap_ms = STALLED * gaps_ms // fetched
+            self.fetched = fetched + ONE - (fetched >> MEMORY_LOG2)
+            self.gaps_ms = gaps_ms + gap_ms * ONE - (gaps_ms >> MEMORY_LOG2)
             self.gaps_squared += gap_ms * gap_ms * ONE - (self.gaps_squared >> MEMORY_LOG2)
         self.begun = True
         self._left(waited_ms)

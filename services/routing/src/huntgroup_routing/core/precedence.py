@@ -32,7 +32,7 @@ def served_in_turn(
         own = []
     for turn, following in _merged(of_channels, ranks=shares):
         other = state.contacts[turn.place[2]]
-        for contact in [one for one in own if one.priority >= other.priority]:
+        for contact in [one for one in own if one.priority >= other.priority] if own else ():
             own.remove(contact)
             yield contact, None, None
         yield other, turn, following

@@ -12,7 +12,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from huntgroup_routing.core.agents import Agent
-from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.messages import (
     ContactEnqueued,
@@ -23,6 +22,7 @@ from huntgroup_routing.core.messages import (
     PreferenceLapsed,
 )
 from huntgroup_routing.core.offering import Given, offer_created, offer_waiting
+from huntgroup_routing.core.requirements import Ask
 from huntgroup_routing.core.state import TURN, Awaited, Contact, Offer, Queue, Ring, State
 from huntgroup_routing.core.values import (
     LAST_AGENTS_MAX,

@@ -4,7 +4,6 @@ from msgspec.structs import replace
 
 from huntgroup_routing.core.arriving import offers_on_arrival
 from huntgroup_routing.core.deadlines import conditions_due, lapses_due, rings_due, steps_due
-from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.leaving import overflow_on_arrival, wrong_channel
 from huntgroup_routing.core.messages import (
     ContactEnqueued,
@@ -14,10 +13,11 @@ from huntgroup_routing.core.messages import (
 )
 from huntgroup_routing.core.preferring import awaited_by, lapsed, offer_on_arrival
 from huntgroup_routing.core.ranking import Matching, offers_in_turn
+from huntgroup_routing.core.requirements import Ask
 from huntgroup_routing.core.resuming import resumed
 from huntgroup_routing.core.state import Contact, State, asking_of
 from huntgroup_routing.core.steps import Asking, Reached
-from huntgroup_routing.core.values import NOTHING, ContactId, Own, QueueId, skill_set
+from huntgroup_routing.core.values import NOTHING, AgentId, ContactId, Own, QueueId, skill_set
 
 
 def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tuple[Event, ...]:
@@ -49,10 +49,10 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
         stay=command.stay,
         attempts=command.attempts,
         customer_key=command.customer_key,
-        priority_point_ms=queue.rules.priority_point_ms,
+        priority_point_ms=queue.priority_point_ms,
         groups=() if crew is None else crew.groups,
         resumes=resumes,
-        preferred_agents=tuple(dict.fromkeys(command.preferred_agents)),
+        preferred_agents=_each_once(command.preferred_agents),
         returns=command.returns,
         awaits_turn=command.awaits_turn,
     )
@@ -80,6 +80,10 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
             )
             return (enqueued, *stepped, *offer_on_arrival(state, enqueued))
     return (enqueued, *stepped, *offers_on_arrival(state, enqueued, ask if stepped else None))
+
+
+def _each_once(agents: tuple[AgentId, ...]) -> tuple[AgentId, ...]:
+    return tuple(dict.fromkeys(agents)) if agents else ()
 
 
 def _own(command: ObserveContactQueued) -> Own:

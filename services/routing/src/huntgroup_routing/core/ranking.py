@@ -11,7 +11,6 @@ from itertools import zip_longest
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.batching import Batch, batch_of
-from huntgroup_routing.core.eligibility import Ask, Requirement
 from huntgroup_routing.core.messages import (
     ContactMoved,
     ContactRequeued,
@@ -34,6 +33,7 @@ from huntgroup_routing.core.preferring import (
     offer_preferred,
     offer_to_awaited,
 )
+from huntgroup_routing.core.requirements import Ask, Requirement
 from huntgroup_routing.core.ringing import (
     NOBODY,
     Rung,
@@ -297,16 +297,17 @@ def offers_to(
                 own += mine
                 free -= len(mine)
             if first:
-                of_channels.append(zip_longest(first[:free], first[1 : free + 1]))
+                of_channels.append(_with_next(first, free))
             if len(first) < free:
                 along += ringing_for(state, agent, channel, free - len(first), at_ms)
     if not (of_channels or own or along):
         return []
     since = {} if told else _idle_since(state, agent, freed)
     offers = []
-    fits = Fitting(agent, freed)
+    # Where each channel is for itself, what fits was counted above.
+    fits = None if agent.concurrency is None else Fitting(agent, freed)
     for contact, turn, following in served_in_turn(state, agent, own, of_channels):
-        if not fits.take(contact):
+        if fits is not None and not fits.take(contact):
             continue
         if turn is None:
             since_ms = since.pop(contact.requirement.channel, at_ms)
@@ -323,11 +324,18 @@ def offers_to(
                 explanation=by_line(state, contact, turn, following) if state.explains else None,
             )
         )
-    for contact in filter(fits.take, along):
+    for contact in along if fits is None else filter(fits.take, along):
         since_ms = since.pop(contact.requirement.channel, at_ms)
         idle = (since_ms, _idle_agents(contact, agent, told))
         offers.append(offer_along(state, contact, agent, at_ms, idle))
     return offers
+
+
+def _with_next(first: list[Turn], free: int) -> Iterable[tuple[Turn, Turn | None]]:
+    """Return each of those first in turn who fit, with whose turn it is after that."""
+    if free == 1:
+        return ((first[0], first[1] if len(first) > 1 else None),)
+    return zip_longest(first[:free], first[1 : free + 1])
 
 
 def _waits_again(state: State, told: Sequence[Event]) -> Contact | None:

@@ -2,9 +2,9 @@
 
 from itertools import islice
 
-from huntgroup_routing.core.eligibility import Ask
 from huntgroup_routing.core.messages import ContactReplanned, Event
 from huntgroup_routing.core.ranking import offers_in_turn
+from huntgroup_routing.core.requirements import Ask
 from huntgroup_routing.core.state import Contact, State, asking_of
 from huntgroup_routing.core.values import REPLANS_PER_DECISION_MAX
 

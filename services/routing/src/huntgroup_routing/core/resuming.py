@@ -25,7 +25,7 @@ def resumed(
     state: State, queue: Queue, command: ObserveContactQueued, at_ms: int
 ) -> tuple[ObserveContactQueued, ContactId]:
     """Return a contact with the age of the one that its customer was lost in, and that one's id; or as it came."""
-    window_ms = queue.rules.resume_window_ms
+    window_ms = queue.resume_window_ms
     lost = state.lost.get((queue.queue_id, command.customer_key)) if window_ms else None
     if not (command.customer_key and queue.takes(command.channel)):
         return command, NO_CONTACT

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from huntgroup_routing.core.agents import Agent, Parked
-from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.messages import (
     ContactEnqueued,
     OfferCreated,
@@ -21,6 +20,7 @@ from huntgroup_routing.core.messages import (
     RingWidened,
 )
 from huntgroup_routing.core.offering import Given, by_strategy, offer_created, offer_waiting
+from huntgroup_routing.core.requirements import Requirement
 from huntgroup_routing.core.state import Contact, Offer, Queue, Ring, State
 from huntgroup_routing.core.values import (
     RINGS_LOOKED_AT_MAX,
@@ -30,6 +30,7 @@ from huntgroup_routing.core.values import (
     DecisionRule,
     Explanation,
     OfferId,
+    Place,
     RescindReason,
     Strategy,
 )
@@ -212,9 +213,14 @@ def ringing_for(
     state: State, agent: Agent, channel: Channel, count: int, at_ms: int
 ) -> list[Contact]:
     """Return the first contacts that ring at others and may ring at an agent, too, who was not asked yet."""
-    lines = [one.roomy.in_order() for one in state.pool.satisfied_by(agent, channel) if one.roomy]
     found: list[Contact] = []
-    for place in islice(heapq.merge(*lines), RINGS_LOOKED_AT_MAX if lines else 0):
+    lines: list[Iterator[Place]] = []
+    for one in state.pool.satisfied_by(agent, channel):
+        if one.roomy.head is not None:
+            lines.append(one.roomy.in_order())  # noqa: PERF401 - mostly there is none
+    if not lines:
+        return found
+    for place in islice(heapq.merge(*lines), RINGS_LOOKED_AT_MAX):
         contact = state.contacts[place[2]]
         queue, ring = state.queues[contact.queue_id], contact.ring
         assert ring is not None
@@ -286,8 +292,8 @@ def taken_by_another(
 
 def idle_as_before(state: State, agent: Agent, offer_id: OfferId) -> Parked | None:
     """Return the idleness that goes on when the slot of an offer comes free; None: it begins anew."""
-    parked = agent.parked.get(offer_id)
-    if parked is None or not state.pool.keeps_places:
+    parked = agent.parked.get(offer_id) if state.pool.keeps_places else None
+    if parked is None:
         return None
     channel = agent.held[offer_id]
     idle = agent.idle.get(channel)
@@ -351,14 +357,14 @@ def move_room(contact: Contact, before: Requirement) -> None:
     """Follow a contact that came to another requirement while it rang."""
     if contact.ring is not None and contact.ring.roomy:
         before.roomy.remove(contact.place)
-        contact.requirement.roomy.add(contact.place)
+        contact.requirement.make_room(contact.place)
 
 
 def _make_room(contact: Contact, ring: Ring) -> None:
     """Let a contact stand where agents who become idle look, if and only if it rings and may ring at one more."""
     roomy = 0 < len(ring.offers) < ring.target
     if roomy and not ring.roomy:
-        contact.requirement.roomy.add(contact.place)
+        contact.requirement.make_room(contact.place)
     elif ring.roomy and not roomy:
         contact.requirement.roomy.remove(contact.place)
     ring.roomy = roomy

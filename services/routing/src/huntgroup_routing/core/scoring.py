@@ -6,9 +6,9 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from huntgroup_routing.core.agents import Agent
-from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.messages import OfferCreated, ScorerFailed
 from huntgroup_routing.core.offering import Given, Ranked, by_strategy, offer_created
+from huntgroup_routing.core.requirements import Requirement
 from huntgroup_routing.core.ringing import NOBODY, Rung, idle_in_turn
 from huntgroup_routing.core.scorers import ScoredAgent, ScoredContact, points
 from huntgroup_routing.core.state import State

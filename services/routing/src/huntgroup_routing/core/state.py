@@ -9,10 +9,11 @@ import msgspec
 
 from huntgroup_routing.core.agents import Agent
 from huntgroup_routing.core.conditions import NO_ANSWERS, Condition, Figures, Watch, Watching
-from huntgroup_routing.core.eligibility import Pool, Requirement
+from huntgroup_routing.core.eligibility import Pool
 from huntgroup_routing.core.events import QueueConfigured
 from huntgroup_routing.core.lanes import Lanes
 from huntgroup_routing.core.lines import LaneKey, Line
+from huntgroup_routing.core.requirements import Requirement
 from huntgroup_routing.core.scorers import Scorer
 from huntgroup_routing.core.selection import MEASURE_OF, Measure
 from huntgroup_routing.core.sharing import Team, TeamShares
@@ -54,6 +55,8 @@ class Queue:
     waiting_max: int = field(init=False)
     strategy: Strategy = field(init=False)
     reoffer_after_ms: int = field(init=False)
+    priority_point_ms: int = field(init=False)
+    resume_window_ms: int = field(init=False)
     ring_max: int = field(init=False)
     """At so many agents its contacts ring; 0: each at one."""
     version: int = 1
@@ -132,6 +135,8 @@ class Queue:
         self.waiting_max = rules.waiting_max
         self.strategy = rules.strategy or Strategy.LONGEST_IDLE
         self.reoffer_after_ms = rules.reoffer_after_ms
+        self.priority_point_ms = rules.priority_point_ms
+        self.resume_window_ms = rules.resume_window_ms
         self.ring_max = rules.ring_max
 
     @property

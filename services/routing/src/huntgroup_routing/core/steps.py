@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from huntgroup_routing.core.conditions import Condition, Figures
-from huntgroup_routing.core.eligibility import Ask, Pool
+from huntgroup_routing.core.eligibility import Pool
 from huntgroup_routing.core.overflow import OverflowRule, OverflowTrigger
+from huntgroup_routing.core.requirements import Ask
 from huntgroup_routing.core.sharing import Crew, CrewFrom
 from huntgroup_routing.core.values import (
     CONDITIONS_MAX,

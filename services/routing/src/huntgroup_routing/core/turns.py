@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from huntgroup_routing.core.agents import Agent
-from huntgroup_routing.core.eligibility import Requirement
+from huntgroup_routing.core.requirements import Requirement
 from huntgroup_routing.core.sharing import ServedLine, Turn, in_turn, serve
 from huntgroup_routing.core.state import Contact, State
 from huntgroup_routing.core.values import Channel, Place
@@ -68,11 +68,10 @@ def _first_two(requirements: Iterable[Requirement]) -> list[Place]:
 
 def count_offer(state: State, agent: Agent, contact: Contact) -> None:
     """Count an offer towards the share that its queue has of the agent's team; who rings along costs nothing."""
-    if state.weighted:
-        profile = agent.profile
-        standing = None if profile is None else profile.standings.get(contact.requirement)
-        shares = state.shares.setdefault(agent.team, {})
-        serve(shares, contact.requirement.channel, standing, contact.queue_id)
+    profile = agent.profile
+    standing = None if profile is None else profile.standings.get(contact.requirement)
+    shares = state.shares.setdefault(agent.team, {})
+    serve(shares, contact.requirement.channel, standing, contact.queue_id)
 
 
 def leave_pool(state: State, agent: Agent) -> None:

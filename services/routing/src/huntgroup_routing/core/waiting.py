@@ -215,4 +215,4 @@ def _reprioritized(state: State, event: ContactReprioritized) -> None:
         if contact.plan_version < queue.followed_from:
             state.outdated.add(contact.place)
     elif roomy:
-        contact.requirement.roomy.add(contact.place)
+        contact.requirement.make_room(contact.place)

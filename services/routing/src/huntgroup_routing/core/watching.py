@@ -6,10 +6,10 @@ and time takes contacts to their steps in portions. The state is changed in plac
 """
 
 from huntgroup_routing.core.conditions import Condition, Watch, answered
-from huntgroup_routing.core.eligibility import Requirement
 from huntgroup_routing.core.estimates import estimated_wait_of_next
 from huntgroup_routing.core.messages import AgentJoined, AgentLeft, ContactMoved, Event
 from huntgroup_routing.core.overflow import NO_QUEUE
+from huntgroup_routing.core.requirements import Requirement
 from huntgroup_routing.core.state import Contact, Queue, State
 from huntgroup_routing.core.values import QueueId, StepTrigger
 
