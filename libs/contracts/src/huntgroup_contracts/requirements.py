@@ -126,7 +126,8 @@ def parse(text: str, *, accepted: bool = False) -> Term:
     if len(text) > TEXT_MAX:
         raise ExpressionError(text[:60] + "…", 0, f"longer than {TEXT_MAX} characters")
     term = _Parser(text, DEPTH_MAX).whole()
-    _check_form(text, str(term))
+    if (form := str(term)) != text:
+        _check_form(text, form)
     return term
 
 

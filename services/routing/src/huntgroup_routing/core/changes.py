@@ -151,17 +151,16 @@ def _too_much(
 
 def _bytes_of(value: object) -> int:
     """Return how long a value is in a record, at most; what is not said takes nothing."""
+    if not value:
+        return 0
     match value:
-        case 0 | "" | None:
-            return 0
         case str():
             return len(value.encode()) + NUMBER_BYTES
         case tuple():
             return sum(map(_bytes_of, value))
         case Struct():
-            return NUMBER_BYTES + sum(
-                _bytes_of(getattr(value, name)) for name in value.__struct_fields__
-            )
+            said = (getattr(value, name) for name in value.__struct_fields__)
+            return NUMBER_BYTES + sum(_bytes_of(one) for one in said if one)
         case _ if is_dataclass(value):
             return NUMBER_BYTES + sum(_bytes_of(getattr(value, one.name)) for one in fields(value))
         case _:
