@@ -341,6 +341,8 @@ def _negated(term: Term) -> Term:
 
 def _joined(kind: type[AllOf] | type[AnyOf], terms: list[Term]) -> Term:
     """Return terms as one: those within of the same kind taken out, each once, in the order of their texts."""
+    if len(terms) == 1:
+        return terms[0]
     flat = (inner for one in terms for inner in (one.terms if isinstance(one, kind) else (one,)))
     once = {str(one): one for one in flat}
     if len(once) == 1:

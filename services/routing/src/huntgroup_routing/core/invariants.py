@@ -262,6 +262,8 @@ def _agents(state: State) -> Iterator[str]:
             yield f"agent {agent_id} has worked on other channels than they have slots"
         if not agent.slots.keys() >= agent.idle.keys():
             yield f"agent {agent_id} is idle for a channel without slots"
+        if agent.profile is not None and (agent_id in agent.profile.idle) != bool(agent.idle):
+            yield f"agent {agent_id} is idle and not known as such by their profile, or the other way round"
 
 
 def _requirements(state: State) -> Iterator[str]:
