@@ -39,10 +39,10 @@ EVENTS_MAX: Final = 20_000_000
 """Of one domain; they are read twice, and every contact is remembered."""
 SAID: Final = (
     "Real → shadow. Who gave up really does so at the same moment in the shadow unless answered before; who was",
-    "answered is taken to wait as long as it takes. An offer that was not made really is missed, or answered after as",
-    "long, like the contact's real one of that number; the contact keeps the agent as long. Agents pause as they did.",
-    "Never served: nobody in the shadow may serve them, however long they wait. Service level: docs/reference/kpi.md,",
-    "by the threshold that the queue really had.",
+    "answered is taken to wait as long as it takes. Where an agent is asked who really was not, a contact is missed as",
+    "often as it really was, then answered after as long as it really rang, and handled as long. Agents pause as they",
+    "did. Never served: nobody in the shadow serves them within a day. Service level: docs/reference/kpi.md,",
+    "by the threshold that the queue really had. All that is assumed: docs/reference/routing.md.",
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec import convert
 
 from huntgroup_onebox.shadow.difference import ALL, Difference, End, Side, differences
-from huntgroup_onebox.shadow.past import Fate, Past
+from huntgroup_onebox.shadow.past import Answer, Fate, Past
 from huntgroup_onebox.shadow.player import Shadow
 from huntgroup_onebox.simulate.centre import Centre
 from huntgroup_onebox.simulate.measures import Measures
@@ -25,6 +25,7 @@ from huntgroup_routing.core.messages import (
     Command,
     ConfigureQueue,
     ContactDequeued,
+    ContactEnqueued,
     Event,
     MoveContact,
     ObserveAgentReleased,
@@ -33,6 +34,8 @@ from huntgroup_routing.core.messages import (
     ObserveContactQueued,
     OfferAccepted,
     OfferCreated,
+    OfferExpired,
+    PassTime,
     Refused,
     SetContactPriority,
 )
@@ -128,11 +131,14 @@ def found(shadow: Shadow, queue_id: str = ALL) -> Difference:
     return differences(shadow)[queue_id]
 
 
+RINGS = {"strategy": "RING_ALL", "ring_max": 3}
+
+
 @pytest.mark.parametrize(
     "policy",
     [
         {},
-        {"strategy": "RING_ALL", "ring_max": 3},
+        RINGS,
         {"strategy": "RING_PROGRESSIVELY", "ring_max": 3, "ring_every_ms": 4_000},
         {"strategy": "WEIGHTED_RANDOM", "reoffer_after_ms": 60_000},
         {
@@ -164,13 +170,17 @@ def test_with_the_same_policy_everything_is_as_it_was(policy: dict[str, Any]) ->
 
 
 def test_another_strategy_gives_contacts_to_others_and_makes_nobody_wait_otherwise() -> None:
-    """Agents are alike and contacts take their time with them: work conserved is the same waits, nearly."""
+    """Agents are alike and contacts take their time with them; but who was really answered does not give up here.
+
+    A quarter of them gave up, so every other order makes those wait somewhat longer who may not.
+    """
     shadow = shadow_of(played(), queue_of(SALES, strategy=Strategy.LINEAR))
     assert shadow.same < shadow.offers / 2
     difference = found(shadow)
     assert difference.other_agent > difference.contacts / 4
     real, other = difference.real.figures(), difference.shadow.figures()
-    assert other["wait_mean_s"] == pytest.approx(real["wait_mean_s"], rel=0.25)
+    assert other["wait_mean_s"] == pytest.approx(real["wait_mean_s"], rel=0.4)
+    assert difference.shadow.left <= difference.real.left
 
 
 def test_a_requirement_that_more_agents_meet_makes_its_queue_wait_less() -> None:
@@ -352,6 +362,59 @@ def test_what_people_did_and_whom_contacts_are_for_is_as_it_was(story: str) -> N
     }
     assert shadow.same == shadow.offers == len(really)
     assert not shadow.unrepeated
+
+
+RING_ALL = {"strategy": Strategy.RING_ALL, "ring_max": 2}
+TAKES = AcceptOffer(offer_id=OfferId("c.2"), agent_id=AgentId("b"))
+LETS_GO = ObserveAgentReleased(offer_id=OfferId("c.1"), agent_id=AgentId("a"))
+
+
+def test_who_lost_a_ring_and_is_asked_alone_takes_it_when_the_other_one_did() -> None:
+    events = told(queue_of(SALES, **RING_ALL), *ready("a", "b"), comes("c"), TAKES, LETS_GO)
+    taken_at_ms = next(one[0].at_ms for one in events if isinstance(one[0], OfferAccepted))
+    shadow = shadow_of(events, queue_of(SALES))
+    assert (shadow.offers, shadow.same) == (1, 1)
+    assert shadow.answers[ContactId("c")] == Answer(AgentId("a"), taken_at_ms)
+
+
+def test_who_rings_along_in_the_shadow_alone_is_free_again_when_another_one_took_it() -> None:
+    a_takes = AcceptOffer(offer_id=OfferId("c.1"), agent_id=AgentId("a"))
+    b_takes = AcceptOffer(offer_id=OfferId("d.1"), agent_id=AgentId("b"))
+    events = told(queue_of(SALES), *ready("a", "b"), comes("c"), a_takes, comes("d"), b_takes)
+    shadow = shadow_of(events, queue_of(SALES, **RING_ALL))
+    assert (shadow.offers, shadow.same) == (3, 2)
+    assert found(shadow).same_agent == 2
+    assert shadow.answers[ContactId("d")].at_ms == events[-1][0].at_ms
+
+
+def test_who_let_it_ring_out_does_so_as_long_as_it_rings() -> None:
+    events = told(queue_of(SALES), *ready("a"), comes("c"), *[comes("x", TAX)] * 20, PassTime())
+    missed = next(one for one in chain(*events) if isinstance(one, OfferExpired))
+    rings_ms = 30_000
+    shadow = shadow_of(events, replace(queue_of(SALES), ring_timeout_ms=rings_ms))
+    assert missed.ring_ms < rings_ms
+    assert (shadow.offers, shadow.same) == (2, 1), "and then it is taken: it was missed once"
+    assert shadow.answers[ContactId("c")].at_ms == missed.at_ms - missed.ring_ms + rings_ms
+
+
+def test_who_is_slower_than_a_ring_is_then_answers_just_in_time() -> None:
+    events = told(
+        queue_of(SALES), *ready("a"), comes("c"), *[comes("x", TAX)] * 9, *taken("c", "a")
+    )
+    came_at_ms = next(one[0].at_ms for one in events if isinstance(one[0], ContactEnqueued))
+    shadow = shadow_of(events, replace(queue_of(SALES), ring_timeout_ms=3_000))
+    assert (shadow.offers, shadow.same) == (2, 1)
+    assert shadow.answers[ContactId("c")].at_ms == came_at_ms + 3_000 + 2_999
+
+
+def test_the_same_policy_with_another_name_for_it_is_the_same() -> None:
+    """Told of rules that the queue has, the shadow goes along; told of such that nobody uses, nothing is different."""
+    events = played(sales=RINGS)
+    same = queue_of(SALES, strategy=Strategy.RING_ALL, ring_max=3)
+    for other in (same, replace(same, direct_hold_ms=1)):
+        shadow = shadow_of(events, other)
+        assert shadow.offers == shadow.same > 1_000
+        assert found(shadow).real == found(shadow).shadow
 
 
 def test_a_contact_moved_into_a_queue_that_the_other_policy_fills_is_told() -> None:

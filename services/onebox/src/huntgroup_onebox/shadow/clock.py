@@ -8,6 +8,10 @@ from typing import Final
 from huntgroup_routing.core.state import NOBODY, State
 from huntgroup_routing.core.values import AgentId, OfferId
 
+LATE_MS: Final = 10_000
+"""Time that had passed was noticed so much later at most."""
+AFTERWARDS_MS: Final = 86_400_000
+"""So long after the last event is looked who may still be served."""
 NO_OFFER: Final = OfferId("")
 
 Due = tuple[int, str]

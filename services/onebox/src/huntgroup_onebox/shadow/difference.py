@@ -125,9 +125,9 @@ def _really(fate: Fate) -> End | None:
 
 def differences(shadow: Shadow) -> dict[str, Difference]:
     """Return the difference by queue, and over all as `all`."""
-    found, everything = dict[str, Difference](), Difference()
+    found, everything, answers = dict[str, Difference](), Difference(), shadow.answers
     for contact_id, fate in shadow.past.fates.items():
-        answer, left_at_ms = shadow.answers.get(contact_id), shadow.left_at_ms.get(contact_id)
+        answer, left_at_ms = answers.get(contact_id), shadow.left_at_ms.get(contact_id)
         end = None
         if answer is not None:
             end = End(at_ms=answer.at_ms, agent_id=answer.agent_id)

@@ -1,6 +1,6 @@
-"""Which offers of the shadow are the same as offers that were really made, though their numbers may differ."""
+"""What is the same in the shadow as it was: decisions, and offers, though their numbers may differ."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     Command,
+    Event,
     ObserveAgentReleased,
     ObserveOfferTurnedAway,
     OfferCreated,
@@ -74,3 +75,25 @@ class Pairs:
         if isinstance(command, ObserveOfferTurnedAway):
             return ObserveOfferTurnedAway(agent_id=command.agent_id, offer_id=offer_id)
         return replace(command, offer_id=offer_id)
+
+
+def is_as_it_was(ours: Sequence[Event], really: Sequence[Event]) -> bool:
+    """Return whether two decisions are the same, whatever is said of why."""
+    return len(ours) == len(really) and all(map(_is_same, ours, really))
+
+
+def _is_same(one: Event, other: Event) -> bool:
+    return one is other or one == other or is_same_offer(one, other)
+
+
+def is_same_offer(one: Event, other: Event) -> bool:
+    """Return whether two are offers, and the same, whatever is said of why."""
+    return (
+        isinstance(one, OfferCreated)
+        and isinstance(other, OfferCreated)
+        and one.offer_id == other.offer_id
+        and one.agent_id == other.agent_id
+        and one.expires_at_ms == other.expires_at_ms
+        and one.ring_target == other.ring_target
+        and one.widens_at_ms == other.widens_at_ms
+    )

@@ -143,7 +143,14 @@ class Past:
         found = noticed[place] if place < len(noticed) else None
         return None if found is None or found > due_ms + late_ms else found
 
-    def ring_ms(self, contact_id: ContactId) -> int:
+    def ending(self, contact_id: ContactId, missed: int) -> tuple[int, type[Event]]:
+        """Return after how long, and by which event, an offer ends that nobody made, of a contact missed so often."""
+        misses = self.missed.get(contact_id, ())
+        if missed < len(misses):
+            return misses[missed].ring_ms, type(misses[missed])
+        return self._ring_ms(contact_id), OfferAccepted
+
+    def _ring_ms(self, contact_id: ContactId) -> int:
         """Return how long a contact rang before it was answered, or the mean of its queue where it never was."""
         fate = self.fates[contact_id]
         if fate.answered_at_ms is not None:

@@ -2,8 +2,8 @@
 
 As long as it decides what was decided, it is what the past was, and does nothing by itself. From the first difference
 on it has a clock of its own: where it makes the same offer at the same moment, the agent answers as they did; any other
-offer ends as the offer of the same number of that contact did, is taken after as long as it really rang, and keeps the
-agent as long as the contact really did.
+offer is missed as long as the contact has been missed less often than it really was, else taken after as long as it
+really rang, and keeps the agent as long as the contact really did.
 """
 
 from collections import Counter
@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from msgspec.structs import replace
-
-from huntgroup_onebox.shadow.clock import Calendar, Due, Kind, next_due
-from huntgroup_onebox.shadow.pairs import Pairs
+from huntgroup_onebox.shadow.clock import AFTERWARDS_MS, LATE_MS, Calendar, Due, Kind, next_due
+from huntgroup_onebox.shadow.other_policy import OtherPolicy
+from huntgroup_onebox.shadow.pairs import Pairs, is_as_it_was, is_same_offer
 from huntgroup_onebox.shadow.past import Answer, Past
 from huntgroup_onebox.shadow.stated import (
     comes_as_it_did,
+    comes_plainly,
     command_of,
     for_somebody_gone,
     queued,
@@ -29,6 +29,7 @@ from huntgroup_routing.core.evolve import evolve
 from huntgroup_routing.core.hours import CloseQueue, OpenQueue
 from huntgroup_routing.core.messages import (
     AcceptOffer,
+    AgentCapacityFreed,
     Command,
     ConfigureQueue,
     ContactDequeued,
@@ -54,17 +55,14 @@ from huntgroup_routing.core.messages import (
     SetContactPriority,
     SetQueuePriority,
 )
-from huntgroup_routing.core.policy import is_same, rules_of
+from huntgroup_routing.core.ranking import offers_to
 from huntgroup_routing.core.scorers import Scorer
-from huntgroup_routing.core.state import State, initial
-from huntgroup_routing.core.values import AgentId, ContactId, DequeueReason, OfferId, QueueId
-
-LATE_MS: Final = 10_000
-"""Time that had passed was noticed so much later at most."""
-AFTERWARDS_MS: Final = 86_400_000
-"""So long after the last event is looked who may still be served."""
+from huntgroup_routing.core.state import Offer, State, initial
+from huntgroup_routing.core.values import ContactId, DequeueReason, OfferId, QueueId
 
 ENDINGS: Final = (OfferAccepted, OfferCanceled, OfferExpired, OfferRejected, OfferRescinded)
+MISSES: Final = (OfferExpired, OfferRejected)
+POLICY: Final = (PolicyApplied, QueueConfigured, QueueRetired)
 BY_HAND: Final = (CloseQueue, OpenQueue, MoveContact, SetContactPriority, SetQueuePriority)
 """What somebody did, and the other policy may make impossible."""
 
@@ -81,19 +79,20 @@ class Shadow:
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
     """Those that queues may name."""
     state: State = field(init=False)
-    answers: dict[ContactId, Answer] = field(default_factory=dict)
     left_at_ms: dict[ContactId, int] = field(default_factory=dict)
     sent_away: set[ContactId] = field(default_factory=set)
     """Of those that left, whom a rule sent out of routing, and callbacks that are put off or over."""
     offers: int = 0
     same: int = 0
     """Of them, made really, too: of the same contact to the same agent at the same moment."""
-    refused: list[str] = field(default_factory=list)
-    """What the core would not do, of the other policy's queues and of what it needs."""
     unrepeated: Counter[str] = field(default_factory=Counter)
     """By kind: what really happened that the shadow did not repeat, though the contact was there."""
+    _policy: OtherPolicy = field(init=False)
     _pairs: Pairs | None = None
     """None as long as everything is as it was: then each offer is the same as the one of its number."""
+    _answers: dict[ContactId, Answer] = field(default_factory=dict)
+    _accepted: list[OfferAccepted] = field(default_factory=list)
+    """As they were, and not among the answers yet."""
     _fresh: dict[OfferId, OfferCreated] = field(default_factory=dict)
     """Made at this moment; whether they are the same is not told yet."""
     _now_ms: int = 0
@@ -102,20 +101,37 @@ class Shadow:
     """What time is expected to bring first."""
     _ending: frozenset[OfferId] = frozenset()
     """The offers that really ended in the decision that is told just now."""
-    _tried: Counter[ContactId] = field(default_factory=Counter)
-    """How many of a contact's offers were not made really."""
+    _missed: Counter[ContactId] = field(default_factory=Counter)
+    """How many of the real misses of a contact have happened here, or stand for others that have."""
 
     def __post_init__(self) -> None:
         self.state = initial(self.domain)
         self.state.scorers = self.scorers
         self.state.explains = False
+        self._policy = OtherPolicy(self.rules, self.scorers)
+
+    @property
+    def refused(self) -> list[str]:
+        """What the core would not do, of the other policy's queues and of what it needs."""
+        return self._policy.refused
+
+    @property
+    def answers(self) -> dict[ContactId, Answer]:
+        """Whom contacts were answered by, and when."""
+        for one in self._accepted:
+            self._answers[one.contact_id] = Answer(one.agent_id, one.at_ms)
+        self._accepted.clear()
+        return self._answers
 
     def take(self, decision: Sequence[Event]) -> None:
         """Let time pass until a decision, and decide the same command, fact or time by the other policy."""
-        if isinstance(decision[0], PolicyApplied | QueueConfigured | QueueRetired):
+        first = decision[0]
+        if self._pairs is None and self._chooses_the_same(first, decision):
+            return
+        if isinstance(first, POLICY):
             self._change(decision)
         elif self._pairs is not None:
-            self._until(decision[0].at_ms)
+            self._until(first.at_ms)
             self._repeat(decision, self._decided(decision))
         else:
             ours = self._decided(decision)
@@ -135,6 +151,40 @@ class Shadow:
 
     # As long as everything is as it was.
 
+    def _chooses_the_same(self, first: Event, decision: Sequence[Event]) -> bool:
+        """Take a decision that is nothing but whom to offer what; return whether it was one, and the same.
+
+        That is most of them, and spares making the command, and anew all that leaves no choice.
+        """
+        state = self.state
+        if state.awaiting_turn or state.turns:
+            return False
+        offers: Sequence[Event] = ()
+        if isinstance(first, OfferAccepted):
+            if len(decision) > 1 or first.offer_id not in state.offers:
+                return False
+            self._accepted.append(first)  # it rings as it did, and at nobody else
+        elif isinstance(first, AgentCapacityFreed):
+            agent = state.agents.get(first.agent_id)
+            if agent is None:
+                return False
+            if agent.eligible and agent.joined:
+                offers = offers_to(state, agent, first.at_ms, freed=first.offer_id)
+        elif isinstance(first, ContactEnqueued) and comes_plainly(first, state):
+            offers = offers_on_arrival(state, first)
+        else:
+            return False
+        if len(offers) + 1 != len(decision):
+            return False
+        if offers:
+            if not all(map(is_same_offer, offers, decision[1:])):
+                return False
+            self.offers += len(offers)
+            self.same += len(offers)
+        for event in decision:
+            evolve(state, event)
+        return True
+
     def _go_along(self, decision: Sequence[Event]) -> None:
         state = self.state
         for event in decision:
@@ -144,9 +194,11 @@ class Shadow:
                 self.offers += 1
                 self.same += 1
             elif isinstance(event, OfferAccepted):
-                self.answers[event.contact_id] = Answer(event.agent_id, event.at_ms)
+                self._accepted.append(event)
             elif isinstance(event, ContactDequeued):
                 self._left(event)
+            elif isinstance(event, MISSES):
+                self._missed[event.contact_id] += 1
             if state.awaiting_turn or state.turns:
                 watch_turns(state, event)
 
@@ -164,14 +216,8 @@ class Shadow:
         if isinstance(first, ContactEnqueued):
             taken = not isinstance(decision[-1], ContactDequeued)
             return self._arrival(first, taken=taken)
-        if self._pairs is None:
-            if len(decision) == 1 and isinstance(first, OfferAccepted):
-                return (
-                    decision  # it rings as it did, and at nobody else: there is nothing to decide
-                )
-            command: Command | None = command_of(decision)
-        else:
-            command = self._pairs.translated(command_of(decision))
+        told = command_of(decision)
+        command = told if self._pairs is None else self._pairs.translated(told)
         return () if command is None else self._follows(command, first.at_ms)
 
     def _arrival(self, event: ContactEnqueued, *, taken: bool) -> Sequence[Event]:
@@ -183,12 +229,8 @@ class Shadow:
             return (event, *offers_on_arrival(state, event))
         fact = queued(event, state)
         ours = self._follows(fact, event.at_ms)
-        if (
-            as_it_was
-            and ours
-            and not event.awaited_agents
-            and getattr(ours[0], "awaited_agents", ())
-        ):
+        waits = bool(ours and getattr(ours[0], "awaited_agents", ()))
+        if as_it_was and waits and not event.awaited_agents:
             # Only whom one agent alone was to serve waits for nobody here.
             return self._follows(for_somebody_gone(fact), event.at_ms)
         return ours
@@ -206,36 +248,12 @@ class Shadow:
         at_ms = decision[0].at_ms
         self._until(at_ms)
         for event in decision:
-            if isinstance(event, QueueConfigured | QueueRetired) and event.queue_id in self.rules:
-                self._keep(event, self.rules[event.queue_id])
-            else:
-                if isinstance(event, QueueConfigured):
-                    self._need(event.queue_id, event.scorer)
-                self._fold(event)
-        self._expect(at_ms)
-
-    def _keep(self, event: QueueConfigured | QueueRetired, other: ConfigureQueue) -> None:
-        """Let a queue have the rules of the other policy, whatever it really had."""
-        queue = self.state.queues.get(event.queue_id)
-        if isinstance(event, QueueRetired):
-            self._part()
-        elif queue is None:
-            self._need(event.queue_id, other.scorer)
-            rules = rules_of(other, event.at_ms)
-            if isinstance(rules, Refused):
-                self.refused.append(f"queue {event.queue_id}: {rules.detail}")
-                return
-            if not is_same(rules, event):
+            instead = self._policy.instead(event, self.state)
+            if instead is not event:
                 self._part()
-            self._fold(replace(rules, domain_version=event.domain_version))
-        elif is_same(queue.rules, event):
-            self._fold(event)
-        else:
-            self._part()
-
-    def _need(self, queue_id: QueueId, scorer: str) -> None:
-        if scorer and scorer not in self.scorers:
-            self.refused.append(f"queue {queue_id}: scorer {scorer!r} is not installed here")
+            if instead is not None:
+                self._fold(instead)
+        self._expect(at_ms)
 
     # Once something is different.
 
@@ -278,8 +296,10 @@ class Shadow:
         if offer is None:
             return
         pairs.part(offer.offer_id)
-        if not isinstance(real, OfferExpired):  # who let it ring out does so here
-            self._assume(offer.offer_id, offer.contact_id, offer.agent_id, offer.created_at_ms)
+        if isinstance(real, OfferExpired):  # who let it ring out does so here
+            self._missed[offer.contact_id] += 1
+        else:
+            self._assume(offer, offer.created_at_ms)
 
     def _until(self, at_ms: int) -> None:
         """Let happen what is due before a moment; what was made at an earlier one is the shadow's own by now."""
@@ -315,23 +335,20 @@ class Shadow:
         self._calendar.add(self.past.noticed_at_ms(due[1], due_ms, LATE_MS) or due_ms, Kind.TIME)
 
     def _settle(self) -> None:
-        """Let offers that were not made really end as the contact's offer of the same number did."""
+        """Let offers that were not made really end as is assumed."""
         for offer in self._fresh.values():
-            self._assume(offer.offer_id, offer.contact_id, offer.agent_id, offer.at_ms)
+            self._assume(offer, offer.at_ms)
         self._fresh.clear()
 
-    def _assume(
-        self, offer_id: OfferId, contact_id: ContactId, agent_id: AgentId, made_at_ms: int
-    ) -> None:
-        missed, tried = self.past.missed.get(contact_id, ()), self._tried[contact_id]
-        self._tried[contact_id] += 1
-        if tried >= len(missed):
-            ring_ms, kind = self.past.ring_ms(contact_id), Kind.ANSWER
-        else:
-            ring_ms, kind = missed[tried].ring_ms, Kind.DECLINE
-            if isinstance(missed[tried], OfferExpired):
-                return
-        self._calendar.add(max(made_at_ms + ring_ms, self._now_ms), kind, offer_id, agent_id)
+    def _assume(self, offer: Offer | OfferCreated, made_at_ms: int) -> None:
+        """Let an offer be missed, or taken: at the latest just before it would ring out."""
+        ring_ms, ends = self.past.ending(offer.contact_id, self._missed[offer.contact_id])
+        self._missed[offer.contact_id] += 1
+        at_ms, kind = made_at_ms + ring_ms, Kind.DECLINE
+        if ends is OfferAccepted:
+            at_ms, kind = min(at_ms, offer.expires_at_ms - 1), Kind.ANSWER
+        if ends is not OfferExpired:
+            self._calendar.add(max(at_ms, self._now_ms), kind, offer.offer_id, offer.agent_id)
 
     def _do(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -366,7 +383,10 @@ class Shadow:
         """Free the agent of an offer that came to nothing, where no fact will tell of it."""
         self._fresh.pop(event.offer_id, None)
         pairs = self._part()
-        if pairs.real(event.offer_id) not in self._ending:
+        real_id = pairs.real(event.offer_id)
+        if real_id is not None and isinstance(event, MISSES):
+            self._missed[event.contact_id] += 1
+        if real_id not in self._ending:
             pairs.part(event.offer_id)
             self._calendar.add(event.at_ms, Kind.FREE, event.offer_id, event.agent_id)
 
@@ -377,22 +397,3 @@ class Shadow:
         **dict.fromkeys((OfferCanceled, OfferExpired, OfferRejected, OfferRescinded), _ended),
     }
     """What an event of the shadow's own means for it."""
-
-
-def is_as_it_was(ours: Sequence[Event], really: Sequence[Event]) -> bool:
-    """Return whether two decisions are the same, whatever is said of why."""
-    if ours is really:
-        return True
-    return len(ours) == len(really) and all(map(_is_same, ours, really))
-
-
-def _is_same(one: Event, other: Event) -> bool:
-    if not isinstance(one, OfferCreated):
-        return one is other or one == other
-    return (
-        isinstance(other, OfferCreated)
-        and one.offer_id == other.offer_id
-        and one.agent_id == other.agent_id
-        and (one.expires_at_ms, one.ring_target, one.widens_at_ms)
-        == (other.expires_at_ms, other.ring_target, other.widens_at_ms)
-    )

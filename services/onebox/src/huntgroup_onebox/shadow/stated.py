@@ -61,18 +61,30 @@ SOMEBODY_GONE: Final = AgentId("?")
 """The agent that a contact was for alone and who was not to be had, so that the journal does not name them."""
 
 
-def comes_as_it_did(event: ContactEnqueued, state: State) -> bool:
-    """Return whether a contact stands in a queue with its real rules as it really did, whatever else is different.
+def comes_plainly(event: ContactEnqueued, state: State) -> bool:
+    """Return whether a contact stands in a queue where nothing but whom to offer it to is decided.
 
-    So it is where nothing but those rules has a say: nobody is waited for, no step, delay or overflow is looked at.
+    Nobody is waited for then, and no step, delay, overflow or time is looked at.
     """
-    queue, contact_id = state.queues.get(event.queue_id), event.contact_id
-    if queue is None or event.awaited_agents or event.preferred_agents or event.customer_key:
+    if (
+        event.awaited_agents
+        or event.preferred_agents
+        or event.customer_key
+        or event.awaits_turn
+        or event.queue_id not in state.queues
+    ):
         return False
+    queue = state.queues[event.queue_id]
     plan = queue.plan
-    if event.awaits_turn or plan.steps or plan.crews or plan.overflow or queue.is_closed:
+    return not (plan.steps or plan.crews or plan.overflow or queue.is_closed)
+
+
+def comes_as_it_did(event: ContactEnqueued, state: State) -> bool:
+    """Return whether it does so by its real rules, whatever else is different."""
+    contact_id = event.contact_id
+    if contact_id in state.contacts or contact_id in state.ended_contacts:
         return False
-    return contact_id not in state.contacts and contact_id not in state.ended_contacts
+    return comes_plainly(event, state)
 
 
 def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:
