@@ -8,6 +8,9 @@ import promql_parser
 import pytest
 import yaml
 
+from huntgroup_eventlog.application import NEW_SHARE
+from huntgroup_eventlog.journal.replica import Limits
+
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "deploy" / "docker"
 LABEL = re.compile(r"\$labels\.(\w+)")
@@ -56,16 +59,31 @@ def test_a_label_that_an_alert_shows_is_one_it_is_about(rule: dict[str, Any]) ->
     assert shown <= kept
 
 
-def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
-    told = [rule["annotations"]["runbook"] for rule in rules()]
+def runbook_of(rule: dict[str, Any]) -> tuple[str, str]:
+    """Return the page of an alert, and the section; empty: it begins at the top."""
+    page, _, section = rule["annotations"]["runbook"].partition("#")
+    return page, section
+
+
+def test_every_alert_has_a_runbook_of_its_own_and_every_runbook_an_alert() -> None:
+    told = [runbook_of(rule) for rule in rules()]
     pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs/runbooks").glob("*.md")}
-    assert set(told) == pages
-    assert len(told) == len(pages)
+    assert {page for page, _ in told} == pages
+    assert len(set(told)) == len(told)
+    for page, section in told:
+        headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+        assert section in {"", *(one.lower().replace(" ", "-") for one in headings)}
+
+
+def test_a_relay_that_falls_behind_is_told_before_new_work_is_refused() -> None:
+    [rule] = [rule for rule in rules() if rule["alert"] == "RelayBehind"]
+    [told_at] = re.findall(r"or huntgroup_relay_lag > (\d+)", rule["expr"])
+    assert int(told_at) <= Limits().unrelayed_batches_max * NEW_SHARE / 2
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
 def test_a_runbook_names_the_metrics_of_its_alert(rule: dict[str, Any]) -> None:
-    page = (ROOT / rule["annotations"]["runbook"]).read_text(encoding="utf-8")
+    page = (ROOT / runbook_of(rule)[0]).read_text(encoding="utf-8")
     for name in metrics_of(promql_parser.parse(rule["expr"])):
         assert name in page
 

@@ -46,18 +46,25 @@ MESSAGES: dict[str, list[tuple[str, Any, dict[str, Any]]]] = {
     "CountBellsResponse": [("bells", INT32, {})],
     "WatchRequest": [("domain", STRING, {"required": True}), ("strokes", INT32, {})],
     "WatchResponse": [("text", STRING, {})],
+    "ListenRequest": [("domain", STRING, {"required": True})],
+    "ListenResponse": [("text", STRING, {})],
     "CollectRequest": [("domain", STRING, {}), ("text", STRING, {"max_length": 100})],
     "CollectResponse": [("text", STRING, {})],
     "TalkRequest": [("domain", STRING, {}), ("text", STRING, {"max_length": 100})],
     "TalkResponse": [("text", STRING, {})],
 }
-WORK = {"Ring": options_pb2.WORK_NEW, "GetBell": options_pb2.WORK_READ}
+WORK = {
+    "Ring": options_pb2.WORK_NEW,
+    "GetBell": options_pb2.WORK_READ,
+    "Listen": options_pb2.WORK_READ,
+}
 """The class of each rpc; the others say nothing and count as work in progress."""
 RPCS = {
     "Ring": ("RingRequest", "RingResponse", False, False),
     "GetBell": ("GetBellRequest", "GetBellResponse", False, False),
     "CountBells": ("CountBellsRequest", "CountBellsResponse", False, False),
     "Watch": ("WatchRequest", "WatchResponse", False, True),
+    "Listen": ("ListenRequest", "ListenResponse", False, True),
     "Collect": ("CollectRequest", "CollectResponse", True, False),
     "Talk": ("TalkRequest", "TalkResponse", True, True),
 }
@@ -157,13 +164,22 @@ class StandInJournals:
     address: str = ""
     script: list[Any] = field(default_factory=list)
     submitted: list[tuple[str, str, Any, int, str]] = field(default_factory=list)
+    in_progress: list[bool] = field(default_factory=list)
     state: dict[str, int] = field(default_factory=lambda: {"tom": 3})
     delay_s: float = 0.0
     remembered: set[str] = field(default_factory=set)
 
     async def submit(
-        self, domain: str, command_id: str, command: Any, *, check: int, traceparent: str
+        self,
+        domain: str,
+        command_id: str,
+        command: Any,
+        *,
+        check: int,
+        traceparent: str,
+        in_progress: bool = True,
     ) -> CommandOutcome:
+        self.in_progress.append(in_progress)
         self.submitted.append((domain, command_id, command, check, traceparent))
         await asyncio.sleep(self.delay_s)
         self._follow_script()
@@ -228,6 +244,10 @@ class Replica:
                 await asyncio.sleep(0.01)
         finally:
             self.ended_streams.append("Watch")
+
+    async def listen(self, request: Any) -> AsyncGenerator[Any, None]:
+        yield Messages().ListenResponse(text=request.domain)
+        await asyncio.Event().wait()
 
     async def collect(self, requests: AsyncIterator[Any]) -> Any:
         return Messages().CollectResponse(text="+".join([one.text async for one in requests]))
@@ -316,6 +336,7 @@ async def start_replica(
         api.query("GetBell", get_bell)
         api.unary("CountBells", replica.count_bells)
         api.unary_stream("Watch", replica.watch)
+        api.unary_stream("Listen", replica.listen)
         api.stream_unary("Collect", replica.collect, domain=lambda first: first.domain)
         api.stream_stream("Talk", replica.talk, domain=lambda first: first.domain)
         server.add(api.name, api.register)

@@ -39,13 +39,16 @@ class Hall:
         self.now_s = 100.0
         self.crowded = False
 
-    def ask(self, domain: str = "acme/emea", work: Work = Work.NEW) -> Waiting | Shed:
+    def ask(
+        self, domain: str = "acme/emea", work: Work = Work.NEW, *, in_line: bool = True
+    ) -> Waiting | Shed:
         return self.admission.enter(
             domain,
             work,
             now_s=self.now_s,
             door_s=2 * TARGET_S if self.crowded else 0.0,
             crowded=self.crowded,
+            in_line=in_line,
         )
 
     def again(self, domain: str = "acme/emea") -> Shed | None:
@@ -305,3 +308,15 @@ def test_time_that_stands_still_or_goes_back_gives_no_tokens(seconds_back: float
         hall.let_in()
     hall.now_s -= seconds_back
     hall.shed()
+
+
+def test_who_takes_time_of_its_own_delays_nobody_and_has_its_place_all_the_same() -> None:
+    hall = Hall(domain_waiting_max=4)
+    entered = [hall.ask(work=Work.READ, in_line=False) for _ in range(2)]
+    for _ in range(60):
+        hall.now_s += TARGET_S
+        assert hall.shed(work=Work.READ).reason == "DOMAIN_QUEUE_FULL", "and not for a delay"
+    for one in entered:
+        assert isinstance(one, Waiting)
+        hall.admission.leave(one)
+    assert hall.pass_through(work=Work.READ)

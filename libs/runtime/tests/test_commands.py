@@ -41,6 +41,7 @@ async def test_an_accepted_command_is_answered_with_its_receipt(
     domain, command_id, command, _, _ = replica.journals.submitted[0]
     assert (domain, command_id) == ("acme/emea", "c7")
     assert (command.bell_id, command.strokes, command.note) == ("tom", 3, "x")
+    assert replica.journals.in_progress == [False], "ringing is new work, as the contract says"
 
 
 async def test_a_repeated_command_says_so(start_replica: Any, journals: Any, bells: Any) -> None:
@@ -187,7 +188,7 @@ async def test_a_service_must_give_every_rpc_once(start_replica: Any) -> None:
     with pytest.raises(ValueError, match="Watch is a stream"):
         api.query("Watch", lambda _request, _state: None)  # type: ignore[arg-type,return-value]
     with pytest.raises(
-        ValueError, match="without a handler: Ring, CountBells, Watch, Collect, Talk"
+        ValueError, match="without a handler: Ring, CountBells, Watch, Listen, Collect, Talk"
     ):
         api.register(grpc.aio.server())
 

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from huntgroup_eventlog.application import OutcomeUnknownError
+from huntgroup_eventlog.application import OutcomeUnknownError, OverloadedError
 from huntgroup_runtime.rpc import guard
 from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.rpc.deadline import CallLimits
@@ -140,19 +140,70 @@ async def test_the_client_comes_again_when_it_was_told_to_and_not_before(
     assert telemetry.counter("huntgroup.admission.shed", words).value <= 4, "few asked in vain"
 
 
+def shed_of(telemetry: Telemetry, reason: str, work: str) -> float:
+    words = {"huntgroup.service": "bell-tower", "reason": reason, "work": work}
+    return telemetry.counter("huntgroup.admission.shed", words).value
+
+
 async def test_what_is_shed_is_counted(start_replica: Any, make_settings: Any, bells: Any) -> None:
     telemetry = Telemetry.of("bells", make_settings())
     replica = await start_replica(telemetry=telemetry, **TIGHT)
     await replica.stub.Ring(bells.ring("c1"), timeout=5)
     await refusal(replica.stub.Ring(bells.ring("c2"), timeout=5))
-    words = {
-        "huntgroup.service": "bell-tower",
-        "reason": "DOMAIN_RATE_EXCEEDED",
-        "work": "new",
-    }
-    assert telemetry.counter("huntgroup.admission.shed", words).value == 1
+    assert shed_of(telemetry, "DOMAIN_RATE_EXCEEDED", "new") == 1
     waiting = telemetry.gauge("huntgroup.admission.waiting", {"huntgroup.service": "bell-tower"})
     assert waiting.value == 0
+
+
+async def test_what_the_journal_and_full_streams_turn_away_is_counted_too(
+    start_replica: Any, journals: Any, make_settings: Any, bells: Any
+) -> None:
+    telemetry = Telemetry.of("bells", make_settings())
+    script = [OverloadedError("the public topic is behind")]
+    replica = await start_replica(
+        journals(script=script), telemetry=telemetry, admission_tenant_streams_max=1
+    )
+    await refusal(replica.stub.Ring(bells.ring("c1"), timeout=5))
+    assert shed_of(telemetry, "OVERLOADED", "new") == 1
+    watch = bells.WatchRequest(domain="acme/emea")
+    open_ = replica.stub.Watch(watch)
+    await open_.read()
+    await refusal(read_all(replica.stub.Watch(watch, timeout=5)))
+    assert shed_of(telemetry, "TENANT_STREAMS_FULL", "in-progress") == 1
+    open_.cancel()
+
+
+async def test_what_the_owner_shed_is_counted_there_and_not_where_the_call_came_in(
+    start_replica: Any, journals: Any, make_settings: Any, bells: Any
+) -> None:
+    here, there = (Telemetry.of("bells", make_settings()) for _ in range(2))
+    owner = await start_replica(telemetry=there, **TIGHT)
+    entry = await start_replica(journals(owned=False, address=owner.address), telemetry=here)
+    await entry.stub.Ring(bells.ring("c1"), timeout=5)
+    await refusal(entry.stub.Ring(bells.ring("c2"), timeout=5))
+    counted = [shed_of(one, "DOMAIN_RATE_EXCEEDED", "new") for one in (there, here)]
+    assert counted == [1, 0]
+
+
+async def test_an_answer_that_takes_its_time_sheds_nothing_else(
+    start_replica: Any, make_settings: Any, monkeypatch: pytest.MonkeyPatch, bells: Any
+) -> None:
+    telemetry = Telemetry.of("bells", make_settings())
+    replica = await start_replica(telemetry=telemetry, admission_delay_target_ms=50)
+    monkeypatch.setattr(replica.server.door, "delay_s", lambda _now_s: 0.0)
+    monkeypatch.setattr(replica.server.door, "crowded", lambda _now_s: False)
+    waiting = telemetry.gauge("huntgroup.admission.waiting", {"huntgroup.service": "bell-tower"})
+    slow = replica.stub.CountBells(bells.CountBellsRequest(domain="acme/slow"), timeout=60)
+    get = bells.GetBellRequest(domain="acme/slow", bell_id="tom")
+    told: list[RpcRefusedError | None] = []
+    async with asyncio.timeout(20):
+        while not waiting.value:  # noqa: ASYNC110 - no event says so
+            await asyncio.sleep(0.01)
+    for _ in range(8):  # longer than reads have patience, which is four times the target
+        told += [await outcome(replica.stub.GetBell(get, timeout=5))]
+        await asyncio.sleep(0.05)
+    slow.cancel()
+    assert told == [None] * 8
 
 
 async def test_a_door_before_which_calls_wait_sheds_new_work(
@@ -312,6 +363,38 @@ async def test_a_tenant_s_open_streams_are_bounded(start_replica: Any, bells: An
             await asyncio.sleep(0.01)
     again = replica.stub.Watch(bells.WatchRequest(domain="acme/emea", strokes=1), timeout=5)
     assert len(await read_all(again)) == 1
+
+
+async def test_streams_that_only_look_on_leave_half_of_a_tenant_s_to_agents(
+    start_replica: Any, bells: Any
+) -> None:
+    replica = await start_replica(admission_tenant_streams_max=4)
+    listen, watch = bells.ListenRequest(domain="acme/emea"), bells.WatchRequest(domain="acme/emea")
+    open_ = [replica.stub.Listen(listen) for _ in range(2)]
+    for stream in open_:
+        await stream.read()
+    refused = await refusal(read_all(replica.stub.Listen(listen, timeout=5)))
+    assert (refused.status, refused.reason) == (EXHAUSTED, "TENANT_STREAMS_FULL")
+    assert "2 streams that only look on" in refused.metadata["bound"]
+    open_ += [replica.stub.Watch(watch) for _ in range(2)]
+    for stream in open_[2:]:
+        assert await stream.read()
+    refused = await refusal(read_all(replica.stub.Watch(watch, timeout=5)))
+    assert refused.metadata["bound"] == "the tenant has 4 streams open at this replica"
+
+
+async def test_streams_that_only_look_on_leave_half_of_all_to_agents(
+    start_replica: Any, bells: Any
+) -> None:
+    replica = await start_replica(grpc_concurrent_rpcs_max=10)
+    open_ = [replica.stub.Listen(bells.ListenRequest(domain=f"t{n}/d")) for n in range(4)]
+    for stream in open_:
+        await stream.read()
+    late = replica.stub.Listen(bells.ListenRequest(domain="acme/emea"), timeout=5)
+    assert (await refusal(read_all(late))).reason == "STREAMS_FULL"
+    desktop = replica.stub.Watch(bells.WatchRequest(domain="acme/emea"))
+    assert (await desktop.read()).text == "tick"
+    desktop.cancel()
 
 
 async def test_streams_leave_room_for_calls(start_replica: Any, bells: Any) -> None:

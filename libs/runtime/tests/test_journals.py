@@ -12,11 +12,17 @@ from structlog.testing import capture_logs
 from huntgroup_contracts.cloudevents import read_envelope
 from huntgroup_eventlog.adapters.embedded import EmbeddedLog
 from huntgroup_eventlog.adapters.memory import MemoryLog
-from huntgroup_eventlog.application import AcceptedEvent, NotOwnerError, PartitionHaltedError
-from huntgroup_eventlog.port import Log, NewRecord
+from huntgroup_eventlog.application import (
+    AcceptedEvent,
+    NotOwnerError,
+    OverloadedError,
+    PartitionHaltedError,
+)
+from huntgroup_eventlog.port import AppendFailedError, Log, NewRecord
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_runtime.clock import SystemClock
 from huntgroup_runtime.journals import ServiceJournals, all_idle, unrelayed
+from huntgroup_runtime.relay import BATCHES_AT_ONCE_MAX
 from huntgroup_runtime.settings import RuntimeSettings
 from huntgroup_runtime.telemetry import Telemetry
 from huntgroup_testkit.counter import Add, Remind, counter_application
@@ -108,6 +114,53 @@ async def test_a_command_is_carried_out_told_to_listeners_and_published(log: Log
     assert published[0].id == heard.events[0].event_id
     await one.stop()
     assert sorted(heard.partitions) == [("lost", 0), ("lost", 1), ("owned", 0), ("owned", 1)]
+
+
+async def test_new_work_is_refused_at_half_and_calls_in_progress_are_carried_out() -> None:
+    one = journals(MemoryLog(1), waiting_commands_max=6, linger_ms=20)
+    await one.start()
+    await until(one.caught_up, "an owner")
+
+    def asked(kind: str, *, in_progress: bool) -> list[Any]:
+        return [
+            one.submit(
+                DOMAIN,
+                f"{kind}{number}",
+                Add(name="x", amount=1),
+                check=1,
+                traceparent="",
+                in_progress=in_progress,
+            )
+            for number in range(5)
+        ]
+
+    told = await asyncio.gather(
+        *asked("new", in_progress=False), *asked("here", in_progress=True), return_exceptions=True
+    )
+    refused = [isinstance(answer, OverloadedError) for answer in told]
+    assert refused == [False, False, False, True, True] * 2
+    await one.stop()
+
+
+class UnpublishedLog(MemoryLog):
+    """Takes everything but public events."""
+
+    async def append(self, topic: str, partition: int, record: NewRecord) -> int:
+        if ".events." in topic:
+            raise AppendFailedError("no room for public events")
+        return await super().append(topic, partition, record)
+
+
+async def test_the_lag_of_the_relay_counts_every_event_that_is_not_published() -> None:
+    one = journals(UnpublishedLog(1))
+    await one.start()
+    await until(one.caught_up, "an owner")
+    for number in range(2 * BATCHES_AT_ONCE_MAX):
+        await add(one, f"c{number}")
+    lag = one.partitions[0].telemetry.relay_lag
+    await until(lambda: lag.value == 2 * BATCHES_AT_ONCE_MAX, "all are counted")
+    assert unrelayed([one]) == 2 * BATCHES_AT_ONCE_MAX, "each in a batch of its own"
+    await one.stop()
 
 
 async def test_a_timer_of_the_core_fires_on_the_clock(log: Log) -> None:

@@ -2,7 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+NEW_SHARE: Final = 0.5
+"""So much of each bound new work may use; the rest is for work in progress."""
 
 
 class Refusal(Protocol):

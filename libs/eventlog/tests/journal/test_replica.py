@@ -86,11 +86,19 @@ class World:
                 return
 
     def submit(
-        self, replica: Replica, command_id: str, command: Any, check: int = 7, domain: str = DOMAIN
+        self,
+        replica: Replica,
+        command_id: str,
+        command: Any,
+        check: int = 7,
+        domain: str = DOMAIN,
+        *,
+        in_progress: bool = True,
     ) -> None:
+        ticket = command_id + str(len(self.seen))
         replica.submit(
             Submission(
-                domain, command_id, command, check, "00-trace", command_id + str(len(self.seen))
+                domain, command_id, command, check, "00-trace", ticket, in_progress=in_progress
             )
         )
 
@@ -291,6 +299,65 @@ def test_events_that_cannot_be_published_are_bounded_in_number_and_in_bytes(worl
             world.submit(replica, f"{limits} 9", Add(name="x", amount=1))
         replica.relayed_to(replica.position)
         assert world.ask(replica, f"{limits} 9", Add(name="x", amount=1)).reason == ""
+
+
+def test_new_work_leaves_half_of_each_bound_to_work_in_progress(world: World) -> None:
+    add = Add(name="x", amount=1)
+    for limits in (Limits(inputs_waiting_max=4), Limits(unrelayed_batches_max=4)):
+        replica = world.owner(f"owner of {limits}", limits=limits)
+        replica.relayed_to(replica.position)
+        waits = limits.inputs_waiting_max == 4
+        taken = 2 if waits else 3
+
+        def take(
+            number: int, *, in_progress: bool, replica: Any = replica, say: str = str(limits)
+        ) -> None:
+            world.submit(replica, f"{say} {number}", add, in_progress=in_progress)
+
+        for number in range(taken):
+            take(number, in_progress=False)
+            if not waits:
+                world.settle(replica, 2_000)
+        with pytest.raises(OverloadedError, match="50% of it for new work"):
+            take(9, in_progress=False)
+        for number in range(taken, taken + 2):
+            take(number, in_progress=True)
+            if not waits:
+                world.settle(replica, 2_000)
+        with pytest.raises(OverloadedError, match="_max\\)"):
+            take(10, in_progress=True)
+
+
+def test_new_work_that_was_done_is_answered_again_although_its_half_is_used_up(
+    world: World,
+) -> None:
+    replica = world.owner(limits=Limits(unrelayed_batches_max=1))
+    add = Add(name="x", amount=1)
+    answers = [world.ask(replica, "c1", add, in_progress=False) for _ in range(2)]
+    assert [one.repeated for one in answers] == [False, True]
+    with pytest.raises(OverloadedError):
+        world.submit(replica, "c2", add, in_progress=False)
+
+
+def test_new_work_leaves_half_of_the_remembered_commands(world: World) -> None:
+    replica = world.owner(limits=Limits(remembered_commands_max=2))
+    told = [
+        world.ask(replica, f"c{number}", Add(name="x", amount=1), in_progress=in_progress)
+        for number, in_progress in enumerate((False, False, True, True))
+    ]
+    assert [isinstance(one, OverloadedError) for one in told] == [False, True, False, True]
+
+
+def test_every_unpublished_event_is_counted_and_none_that_was_published(world: World) -> None:
+    replica = world.owner()
+    for number in range(60):
+        world.ask(replica, f"c{number}", Add(name="x", amount=1))
+    held = sum(len(item.events) for item in replica.fold.unrelayed)
+    assert replica.fold.unrelayed_events == held >= 60
+    replica.relayed_to(replica.fold.unrelayed[10].position)
+    assert replica.fold.unrelayed_events == held - 10
+    replica.relayed_to(replica.position)
+    assert replica.fold.unrelayed_events == 0
 
 
 def test_deadlines_that_are_put_off_again_and_again_take_no_memory() -> None:

@@ -8,6 +8,7 @@ import structlog
 
 from huntgroup_contracts.registry import topic_dlq, topic_events, topic_journal
 from huntgroup_eventlog.application import Application, CommandOutcome
+from huntgroup_eventlog.journal.decider import Submission
 from huntgroup_eventlog.journal.replica import Limits, Role
 from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import Log, LogUnavailableError
@@ -139,13 +140,28 @@ class ServiceJournals:
         await asyncio.gather(*self._tasks, *resigning, return_exceptions=True)
 
     async def submit(
-        self, domain: str, command_id: str, command: Any, *, check: int, traceparent: str
+        self,
+        domain: str,
+        command_id: str,
+        command: Any,
+        *,
+        check: int,
+        traceparent: str,
+        in_progress: bool = True,
     ) -> CommandOutcome:
         """Decide a command; see `huntgroup_runtime.ports.Journals`."""
-        owner = self._partition(domain)
-        outcome: CommandOutcome = await owner.submit(
-            domain, command_id, command, check, traceparent
+        ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        submission = Submission(
+            domain,
+            command_id,
+            command,
+            check,
+            traceparent,
+            ticket,
+            given_up=ticket.cancelled,
+            in_progress=in_progress,
         )
+        outcome: CommandOutcome = await self._partition(domain).submit(submission)
         return outcome
 
     async def query(self, domain: str, read: Callable[[Any], T]) -> T:
@@ -164,8 +180,7 @@ class ServiceJournals:
 
     def remembers(self, domain: str, command_id: str) -> bool:
         """Return whether the command was carried out before, as far as this replica knows."""
-        known = self._partition(domain).replica.fold.domains.get(domain)
-        return known is not None and known.memory.recall(command_id) is not None
+        return self._partition(domain).replica.remembers(domain, command_id)
 
     def caught_up(self) -> bool:
         """Return whether every partition is followed to its end, has an owner, and none is halted."""

@@ -143,20 +143,13 @@ class Life:
 
     # What is asked.
 
-    async def submit(
-        self, domain: str, command_id: str, command: Any, check: int, traceparent: str
-    ) -> Any:
-        """Return the outcome of a command; raises what the replica raises."""
+    async def submit(self, submission: Submission) -> Any:
+        """Return the outcome of a command, whose ticket is a future; raises what the replica raises."""
         if not self._lease.is_sure:
             await self._be_sure()
-        ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.replica.submit(
-            Submission(
-                domain, command_id, command, check, traceparent, ticket, given_up=ticket.cancelled
-            )
-        )
+        self.replica.submit(submission)
         self.schedule()
-        return await ticket
+        return await submission.ticket
 
     async def query(self, domain: str, read: Callable[[Any], Any]) -> Any:
         """Return `read(state)`, once everything it rests on is accepted."""

@@ -48,14 +48,14 @@ MetricName = Literal[
     "huntgroup.commands.refused",  # {command}: refused by the core; attribute reason
     "huntgroup.commands.repeated",  # {command}: answered from memory, carried out before
     # Admission; attribute huntgroup.service.
-    "huntgroup.admission.shed",  # {call}: calls that were not let in; attributes reason and work, the call's class
+    "huntgroup.admission.shed",  # {call}: calls and streams turned away, at any bound; attributes reason, work
     "huntgroup.admission.waiting",  # {call}: calls that were let in and are not answered yet
     "huntgroup.admission.delay",  # s: how long a call waits before the process sees it, measured ten times a second
     "huntgroup.streams.open",  # {stream}: streams that are open, of all services of the process
     "huntgroup.streams.cut",  # {stream}: streams that were read too slowly and cut off; attribute rpc.method
     # The relay to the public topics; attributes huntgroup.service, partition.
     "huntgroup.relay.published",  # {event}: events published
-    "huntgroup.relay.lag",  # {event}: accepted, not published yet
+    "huntgroup.relay.lag",  # {event}: accepted, not published yet, all of them
     # Recordings.
     "huntgroup.recordings.absent",  # {recording}: asked for by the policy, and there is none; attribute reason
     # The auditor.

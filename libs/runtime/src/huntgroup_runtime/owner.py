@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from huntgroup_eventlog.journal.decider import Submission
 from huntgroup_eventlog.journal.replica import Replica, Role
 from huntgroup_eventlog.journal.source import SourceFeed
 from huntgroup_eventlog.port import LogUnavailableError
@@ -43,11 +44,9 @@ class PartitionOwner:
         """Whether the replica has read what there was when its life began, and goes on reading."""
         return self._life.caught_up and not self._life.over.is_set()
 
-    async def submit(
-        self, domain: str, command_id: str, command: Any, check: int, traceparent: str
-    ) -> Any:
-        """Return the outcome of a command; raises what the replica raises."""
-        return await self._life.submit(domain, command_id, command, check, traceparent)
+    async def submit(self, submission: Submission) -> Any:
+        """Return the outcome of a command, whose ticket is a future; raises what the replica raises."""
+        return await self._life.submit(submission)
 
     async def query(self, domain: str, read: Callable[[Any], Any]) -> Any:
         """Return `read(state)`, once everything it rests on is accepted."""

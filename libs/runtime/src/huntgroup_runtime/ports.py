@@ -12,12 +12,20 @@ class Journals(Protocol):
     """All partitions of one service's journal in this process: some owned here, the others followed."""
 
     async def submit(
-        self, domain: str, command_id: str, command: Any, *, check: int, traceparent: str
+        self,
+        domain: str,
+        command_id: str,
+        command: Any,
+        *,
+        check: int,
+        traceparent: str,
+        in_progress: bool = True,
     ) -> CommandOutcome:
         """Decide `command`, and return what became of it once its record was read back and accepted.
 
-        `check` is a checksum of the request (32 bits). Raises `NotOwnerError`, `OutcomeUnknownError`,
-        `OverloadedError`, `CommandReusedError` or `PartitionHaltedError` (huntgroup_eventlog.application).
+        `check` is a checksum of the request (32 bits). What is not `in_progress` is new work, which may use half of
+        each bound. Raises `NotOwnerError`, `OutcomeUnknownError`, `OverloadedError`, `CommandReusedError` or
+        `PartitionHaltedError` (huntgroup_eventlog.application).
         """
         ...
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.application import (
+    NEW_SHARE,
     CommandOutcome,
     CommandReusedError,
     OverloadedError,
@@ -55,6 +56,13 @@ class Submission:
     ticket: Any
     given_up: Callable[[], bool] = _never
     """Whether nobody waits for the outcome any more: then nothing is decided."""
+    in_progress: bool = True
+    """It serves what is here already and may use every bound to its end; new work may use `NEW_SHARE` of each."""
+
+    @property
+    def share(self) -> float:
+        """How much of each bound it may use."""
+        return 1.0 if self.in_progress else NEW_SHARE
 
 
 @dataclass(slots=True)
@@ -255,7 +263,8 @@ class Decider:
             told = f"a partition holds at most {self.limits.domains_max} domains (domains_max)"
             self.immediate.append(fx.Answer(one.ticket, OverloadedError(told, RETRY_LATE_MS)))
             return True
-        if known is not None and known.memory.count >= self.limits.remembered_commands_max:
+        most = self.limits.remembered_commands_max * one.share
+        if known is not None and known.memory.count >= most:
             told = "too many commands in 24 hours (remembered_commands_max)"
             self.immediate.append(fx.Answer(one.ticket, OverloadedError(told, RETRY_LATE_MS)))
             return True

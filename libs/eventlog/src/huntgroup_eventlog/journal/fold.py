@@ -58,6 +58,8 @@ class Fold:
         self.unrelayed: deque[RelayItem] = deque()
         self.unrelayed_bytes = 0
         """About what `unrelayed` takes in memory."""
+        self.unrelayed_events = 0
+        """How many events `unrelayed` holds."""
         self.at_ms = 0
         self._deadlines: list[tuple[int, str]] = []
         self._deadline_of: dict[str, int] = {}
@@ -100,12 +102,15 @@ class Fold:
         """Keep events until they are published."""
         self.unrelayed.append(item)
         self.unrelayed_bytes += _bytes_of(item)
+        self.unrelayed_events += len(item.events)
 
     def relay_moved(self, relayed: int) -> None:
         """Forget relay items below the position `relayed`."""
         self.relayed = max(self.relayed, relayed)
         while self.unrelayed and self.unrelayed[0].position < self.relayed:
-            self.unrelayed_bytes -= _bytes_of(self.unrelayed.popleft())
+            published = self.unrelayed.popleft()
+            self.unrelayed_bytes -= _bytes_of(published)
+            self.unrelayed_events -= len(published.events)
 
     def refresh_deadline(self, name: str) -> None:
         """Learn anew when time alone will change the domain."""

@@ -6,6 +6,7 @@ in simulation.
 """
 
 import enum
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ class Limits:
     unrelayed_bytes_max: int = 64 * 1_048_576
     domains_max: int = 1_000
     snapshot_every_records: int = 5_000
+
+
+def _of(share: float) -> str:
+    return "" if share == 1 else f": {share:.0%} of it for new work"
 
 
 class Replica:
@@ -128,13 +133,22 @@ class Replica:
     def submit(self, submission: Submission) -> None:
         """Queue a command for decision. Raises `NotOwnerError`, `OverloadedError` or `PartitionHaltedError`."""
         self._check_serving()
-        if len(self.decider.inputs) >= self.limits.inputs_waiting_max:
+        share = (
+            1.0 if self.remembers(submission.domain, submission.command_id) else submission.share
+        )
+        most = self.limits.inputs_waiting_max * share
+        if len(self.decider.inputs) >= most:
             raise OverloadedError(
-                f"more than {self.limits.inputs_waiting_max} commands wait (inputs_waiting_max)"
+                f"{math.ceil(most)} commands wait (inputs_waiting_max{_of(share)})"
             )
-        if behind := self.relay_behind:
-            raise OverloadedError(f"the public topic is behind ({behind})", 1_000)
+        if behind := self._relay_bound(share):
+            raise OverloadedError(f"the public topic is behind ({behind}{_of(share)})", 1_000)
         self.decider.inputs.append(submission)
+
+    def remembers(self, domain: str, command_id: str) -> bool:
+        """Return whether the command was decided before, as far as this replica knows."""
+        known = self.fold.domains.get(domain)
+        return known is not None and known.memory.recall(command_id) is not None
 
     def query(self, domain: str, read: Callable[[Any], Any], ticket: Any) -> None:
         """Answer `read(state)`, as soon as everything the answer rests on is accepted. Raises as `submit` does."""
@@ -206,11 +220,7 @@ class Replica:
     @property
     def relay_behind(self) -> str:
         """The bound that unpublished events have reached, by its name; empty: none, the relay keeps up."""
-        if len(self.fold.unrelayed) > self.limits.unrelayed_batches_max:
-            return "unrelayed_batches_max"
-        if self.fold.unrelayed_bytes > self.limits.unrelayed_bytes_max:
-            return "unrelayed_bytes_max"
-        return ""
+        return self._relay_bound(1.0)
 
     @property
     def in_flight(self) -> int:
@@ -223,6 +233,13 @@ class Replica:
         return not self.decider.inputs and not self.decider.pending
 
     # How.
+
+    def _relay_bound(self, share: float) -> str:
+        if len(self.fold.unrelayed) > self.limits.unrelayed_batches_max * share:
+            return "unrelayed_batches_max"
+        if self.fold.unrelayed_bytes > self.limits.unrelayed_bytes_max * share:
+            return "unrelayed_bytes_max"
+        return ""
 
     def _append(self, domain: str, value: bytes, causes: tuple[str, ...] = ()) -> None:
         self.effects.append(fx.Append(domain.encode(), value, causes))

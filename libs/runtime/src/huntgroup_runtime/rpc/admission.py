@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+from huntgroup_eventlog import application
 from huntgroup_runtime.rpc import errors
 
-NEW_SHARE: Final = 0.5
-"""So much of tokens and waiting places new work and reads may use; the rest is for contacts in progress."""
+NEW_SHARE: Final = application.NEW_SHARE
+"""So much of tokens, waiting places and streams new work and reads may use; the rest is for contacts in progress."""
 READ_PATIENCE: Final = 4
 """Reads are shed at so many times the delay at which new work is."""
 RECENT_S: Final = 10.0
@@ -207,11 +208,19 @@ class Admission:
         self._shares = Shares()
 
     def enter(
-        self, domain: str, work: Work, *, now_s: float, door_s: float, crowded: bool
+        self,
+        domain: str,
+        work: Work,
+        *,
+        now_s: float,
+        door_s: float,
+        crowded: bool,
+        in_line: bool = True,
     ) -> Waiting | Shed:
         """Let a call in, or say why not.
 
-        `door_s` is how long calls wait before this is asked, and `crowded` whether a queue stands there.
+        `door_s` is how long calls wait before this is asked, and `crowded` whether a queue stands there. How long a
+        call that is not `in_line` has been under way says nothing about how long others wait.
         """
         limits = self.limits
         one = self._account(self._domains, domain, now_s)
@@ -231,7 +240,8 @@ class Admission:
         entered = Waiting(domain, now_s)
         one.bucket.take()
         tenant.bucket.take()
-        one.oldest.append(entered)
+        if in_line:
+            one.oldest.append(entered)
         for account in (one, tenant):
             account.waiting += 1
         self.waiting += 1

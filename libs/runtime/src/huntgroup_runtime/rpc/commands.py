@@ -17,7 +17,6 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from huntgroup.event.v1 import options_pb2
 from huntgroup_contracts.codec import CommandCodec
 from huntgroup_contracts.validation import violations
 from huntgroup_eventlog.application import CommandOutcome, NotOwnerError, Refusal
@@ -30,6 +29,7 @@ from huntgroup_runtime.rpc.gate import Gate
 from huntgroup_runtime.rpc.guard import Context, service_of
 from huntgroup_runtime.rpc.ownership import OwnerRouter
 from huntgroup_runtime.rpc.streams import PositionOf, write_all
+from huntgroup_runtime.rpc.work import work_of
 from huntgroup_runtime.telemetry import Telemetry, current_traceparent
 
 Statuses = Mapping[str, grpc.StatusCode]
@@ -40,11 +40,6 @@ Call = Callable[[Any], Awaitable[Message]]
 DomainOf = Callable[[Any], str]
 
 _TEXT_MAX: Final = 1_000
-_WORK: Final = {
-    options_pb2.WORK_NEW: Work.NEW,
-    options_pb2.WORK_READ: Work.READ,
-    options_pb2.WORK_IN_PROGRESS: Work.IN_PROGRESS,
-}
 
 
 class RpcApi:
@@ -108,7 +103,7 @@ class RpcApi:
             domain = domain_of(request)
             if at_owner:
                 self._require_owner(domain)
-            with self._entered(domain, work):
+            with self._entered(domain, work, in_line=False):
                 return self._answer(await call(request))
 
         self._add_unary(method, serve)
@@ -207,6 +202,7 @@ class RpcApi:
                     _decoded(codec, request),
                     check=checksum(path, request),
                     traceparent=current_traceparent(),
+                    in_progress=work is Work.IN_PROGRESS,
                 )
             if outcome.repeated:
                 repeated.add()
@@ -277,7 +273,7 @@ class RpcApi:
                         began=position(first) if position else "",
                     )
 
-            with self._opened(domain(first)):
+            with self._opened(domain(first), work):
                 await self._router.stream(
                     path, domain(first), raw, raw_requests, context, serve=serve_here
                 )
@@ -305,15 +301,20 @@ class RpcApi:
             raise NotOwnerError(self._journals.owner_address(domain))
 
     def _entered(
-        self, domain: str, work: Work, known: Callable[[], bool] | None = None
+        self,
+        domain: str,
+        work: Work,
+        known: Callable[[], bool] | None = None,
+        *,
+        in_line: bool = True,
     ) -> AbstractContextManager[None]:
         """Let a call in at the owner, who alone knows how much is asked of a domain; elsewhere it is only passed on."""
         if self.gate is None or not self._journals.owns(domain):
             return nullcontext()
-        return self.gate.entered(domain, work, known=known)
+        return self.gate.entered(domain, work, known=known, in_line=in_line)
 
-    def _opened(self, domain: str) -> AbstractContextManager[None]:
-        return self.gate.streams.one_more(domain) if self.gate else nullcontext()
+    def _opened(self, domain: str, work: Work) -> AbstractContextManager[None]:
+        return self.gate.streams.one_more(domain, work) if self.gate else nullcontext()
 
 
 def checked(request_class: type[Message], raw: bytes) -> Any:
@@ -369,11 +370,6 @@ def _receipt(response_class: type[Message], outcome: CommandOutcome) -> bytes:
     receipt.repeated = outcome.repeated
     raw: bytes = response.SerializeToString()
     return raw
-
-
-def work_of(method: MethodDescriptor) -> Work:
-    """Return what the contract says a call is to the contact centre."""
-    return _WORK.get(method.GetOptions().Extensions[options_pb2.work], Work.IN_PROGRESS)
 
 
 def _decoded(codec: CommandCodec[Any, Any], request: Any) -> Any:

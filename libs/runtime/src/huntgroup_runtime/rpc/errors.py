@@ -89,6 +89,8 @@ class RpcRefusedError(Exception):
         self.metadata = dict(metadata or {})
         self.retry_after_ms = retry_after_ms
         """When to try again, at the earliest; 0: not said."""
+        self.elsewhere = False
+        """Another process said so, and this one only heard it."""
 
 
 class NotFoundError(RpcRefusedError):
@@ -146,6 +148,7 @@ def refused_with(
 ) -> RpcRefusedError:
     """Return the refusal that a status, its message and its trailing metadata say."""
     refused = RpcRefusedError(status, "", detail)
+    refused.elsewhere = True
     for key, value in trailing:
         if key == DETAILS_KEY and isinstance(value, bytes):
             _read_details(refused, value)

@@ -3,7 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 import grpc
@@ -25,6 +26,7 @@ from huntgroup_runtime.telemetry import Telemetry
 
 STREAMS_SHARE: Final = 0.8
 """So much of the calls a process serves at once may be streams: the rest is for calls that end soon."""
+STREAM_RETRY_MS: Final = 5_000
 
 
 def limits_of(settings: RuntimeSettings) -> AdmissionLimits:
@@ -40,49 +42,71 @@ def limits_of(settings: RuntimeSettings) -> AdmissionLimits:
     )
 
 
+@dataclass(slots=True)
+class _Open:
+    """Streams of one kind."""
+
+    kind: str
+    share: float
+    """So much of the bounds they may use."""
+    together: int = 0
+    of_tenant: Counter[str] = field(default_factory=Counter)
+
+    def add(self, tenant: str, number: int) -> None:
+        self.together += number
+        self.of_tenant[tenant] += number
+        if not self.of_tenant[tenant]:
+            del self.of_tenant[tenant]
+
+
 class OpenStreams:
-    """The streams that a process serves, by tenant: bounded for each, and together."""
+    """The streams that a process serves, by tenant: bounded for each, and together.
+
+    Those that only look on may be half of both bounds: agents and recordings have room, however many do.
+    """
 
     def __init__(self, *, tenant_max: int, calls_max: int, telemetry: Telemetry) -> None:
         self._tenant_max = tenant_max
         self._all_max = max(1, int(calls_max * STREAMS_SHARE))
-        self._open: Counter[str] = Counter()
-        self._all = 0
+        self._open = _Open("streams", 1)
+        self._onlooking = _Open("streams that only look on", NEW_SHARE)
         self._shown = telemetry.gauge("huntgroup.streams.open")
 
     @contextmanager
-    def one_more(self, domain: str) -> Iterator[None]:
+    def one_more(self, domain: str, work: Work) -> Iterator[None]:
         """Count a stream while it is open; raises `RpcRefusedError`."""
         tenant = tenant_of(domain)
-        if self._open[tenant] >= self._tenant_max:
-            raise refusal(
-                Shed(
-                    reason=errors.TENANT_STREAMS_FULL,
-                    bound=f"the tenant has {self._tenant_max} streams open at this replica",
-                    setting="admission_tenant_streams_max",
-                    retry_after_ms=5_000,
-                )
-            )
-        if self._all >= self._all_max:
-            raise refusal(
-                Shed(
-                    reason=errors.STREAMS_FULL,
-                    bound=f"{self._all_max} streams are open at this replica",
-                    setting="grpc_concurrent_rpcs_max",
-                    retry_after_ms=5_000,
-                )
-            )
-        self._open[tenant] += 1
-        self._all += 1
-        self._shown.set(self._all)
+        counted = [self._open] if work is Work.IN_PROGRESS else [self._open, self._onlooking]
+        for streams in counted:
+            if shed := self._full(streams, tenant):
+                raise refusal(shed)
+        for streams in counted:
+            streams.add(tenant, 1)
+        self._shown.set(self._open.together)
         try:
             yield
         finally:
-            self._all -= 1
-            self._shown.set(self._all)
-            self._open[tenant] -= 1
-            if not self._open[tenant]:
-                del self._open[tenant]
+            for streams in counted:
+                streams.add(tenant, -1)
+            self._shown.set(self._open.together)
+
+    def _full(self, streams: _Open, tenant: str) -> Shed | None:
+        held = streams.of_tenant[tenant]
+        if held >= self._tenant_max * streams.share:
+            return Shed(
+                reason=errors.TENANT_STREAMS_FULL,
+                bound=f"the tenant has {held} {streams.kind} open at this replica",
+                setting="admission_tenant_streams_max",
+                retry_after_ms=STREAM_RETRY_MS,
+            )
+        if streams.together >= self._all_max * streams.share:
+            return Shed(
+                reason=errors.STREAMS_FULL,
+                bound=f"{streams.together} {streams.kind} are open at this replica",
+                setting="grpc_concurrent_rpcs_max",
+                retry_after_ms=STREAM_RETRY_MS,
+            )
+        return None
 
 
 class Seekers:
@@ -133,23 +157,29 @@ class Gate:
         telemetry: Telemetry,
     ) -> None:
         self.streams = streams
-        self._seekers = seekers
+        self.seeking = seekers.one_more
+        """Lets a call wait for an owner."""
         self.slow_reader_s = slow_reader_s
         """A stream whose reader takes nothing for so long is cut off."""
         self._admission = admission
         self._door = door
-        self._telemetry = telemetry
-        self._words = {"huntgroup.service": service}
-        self._waiting = telemetry.gauge("huntgroup.admission.waiting", self._words)
+        self._waiting = telemetry.gauge(
+            "huntgroup.admission.waiting", {"huntgroup.service": service}
+        )
 
     @contextmanager
     def entered(
-        self, domain: str, work: Work, *, known: Callable[[], bool] | None = None
+        self,
+        domain: str,
+        work: Work,
+        *,
+        known: Callable[[], bool] | None = None,
+        in_line: bool = True,
     ) -> Iterator[None]:
         """Let a call in while it is served; raises `RpcRefusedError` with RESOURCE_EXHAUSTED when it is shed.
 
         `known` tells whether the call repeats one that was carried out: its answer is there already, so it is let in
-        for a token of its tenant.
+        for a token of its tenant. One that is not `in_line` takes time of its own: nobody waits behind it.
         """
         now_s = asyncio.get_running_loop().time()
         found = self._admission.enter(
@@ -158,6 +188,7 @@ class Gate:
             now_s=now_s,
             door_s=self._door.delay_s(now_s),
             crowded=self._door.crowded(now_s),
+            in_line=in_line,
         )
         if isinstance(found, Shed):
             if known is not None and known():
@@ -166,7 +197,6 @@ class Gate:
                     yield
                     return
                 found = shed
-            self._count_shed(found.reason, work)
             raise refusal(found)
         self._waiting.set(self._admission.waiting)
         try:
@@ -174,21 +204,6 @@ class Gate:
         finally:
             self._admission.leave(found)
             self._waiting.set(self._admission.waiting)
-
-    @contextmanager
-    def seeking(self, work: Work) -> Iterator[None]:
-        """Let a call wait for an owner; raises `RpcRefusedError` with RESOURCE_EXHAUSTED when too many do."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self._seekers.one_more(work))
-            except RpcRefusedError as refused:
-                self._count_shed(refused.reason, work)
-                raise
-            yield
-
-    def _count_shed(self, reason: str, work: Work) -> None:
-        words = {**self._words, "reason": reason, "work": work.value}
-        self._telemetry.counter("huntgroup.admission.shed", words).add()
 
 
 def refusal(shed: Shed) -> RpcRefusedError:

@@ -20,6 +20,7 @@ from huntgroup_runtime.rpc import errors
 from huntgroup_runtime.rpc.deadline import CallLimits, remaining_s
 from huntgroup_runtime.rpc.door import KNOCK
 from huntgroup_runtime.rpc.errors import RpcRefusedError, to_status
+from huntgroup_runtime.rpc.work import work_of_path
 from huntgroup_runtime.telemetry import RpcCall, Telemetry
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -141,10 +142,19 @@ class CallGuard(grpc.aio.ServerInterceptor):
             return True
         refused = self._refusal(error, method)
         call.finish(refused.status)
-        if refused.reason == errors.SLOW_READER:
-            self._telemetry.counter("huntgroup.streams.cut", {"rpc.method": method}).add()
+        if not refused.elsewhere:
+            self._count(refused.reason, method)
         await context.abort_with_status(to_status(refused, reason_domain(method)))
         return False
+
+    def _count(self, reason: str, method: str) -> None:
+        """Count what this process turned away, whichever bound did it; what another one did, it counts itself."""
+        if reason == errors.SLOW_READER:
+            self._telemetry.counter("huntgroup.streams.cut", {"rpc.method": method}).add()
+        elif reason in errors.SHED:
+            words = {"huntgroup.service": service_of(method), "reason": reason}
+            work = work_of_path(method).value
+            self._telemetry.counter("huntgroup.admission.shed", {**words, "work": work}).add()
 
     def _refusal(self, error: BaseException, method: str) -> RpcRefusedError:
         refused = known_refusal(error)

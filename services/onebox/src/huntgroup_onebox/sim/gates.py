@@ -27,10 +27,19 @@ class WatchedAdmission(Admission):
         """What waits and is no work in progress."""
 
     def enter(
-        self, domain: str, work: Work, *, now_s: float, door_s: float, crowded: bool
+        self,
+        domain: str,
+        work: Work,
+        *,
+        now_s: float,
+        door_s: float,
+        crowded: bool,
+        in_line: bool = True,
     ) -> Waiting | Shed:
         """As `Admission.enter`."""
-        found = super().enter(domain, work, now_s=now_s, door_s=door_s, crowded=crowded)
+        found = super().enter(
+            domain, work, now_s=now_s, door_s=door_s, crowded=crowded, in_line=in_line
+        )
         in_progress = work is Work.IN_PROGRESS
         if isinstance(found, Shed):
             if in_progress:
