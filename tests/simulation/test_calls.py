@@ -1,5 +1,6 @@
 """Calls between simulated nodes: what is sent on one arrives in its order, as on a connection."""
 
+import asyncio
 import random
 
 import grpc
@@ -26,6 +27,17 @@ class Delays(Weather):
         return self._left.pop(0) if self._left else 0.001
 
 
+async def heard_on(call: Call) -> list[bytes | str]:
+    """Return the messages that a client reads, and how the stream ended."""
+    heard: list[bytes | str] = []
+    try:
+        while (message := await call.down.receive()) is not None:
+            heard.append(message)
+    except grpc.aio.AioRpcError as error:
+        heard.append(error.code().name)
+    return heard
+
+
 def test_the_end_of_a_stream_does_not_overtake_its_messages() -> None:
     loop = SeededLoop()
     weather = Delays(0.5, 0.001)  # the message is slow, what follows it is not
@@ -38,13 +50,27 @@ def test_the_end_of_a_stream_does_not_overtake_its_messages() -> None:
         await served.write(b"4096 bytes")
         with pytest.raises(AbortedError):
             await served.abort_with_status(to_status(CUT_OFF, "huntgroup.recording"))
-        heard: list[bytes | str] = []
-        try:
-            while (message := await call.down.receive()) is not None:
-                heard.append(message)
-        except grpc.aio.AioRpcError as error:
-            heard.append(error.code().name)
-        return heard
+        return await heard_on(call)
 
     assert loop.run_until_complete(told()) == [b"4096 bytes", "RESOURCE_EXHAUSTED"]
+    loop.dispose()
+
+
+def test_a_message_whose_sender_gave_up_arrives_all_the_same() -> None:
+    loop = SeededLoop()
+    call = Call(
+        loop, Delays(), Node("client"), Node("server"), metadata=(), timeout_s=60, unary=False
+    )
+
+    async def told() -> list[bytes | str]:
+        served = Served(call)
+        await served.write(b"first")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await served.write(b"second")
+        with pytest.raises(AbortedError):
+            await served.abort_with_status(to_status(CUT_OFF, "huntgroup.recording"))
+        return await heard_on(call)
+
+    assert loop.run_until_complete(told()) == [b"first", b"second", "RESOURCE_EXHAUSTED"]
     loop.dispose()

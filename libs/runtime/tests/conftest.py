@@ -46,8 +46,8 @@ MESSAGES: dict[str, list[tuple[str, Any, dict[str, Any]]]] = {
     "CountBellsResponse": [("bells", INT32, {})],
     "WatchRequest": [("domain", STRING, {"required": True}), ("strokes", INT32, {})],
     "WatchResponse": [("text", STRING, {})],
-    "ListenRequest": [("domain", STRING, {"required": True})],
-    "ListenResponse": [("text", STRING, {})],
+    "ListenRequest": [("domain", STRING, {"required": True}), ("number", INT32, {})],
+    "ListenResponse": [("text", STRING, {}), ("number", INT32, {})],
     "CollectRequest": [("domain", STRING, {}), ("text", STRING, {"max_length": 100})],
     "CollectResponse": [("text", STRING, {})],
     "TalkRequest": [("domain", STRING, {}), ("text", STRING, {"max_length": 100})],
@@ -246,8 +246,15 @@ class Replica:
             self.ended_streams.append("Watch")
 
     async def listen(self, request: Any) -> AsyncGenerator[Any, None]:
-        yield Messages().ListenResponse(text=request.domain)
-        await asyncio.Event().wait()
+        number = request.number + 1
+        try:
+            yield Messages().ListenResponse(number=number)
+            while request.domain == "acme/loud":
+                number += 1
+                yield Messages().ListenResponse(number=number, text="!" * 100_000)
+            await asyncio.Event().wait()
+        finally:
+            self.ended_streams.append("Listen")
 
     async def collect(self, requests: AsyncIterator[Any]) -> Any:
         return Messages().CollectResponse(text="+".join([one.text async for one in requests]))
@@ -321,6 +328,7 @@ async def start_replica(
             own_address=server.address,
             telemetry=telemetry,
             message_bytes_max=settings.grpc_message_bytes_max,
+            slow_reader_ms=settings.grpc_slow_reader_ms,
         )
         channel = grpc.aio.insecure_channel(server.address)
         replica = Replica(journals, server, peers, telemetry, channel, Stub(channel))
@@ -336,7 +344,7 @@ async def start_replica(
         api.query("GetBell", get_bell)
         api.unary("CountBells", replica.count_bells)
         api.unary_stream("Watch", replica.watch)
-        api.unary_stream("Listen", replica.listen)
+        api.unary_stream("Listen", replica.listen, position=lambda one: str(one.number))
         api.stream_unary("Collect", replica.collect, domain=lambda first: first.domain)
         api.stream_stream("Talk", replica.talk, domain=lambda first: first.domain)
         server.add(api.name, api.register)

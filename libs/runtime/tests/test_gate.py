@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from huntgroup_eventlog.application import OutcomeUnknownError, OverloadedError
-from huntgroup_runtime.rpc import guard
+from huntgroup_runtime.rpc import forwarding, guard
 from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.rpc.deadline import CallLimits
 from huntgroup_runtime.rpc.door import SERVICE, Door
@@ -443,6 +443,38 @@ async def test_a_reader_who_takes_nothing_is_cut_off_and_told_so(
     assert owner.shouted == shouted, "nothing was made for nobody"
     assert not caplog.records, "the library saw nothing unexpected"
     assert read <= shouted
+
+
+@pytest.mark.parametrize("through", ["its owner", "another replica", "another that is impatient"])
+async def test_a_reader_who_was_cut_off_goes_on_behind_the_last_message_it_has(
+    start_replica: Any,
+    journals: Any,
+    bells: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    through: str,
+) -> None:
+    monkeypatch.setattr(forwarding, "OWNER_FIRST_S", 0.2 if "impatient" in through else 60.0)
+    monkeypatch.setattr(guard, "TOLD_WITHIN_S", TOLD_WITHIN_S)
+    owner = await start_replica(grpc_slow_reader_ms=200)
+    entry = await start_replica(
+        journals(owned=False, address=owner.address), grpc_slow_reader_ms=200
+    )
+    stub = owner.stub if through == "its owner" else entry.stub
+    stream = stub.Listen(bells.ListenRequest(domain="acme/loud"), timeout=60)
+    read = [(await stream.read()).number]
+    async with asyncio.timeout(20):
+        while not owner.ended_streams:  # noqa: ASYNC110 - the owner's end is no event here
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.5)  # the impatient one has cut it off, too
+    with pytest.raises(grpc.aio.AioRpcError) as caught:  # noqa: PT012 - one of many reads
+        while message := await stream.read():
+            read.append(message.number)
+    refused = from_rpc_error(caught.value)
+    assert (refused.status, refused.reason) == (EXHAUSTED, "SLOW_READER")
+    assert read == list(range(1, len(read) + 1))
+    if "impatient" not in through:
+        assert refused.metadata["position"] == str(read[-1])
+    assert refused.metadata.get("position", str(read[-1])) == str(read[-1])
 
 
 async def test_a_reader_who_is_slow_but_reads_is_not_cut_off(

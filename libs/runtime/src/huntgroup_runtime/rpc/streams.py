@@ -32,17 +32,18 @@ async def write_all(
     """Write each response; raises `RpcRefusedError` (SLOW_READER) when one is not taken within `within_s`.
 
     `position` tells where a reader goes on after a response, and `began` where this stream began; without `position`
-    a new stream begins with everything.
+    a new stream begins with everything. The response that is not taken in time counts as sent: gRPC takes no write
+    back, so whoever reads on until the end of the stream has it.
     """
     at = began if position else SNAPSHOT
     async for response in responses:
+        if position:
+            at = position(response)
         try:
             async with asyncio.timeout(within_s):
                 await write(response.SerializeToString())
         except TimeoutError:
             raise reads_nothing(within_s or 0, at) from None
-        if position:
-            at = position(response)
 
 
 def reads_nothing(within_s: float, position: str) -> RpcRefusedError:

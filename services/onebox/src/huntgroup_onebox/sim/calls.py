@@ -40,11 +40,22 @@ class Pipe:
         self.broken: AioRpcError | None = None
 
     async def send(self, message: bytes | None) -> None:
-        """Send a message, or None for the end; waits while the reader is far behind. Raises when broken."""
-        while self._sent >= self._messages_max and self.broken is None:
-            await self._wait()
+        """Send a message, or None for the end; waits while the reader is far behind. Raises when broken.
+
+        Who gives up waiting has sent it all the same, as with gRPC, which takes no write back.
+        """
+        try:
+            while self._sent >= self._messages_max and self.broken is None:
+                await self._wait()
+        except asyncio.CancelledError:
+            if self.broken is None:
+                self._hand_over(message)
+            raise
         if self.broken is not None:
             raise self.broken
+        self._hand_over(message)
+
+    def _hand_over(self, message: bytes | None) -> None:
         self._sent += 1
         delay_s = max(self._weather.delay_s(), self.next_after_s())
         self._at_s = self._loop.time() + delay_s
