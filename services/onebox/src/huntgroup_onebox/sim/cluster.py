@@ -11,7 +11,7 @@ from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.journal.replica import Role
 from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_onebox.sim.codes import REPORTING, todays, upgraded
-from huntgroup_onebox.sim.gates import WatchedAdmission
+from huntgroup_onebox.sim.gates import WatchedAdmission, WatchedJournals
 from huntgroup_onebox.sim.network import Endpoint, Network, SimPeers
 from huntgroup_onebox.sim.plan import SERVICES
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop, node_of_this_task, world_context
@@ -125,8 +125,9 @@ class SimProcess:
         application = todays()[application.service]
         if self._upgraded:
             application = upgraded(application)
-        made = ServiceJournals(
+        made = WatchedJournals(
             application,
+            failed=self._failed,
             log=self.log,
             clock=self.clock,
             snapshots=self.snapshots,

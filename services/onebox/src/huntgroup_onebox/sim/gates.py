@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
+from huntgroup_eventlog.application import Application, CommandOutcome, OverloadedError
 from huntgroup_onebox.sim.books import ViolationError
+from huntgroup_runtime.journals import ServiceJournals
 from huntgroup_runtime.rpc import errors
 from huntgroup_runtime.rpc.admission import (
     NEW_SHARE,
@@ -73,3 +76,44 @@ class WatchedAdmission(Admission):
 
     def _tell(self, when: str) -> None:
         self._failed(ViolationError(f"10: new work was let in {when}"))
+
+
+class WatchedJournals(ServiceJournals):
+    """Tells `failed` when a command that serves work in progress is refused while there is room for it."""
+
+    def __init__(
+        self, application: Application, *, failed: Callable[[Exception], None], **around: Any
+    ) -> None:
+        super().__init__(application, **around)
+        self._failed = failed
+
+    async def submit(
+        self,
+        domain: str,
+        command_id: str,
+        command: Any,
+        *,
+        check: int,
+        traceparent: str,
+        in_progress: bool = True,
+    ) -> CommandOutcome:
+        """As `ServiceJournals.submit`."""
+        try:
+            return await super().submit(
+                domain,
+                command_id,
+                command,
+                check=check,
+                traceparent=traceparent,
+                in_progress=in_progress,
+            )
+        except OverloadedError as refused:
+            if in_progress and self._has_room(domain):
+                told = f"10: work in progress was refused while there was room: {refused}"
+                self._failed(ViolationError(told))
+            raise
+
+    def _has_room(self, domain: str) -> bool:
+        replica = self._partition(domain).replica
+        room = len(replica.decider.inputs) < replica.limits.inputs_waiting_max
+        return room and not replica.relay_behind

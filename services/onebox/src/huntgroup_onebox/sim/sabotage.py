@@ -10,12 +10,12 @@ from unittest.mock import patch
 from msgspec import structs
 
 from huntgroup.journal.v1 import journal_pb2 as wire
-from huntgroup_eventlog.application import Application
+from huntgroup_eventlog.application import NEW_SHARE, Application
 from huntgroup_eventlog.journal import effects as fx
 from huntgroup_eventlog.journal import snapshot
 from huntgroup_eventlog.journal.chain import ChainReader
 from huntgroup_eventlog.journal.command_memory import CommandMemory, Remembered
-from huntgroup_eventlog.journal.decider import outcome_of
+from huntgroup_eventlog.journal.decider import Submission, outcome_of
 from huntgroup_eventlog.journal.fold import RelayItem
 from huntgroup_eventlog.journal.replica import Replica, Role
 from huntgroup_eventlog.port import NewRecord
@@ -132,6 +132,11 @@ def newcomers_first() -> AbstractContextManager[None]:
     return _patched(admission, NEW_SHARE=1.0)
 
 
+def nothing_in_progress() -> AbstractContextManager[None]:
+    """Replicas take every command for new work, and refuse hang-ups when half of their room is used."""
+    return _patched(Submission, share=property(lambda _: NEW_SHARE))
+
+
 def double_counting() -> AbstractContextManager[None]:
     """The ledger's database takes changes and does not note how far they go."""
 
@@ -196,6 +201,7 @@ SABOTAGES: Final[Mapping[str, tuple[Sabotage, str]]] = {
     "standby-serves": (standby_serves, "and a read says"),
     "any-code-version": (any_code_version, "7: "),
     "newcomers-first": (newcomers_first, "10: new work was let in"),
+    "nothing-in-progress": (nothing_in_progress, "10: work in progress was refused"),
     "reads-without-lease": (reads_without_lease, "and a read says"),
     "skipping-relay": (skipping_relay, "says that it published"),
 }
