@@ -161,6 +161,22 @@ def test_the_next_in_rank_waits_longer_for_a_silent_owner() -> None:
     assert one.should_claim(0, resigned=False, fresh=False, claiming=False)
 
 
+def test_what_was_handed_over_is_claimed_at_once_by_one_after_the_other() -> None:
+    now = [100.0]
+    ranks = [membership(now, replica_index=index, replica_count=3) for index in range(3)]
+    for one in ranks:
+        one.heard(0)
+    claims = []
+    for _ in range(3):
+        claims.append([one.rank(0) for one in ranks if handed_over(one)])
+        now[0] += 0.11
+    assert claims == [[0], [0, 1], [0, 1, 2]]
+
+
+def handed_over(one: Membership) -> bool:
+    return one.should_claim(0, resigned=True, fresh=False, claiming=False)
+
+
 @pytest.mark.parametrize("damaged", ["sink.journal", "source.journal"])
 async def test_an_owner_that_meets_a_damaged_record_halts_and_does_not_try_again(
     damaged: str,

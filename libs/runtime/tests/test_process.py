@@ -30,6 +30,9 @@ class StandInServiceJournals:
     async def start(self) -> None:
         self.steps.append("journals started")
 
+    async def hand_over(self) -> None:
+        self.steps.append("partitions handed over")
+
     async def stop(self) -> None:
         self.steps.append("journals stopped")
 
@@ -141,7 +144,7 @@ async def test_the_end_is_in_order(make_process: Any) -> None:
     await asyncio.wait_for(begun.wait(), 5)
     await process.stop()
     assert steps == [
-        *("journals started", "task cancelled", "journals stopped"),
+        *("journals started", "partitions handed over", "task cancelled", "journals stopped"),
         *("client closed", "store closed"),
     ]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from huntgroup.event.v1 import envelope_pb2
 from huntgroup_eventlog.adapters.memory import MemoryLog, MemoryPartitions
 from huntgroup_eventlog.application import AcceptedEvent
 from huntgroup_eventlog.snapshots import ObjectSnapshotStore
+from huntgroup_runtime.journals import ServiceJournals
 from huntgroup_runtime.process import Process
 from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.rpc.commands import RpcApi
@@ -40,10 +42,13 @@ MESSAGES = {
     "AddResponse": [("receipt", ".huntgroup.event.v1.Receipt", {})],
     "GetTotalRequest": [("domain", STRING, {"required": True}), ("name", STRING, {})],
     "GetTotalResponse": [("total", INT64, {})],
+    "TakeLongRequest": [("domain", STRING, {"required": True})],
+    "TakeLongResponse": [("total", INT64, {})],
 }
 RPCS = {
     "Add": ("AddRequest", "AddResponse", False, False),
     "GetTotal": ("GetTotalRequest", "GetTotalResponse", False, False),
+    "TakeLong": ("TakeLongRequest", "TakeLongResponse", False, False),
 }
 
 
@@ -77,6 +82,8 @@ class Counters:
             for name, one in methods.items()
         }
         self.running: list[Process] = []
+        self.long_ones = 0
+        self.enough = asyncio.Event()
 
     async def start(self, index: int) -> tuple[Process, Heard]:
         settings = self._make_settings(
@@ -101,6 +108,7 @@ class Counters:
         )
         api.command("Add", Add)
         api.query("GetTotal", self._get_total)
+        api.unary("TakeLong", partial(self._take_long, journals))
         process.add_api(api)
         await process.start()
         self.running.append(process)
@@ -120,6 +128,11 @@ class Counters:
         total: int = found.total
         return total
 
+    async def take_long(self, address: str) -> int:
+        found = await self._call(address, "TakeLong", domain="acme/emea")
+        total: int = found.total
+        return total
+
     async def _call(self, address: str, rpc: str, **fields: Any) -> Any:
         request_class, response_class = self._classes[rpc]
         async with RpcClient(address) as client:
@@ -132,6 +145,12 @@ class Counters:
 
     def _get_total(self, request: Any, state: Any) -> Any:
         return self._classes["GetTotal"][1](total=state.totals.get(request.name, 0))
+
+    async def _take_long(self, journals: ServiceJournals, request: Any) -> Any:
+        self.long_ones += 1
+        await self.enough.wait()
+        total = await journals.query(request.domain, lambda state: state.totals["x"])
+        return self._classes["TakeLong"][1](total=total)
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +213,28 @@ async def test_calls_go_on_when_the_owner_is_stopped(counters: Any) -> None:
     assert await counters.total(survivor.address) == 41
     causes = [event.causation_id for event in [*heard_one.events, *heard_other.events]]
     assert sorted(causes) == sorted(f"c{number}" for number in range(41)), "each had one effect"
+
+
+async def test_ownership_does_not_wait_for_a_long_call_and_the_call_ends_at_the_next_owner(
+    counters: Any,
+) -> None:
+    (one, heard_one), (other, _) = await counters.start(0), await counters.start(1)
+    await counters.add(one.address, "c0", amount=1)
+    owner, survivor = (one, other) if heard_one.events else (other, one)
+    long_call = asyncio.create_task(counters.take_long(owner.address))
+    async with asyncio.timeout(5):
+        while not counters.long_ones:  # noqa: ASYNC110 - a plain read
+            await asyncio.sleep(0.01)
+    stopping = asyncio.create_task(counters.stop(owner))
+    async with asyncio.timeout(5):
+        while not survivor.journals[0].owns("acme/emea"):
+            assert not long_call.done(), "it was cut off before anybody else became the owner"
+            await asyncio.sleep(0.01)
+    await counters.add(survivor.address, "c1", amount=2)
+    assert not stopping.done()
+    counters.enough.set()
+    assert await long_call == 3, "carried on to the next owner, who knows of both"
+    await stopping
 
 
 async def test_one_trace_reaches_from_the_caller_into_the_journal(counters: Any) -> None:

@@ -57,6 +57,7 @@ class ServiceJournals:
         self._refuses = refuses
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._handed_over = False
         # From the beginning: calls come in, and are told to wait for an owner, before `start` has found its topics.
         self.partitions = self._owners()
 
@@ -128,16 +129,28 @@ class ServiceJournals:
             for partition in range(self.log.partitions)
         ]
 
-    async def stop(self) -> None:
-        """Hand over what is owned here, and end."""
+    async def hand_over(self) -> None:
+        """Resign what is owned here, and claim no more; go on following who the owners are, for calls under way.
+
+        What cannot be handed over within `RESIGN_WITHIN_S` is decided on no more all the same.
+        """
+        self._handed_over = True
         resigning = [asyncio.create_task(one.resign()) for one in self.partitions]
         if resigning:
             _, late = await asyncio.wait(resigning, timeout=RESIGN_WITHIN_S)
             for task in late:
                 task.cancel()
+        await asyncio.gather(*resigning, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Hand over what is owned here, and end."""
+        if not self._handed_over:
+            await self.hand_over()
+        for one in self.partitions:
+            one.end()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *resigning, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def submit(
         self,

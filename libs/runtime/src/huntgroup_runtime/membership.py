@@ -13,6 +13,8 @@ STOOD_STILL_S = 0.5
 BEATS_MISSED = 2
 """An owner that has missed so many heartbeats is asked for; one that nobody listens for any more has ended."""
 GONE_STEP_MS = 50
+RESIGNED_STEP_MS = 100
+"""Who ranks next claims so much later what was handed over: longer than it takes to look and to be read."""
 SURE_SHARE = 0.9
 """Of the time that standbys wait, an owner is sure for this much: clocks do not run exactly alike."""
 ASK_WITHIN_S = 0.2
@@ -84,7 +86,9 @@ class Membership:
         if claiming:
             return silent_ms >= max(CLAIM_AGAIN_MS, self._settings.takeover_after_ms)
         rank = self.rank(partition)
-        if resigned or fresh:
+        if resigned:
+            return silent_ms >= rank * RESIGNED_STEP_MS
+        if fresh:
             return silent_ms >= rank * self._settings.takeover_after_ms
         return silent_ms >= self._settings.takeover_after_ms * (1 + rank / 2)
 

@@ -27,6 +27,7 @@ class PartitionOwner:
         self.telemetry = surroundings.telemetry
         self._around = surroundings
         self._life = Life(surroundings)
+        self._resigned = False
         self._stopping = False
 
     @property
@@ -58,11 +59,11 @@ class PartitionOwner:
         return replica.role is Role.OWNING and replica.idle and not self._life.pump_scheduled
 
     async def run(self) -> None:
-        """Live until `resign`; after a bug stay halted.
+        """Live until `resign` or a bug, then only follow who owns the partition, until `end`.
 
         It does not end by cancellation alone: Python 3.11's `wait_for`, which log clients use, may swallow one.
         """
-        while not self._stopping:
+        while not self._resigned:
             reason = "the process stops"
             try:
                 await self._life.live()
@@ -79,13 +80,15 @@ class PartitionOwner:
             finally:
                 await self._life.close(reason)
             if self.replica.role is Role.HALTED:
-                await self._stay_halted()
-            if not self._stopping:
+                break  # it would fail again
+            if not self._resigned:
                 await asyncio.sleep(RETRY_S)
                 self._life = Life(self._around)
+        if self._life.caught_up or self.replica.role is Role.HALTED:
+            await self._look_on()
 
-    async def _stay_halted(self) -> None:
-        """Do not try again: it would fail again. Go on reading who the owner is, for callers, until `resign`."""
+    async def _look_on(self) -> None:
+        """Read who the owner is, for callers, until `end`."""
         around, replica = self._around, self.replica
         while not self._stopping:
             try:
@@ -98,9 +101,9 @@ class PartitionOwner:
                     await reader.close()
             except LogUnavailableError:
                 await asyncio.sleep(LOOK_AGAIN_S)
-            except Exception as error:  # noqa: BLE001  it was told that it halted; callers are just not carried on
+            except Exception as error:  # noqa: BLE001  it was told why it ended; callers are just not carried on
                 _log.warning(
-                    "halted_partition_not_followed",
+                    "partition_not_followed",
                     topic=around.topic,
                     partition=self.partition,
                     error=str(error),
@@ -108,6 +111,11 @@ class PartitionOwner:
                 await asyncio.Event().wait()
 
     async def resign(self) -> None:
-        """Hand the partition over, if it is owned here, and follow no more."""
-        self._stopping = True
+        """Hand the partition over, if it is owned here, and claim it no more."""
+        self._resigned = True
         await self._life.resign()
+
+    def end(self) -> None:
+        """Follow no more."""
+        self._resigned = self._stopping = True
+        self._life.over.set()

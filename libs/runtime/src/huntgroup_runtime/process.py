@@ -159,7 +159,7 @@ class Process:
     async def stop(self) -> None:
         """Drain and stop everything, in the order in which nothing lacks what it needs; a failing step is logged."""
         self._draining = True
-        await self._step("grpc server", self._server.stop)
+        await self._step("grpc server", lambda: self._server.stop(self._hand_over))
         await self._step("tasks", self._stop_tasks)
         await self._step("peers", self.peers.close)
         for service, journals in self._journals.items():
@@ -171,6 +171,11 @@ class Process:
         self._watchdog.stop()
         await self._step("telemetry", self._stop_telemetry)
         _log.info("process stopped", process=self.name)
+
+    async def _hand_over(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for service, journals in self._journals.items():
+                group.create_task(self._step(f"partitions of {service}", journals.hand_over))
 
     async def run_until_stopped(self) -> int:
         """Start, serve until SIGTERM, SIGINT or the failure of a task, stop; return the exit code.

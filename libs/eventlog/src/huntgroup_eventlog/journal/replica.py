@@ -100,11 +100,9 @@ class Replica:
 
     def read(self, position: int, value: bytes) -> None:
         """Take in the entry at `position` of the own journal. Positions must grow."""
-        if self.role is Role.RETIRED:
-            return
         entry = self.reader.read(value)
         self.position, self._last_value = position + 1, value
-        if self.role is Role.HALTED:
+        if self.role in (Role.RETIRED, Role.HALTED):
             # All that counts still is who owns the partition now, so that callers can be sent there.
             if isinstance(entry, wire.Claim):
                 self.owner_address = entry.address

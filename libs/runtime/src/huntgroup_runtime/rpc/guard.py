@@ -65,6 +65,11 @@ class CallGuard(grpc.aio.ServerInterceptor):
             self._ended.add(task)
             task.cancel()
 
+    async def streams_ended(self, within_s: float) -> None:
+        """Return when the streams that were told to end have ended, or after so long."""
+        if self._streams:
+            await asyncio.wait(self._streams, timeout=within_s)
+
     def _guard(self, handler: Handler, method: str) -> Handler:
         codec = (handler.request_deserializer, handler.response_serializer)
         if handler.unary_unary:

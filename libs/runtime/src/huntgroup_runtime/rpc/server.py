@@ -1,7 +1,7 @@
 """The gRPC server of a process: bounded, with health and reflection, and an orderly end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import grpc
@@ -19,6 +19,8 @@ from huntgroup_runtime.telemetry import Telemetry
 
 HEALTH_TOLD_S: Final = 0.05
 """Between NOT_SERVING and the end of streams: the watchers of the health service learn why."""
+STREAMS_END_S: Final = 0.2
+"""So long streams may take to store or say their last, before what they work on is handed over."""
 
 Register = Callable[[grpc.aio.Server], None]
 """Adds the handlers of one service to a server, as the generated `add_…Servicer_to_server` does."""
@@ -95,16 +97,24 @@ class RpcServer:
         for name in self._names:
             await self._health.set(name, kinds.SERVING if ready else kinds.NOT_SERVING)
 
-    async def stop(self) -> None:
-        """Refuse new calls, end streams with the reason DRAINING, and wait `drain_ms` at most for the calls under way.
+    async def stop(self, hand_over: Callable[[], Awaitable[None]] | None = None) -> None:
+        """End streams with the reason DRAINING, refuse new calls, and wait `drain_ms` at most for the calls under way.
 
-        What has not ended then is cancelled.
+        What has not ended then is cancelled. Beside the calls under way, for nobody else is to wait for the slowest of
+        them, `hand_over` runs, as soon as streams have ended.
         """
         await self.door.stop()
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(HEALTH_TOLD_S)
         self._guard.end_streams()
-        await self._server.stop(self._settings.drain_ms / 1_000)
+        async with asyncio.TaskGroup() as group:
+            if hand_over is not None:
+                group.create_task(self._hand_over(hand_over))
+            await self._server.stop(self._settings.drain_ms / 1_000)
+
+    async def _hand_over(self, hand_over: Callable[[], Awaitable[None]]) -> None:
+        await self._guard.streams_ended(STREAMS_END_S)
+        await hand_over()
 
     def _bind(self, listen: str) -> str:
         try:
