@@ -9,6 +9,7 @@ from google.protobuf import descriptor_pool
 from structlog.testing import capture_logs
 
 from huntgroup_eventlog.application import (
+    CommandFailedError,
     CommandOutcome,
     CommandReusedError,
     NotOwnerError,
@@ -153,6 +154,41 @@ async def test_trying_again_ends_with_a_reason_before_the_deadline(
     refused = await refusal(replica.stub.Ring(bells.ring(), timeout=0.5))
     assert (refused.status, refused.reason) == (grpc.StatusCode.UNAVAILABLE, reason)
     assert len(replica.journals.submitted) < 15, "pauses grow"
+
+
+async def test_a_command_that_may_have_been_done_is_never_said_not_to_have_been(
+    start_replica: Any, journals: Any, bells: Any
+) -> None:
+    script = [OutcomeUnknownError(), *(NotOwnerError() for _ in range(1_000))]
+    replica = await start_replica(journals(script=script))
+    refused = await refusal(replica.stub.Ring(bells.ring(), timeout=0.5))
+    assert (refused.status, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "OUTCOME_UNKNOWN")
+
+
+@pytest.mark.parametrize("forwarded", [False, True])
+@pytest.mark.parametrize("first", [OutcomeUnknownError, NotOwnerError])
+async def test_a_call_under_way_when_its_partition_halts_waits_for_the_next_owner(
+    start_replica: Any, journals: Any, bells: Any, first: type[Exception], forwarded: Any
+) -> None:
+    owner = await start_replica(journals(script=[first(), PartitionHaltedError("halted")]))
+    entry = owner
+    if forwarded:
+        entry = await start_replica(journals(owned=False, address=owner.address))
+    response = await entry.stub.Ring(bells.ring("c5"), timeout=5)
+    assert response.receipt.command_id == "c5"
+
+
+@pytest.mark.parametrize("forwarded", [False, True])
+async def test_the_command_that_halts_a_partition_is_tried_nowhere_else(
+    start_replica: Any, journals: Any, bells: Any, forwarded: Any
+) -> None:
+    owner = await start_replica(journals(script=[NotOwnerError(), CommandFailedError("bug")]))
+    entry = owner
+    if forwarded:
+        entry = await start_replica(journals(owned=False, address=owner.address))
+    refused = await refusal(entry.stub.Ring(bells.ring("c5"), timeout=5))
+    assert (refused.status.name, refused.reason) == ("INTERNAL", "PARTITION_HALTED")
+    assert len(owner.journals.submitted) == 2
 
 
 async def test_the_checksum_tells_commands_apart_but_not_their_ids(bells: Any) -> None:

@@ -158,7 +158,7 @@ class NotOwnerError(Exception):
 
 
 class OutcomeUnknownError(Exception):
-    """Ownership was lost before the command's record was accepted: repeat it with the same command id."""
+    """The command's record was appended, and its owner ended before it was accepted: repeat it with the same id."""
 
 
 class OverloadedError(Exception):
@@ -175,3 +175,7 @@ class CommandReusedError(ValueError):
 
 class PartitionHaltedError(Exception):
     """A bug stopped the partition on this replica; the message says where. Nothing was done."""
+
+
+class CommandFailedError(PartitionHaltedError):
+    """It was stopped by deciding this very command, which is to be tried nowhere else: it would fail there, too."""

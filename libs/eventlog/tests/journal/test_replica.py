@@ -7,6 +7,7 @@ import pytest
 
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.application import (
+    CommandFailedError,
     CommandOutcome,
     CommandReusedError,
     NotOwnerError,
@@ -279,6 +280,41 @@ def test_a_bug_stops_the_partition_and_says_so(world: World) -> None:
     assert isinstance(halted.error, ZeroDivisionError)
     with pytest.raises(PartitionHaltedError):
         world.submit(replica, "c2", Add(name="x", amount=1))
+
+
+def test_when_a_partition_halts_each_command_is_told_what_became_of_it(world: World) -> None:
+    replica = world.owner()
+    world.submit(replica, "in the log", Add(name="x", amount=1))
+    replica.advance(2_000)
+    replica.query(DOMAIN, lambda state: state.totals["x"], "a read of it")
+    world.submit(replica, "beside it", Add(name="x", amount=1))
+    world.submit(replica, "the bug", Add(name="x", amount=1, explode=True))
+    world.submit(replica, "after it", Add(name="x", amount=1))
+    replica.advance(2_000)
+    world.carry_out(replica)
+    assert replica.role is Role.HALTED
+    told = {ticket.rstrip("0123456789"): type(one) for ticket, one in world.answers.items()}
+    assert told == {
+        "in the log": OutcomeUnknownError,
+        "a read of it": OutcomeUnknownError,
+        "beside it": NotOwnerError,
+        "the bug": CommandFailedError,
+        "after it": NotOwnerError,
+    }
+    successor = world.owner("b")
+    assert world.ask(successor, "in the log", Add(name="x", amount=1)).repeated
+    assert not world.ask(successor, "beside it", Add(name="x", amount=1)).repeated
+    assert total(successor) == 2
+
+
+def test_who_waits_for_a_batch_that_cannot_be_taken_in_is_answered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = world.owner()
+    monkeypatch.setattr(Fold, "note", lambda *_: 1 // 0)
+    answer = world.ask(replica, "c1", Add(name="x", amount=1))
+    assert replica.role is Role.HALTED
+    assert isinstance(answer, OutcomeUnknownError)
 
 
 def test_commands_beyond_the_bound_are_told_and_not_taken(world: World) -> None:

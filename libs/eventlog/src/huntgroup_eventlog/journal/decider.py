@@ -108,6 +108,8 @@ class Decider:
         self.pending: deque[Pending] = deque()
         self.immediate: list[fx.Effect] = []
         self.during = "starting"
+        self.deciding: Any = None
+        """The ticket of the command that was decided last, while the batch that holds it may still fail."""
         self.epoch = 0
         self._chain = b""
         self._seq = 0
@@ -139,6 +141,7 @@ class Decider:
         room = self.limits.batches_in_flight_max - len(self.pending)
         for name in self.fold.due(self._at_ms, room):
             yield from self._switch(name)
+            self.deciding = None
             self._decide_time(self._draft())
         while self.inputs and len(self.pending) < self.limits.batches_in_flight_max:
             one = self.inputs[0]
@@ -148,9 +151,11 @@ class Decider:
                 # What follows from a foreign entry is decided as a whole and may be twice its size.
                 needs = 2 * one.size if isinstance(one, SourceInput) else 0
                 yield from self._switch(one.domain, needs)
+                self.deciding = one.ticket if isinstance(one, Submission) else None
                 self._decide_input(self._draft(), one)
             self.inputs.popleft()
         yield from self._switch("")
+        self.deciding = None
         last = resign and not self.inputs
         # Who waits for so many batches has shown signs of life, and one more would say nothing.
         silent = sealed == self._seq and len(self.pending) < self.limits.batches_in_flight_max

@@ -15,6 +15,7 @@ from typing import Any
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.application import (
     Application,
+    CommandFailedError,
     NotOwnerError,
     OutcomeUnknownError,
     OverloadedError,
@@ -266,13 +267,14 @@ class Replica:
         if not self.decider.pending or self.decider.pending[0].record_hash != record_hash:
             self._retire(f"the batch at position {position} was not expected")
             return
-        pending = self.decider.pending.popleft()
+        pending = self.decider.pending[0]
         try:
             self.fold.note(batch, position, record_hash)
             answers = list(self.decider.answers(pending, position))
         except Exception as error:  # noqa: BLE001  a bug here must be as loud as one in a core
             self._halt(error, f"taking in the own batch at position {position}")
             return
+        self.decider.pending.popleft()
         if pending.events:
             self.effects.append(fx.Accepted(batch, pending.events, position, record_hash))
         self.effects.extend(answers)
@@ -326,21 +328,27 @@ class Replica:
 
     def _retire(self, reason: str) -> None:
         self.role = Role.RETIRED
-        unknown = OutcomeUnknownError(reason)
+        self._answer_rest(OutcomeUnknownError(reason))
+        self.effects.append(fx.Retired(reason))
+
+    def _answer_rest(self, unknown: OutcomeUnknownError) -> None:
+        """Answer everybody who waits: `unknown` where the record is in the log, else that somebody else is asked."""
         for pending in self.decider.pending:
             self.effects.extend(fx.Answer(ticket, unknown) for ticket, _, _ in pending.answers)
         self.effects.extend(self.decider.immediate)
         elsewhere = NotOwnerError("" if self.owner_address == self.address else self.owner_address)
-        self.effects.extend(fx.Answer(ticket, elsewhere) for ticket in self.decider.undecided())
-        self.effects.append(fx.Retired(reason))
+        deciding = self.decider.deciding
+        self.effects.extend(
+            fx.Answer(ticket, elsewhere)
+            for ticket in self.decider.undecided()
+            if ticket is not deciding
+        )
 
     def _halt(self, error: BaseException, during: str) -> None:
+        """Stop. What was being decided must not be tried elsewhere; all else may, and what is in the log will count."""
         self.role = Role.HALTED
-        halted = PartitionHaltedError(
-            f"partition {self.partition} of {self.application.service} halted while {during}"
-        )
-        for pending in self.decider.pending:
-            self.effects.extend(fx.Answer(ticket, halted) for ticket, _, _ in pending.answers)
-        self.effects.extend(fx.Answer(ticket, halted) for ticket in self.decider.undecided())
-        self.effects.extend(self.decider.immediate)
+        said = f"partition {self.partition} of {self.application.service} halted while {during}"
+        if self.decider.deciding is not None:
+            self.effects.append(fx.Answer(self.decider.deciding, CommandFailedError(said)))
+        self._answer_rest(OutcomeUnknownError(said))
         self.effects.append(fx.Halted(error, during))

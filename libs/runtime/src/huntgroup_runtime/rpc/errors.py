@@ -51,6 +51,8 @@ DEADLINE_PASSED: Final = "DEADLINE_PASSED"
 INTERNAL_FAULT: Final = "INTERNAL_FAULT"
 """A bug; the log of the replica says more."""
 
+_HALTED_BY: Final = "halted_by"
+
 MESSAGE_BYTES_MAX: Final = 1_024
 VIOLATIONS_BYTES_MAX: Final = 2_048
 # A message travels twice, once with three bytes for each that is no plain character, and gRPC may drop a whole answer
@@ -178,3 +180,15 @@ def _read_part(refused: RpcRefusedError, part: AnyMessage) -> None:
         )
     elif part.Unpack(retry):
         refused.retry_after_ms = retry.retry_delay.ToMilliseconds()
+
+
+def halted(*, by_this_command: bool) -> RpcRefusedError:
+    """Return the answer to a call for a halted partition; metadata says so when the call itself halted it."""
+    detail = "the domain's partition is stopped by a fault; operators are told"
+    told = {_HALTED_BY: "this command"} if by_this_command else {}
+    return RpcRefusedError(grpc.StatusCode.INTERNAL, PARTITION_HALTED, detail, metadata=told)
+
+
+def is_halted_before(refused: RpcRefusedError) -> bool:
+    """Return whether a partition was halted already when the call came: then it may be tried elsewhere."""
+    return refused.reason == PARTITION_HALTED and _HALTED_BY not in refused.metadata

@@ -10,6 +10,7 @@ import grpc
 import structlog
 
 from huntgroup_eventlog.application import (
+    CommandFailedError,
     CommandReusedError,
     NotOwnerError,
     OutcomeUnknownError,
@@ -201,8 +202,7 @@ def known_refusal(error: BaseException) -> RpcRefusedError | None:
             status = grpc.StatusCode.INVALID_ARGUMENT
             return RpcRefusedError(status, errors.COMMAND_ID_REUSED, str(error))
         case PartitionHaltedError():
-            detail = "the domain's partition is stopped by a fault; operators are told"
-            return RpcRefusedError(grpc.StatusCode.INTERNAL, errors.PARTITION_HALTED, detail)
+            return errors.halted(by_this_command=isinstance(error, CommandFailedError))
         case NotOwnerError():
             detail = "this replica does not own the domain any more"
             return RpcRefusedError(grpc.StatusCode.UNAVAILABLE, errors.NO_OWNER, detail)

@@ -8,7 +8,12 @@ from typing import Final
 
 import grpc
 
-from huntgroup_eventlog.application import NotOwnerError, OutcomeUnknownError
+from huntgroup_eventlog.application import (
+    CommandFailedError,
+    NotOwnerError,
+    OutcomeUnknownError,
+    PartitionHaltedError,
+)
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc import errors
 from huntgroup_runtime.rpc.deadline import remaining_s
@@ -71,9 +76,10 @@ class OwnerRouter:
 
         `serve` must be safe to repeat; `seeking` is entered for as long as it is tried again. Raises what they raise,
         or `RpcRefusedError` with what the owner said; UNAVAILABLE with the reason NO_OWNER or OUTCOME_UNKNOWN when
-        the deadline is near.
+        the deadline is near. A call that was under way when its partition halted waits for the next owner.
         """
         pauses: Pauses | None = None
+        unknown = False
         with ExitStack() as waiting:
             while True:
                 reason, address = errors.NO_OWNER, ""
@@ -83,12 +89,21 @@ class OwnerRouter:
                     address = error.address
                 except OutcomeUnknownError:
                     reason = errors.OUTCOME_UNKNOWN
+                except PartitionHaltedError as error:
+                    if pauses is None or isinstance(error, CommandFailedError):
+                        raise
                 hops = hops_of(context)
                 if self._may_forward(address, hops):
                     try:
                         return await self._forward(address, method, request, context, hops)
                     except _TryAgainError as error:
                         reason = error.reason
+                    except RpcRefusedError as refused:
+                        if pauses is None or not errors.is_halted_before(refused):
+                            raise
+                unknown = unknown or reason == errors.OUTCOME_UNKNOWN
+                if unknown:
+                    reason = errors.OUTCOME_UNKNOWN
                 # Only the replica that was called first tries again: tries must not multiply.
                 if hops > 0:
                     raise unavailable(reason)
