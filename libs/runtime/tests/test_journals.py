@@ -19,7 +19,7 @@ from huntgroup_eventlog.application import (
     PartitionHaltedError,
 )
 from huntgroup_eventlog.port import AppendFailedError, Log, NewRecord
-from huntgroup_eventlog.snapshots import ObjectSnapshotStore
+from huntgroup_eventlog.snapshots import End, ObjectSnapshotStore
 from huntgroup_runtime.clock import SystemClock
 from huntgroup_runtime.journals import ServiceJournals, all_idle, unrelayed
 from huntgroup_runtime.relay import BATCHES_AT_ONCE_MAX
@@ -346,8 +346,10 @@ class StuckStore:
         self.begun: Counter[int] = Counter()
         """By partition."""
 
-    async def put(self, service: str, partition: int, position: int, dumped: bytes) -> None:
-        del service, position, dumped
+    async def put(
+        self, service: str, partition: int, position: int, dumped: bytes, *, end: End | None = None
+    ) -> None:
+        del service, position, dumped, end
         self.begun[partition] += 1
         await asyncio.Event().wait()
 

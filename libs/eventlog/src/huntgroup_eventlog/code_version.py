@@ -5,12 +5,15 @@ from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+SHARED = ("huntgroup_eventlog.journal", "huntgroup_contracts", "huntgroup.journal.v1")
+"""What folds, remembers and decodes in every service."""
+
 
 @cache
 def code_version(*packages: str) -> str:
-    """Return a digest over the Python sources of `packages`, for example `huntgroup_routing.core`."""
+    """Return a digest over the Python sources of `packages`, as `huntgroup_routing.core`, and of what they share."""
     digest = sha256()
-    for package in packages:
+    for package in (*packages, *SHARED):
         _update(digest, files(package), package)
     return digest.hexdigest()[:16]
 

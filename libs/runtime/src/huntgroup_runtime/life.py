@@ -342,8 +342,9 @@ class Life:
         around = self.around
         service, partition = around.application.service, around.partition
         try:
-            await around.snapshots.put(service, partition, position, dumped)
-        except OSError as error:
+            end = partial(around.log.end, around.topic, partition)
+            await around.snapshots.put(service, partition, position, dumped, end=end)
+        except (OSError, LogUnavailableError) as error:
             self._tell_not_stored(str(error))
         finally:
             self._storing = False

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
+from huntgroup_eventlog.snapshots import End
 from huntgroup_onebox.sim.seeded_loop import Node
 from huntgroup_onebox.sim.sim_log import Moment
 from huntgroup_onebox.sim.weather import Weather
@@ -50,7 +51,10 @@ class NodeSnapshots:
         self._moment = moment
         self._taken = taken
 
-    async def put(self, service: str, partition: int, position: int, dumped: bytes) -> None:
+    async def put(
+        self, service: str, partition: int, position: int, dumped: bytes, *, end: End | None = None
+    ) -> None:
+        del end  # a story has one log
         await self._live_on("before snapshot")
         await _reach(self._node, self._weather, OSError)
         self._taken(self._node, service, partition, position, dumped)
