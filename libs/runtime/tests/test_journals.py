@@ -22,6 +22,7 @@ from huntgroup_eventlog.port import AppendFailedError, Log, NewRecord
 from huntgroup_eventlog.snapshots import End, ObjectSnapshotStore
 from huntgroup_runtime.clock import SystemClock
 from huntgroup_runtime.journals import ServiceJournals, all_idle, unrelayed
+from huntgroup_runtime.membership import boot_time_s
 from huntgroup_runtime.relay import BATCHES_AT_ONCE_MAX
 from huntgroup_runtime.settings import RuntimeSettings
 from huntgroup_runtime.telemetry import Telemetry
@@ -34,6 +35,7 @@ def journals(
     log: Log, name: str = "a", *, service: str = "counter", **more: Any
 ) -> ServiceJournals:
     sources = more.pop("sources", ())
+    now_s = more.pop("now_s", boot_time_s)
     snapshots = more.pop("snapshots", None) or ObjectSnapshotStore.from_url("")
     settings: dict[str, Any] = {
         "owner_id": name,
@@ -49,6 +51,7 @@ def journals(
         settings=RuntimeSettings(**settings),
         telemetry=Telemetry(service=service, metrics=False),
         address=f"{name}:1",
+        now_s=now_s,
     )
 
 

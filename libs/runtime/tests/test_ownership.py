@@ -2,15 +2,23 @@
 
 import asyncio
 import socket
+import time
 from typing import Any
 
 import pytest
 
+from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_eventlog.adapters.memory import MemoryLog, MemoryPartitions
 from huntgroup_eventlog.application import NotOwnerError, PartitionHaltedError
 from huntgroup_eventlog.journal.replica import Role
+from huntgroup_eventlog.port import NewRecord
 from huntgroup_runtime.journals import ServiceJournals
-from huntgroup_runtime.membership import Membership, MembershipSettings, refuses_connections
+from huntgroup_runtime.membership import (
+    Membership,
+    MembershipSettings,
+    boot_time_s,
+    refuses_connections,
+)
 from huntgroup_testkit.counter import Add
 from huntgroup_testkit.failing_log import FailingLog
 
@@ -80,6 +88,35 @@ async def test_an_owner_that_heard_nothing_for_long_and_still_owns_answers_after
     await one.stop()
 
 
+async def test_an_owner_whose_machine_was_suspended_asks_the_journal_before_it_answers() -> None:
+    slept_s = [0.0]
+    held = FailingLog(MemoryLog(2))
+    one = journals(
+        held,
+        takeover_after_ms=60_000,
+        now_s=lambda: asyncio.get_running_loop().time() + slept_s[0],
+    )
+    await one.start()
+    await until(lambda: one.owns(DOMAIN), "an owner")
+    await add(one, "c1", 5)
+    held.held = True
+    assert await total(one) == 5
+    slept_s[0] = 120.0
+    question = asyncio.create_task(total(one))
+    await asyncio.wait([question], timeout=0.3)
+    assert not question.done()
+    held.held = False
+    assert await question == 5
+    await one.stop()
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="the platform has no such clock")
+def test_ownership_goes_by_a_clock_that_no_suspend_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = {time.CLOCK_BOOTTIME: 7.0}
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: times[clock])
+    assert boot_time_s() == 7.0
+
+
 async def test_calls_for_a_halted_partition_go_to_who_took_it_over() -> None:
     _, first, second = await two_replicas()
     with pytest.raises(PartitionHaltedError):
@@ -99,6 +136,30 @@ async def test_calls_for_a_halted_partition_go_to_who_took_it_over() -> None:
     assert not first.caught_up()
     await second.stop()
     await first.stop()
+
+
+STALE_CLAIM = wire.JournalEntry(claim=wire.Claim(epoch=0, owner="x", address="x:1"))
+
+
+@pytest.mark.parametrize("noise", [b"\xff garbage", STALE_CLAIM.SerializeToString()])
+async def test_what_does_not_count_is_no_sign_of_life_of_an_owner_that_died(noise: bytes) -> None:
+    log, first, second = await two_replicas()
+    await add(first, "c1", 5)
+    partition = first._partition(DOMAIN).partition
+    for task in first._tasks:
+        task.cancel()
+    await asyncio.gather(*first._tasks, return_exceptions=True)
+
+    async def make_noise() -> None:
+        while True:
+            await log.append(first.topic, partition, NewRecord(key=b"", value=noise))
+            await asyncio.sleep(0.02)
+
+    noisy = asyncio.create_task(make_noise())
+    await until(lambda: second.owns(DOMAIN), "the standby takes over")
+    noisy.cancel()
+    assert (await add(second, "c1", 5)).repeated
+    await second.stop()
 
 
 STEP_S = 0.075

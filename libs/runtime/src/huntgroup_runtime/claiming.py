@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 async def keep_ownership(life: "Life") -> None:
     """Look from time to time what is to be done, until cancelled."""
-    around, loop = life.around, asyncio.get_running_loop()
+    around = life.around
     membership, partition = around.membership, around.partition
-    checked_at = loop.time()
+    checked_at = membership.now_s()
     while True:
         role = life.replica.role
-        if membership.slept(loop.time() - checked_at):
+        if membership.slept(membership.now_s() - checked_at):
             # This process stood still, not the owner: its heartbeats wait to be read.
             membership.heard(partition)
         elif role is Role.OWNING:
@@ -27,7 +27,7 @@ async def keep_ownership(life: "Life") -> None:
             around.telemetry.claims.add()
             life.replica.claim(around.clock.now_ms())
             life.pump()
-        checked_at = loop.time()
+        checked_at = membership.now_s()
         await asyncio.sleep(membership.check_every_s)
 
 

@@ -16,7 +16,12 @@ from huntgroup_eventlog.snapshots import SnapshotStore
 from huntgroup_runtime.clock import Clock
 from huntgroup_runtime.journal_telemetry import JournalTelemetry
 from huntgroup_runtime.life import Surroundings
-from huntgroup_runtime.membership import Membership, MembershipSettings, refuses_connections
+from huntgroup_runtime.membership import (
+    Membership,
+    MembershipSettings,
+    boot_time_s,
+    refuses_connections,
+)
 from huntgroup_runtime.owner import PartitionOwner
 from huntgroup_runtime.ports import Listener
 from huntgroup_runtime.settings import RuntimeSettings
@@ -44,8 +49,9 @@ class ServiceJournals:
         telemetry: Telemetry,
         address: str,
         refuses: Callable[[str], Awaitable[bool]] = refuses_connections,
+        now_s: Callable[[], float] = boot_time_s,
     ) -> None:
-        """`refuses(address)` tells whether nobody listens there any more."""
+        """`refuses(address)` tells whether nobody listens there any more; ownership goes by `now_s`."""
         self.application = application
         self.topic = topic_journal(application.service)
         self.log = log
@@ -55,6 +61,7 @@ class ServiceJournals:
         self._telemetry = telemetry
         self._address = address
         self._refuses = refuses
+        self._now_s = now_s
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._handed_over = False
@@ -100,6 +107,7 @@ class ServiceJournals:
             ),
             owner=settings.owner_id,
             address=self._address,
+            now_s=self._now_s,
             refuses=self._refuses,
         )
         limits = Limits(

@@ -12,7 +12,7 @@ from huntgroup_runtime.membership import Membership
 
 
 class Lease:
-    """What one life knows of its own ownership. Times are the event loop's."""
+    """What one life knows of its own ownership. Times are the membership's."""
 
     def __init__(self, membership: Membership) -> None:
         self._membership = membership
@@ -24,7 +24,7 @@ class Lease:
         """A batch or a claim is being appended now. Of repeated claims the first may be the one that is accepted."""
         if claim and self._written_s:
             return
-        self._newest_s = asyncio.get_running_loop().time()
+        self._newest_s = self._membership.now_s()
         self._written_s.append(self._newest_s)
 
     def read_back(self, in_flight: int) -> None:

@@ -106,10 +106,12 @@ class Life:
                 records = await reader.read(READ_RECORDS_MAX, READ_WAIT_MS)
                 if not records:
                     continue
-                around.membership.heard(around.partition)
                 counts = self.replica.reader.accepted, self.replica.reader.ignored
                 for record in records:
                     self.replica.read(record.position, record.value)
+                if self.replica.reader.accepted > counts[0]:
+                    # What does not count says nothing of the owner, whoever wrote it.
+                    around.membership.heard(around.partition)
                 if self.replica.role is Role.OWNING:
                     self._lease.read_back(self.replica.in_flight)
                 around.telemetry.accepted.add(self.replica.reader.accepted - counts[0])
@@ -241,7 +243,7 @@ class Life:
     def _append(self, effect: fx.Append) -> None:
         """Hand a record to the log now; what becomes of it is heard later."""
         around, started = self.around, time.perf_counter()
-        self.appended_at = asyncio.get_running_loop().time()
+        self.appended_at = around.membership.now_s()
         record = NewRecord(key=effect.key, value=effect.value)
         sending = asyncio.ensure_future(around.log.append(around.topic, around.partition, record))
         self._tasks.add(sending)

@@ -5,6 +5,7 @@ others wait a little longer, in a fixed order, so that replicas that start toget
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -20,9 +21,15 @@ SURE_SHARE = 0.9
 ASK_WITHIN_S = 0.2
 
 
-def loop_time_s() -> float:
-    """Return the time of the running event loop, which never jumps."""
-    return asyncio.get_running_loop().time()
+_GOES_ON: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def boot_time_s() -> float:
+    """Return a time that nobody sets, and that goes on while the machine is suspended, where the platform has one.
+
+    An event loop's time stands still then, while standbys on other machines count on.
+    """
+    return time.clock_gettime(_GOES_ON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +53,23 @@ class Membership:
         *,
         owner: str,
         address: str,
-        now_s: Callable[[], float] = loop_time_s,
+        now_s: Callable[[], float] = boot_time_s,
         refuses: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         """Know nothing yet. `refuses(address)` tells whether nobody listens there; without it nobody is asked."""
         self.owner = owner
         self.address = address
+        self.now_s = now_s
+        """The time that ownership goes by."""
         self._settings = settings
-        self._now_s = now_s
         self._refuses = refuses or _never
         self._heard_s: dict[int, float] = {}
         slowest_ms = max(settings.heartbeat_ms, settings.takeover_after_ms) or 400
         self.check_every_s = min(settings.heartbeat_ms or slowest_ms, slowest_ms) / 4 / 1_000
 
     def heard(self, partition: int) -> None:
-        """Note that the partition's journal said something just now."""
-        self._heard_s[partition] = self._now_s()
+        """Note that something that counts was read in the partition's journal just now."""
+        self._heard_s[partition] = self.now_s()
 
     def rank(self, partition: int) -> int:
         """Return how many replicas come before this one for the partition."""
@@ -99,7 +107,7 @@ class Membership:
     def heartbeat_due(self, appended_at_s: float) -> bool:
         """Return whether an owner that appended last at `appended_at_s` should show a sign of life."""
         heartbeat_ms = self._settings.heartbeat_ms
-        return heartbeat_ms > 0 and (self._now_s() - appended_at_s) * 1_000 >= heartbeat_ms
+        return heartbeat_ms > 0 and (self.now_s() - appended_at_s) * 1_000 >= heartbeat_ms
 
     def is_sure(self, confirmed_at_s: float) -> bool:
         """Return whether nobody else can own a partition whose owner here wrote at `confirmed_at_s` what was accepted.
@@ -107,11 +115,11 @@ class Membership:
         Standbys have heard that, not earlier than it was written, and wait for longer.
         """
         takeover_ms = self._settings.takeover_after_ms
-        silent_ms = (self._now_s() - confirmed_at_s) * 1_000
+        silent_ms = (self.now_s() - confirmed_at_s) * 1_000
         return not takeover_ms or silent_ms < takeover_ms * SURE_SHARE
 
     def _silent_ms(self, partition: int) -> float:
-        return (self._now_s() - self._heard_s.get(partition, 0.0)) * 1_000
+        return (self.now_s() - self._heard_s.get(partition, 0.0)) * 1_000
 
 
 async def refuses_connections(address: str) -> bool:

@@ -68,14 +68,14 @@ class NodeClock:
 
     def __init__(self, loop: SeededLoop) -> None:
         self.ahead_ms = 0
-        self._loop = loop
+        self.loop = loop
 
     def now_ms(self) -> int:
-        return self._loop.now_ms() + self.ahead_ms
+        return self.loop.now_ms() + self.ahead_ms
 
     def elapsed_ms(self) -> int:
         """Jumps leave it alone."""
-        return self._loop.now_ms()
+        return self.loop.now_ms()
 
     async def sleep_until(self, at_ms: int) -> None:
         """As the system's clock does: a jump is noticed within a second."""
@@ -135,6 +135,7 @@ class SimProcess:
             telemetry=self.telemetry,
             address=self.address,
             refuses=self._refuses,
+            now_s=self.clock.loop.time,
         )
         self.journals.append(made)
         return made
