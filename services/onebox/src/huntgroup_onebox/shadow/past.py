@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, get_args
 
@@ -82,6 +82,11 @@ class Past:
     _answered: dict[OfferId, Fate] = field(default_factory=dict)
     _usual: dict[QueueId, tuple[int, int]] | None = None
     """How long contacts of a queue ring and are handled, in the mean; reckoned when it is asked first."""
+
+    @property
+    def queues(self) -> Collection[QueueId]:
+        """The queues that were ever made, as far as is known when it is looked at."""
+        return self._threshold_ms.keys()
 
     def take(self, decision: Iterable[Event]) -> None:
         """Note what the events tell."""

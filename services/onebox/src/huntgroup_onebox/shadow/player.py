@@ -108,7 +108,7 @@ class Shadow:
         self.state = initial(self.domain)
         self.state.scorers = self.scorers
         self.state.explains = False
-        self._policy = OtherPolicy(self.rules, self.scorers)
+        self._policy = OtherPolicy(self.rules, self.scorers, self.past.queues)
 
     @property
     def refused(self) -> list[str]:
@@ -247,12 +247,12 @@ class Shadow:
         """Let the policy be what it was, but for the queues that the other one names."""
         at_ms = decision[0].at_ms
         self._until(at_ms)
-        for event in decision:
-            instead = self._policy.instead(event, self.state)
-            if instead is not event:
-                self._part()
-            if instead is not None:
-                self._fold(instead)
+        instead = list[Event]()
+        for event in self._policy.instead(decision, self.state):
+            self._fold(event)
+            instead.append(event)
+        if instead != [*decision]:
+            self._part()
         self._expect(at_ms)
 
     # Once something is different.
