@@ -12,26 +12,52 @@ from huntgroup_onebox.shadow.player import Shadow
 from huntgroup_onebox.shadow_command import decisions_of
 from huntgroup_routing.adapters.mapping import event_codec
 from huntgroup_routing.core import RoutingCore
-from huntgroup_routing.core.messages import Event, OfferCreated, Refused
+from huntgroup_routing.core.messages import (
+    ApplyPolicy,
+    Command,
+    ConfigureQueue,
+    Event,
+    OfferCreated,
+    QueueConfigured,
+    Refused,
+    RollBackPolicy,
+)
+from huntgroup_routing.core.policy import command_of
+from huntgroup_routing.core.values import QueueId
 
 from .history import names, read_commands, read_journal
 
 DOMAIN = "histories/kept"
+Policy = dict[QueueId, ConfigureQueue]
 
 
-def decided(history: str) -> list[tuple[Event, ...]]:
-    """Return the decisions that follow from what was told."""
+def decided(history: str, policy: Policy | None = None) -> list[tuple[Event, ...]]:
+    """Return the decisions that follow from what was told.
+
+    A `policy` is filled with how each queue was made; all changes of it are left out then.
+    """
     core, decisions, last_ms = RoutingCore(), list[tuple[Event, ...]](), 0
     state = core.initial(DOMAIN)
     for at_ms, command in read_commands(history):
         last_ms = max(last_ms, at_ms)
+        if policy is not None and changes(command, policy):
+            continue
         decision = core.decide(state, command, last_ms)
         if isinstance(decision, Refused) or not decision:
             continue
         for event in decision:
             state = core.evolve(state, event)
         decisions.append(decision)
+        if policy is not None and isinstance(command, ConfigureQueue):
+            policy[command.queue_id] = command
     return decisions
+
+
+def changes(command: Command, policy: Policy) -> bool:
+    """Return whether a command changes a policy, and is more than a queue that is made."""
+    if isinstance(command, ConfigureQueue):
+        return command.queue_id in policy
+    return isinstance(command, ApplyPolicy | RollBackPolicy)
 
 
 def recorded(history: str) -> list[list[Event]]:
@@ -48,18 +74,34 @@ def test_with_the_same_policy_nothing_is_different(history: str) -> None:
     assert_nothing_is_different(decided(history))
 
 
+@pytest.mark.parametrize("history", names(".commands.jsonl.gz"))
+def test_nor_with_a_policy_that_says_of_each_queue_what_it_was(history: str) -> None:
+    policy = Policy()
+    decisions = decided(history, policy)
+    assert policy
+    assert_nothing_is_different(decisions, policy)
+
+
 @pytest.mark.parametrize("history", names(".routing.journal.gz"))
 def test_a_journal_tells_enough_for_that(history: str) -> None:
-    assert_nothing_is_different(recorded(history))
+    decisions = recorded(history)
+    assert_nothing_is_different(decisions)
+    made = [one for one in chain(*decisions) if isinstance(one, QueueConfigured)]
+    policy = {one.queue_id: command_of(one) for one in made}
+    assert len(policy) == len(made), "its policy never changes"
+    assert_nothing_is_different(decisions, policy)
 
 
-def assert_nothing_is_different(decisions: Sequence[Sequence[Event]]) -> None:
+def assert_nothing_is_different(
+    decisions: Sequence[Sequence[Event]], policy: Policy | None = None
+) -> None:
     past = Past()
     for decision in decisions:
         past.take(decision)
-    shadow = Shadow(DOMAIN, past, {})
+    shadow = Shadow(DOMAIN, past, policy or {})
     for decision in decisions:
         shadow.take(decision)
+    assert not shadow.refused
     offers = sum(isinstance(event, OfferCreated) for event in chain(*decisions))
     assert offers > 0
     assert shadow.offers == shadow.same == offers

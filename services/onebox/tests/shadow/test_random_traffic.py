@@ -2,6 +2,7 @@
 
 Each traffic is shadowed twice: as long as nothing is different the shadow only goes along; told that something is, it
 has its own clock, pairs offers, and frees agents by itself where no fact does, and still nothing may be different.
+Both once more where the policy never changes, with that policy as a file would name it: each queue and its rules.
 """
 
 import random
@@ -18,6 +19,7 @@ from huntgroup_onebox.shadow.player import Shadow
 from huntgroup_routing.core import RoutingCore
 from huntgroup_routing.core.hours import CloseQueue, OpeningHours, OpenQueue, WeeklyHours
 from huntgroup_routing.core.messages import (
+    ApplyPolicy,
     Command,
     ConfigureQueue,
     Event,
@@ -26,6 +28,7 @@ from huntgroup_routing.core.messages import (
     OfferCreated,
     PassTime,
     Refused,
+    RollBackPolicy,
     SetContactPriority,
     SetQueuePriority,
 )
@@ -76,12 +79,23 @@ TRAFFICS: dict[str, dict[str, Any]] = {
     },
 }
 
+Policy = dict[QueueId, ConfigureQueue]
+CHANGES = ConfigureQueue | ApplyPolicy | RollBackPolicy
+
 
 @dataclass
 class Everything(Traffic):
     """The same, and what somebody does about queues and those who wait in them."""
 
+    settled: bool = False
+    """Nobody changes the policy."""
+
     def next(self) -> Command:
+        while isinstance(command := self.anything(), CHANGES) and self.settled:
+            pass
+        return command
+
+    def anything(self) -> Command:
         if self.chance.random() < 0.94:
             return super().next()
         contact_id, queue_id = self.old(), self.chance.choice(QUEUES)
@@ -101,10 +115,16 @@ class Everything(Traffic):
         return replace(made, hours=OPEN_AT_TIMES) if self.chance.random() < 0.1 else made
 
 
-def decided(seed: int, rounds: int, *, prompt: bool, **traffic_of: Any) -> list[tuple[Event, ...]]:
-    """Return what is decided of the traffic; `prompt`: time is noticed when it brings something, as in a service."""
+def decided(
+    seed: int, rounds: int, *, prompt: bool, policy: Policy | None = None, **traffic_of: Any
+) -> list[tuple[Event, ...]]:
+    """Return what is decided of the traffic; `prompt`: time is noticed when it brings something, as in a service.
+
+    A `policy` is filled with that of the beginning, which never changes then.
+    """
     chance, core = random.Random(seed), RoutingCore({"by-id": ById()})
-    traffic, state = Everything(chance, **traffic_of), core.initial(DOMAIN)
+    traffic = Everything(chance, settled=policy is not None, **traffic_of)
+    state = core.initial(DOMAIN)
     decisions = list[tuple[Event, ...]]()
 
     def tell(command: Command, at_ms: int) -> None:
@@ -113,6 +133,8 @@ def decided(seed: int, rounds: int, *, prompt: bool, **traffic_of: Any) -> list[
             return
         for event in events:
             core.evolve(state, event)
+        if policy is not None and isinstance(command, ConfigureQueue):
+            policy[command.queue_id] = command
         decisions.append(events)
         traffic.saw(events)
         traffic.versions = state.versions.version
@@ -127,14 +149,23 @@ def decided(seed: int, rounds: int, *, prompt: bool, **traffic_of: Any) -> list[
             last_ms = decisions[-1][0].at_ms
             tell(PassTime(), max(due_ms, last_ms))
         tell(command, traffic.at_ms)
+        while (
+            policy is not None
+            and isinstance(command, ConfigureQueue)
+            and command.queue_id not in policy
+        ):
+            command = traffic.configure(command.queue_id)  # that one made no sense
+            tell(command, traffic.at_ms)
     return decisions
 
 
-def shadowed(decisions: Sequence[Sequence[Event]], *, apart: bool) -> Shadow:
+def shadowed(
+    decisions: Sequence[Sequence[Event]], *, apart: bool, policy: Policy | None = None
+) -> Shadow:
     past = Past()
     for decision in decisions:
         past.take(decision)
-    shadow = Shadow(DOMAIN, past, {}, {"by-id": ById()})
+    shadow = Shadow(DOMAIN, past, policy or {}, {"by-id": ById()})
     if apart:
         shadow._part()
     for decision in decisions:
@@ -170,3 +201,26 @@ def test_with_the_same_policy_random_traffic_is_as_it_was(traffic: str, seed: in
 def test_a_shadow_with_its_own_clock_is_as_it_was_too(traffic: str, seed: int) -> None:
     decisions = decided(seed, 900, prompt=True, **TRAFFICS[traffic])
     assert_as_it_was(shadowed(decisions, apart=True), decisions)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(20, 22))
+@pytest.mark.parametrize("traffic", TRAFFICS)
+def test_a_policy_that_says_what_it_was_makes_nothing_different(traffic: str, seed: int) -> None:
+    policy = Policy()
+    decisions = decided(seed, 900, prompt=False, policy=policy, **TRAFFICS[traffic])
+    assert len(policy) == len(QUEUES)
+    shadow = shadowed(decisions, apart=False, policy=policy)
+    assert not shadow.refused
+    assert shadow._pairs is None, "nothing was different, so it never parted"
+    assert_as_it_was(shadow, decisions)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(30, 32))
+@pytest.mark.parametrize("traffic", TRAFFICS)
+def test_nor_does_it_in_a_shadow_with_its_own_clock(traffic: str, seed: int) -> None:
+    policy = Policy()
+    decisions = decided(seed, 900, prompt=True, policy=policy, **TRAFFICS[traffic])
+    assert len(policy) == len(QUEUES)
+    assert_as_it_was(shadowed(decisions, apart=True, policy=policy), decisions)
