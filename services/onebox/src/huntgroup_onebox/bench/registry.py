@@ -51,7 +51,7 @@ ENTRIES = (
         names=("core-agents-ratio", "core-waiting-ratio", "core-queues-ratio", "core-contacts"),
         measure=core_scale,
     ),
-    Entry(names=("core-explanations", "core-shadow"), measure=core_extras),
+    Entry(names=("core-explanations", "core-shadow", "core-shadow-other"), measure=core_extras),
     Entry(names=("core-worst-decision",), measure=core_worst),
     Entry(names=("core-memory-contact", "core-memory-agent"), measure=core_memory),
     Entry(names=("core-sql-ratio",), measure=core_sql),
