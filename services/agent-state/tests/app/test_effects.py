@@ -61,7 +61,14 @@ class FakeJournals:
     waiting: int = 0
 
     async def submit(
-        self, domain: str, command_id: str, command: Any, *, check: int, traceparent: str
+        self,
+        domain: str,
+        command_id: str,
+        command: Any,
+        *,
+        check: int,
+        traceparent: str,
+        in_progress: bool = True,
     ) -> CommandOutcome:
         if self.failing:
             self.failing -= 1

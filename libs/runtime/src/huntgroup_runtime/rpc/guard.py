@@ -148,10 +148,13 @@ class CallGuard(grpc.aio.ServerInterceptor):
             return True
         refused = self._refusal(error, method)
         call.finish(refused.status)
+        await self._tell(refused, method, context)
+        return False
+
+    async def _tell(self, refused: RpcRefusedError, method: str, context: Context) -> None:
         if not refused.elsewhere:
             self._count(refused.reason, method)
         await context.abort_with_status(to_status(refused, reason_domain(method)))
-        return False
 
     def _count(self, reason: str, method: str) -> None:
         """Count what this process turned away, whichever bound did it; what another one did, it counts itself."""
