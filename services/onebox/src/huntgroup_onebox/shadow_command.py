@@ -134,6 +134,7 @@ def decisions_of(
 
 def _write(arguments: argparse.Namespace, shadow: Shadow) -> None:
     found = differences(shadow)
+    added = sorted(shadow.rules.keys() - shadow.past.queues)
     if arguments.json:
         told = {
             "domain": arguments.domain,
@@ -141,6 +142,7 @@ def _write(arguments: argparse.Namespace, shadow: Shadow) -> None:
             "offers": shadow.offers,
             "same_offers": shadow.same,
             "not_repeated": dict(sorted(shadow.unrepeated.items())),
+            "queues_added": added,
             "queues": {name: one.values() for name, one in found.items()},
         }
         sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
@@ -151,6 +153,11 @@ def _write(arguments: argparse.Namespace, shadow: Shadow) -> None:
     title = f"{arguments.domain}, had {arguments.policy} held: {shadow.same:,} of {shadow.offers:,} offers are the same"
     console.print(table(title, found))
     console.print("\n".join(SAID), highlight=False)
+    if added:
+        names = ", ".join(added)
+        console.print(
+            f"Never really there, so that only rules lead to them: {names}.", highlight=False
+        )
     for kind, count in sorted(shadow.unrepeated.items()):
         console.print(f"The shadow did not repeat {count:,} × {kind}.", highlight=False)
 

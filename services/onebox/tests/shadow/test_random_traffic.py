@@ -18,6 +18,7 @@ from huntgroup_onebox.shadow.past import Past
 from huntgroup_onebox.shadow.player import Shadow
 from huntgroup_routing.core import RoutingCore
 from huntgroup_routing.core.hours import CloseQueue, OpeningHours, OpenQueue, WeeklyHours
+from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.messages import (
     ApplyPolicy,
     Command,
@@ -81,6 +82,8 @@ TRAFFICS: dict[str, dict[str, Any]] = {
 
 Policy = dict[QueueId, ConfigureQueue]
 CHANGES = ConfigureQueue | ApplyPolicy | RollBackPolicy
+GAPS = "versions of the policy are missing"
+"""So it is in a shadow, which leaves out changes and never rolls one back."""
 
 
 @dataclass
@@ -224,3 +227,17 @@ def test_nor_does_it_in_a_shadow_with_its_own_clock(traffic: str, seed: int) -> 
     decisions = decided(seed, 900, prompt=True, policy=policy, **TRAFFICS[traffic])
     assert len(policy) == len(QUEUES)
     assert_as_it_was(shadowed(decisions, apart=True, policy=policy), decisions)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("traffic", TRAFFICS)
+def test_whatever_the_other_policy_says_what_always_holds_holds_in_the_shadow(traffic: str) -> None:
+    policy = Policy()
+    decided(50, len(QUEUES), prompt=False, policy=policy, **TRAFFICS[traffic])
+    decisions = decided(51, 500, prompt=True, **TRAFFICS[traffic])
+    shadow = shadowed(decisions, apart=False, policy=policy)
+    assert set(check(shadow.state)) <= {GAPS}
+    shadow.finish()
+    assert set(check(shadow.state)) <= {GAPS}
+    assert shadow.same < shadow.offers
+    assert policy.keys() <= shadow.state.queues.keys()

@@ -112,6 +112,7 @@ def kept(told: Told, directory: Path) -> str:
 
 
 def shadow(told: Told, policy: str, folder: Path, *more: str) -> int:
+    folder.mkdir(exist_ok=True)
     (folder / "policy.yaml").write_text(policy)
     log = kept(told, folder / "log")
     return main(["shadow", str(folder / "policy.yaml"), log, "--domain", DOMAIN, *more])
@@ -154,6 +155,17 @@ def test_a_queue_that_the_policy_sends_contacts_to_is_there_whenever_it_really_w
     assert (sales["same_agent"], sales["other_agent"]) == (1, 1)
     assert sales["real"]["wait_mean_s"] == (1 + 298) / 2
     assert sales["shadow"]["wait_mean_s"] == (1 + 60 + 2) / 2  # he rings as long as he did
+
+
+def test_queues_that_never_really_were_are_told_lest_one_is_misspelt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = reported([(0, SALES), *DAY], SAME.replace("  sales:", "  slaes:"), tmp_path, capsys)
+    assert said["queues_added"] == ["slaes"]
+    assert said["same_offers"] == 2
+    assert shadow([(0, SALES), *DAY], ADDED, tmp_path / "again") == 0
+    told = "Never really there, so that only rules lead to them: second-line."
+    assert told in capsys.readouterr().out
 
 
 def test_more_queues_than_a_domain_may_have_are_refused(

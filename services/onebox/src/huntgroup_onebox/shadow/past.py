@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, KeysView, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, get_args
 
@@ -84,7 +84,7 @@ class Past:
     """How long contacts of a queue ring and are handled, in the mean; reckoned when it is asked first."""
 
     @property
-    def queues(self) -> Collection[QueueId]:
+    def queues(self) -> KeysView[QueueId]:
         """The queues that were ever made, as far as is known when it is looked at."""
         return self._threshold_ms.keys()
 

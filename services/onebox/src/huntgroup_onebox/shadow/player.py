@@ -309,8 +309,9 @@ class Shadow:
             now_ms, _, kind, offer_id, agent_id = self._calendar.pop()
             self._now_ms = now_ms
             if kind is Kind.TIME:
-                self._expected = None
-                self._do(self._follows(PassTime(), now_ms))
+                self._expected, due = None, next_due(self.state)
+                if due is not None and due[0] <= now_ms:
+                    self._do(self._follows(PassTime(), now_ms))
             elif kind is Kind.FREE:
                 released = ObserveAgentReleased(agent_id=agent_id, offer_id=offer_id)
                 self._do(self._follows(released, now_ms))
