@@ -24,6 +24,8 @@ def writer() -> ModuleType:
 def test_the_same_seed_tells_the_same_story_as_where_the_file_was_written() -> None:
     tool = writer()
     told = json.loads(tool.STORIES.read_text())
-    if told["code"] != tool.code_digest() or told["python"] != tool.python_version():
-        pytest.skip("tests/simulation/stories.json is of other code or Python: make golden")
-    assert tool.digests() == told["stories"]
+    if told["python"] != tool.python_version():
+        pytest.skip(f"tests/simulation/stories.json was written by Python {told['python']}")
+    assert tool.digests() == told["stories"], (
+        "stories go otherwise now; if they are to: make golden"
+    )
