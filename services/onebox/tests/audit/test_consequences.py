@@ -7,6 +7,7 @@ import pytest
 from google.protobuf.message import Message
 
 from huntgroup.agent_state.v1 import events_pb2 as agent_state
+from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.session.v1 import events_pb2 as session
 
@@ -94,43 +95,92 @@ async def test_a_contact_that_routing_never_heard_of_is_lost() -> None:
     log.tell("routing", at_ms=at(0))
     position = log.tell("session", initiated("ada", 1), queued("ada", 1))
     log.tell("session", at_ms=at(7))
+    assert (await log.report()).clean, "routing has said nothing since"
+    log.tell("routing", at_ms=at(7))
     violation = await log.the_violation(1)
     assert violation.place is not None
     assert violation.place.topic == "huntgroup.session.journal.v1"
     assert violation.place.position == position
     assert violation.why == (
         "contact ada has a ContactQueued, but routing has no ContactEnqueued for it"
-        " 6,000 ms later, and has taken in only what is before 0"
+        " at least 6,000 ms later, and has taken in only what is before 0"
     )
     log.tell("routing", at_ms=at(7), sources=log.taken_in())
-    assert (await log.the_violation(1)).why.endswith("and has taken in it")
+    assert (await log.report()).clean, "it has just taken it in"
+    log.tell("routing", at_ms=at(12.001))
+    why = (await log.the_violation(1)).why
+    assert why.endswith("at least 5,001 ms later, and has taken in it")
 
 
 async def test_what_is_still_to_follow_is_excused_for_a_moment_of_log_time() -> None:
     log = WrittenLog()
+    log.tell("routing", at_ms=at(0))
     log.tell("session", initiated("ada", 1), queued("ada", 1))
-    log.tell("agent-state", at_ms=at(6))
+    log.tell("session", at_ms=at(6))
+    log.tell("routing", at_ms=at(6))
     report = await log.report()
     assert report.clean, str(report)
     assert report.lines[0].counts["about to follow"] == 1
     assert not (await log.report(epsilon_ms=4_999)).clean
 
 
-async def test_the_newest_log_time_is_that_of_all_partitions() -> None:
-    log = WrittenLog()
-    log.tell("session", initiated("ada", 1), queued("ada", 1))
+@pytest.mark.parametrize("ahead_s", [6, 120, 3_600])
+@pytest.mark.parametrize("ahead", ["session", "routing", "agent-state", "recording", "reporting"])
+async def test_nobody_is_accused_because_a_clock_is_ahead(ahead: str, ahead_s: int) -> None:
+    log = told()
+    for service in ("session", "agent-state", "routing", "recording"):
+        log.tell(service, at_ms=at(1_001), sources=log.taken_in())
+    log.tell("session", initiated("eve", 1_001), queued("eve", 1_001))
+    log.tell("agent-state", signed_on("alan", 1_001), reserved("eve", "alan", 1_001))
+    wrapping_up = CALL | {"contact_id": "eve", "offer_id": "eve.1", "agent_id": "alan"}
+    started = agent_state.AgentStartedWrapUp(at_ms=at(1_001), ends_at_ms=at(1_031), **wrapping_up)
+    log.tell("agent-state", started)
+    if ahead != "agent-state":  # whose timer it is
+        log.tell(ahead, at_ms=at(1_001 + ahead_s))
     other = 1 - log.journal("session").partition
-    log.in_partition("recording", other).batch(domain="", at_ms=at(60), key="")
-    assert (await log.the_violation(1)).why.startswith("contact ada has a ContactQueued, but")
+    log.in_partition(ahead, other).batch(domain="", at_ms=at(1_001 + ahead_s), key="")
+    report = await log.report()
+    assert report.clean, str(report)
+
+
+def taken_in(log: WrittenLog) -> list[wire.SourcePosition]:
+    sent = log.journal("session")
+    return [wire.SourcePosition(topic=sent.topic, position=sent.end)]
+
+
+@pytest.mark.parametrize("ahead_s", [-3_600, 3_600])
+async def test_what_is_missing_is_found_whoever_is_ahead(ahead_s: int) -> None:
+    log = WrittenLog(services=["session", "routing"])
+    log.tell("routing", at_ms=at(1_000 + ahead_s))
+    log.tell("session", initiated("eve", 1_001), queued("eve", 1_001))
+    log.tell("routing", at_ms=at(1_001 + ahead_s), sources=taken_in(log))
+    assert (await log.report()).clean
+    log.tell("routing", at_ms=at(1_006 + ahead_s))
+    assert (await log.report()).clean
+    log.tell("routing", at_ms=at(1_006.1 + ahead_s))
+    assert (await log.the_violation(1)).why.startswith("contact eve has a ContactQueued, but")
+
+
+@pytest.mark.parametrize("ahead_s", [-3_600, 3_600])
+async def test_what_is_never_taken_in_is_found_whoever_is_ahead(ahead_s: int) -> None:
+    log = WrittenLog(services=["session", "routing"])
+    log.tell("routing", at_ms=at(1_000 + ahead_s), sources=taken_in(log))
+    log.tell("session", initiated("eve", 1_001), queued("eve", 1_001))
+    log.tell("routing", at_ms=at(1_007 + ahead_s))
+    assert (await log.report()).clean, "session has said nothing since"
+    log.tell("session", at_ms=at(1_007))
+    assert (await log.the_violation(1)).why.startswith("contact eve has a ContactQueued, but")
 
 
 async def test_a_new_owner_has_a_moment_to_catch_up() -> None:
     log = WrittenLog()
+    log.tell("routing", at_ms=at(0))
     log.tell("session", initiated("ada", 1), queued("ada", 1))
     log.tell("session", at_ms=at(60))
     log.journal("routing").claim(at_ms=at(56))
+    log.tell("routing", at_ms=at(61))
     assert (await log.report()).clean
-    log.tell("session", at_ms=at(62))
+    log.tell("routing", at_ms=at(62))
     assert not (await log.report()).clean
 
 
@@ -200,6 +250,7 @@ async def test_a_slot_of_an_offer_that_came_to_nothing_is_given_back() -> None:
     rejected = routing.OfferRejected(at_ms=at(2), queue_id="sales", **CALL)
     log.tell("routing", rejected)
     log.tell("routing", at_ms=at(9))
+    log.tell("agent-state", at_ms=at(9))
     why = (await log.the_violation(2)).why
     assert why.startswith("offer ada.1 has a OfferRejected, but agent-state has no AgentReleased")
     log.tell("agent-state", released("ada", "grace", 9))
@@ -220,6 +271,7 @@ async def test_a_slot_that_was_taken_anew_is_to_be_given_back_anew() -> None:
     )
     log.tell("session", over)
     log.tell("session", at_ms=at(60))
+    log.tell("agent-state", at_ms=at(60))
     assert "offer ada.1 has a ContactDisconnected" in (await log.the_violation(2)).why
 
 

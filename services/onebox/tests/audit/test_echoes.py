@@ -47,6 +47,8 @@ def left(seconds: float) -> routing.AgentLeft:
 def floor(*events: Message, mirrored: tuple[Message, ...] = ()) -> WrittenLog:
     """Return what agent-state says, and what routing makes of it; 1,000 s later both go on."""
     log = WrittenLog(services=["agent-state", "routing"])
+    log.tell("agent-state", at_ms=at(0))
+    log.tell("routing", at_ms=at(0))
     for one in events:
         log.tell("agent-state", one)
     for one in mirrored:
@@ -161,7 +163,9 @@ async def test_what_only_one_of_the_two_says_is_a_violation(
 
 async def test_an_agent_who_has_just_come_may_join_in_a_moment() -> None:
     log = WrittenLog(services=["agent-state", "routing"])
+    log.tell("routing", at_ms=at(0))
     log.tell("agent-state", signed_on(1, skills=["german"]))
+    log.tell("agent-state", at_ms=at(6))
     log.tell("routing", at_ms=at(6))
     report = await log.report()
     assert report.clean, str(report)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from huntgroup.agent_state.v1 import events_pb2 as agent_state
+from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup.reporting.v1 import events_pb2 as reporting
 from huntgroup_eventlog.port import Log, LogUnavailableError
 from huntgroup_onebox.audit import follow as follow_module
@@ -31,6 +32,7 @@ class Auditor:
     """A follower whose rounds a test makes."""
 
     def __init__(self, log: Log, *, fold: bool = False, **more: Any) -> None:
+        self.now_s = 0.0
         scope = Scope(
             log=log,
             findings=Findings(),
@@ -38,6 +40,7 @@ class Auditor:
             epsilon_ms=5_000,
             interval_ms=0,
             grace_ms=60_000,
+            clock=lambda: self.now_s,
             **more,
         )
         self.telemetry = Telemetry.off()
@@ -126,12 +129,58 @@ async def test_what_is_missing_counts_after_the_grace_and_once() -> None:
     log = WrittenLog()
     auditor = Auditor(log.log)
     log.tell("session", initiated("eve", 1), queued("eve", 1))
-    log.tell("routing", at_ms=at(60))
+    log.tell("routing", at_ms=at(1), sources=log.taken_in())
     assert await auditor.new() == []
+    auditor.now_s = 61
+    log.tell("routing", at_ms=at(61))
+    assert await auditor.new() == [], "routing has had no more than the grace"
     log.tell("routing", at_ms=at(62))
     [found] = await auditor.new()
     assert "1: contact eve has a ContactQueued, but routing has no ContactEnqueued" in found
     log.tell("routing", at_ms=at(70))
+    auditor.now_s = 200
+    assert await auditor.new() == []
+
+
+async def test_a_clock_that_jumps_is_no_time_in_which_something_is_missing() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    started = agent_state.AgentStartedWrapUp(
+        at_ms=at(1), ends_at_ms=at(31), contact_id="ada", offer_id="ada.1", agent_id="grace"
+    )
+    log.tell("session", initiated("eve", 1), queued("eve", 1))
+    log.tell("agent-state", story.signed_on("grace", 0), story.reserved("ada", "grace", 1))
+    log.tell("routing", story.joined("grace", 0))
+    log.tell("agent-state", started)
+    log.tell("routing", at_ms=at(1), sources=log.taken_in())
+    assert await auditor.new() == []
+    for service in ("session", "routing", "agent-state"):
+        log.tell(service, at_ms=at(3_601))
+    found: list[str] = []
+    for auditor.now_s in (2, 60, 62.5):
+        found = await auditor.new()
+        assert not found or auditor.now_s == 62.5
+    first, second = found
+    assert first.startswith("1: contact eve has a ContactQueued, but routing has no")
+    assert second.startswith("2: offer ada.1 has a AgentStartedWrapUp, but agent-state has no")
+
+
+async def test_a_service_that_never_comes_up_with_the_others_is_late_by_the_own_clock() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    topic = log.journal("session").topic
+    positions = [log.tell("session", initiated(f"c{number}", 1)) for number in range(4)]
+    found: list[str] = []
+    for number, (now_s, ahead_s) in enumerate([(0, 3_600), (20, 3_620), (40, 3_640), (62, 3_662)]):
+        auditor.now_s = now_s
+        source = wire.SourcePosition(topic=topic, position=positions[number])
+        log.tell("routing", at_ms=at(ahead_s), sources=[source])
+        found = await auditor.new()
+        assert not found or number == 3
+    assert found == ["10: routing has not taken this in 62,000 ms later"]
+    log.tell("routing", at_ms=at(3_663), sources=log.taken_in())
+    log.tell("session", initiated("ben", 70))
+    auditor.now_s = 500
     assert await auditor.new() == []
 
 

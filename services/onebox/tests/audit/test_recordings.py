@@ -124,7 +124,9 @@ async def test_a_second_segment_that_is_not_the_next_is_found() -> None:
 async def test_a_connected_contact_of_which_recording_says_nothing_is_found() -> None:
     log = WrittenLog(services=["session", "recording"])
     connected = session.ContactConnected(at_ms=at(14), contact_id="ada", offer_id="ada.1")
+    log.tell("recording", at_ms=at(10))
     log.tell("session", initiated("ada", 10), connected)
+    log.tell("session", at_ms=at(100))
     later = recording.RecordingPolicySet(at_ms=at(100), queue_id="sales")
     log.tell("recording", later)
     found = await log.violations(5)

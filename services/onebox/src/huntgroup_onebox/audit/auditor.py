@@ -57,8 +57,8 @@ async def audit(
     """Audit what is in `log` now; the services may go on meanwhile. Nothing is written.
 
     `acked` is what clients were told to be done: (service, command id). With `domain` only that domain is checked.
-    `epsilon_ms` of log time is what may pass before what follows by itself is there. `ended` says that the day is over:
-    no contact may be live, no slot held, no offer open.
+    `epsilon_ms` is what may pass of a journal's own log time before what follows by itself is in it. `ended` says that
+    the day is over: no contact may be live, no slot held, no offer open.
     `interval_ms` is that of the ledger (by default, as its entries show); `applications` fold the journals (by default,
     the five services). Without `vault`, `database` or `snapshots_dir` what is in those is not looked at. Raises
     `LogUnavailableError`, `DatabaseUnavailableError`.
@@ -120,7 +120,6 @@ async def _examine(scope: Scope) -> None:
 async def _read_all(
     scope: Scope, partitions: Sequence[int], ends: Ends, progress: Progress | None
 ) -> None:
-    consequences = []
     read = 0
 
     def tell(more: int) -> None:
@@ -134,11 +133,7 @@ async def _read_all(
         async with PartitionAudit(number, scope, ends) as partition:
             await partition.read(ends, tell)
             await partition.finish()
-        consequences.append(partition.consequences)
     scope.ids.finish()
-    now_ms = max((one.newest_ms for one in consequences), default=0)
-    for one in consequences:
-        one.judge_at_the_end(now_ms, scope.epsilon_ms)
     if scope.acknowledged is not None:
         scope.acknowledged.finish(scope.findings)
 

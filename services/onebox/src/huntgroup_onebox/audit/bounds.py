@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -12,6 +13,7 @@ from huntgroup_agent_state.core import invariants as of_agent_state
 from huntgroup_eventlog.journal.decider import BATCH_BYTES_MAX
 from huntgroup_eventlog.journal.replica import Limits
 from huntgroup_onebox.audit.feed import EventCheck, Handler
+from huntgroup_onebox.audit.intake import Clock, Intake
 from huntgroup_onebox.audit.reading import Entry
 from huntgroup_onebox.audit.report import Findings, Place
 from huntgroup_recording.core import invariants as of_recording
@@ -137,31 +139,47 @@ class Bounds(EventCheck):
         self._findings.violation(INVARIANT, entry.place, domain, why)
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What a service was to take in when it was looked at, and when that was, by two clocks."""
+
+    position: int
+    seen_s: float
+    own_ms: int
+
+
 class Lag(EventCheck):
     """How far each service has taken in the others, in one partition.
 
     Whatever a service writes says how far it has read. One that writes nothing is not judged: it may have nothing to
-    say.
+    say. One that writes is late by its own log time, and by the clock of who follows.
     """
 
-    def __init__(self, findings: Findings, partition: int, *, grace_ms: int, ended: bool) -> None:
+    def __init__(
+        self,
+        findings: Findings,
+        partition: int,
+        intake: Intake,
+        *,
+        grace_ms: int,
+        ended: bool,
+        clock: Clock | None = None,
+    ) -> None:
         self._findings = findings
         self._partition = partition
+        self._intake = intake
         self._grace_ms = grace_ms
         self._day_ended = ended
-        self._written_ms: dict[str, int] = {}
-        self._taken_in: dict[tuple[str, str], int] = {}
+        self._clock = clock
         self._with_events: dict[str, deque[tuple[int, int, str]]] = {}
         """By topic: position, log time and domain of batches with events that somebody has not taken in yet."""
+        self._marks: dict[tuple[str, str], _Mark] = {}
         self._late: set[tuple[str, str]] = set()
 
     def entry(self, entry: Entry) -> None:
         if isinstance(entry.kind, wire.Claim):
             return
         batch = entry.kind
-        self._written_ms[entry.service] = batch.at_ms
-        for source in batch.sources:
-            self._taken_in[entry.service, source.topic] = source.position
         if batch.events:
             batches = self._with_events.setdefault(
                 entry.place.topic, deque(maxlen=LAG_REMEMBERED_MAX)
@@ -170,25 +188,47 @@ class Lag(EventCheck):
 
     def judge(self) -> None:
         self._forget_taken_in()
-        for (service, topic), position in self._taken_in.items():
-            waiting = self._with_events.get(topic, ())
+        for service, topic, position in self._intake.positions():
+            waiting = self._with_events.get(topic, deque())
             oldest = next((one for one in waiting if one[0] >= position), None)
-            late_ms = self._written_ms[service] - oldest[1] if oldest else 0
-            if oldest is None or late_ms <= self._grace_ms:
+            if oldest is None:
                 self._late.discard((service, topic))
-            elif (service, topic) not in self._late:
-                self._late.add((service, topic))
-                place = Place(topic=topic, partition=self._partition, position=oldest[0])
-                why = f"{service} has not taken this in {late_ms:,} ms later"
-                self._findings.violation(INVARIANT, place, oldest[2], why)
+                self._marks.pop((service, topic), None)
+                continue
+            place = Place(topic=topic, partition=self._partition, position=oldest[0])
+            if self._clock is None:
+                late_ms = self._intake.overdue_ms(service, place, oldest[1])
+            else:
+                late_ms = self._followed_ms(service, topic, position, waiting[-1][0], self._clock())
+            self._tell(service, place, oldest[2], late_ms)
+
+    def _followed_ms(
+        self, service: str, topic: str, position: int, newest: int, now_s: float
+    ) -> int:
+        """Return for how long all that waits has been seen by who follows, the service being there all the time."""
+        mark = self._marks.get((service, topic))
+        if mark is None or position > mark.position:
+            mark = _Mark(newest, now_s, self._intake.newest_ms(service))
+            self._marks[service, topic] = mark
+        return min(int((now_s - mark.seen_s) * 1_000), self._intake.owned_ms(service, mark.own_ms))
+
+    def _tell(self, service: str, place: Place, domain: str, late_ms: int) -> None:
+        who = (service, place.topic)
+        if late_ms <= self._grace_ms:
+            self._late.discard(who)
+        elif who not in self._late:
+            self._late.add(who)
+            why = f"{service} has not taken this in {late_ms:,} ms later"
+            self._findings.violation(INVARIANT, place, domain, why)
 
     def finish(self) -> None:
         if self._day_ended:
             self.judge()
 
     def _forget_taken_in(self) -> None:
+        positions = [*self._intake.positions()]
         for topic, batches in self._with_events.items():
-            readers = [at for (_, source), at in self._taken_in.items() if source == topic]
+            readers = [at for _, source, at in positions if source == topic]
             least = min(readers, default=0)
             while batches and (not readers or batches[0][0] < least):
                 batches.popleft()

@@ -1,5 +1,6 @@
 """The checks of one partition, and what all partitions share."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from huntgroup_onebox.audit.database import ReportingDatabase
 from huntgroup_onebox.audit.database_rows import DatabaseRows
 from huntgroup_onebox.audit.feed import Check, Feed
 from huntgroup_onebox.audit.figures import Figures
+from huntgroup_onebox.audit.intake import Clock, Intake
 from huntgroup_onebox.audit.isolation import Ids, Isolation
 from huntgroup_onebox.audit.offers import OfferOutcomes
 from huntgroup_onebox.audit.publication import Publication, Publications
@@ -41,7 +43,9 @@ class Scope:
     domain: str = ""
     ended: bool = False
     grace_ms: int = 0
-    """Who follows a log lets so much log time pass before what is missing counts."""
+    """Who follows a log lets so much time pass before what is missing counts."""
+    clock: Clock = time.monotonic
+    """Of who follows a log."""
     ids: Ids = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,16 +73,18 @@ class Checks:
             for service in services
         }
         self.figures = Figures(findings, scope.interval_ms, follow=scope.follow)
-        self.consequences = Consequences(findings, set(services))
         self.recordings = RecordingLives(findings, ended=ended, keep_files=scope.vault is not None)
         self.database_rows = DatabaseRows(findings, scope.interval_ms)
         grace_ms = scope.grace_ms or scope.epsilon_ms
+        clock = scope.clock if scope.follow else None
+        intake = Intake(grace_ms)
         shared: list[Check] = [
+            intake,
             Commands(findings, scope.acknowledged),
             Isolation(findings, scope.ids, scope.log.partitions),
             Publications(self.publications),
             Bounds(findings),
-            Lag(findings, number, grace_ms=grace_ms, ended=ended),
+            Lag(findings, number, intake, grace_ms=grace_ms, ended=ended, clock=clock),
         ]
         first: list[Check] = [self.figures.ledger]
         if scope.database is not None:
@@ -90,7 +96,7 @@ class Checks:
             OfferedSlots(findings, ended=ended),
             OfferOutcomes(findings, scope.epsilon_ms, ended=ended),
             self.recordings,
-            self.consequences,
+            Consequences(findings, set(services), intake, grace_ms=grace_ms, clock=clock),
             self.figures.expected,
         ]
         self.all = [*shared, *first, *others]

@@ -2,8 +2,8 @@
 
 A contact that session queued takes a place in routing; an accepted offer becomes a conversation or a failed one; a slot
 is taken, told about and given back. Only such facts are owed. What waits for a person, such as a conversation that goes
-on, is not. What is missing at the end of the log is excused for `epsilon_ms` of log time after it was due, or after the
-last claim of the partition it should be in: until then somebody may be about to write it.
+on, is not. What is missing is excused for a while after its debtor took the cause in, or after the last claim of the
+debtor's partition, by the debtor's own log time: until then somebody may be about to write it.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_contracts.registry import topic_journal
 from huntgroup_onebox.audit.compact import CompactMap
 from huntgroup_onebox.audit.echoes import ECHOES, Echo
 from huntgroup_onebox.audit.feed import EventCheck, Handler
+from huntgroup_onebox.audit.intake import Clock, Intake, Patience
 from huntgroup_onebox.audit.reading import Entry
 from huntgroup_onebox.audit.report import Findings, Place
 from huntgroup_onebox.audit.rules import RULES, Rule
@@ -41,10 +41,12 @@ class _Debt:
 class _Account:
     """One rule in one partition: which causes still wait for their consequence."""
 
-    def __init__(self, rule: Rule, findings: Findings) -> None:
+    def __init__(self, rule: Rule, findings: Findings, intake: Intake, clock: Clock | None) -> None:
         self.rule = rule
         self.open: dict[str, _Debt] = {}
         self._findings = findings
+        self._intake = intake
+        self._patience = Patience(clock)
         self._settled = CompactMap()
         self._over = CompactMap()
 
@@ -111,27 +113,68 @@ class _Account:
         self._settled.forget()
         self._over.forget()
 
-    def close(self) -> None:
-        """Keep what is open only."""
-        self._settled = CompactMap()
+    def owed(self) -> dict[str, _Debt]:
+        """Return what is due by the debtor's own log time; what a contact's end settled is dropped."""
+        for key in [key for key, debt in self.open.items() if self.is_over(debt.subject)]:
+            del self.open[key]
+        return {key: debt for key, debt in self.open.items() if self._is_due(debt)}
+
+    def _is_due(self, debt: _Debt) -> bool:
+        rule = self.rule
+        own = debt.place.topic == topic_journal(rule.debtor)
+        return not own or self._intake.newest_ms(rule.debtor) >= debt.due_ms + rule.slack_ms
+
+    def take_overdue(self, grace_ms: int) -> list[tuple[_Debt, str]]:
+        """Take out what is missing for longer than a grace; return it, and what is missing in words."""
+        owed, found = self.owed(), []
+        self._patience.look(owed)
+        for key, debt in owed.items():
+            wait_ms = debt.due_ms - debt.at_ms + self.rule.slack_ms
+            late_ms = self._intake.overdue_ms(self.rule.debtor, debt.place, debt.at_ms, wait_ms)
+            if late_ms > grace_ms and self._patience.is_over(key, grace_ms):
+                del self.open[key]
+                found.append((debt, self._missing(debt, late_ms + wait_ms)))
+        return found
+
+    def _missing(self, debt: _Debt, after_ms: int) -> str:
+        rule = self.rule
+        wanted = " or ".join(event.DESCRIPTOR.name for event in rule.settled_by)
+        told = f"{rule.debtor} has no {wanted} for it at least {after_ms:,} ms later"
+        if debt.place.topic == topic_journal(rule.debtor):
+            return told
+        read_to = self._intake.position(rule.debtor, debt.place.topic)
+        reached = "it" if read_to > debt.place.position else f"only what is before {read_to}"
+        return f"{told}, and has taken in {reached}"
 
 
 class Consequences(EventCheck):
     """Follows the facts of one partition to what follows from them in another journal."""
 
-    def __init__(self, findings: Findings, services: Collection[str]) -> None:
-        """Expect nothing of services that have no journal in this log."""
-        self.newest_ms = 0
-        """Newest log time of a batch."""
+    def __init__(
+        self,
+        findings: Findings,
+        services: Collection[str],
+        intake: Intake,
+        *,
+        grace_ms: int,
+        clock: Clock | None = None,
+    ) -> None:
+        """Expect nothing of services that have no journal in this log.
+
+        What follows may be missing for `grace_ms` of its debtor's log time and, with the `clock` of who follows a log,
+        for as long of that as well.
+        """
         self._findings = findings
-        self._accounts = [_Account(rule, findings) for rule in RULES if rule.debtor in services]
+        self._grace_ms = grace_ms
+        self._accounts = [
+            _Account(rule, findings, intake, clock) for rule in RULES if rule.debtor in services
+        ]
         self._echoes = [
-            Echo(rule, findings) for rule in ECHOES if {rule.teller, rule.echoer} <= set(services)
+            Echo(rule, findings, intake, clock)
+            for rule in ECHOES
+            if {rule.teller, rule.echoer} <= set(services)
         ]
         self._followers: list[_Account | Echo] = [*self._accounts, *self._echoes]
-        self._claimed_ms: dict[str, int] = {}
-        self._taken_in: dict[tuple[str, str], int] = {}
-        """By service and topic of another, the position below which it has taken in everything."""
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         found: dict[type[Message], list[Handler]] = {}
@@ -140,66 +183,31 @@ class Consequences(EventCheck):
                 found.setdefault(event, []).append(handler)
         return {event: _each(handlers) for event, handlers in found.items()}
 
-    def entry(self, entry: Entry) -> None:
-        kind = entry.kind
-        if isinstance(kind, wire.Claim):
-            self._claimed_ms[entry.service] = kind.at_ms
-            return
-        self.newest_ms = max(self.newest_ms, kind.at_ms)
-        for source in kind.sources:
-            self._taken_in[entry.service, source.topic] = source.position
-
-    def finish(self) -> None:
-        for account in self._accounts:
-            account.close()
-
     def forget(self) -> None:
         for follower in self._followers:
             follower.forget()
 
-    def judge_missing(self, now_ms: int, epsilon_ms: int) -> None:
-        """Judge what is still missing, when the newest log time of the whole log is `now_ms`; tell it once."""
+    def judge(self) -> None:
         missing = [
-            (account, key, debt)
+            (debt, why, account.rule.invariant)
             for account in self._accounts
-            for key, debt in account.open.items()
-            if now_ms >= debt.due_ms
+            for debt, why in account.take_overdue(self._grace_ms)
         ]
-        for account, key, debt in sorted(missing, key=lambda one: one[2].at_ms):
-            rule = account.rule
-            if account.is_over(debt.subject):
-                del account.open[key]
-                continue
-            since_ms = max(debt.due_ms + rule.slack_ms, self._claimed_ms.get(rule.debtor, 0))
-            if now_ms - since_ms > epsilon_ms:
-                del account.open[key]
-                why = f"{debt.what}, but {self._missing(rule, debt, now_ms)}"
-                self._findings.violation(rule.invariant, debt.place, debt.domain, why)
+        for debt, why, invariant in sorted(missing, key=lambda one: one[0].at_ms):
+            told = f"{debt.what}, but {why}"
+            self._findings.violation(invariant, debt.place, debt.domain, told)
         for echo in self._echoes:
-            echo.judge_missing(now_ms, epsilon_ms, self._claimed_ms)
+            echo.judge_missing(self._grace_ms)
 
-    def judge_at_the_end(self, now_ms: int, epsilon_ms: int) -> None:
+    def finish(self) -> None:
         """Judge what is missing at the end of the log, and count what is excused by invariant."""
-        self.judge_missing(now_ms, epsilon_ms)
+        self.judge()
         for account in self._accounts:
-            due = sum(
-                now_ms >= debt.due_ms and not account.is_over(debt.subject)
-                for debt in account.open.values()
-            )
-            if due:
-                self._findings.count(account.rule.invariant, "about to follow", due)
+            if owed := account.owed():
+                self._findings.count(account.rule.invariant, "about to follow", len(owed))
         for echo in self._echoes:
             if waiting := echo.waiting():
                 self._findings.count(echo.rule.invariant, "about to follow", waiting)
-
-    def _missing(self, rule: Rule, debt: _Debt, now_ms: int) -> str:
-        wanted = " or ".join(event.DESCRIPTOR.name for event in rule.settled_by)
-        told = f"{rule.debtor} has no {wanted} for it {now_ms - debt.at_ms:,} ms later"
-        if debt.place.topic == topic_journal(rule.debtor):
-            return told
-        read_to = self._taken_in.get((rule.debtor, debt.place.topic), 0)
-        reached = "it" if read_to > debt.place.position else f"only what is before {read_to}"
-        return f"{told}, and has taken in {reached}"
 
 
 def _each(handlers: list[Handler]) -> Handler:

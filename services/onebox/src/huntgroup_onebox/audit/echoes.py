@@ -18,6 +18,7 @@ from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.session.v1 import events_pb2 as session
 from huntgroup_onebox.audit.compact import CompactMap
 from huntgroup_onebox.audit.feed import Handler
+from huntgroup_onebox.audit.intake import Clock, Intake, Patience
 from huntgroup_onebox.audit.reading import Entry
 from huntgroup_onebox.audit.report import Findings, Place
 
@@ -69,9 +70,13 @@ class _Rows:
 class Echo:
     """One rule in one partition."""
 
-    def __init__(self, rule: EchoRule, findings: Findings) -> None:
+    def __init__(
+        self, rule: EchoRule, findings: Findings, intake: Intake, clock: Clock | None
+    ) -> None:
         self.rule = rule
         self._findings = findings
+        self._intake = intake
+        self._patience = Patience(clock)
         self._rows: dict[str, _Rows] = {}
         self._over = CompactMap()
 
@@ -150,12 +155,14 @@ class Echo:
         why = f"{echoed.what}: {echoed.words}; but {self.rule.teller} says: {told.words}"
         self._findings.violation(self.rule.invariant, echoed.place, echoed.domain, why)
 
-    def judge_missing(self, now_ms: int, epsilon_ms: int, claimed_ms: Mapping[str, int]) -> None:
+    def judge_missing(self, grace_ms: int) -> None:
         """Judge what one has said so long ago that the other must have, too; tell it once."""
         rule = self.rule
-        for rows, said, by in sorted(self._alone(), key=lambda one: one[1].at_ms):
-            since_ms = max(said.at_ms, claimed_ms.get(by, 0))
-            if now_ms - since_ms > epsilon_ms:
+        alone = sorted(self._alone(), key=lambda one: one[1].at_ms)
+        self._patience.look(said for _, said, _ in alone)
+        for rows, said, by in alone:
+            late_ms = self._intake.overdue_ms(by, said.place, said.at_ms)
+            if late_ms > grace_ms and self._patience.is_over(said, grace_ms):
                 (rows.told if by == rule.echoer else rows.echoed).remove(said)
                 wanted = rule.echoes if by == rule.echoer else rule.told
                 names = " or ".join(event.DESCRIPTOR.name for event in wanted)

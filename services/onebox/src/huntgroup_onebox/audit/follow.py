@@ -145,9 +145,8 @@ class Follower:
         self._database_away &= not beside
         for partition in self._partitions:
             await self._read(partition, ends, database=beside)
-        now_ms = max(one.newest_ms for one in self._partitions)
         for partition in self._partitions:
-            await partition.judge(now_ms)
+            await partition.judge()
         if beside:
             for partition in self._partitions:
                 await partition.look_beside()

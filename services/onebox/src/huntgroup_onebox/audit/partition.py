@@ -16,7 +16,6 @@ from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import LogCorruptError
 from huntgroup_onebox.audit.bounds import check_states
 from huntgroup_onebox.audit.checks import Checks, Scope
-from huntgroup_onebox.audit.consequences import Consequences
 from huntgroup_onebox.audit.database import Stored
 from huntgroup_onebox.audit.feed import Check, Feed
 from huntgroup_onebox.audit.figures_expected import ExpectedFigures
@@ -66,11 +65,6 @@ class PartitionAudit:
         """Close what is open of the log; the next round opens it again, and goes on where this one was."""
         for records in self._all_records():
             await records.close()
-
-    @property
-    def consequences(self) -> Consequences:
-        """What is to follow across journals; judged when all partitions were read."""
-        return self._checks.consequences
 
     # Reading.
 
@@ -248,14 +242,13 @@ class PartitionAudit:
 
     # Judging.
 
-    async def judge(self, now_ms: int) -> None:
-        """Judge between two rounds, when the newest log time of the whole log is `now_ms`."""
+    async def judge(self) -> None:
+        """Judge between two rounds."""
         scope = self._scope
         if not self.damaged:
             for check in self._checks.all:
                 check.judge()
             self._checks.figures.judge()
-            self._checks.consequences.judge_missing(now_ms, scope.grace_ms)
             for publication in self._checks.publications.values():
                 publication.publication_over(scope.grace_ms)
                 publication.forget()
