@@ -14,6 +14,7 @@ from huntgroup_eventlog.journal.replica import Limits
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "deploy" / "docker"
 LABEL = re.compile(r"\$labels\.(\w+)")
+INCREASED = re.compile(r"increase\([^)]*\)+\s*([<>=!]+)\s*([\d.]+)")
 
 
 def rules() -> list[dict[str, Any]]:
@@ -57,6 +58,22 @@ def test_a_label_that_an_alert_shows_is_one_it_is_about(rule: dict[str, Any]) ->
     for names in re.findall(r"(?:by|on) \(([^)]*)\)", rule["expr"]):
         kept |= {name.strip() for name in names.split(",")}
     assert shown <= kept
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_how_often_something_happened_is_judged_between_two_numbers(rule: dict[str, Any]) -> None:
+    """`increase` extrapolates: what happened once in ten minutes is shown as 1.008 times."""
+    for comparison, number in INCREASED.findall(rule["expr"]):
+        assert (comparison, number) in {(">", "0"), ("==", "0")} or number.endswith(".5")
+
+
+def test_any_number_of_owners_but_one_is_told() -> None:
+    owned = re.compile(r"\(huntgroup_journal_owned\) ([<>]) 1\b")
+    told = {found[1]: rule for rule in rules() if (found := owned.search(rule["expr"]))}
+    assert set(told) == {"<", ">"}
+    assert {(one["for"], one["labels"]["severity"]) for one in told.values()} == {
+        ("30s", "critical")
+    }
 
 
 def runbook_of(rule: dict[str, Any]) -> tuple[str, str]:
