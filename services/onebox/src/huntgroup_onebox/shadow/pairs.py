@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from typing import Final
 
 from msgspec.structs import replace
@@ -9,6 +10,8 @@ from msgspec.structs import replace
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     Command,
+    ContactMoved,
+    ContactReplanned,
     Event,
     ObserveAgentReleased,
     ObserveOfferTurnedAway,
@@ -83,7 +86,20 @@ def is_as_it_was(ours: Sequence[Event], really: Sequence[Event]) -> bool:
 
 
 def _is_same(one: Event, other: Event) -> bool:
-    return one is other or one == other or is_same_offer(one, other)
+    if one is other or one == other or is_same_offer(one, other):
+        return True
+    return type(one) is type(other) and _without_why(one) == _without_why(other)
+
+
+def _without_why(event: Event) -> Event:
+    """Return an event without what brought its contact to its step, which older journals do not tell."""
+    match event:
+        case ContactReplanned():
+            return replace(event, trigger=None, limit=0, value=0)
+        case ContactMoved():
+            return replaced(event, step_trigger=None, step_limit=0, step_value=0)
+        case _:
+            return event
 
 
 def is_same_offer(one: Event, other: Event) -> bool:
