@@ -12,13 +12,15 @@ from huntgroup_routing.core.estimates import (
 )
 from huntgroup_routing.core.messages import (
     AcceptOffer,
+    ContactDequeued,
     ObserveAgentReleased,
     ObserveContactAbandoned,
     RejectOffer,
 )
+from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
 from huntgroup_routing.core.pace import Estimate, Pace
 from huntgroup_routing.core.state import Queue
-from huntgroup_routing.core.values import LANES_MAX, ContactId, QueueId
+from huntgroup_routing.core.values import LANES_MAX, Channel, ContactId, QueueId
 
 if TYPE_CHECKING:
     from services.routing.tests.conftest import Floor
@@ -202,3 +204,30 @@ def test_more_lanes_than_are_looked_through_are_counted_the_same(floor: "Floor")
     for contact_id in [*floor.state.contacts]:
         floor.quickly(ObserveContactAbandoned(contact_id=contact_id), at_ms=at_ms)
     assert len(list(sales(floor).waiting.paces)) == LANES_MAX, "those empty are forgotten again"
+
+
+def test_a_chat_does_not_count_on_an_agent_who_takes_calls_alone(floor: "Floor") -> None:
+    floor.queue(channel=None)
+    floor.agent("alan", chat=1)
+    floor.contact("c0", channel=Channel.CHAT)
+    for number in range(9):
+        at_ms = number * MINUTE_MS
+        floor.accept(f"c{number}.1", "alan", at_ms=at_ms)
+        floor.contact(f"c{number + 1}", channel=Channel.CHAT, at_ms=at_ms)
+        floor.release(f"c{number}.1", "alan", at_ms=at_ms + MINUTE_MS)
+    floor.agent("grace", at_ms=9 * MINUTE_MS)
+    assert estimated_wait_of_next(sales(floor), 9 * MINUTE_MS) == NO_WAIT
+    floor.queue(
+        channel=None,
+        overflow=(
+            OverflowRule(
+                trigger=OverflowTrigger.ESTIMATED_WAIT,
+                limit=MINUTE_MS // 2,
+                action=OverflowAction.DISCONNECT,
+            ),
+        ),
+    )
+    *_, gone = floor.contact("chat", channel=Channel.CHAT, at_ms=9 * MINUTE_MS)
+    assert isinstance(gone, ContactDequeued)
+    came = floor.contact("call", at_ms=9 * MINUTE_MS)
+    assert floor.offered(came) == [("call", "grace")]

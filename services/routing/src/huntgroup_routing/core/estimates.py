@@ -1,8 +1,9 @@
 """How long contacts will wait: those that do, and one that would come now."""
 
+from huntgroup_routing.core.lines import LaneKey
 from huntgroup_routing.core.pace import NO_WAIT, Estimate
 from huntgroup_routing.core.state import Contact, Queue, State
-from huntgroup_routing.core.values import NOTHING, Own
+from huntgroup_routing.core.values import NOTHING, Channel, Own
 
 
 def estimated_wait(state: State, contact: Contact, at_ms: int) -> Estimate | None:
@@ -23,6 +24,17 @@ def estimated_wait_of_next(
     if queue.requirement.idle and not queue.waiting:
         return NO_WAIT
     return queue.waiting.estimate((priority, own), None, at_ms)
+
+
+def estimated_wait_of_comer(
+    state: State, queue: Queue, channel: Channel, lane: LaneKey, at_ms: int
+) -> Estimate | None:
+    """Return the same of a contact of a channel: an agent who is idle for that is taken as idle for it."""
+    usual = queue.requirement
+    if queue.waiting or channel is usual.channel:
+        return estimated_wait_of_next(queue, at_ms, *lane)
+    asked = state.pool.find(channel, usual.ask) or state.pool.preview(channel, usual.ask)
+    return NO_WAIT if asked.idle else queue.waiting.estimate(lane, None, at_ms)
 
 
 def estimated_wait_ms(queue: Queue, at_ms: int, priority: int = 0) -> int | None:

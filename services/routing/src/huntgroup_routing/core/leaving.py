@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from huntgroup_routing.core.arriving import offers_on_arrival
 from huntgroup_routing.core.deadlines import waits_due
-from huntgroup_routing.core.estimates import estimated_wait_of_next
+from huntgroup_routing.core.estimates import estimated_wait_of_comer
 from huntgroup_routing.core.messages import (
     ContactDequeued,
     ContactEnqueued,
@@ -161,8 +161,10 @@ class Leaving:
                 oldest = None if queue.ages is None else queue.ages.head
                 value = 0 if oldest is None else self.at_ms - oldest[0]
             case OverflowTrigger.ESTIMATED_WAIT:
-                priority, own = comer.priority, comer.own
-                estimate = estimated_wait_of_next(queue, self.at_ms, priority, own)
+                lane = (comer.priority, comer.own)
+                estimate = estimated_wait_of_comer(
+                    self.state, queue, comer.channel, lane, self.at_ms
+                )
                 value = 0 if estimate is None else estimate.wait_ms
             case OverflowTrigger.CLOSED:
                 return 0 if queue.is_closed else None
