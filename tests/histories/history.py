@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec import convert, to_builtins
 
@@ -13,6 +13,15 @@ from huntgroup_routing.core.messages import Command
 
 FOLDER: Final = Path(__file__).parent
 LENGTH_BYTES: Final = 4
+DOMAIN: Final = "histories/kept"
+FROM_BEFORE_CHANNELS_KEPT_OUT: Final = frozenset(
+    f"routing-{name}.commands.jsonl.gz"
+    for name in (
+        *("everything", "random-commands", "random-strategies"),
+        *("rings-overflow-policies", "shared-agents", "weekday-morning"),
+    )
+)
+"""Told when a queue took contacts of any channel, whichever it named."""
 
 Told = tuple[int, Command]
 """When (log time), and what."""
@@ -28,11 +37,23 @@ def write_commands(name: str, told: Iterable[Told]) -> None:
 
 
 def read_commands(name: str) -> Iterator[Told]:
-    """Yield what was told, as today's core takes it: fields that are newer than the history have their defaults."""
+    """Yield what was told, as today's core takes it: fields that are newer than the history have their defaults.
+
+    A queue of a history in which its channel kept nobody out has none.
+    """
     for line in _read(name).decode().splitlines():
         words = json.loads(line)
         at_ms, kind = words.pop("at_ms"), getattr(messages, words.pop("told"))
+        if name in FROM_BEFORE_CHANNELS_KEPT_OUT:
+            _take_any_channel(words, kind)
         yield at_ms, convert(words, kind)
+
+
+def _take_any_channel(words: dict[str, Any], kind: type[Command]) -> None:
+    if kind is messages.ConfigureQueue:
+        words["channel"] = None
+    for queue in words["queues"] if kind is messages.ApplyPolicy else ():
+        queue["channel"] = None
 
 
 def write_journal(name: str, values: Iterable[bytes]) -> None:

@@ -27,9 +27,8 @@ from huntgroup_routing.core.messages import Refused
 from huntgroup_routing.wiring import application as routing
 from huntgroup_testkit.kafka import kafka_or_skip
 
-from .history import Told, names, read_commands, read_journal
+from .history import DOMAIN, Told, names, read_commands, read_journal
 
-DOMAIN: Final = "histories/kept"
 APPENDED_AT_ONCE: Final = 100
 SNAPSHOTS: Final = 8
 INVARIANTS_EVERY: Final = 50

@@ -25,9 +25,8 @@ from huntgroup_routing.core.messages import (
 from huntgroup_routing.core.policy import command_of
 from huntgroup_routing.core.values import QueueId
 
-from .history import names, read_commands, read_journal
+from .history import DOMAIN, names, read_commands, read_journal
 
-DOMAIN = "histories/kept"
 Policy = dict[QueueId, ConfigureQueue]
 
 

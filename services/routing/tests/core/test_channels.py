@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from huntgroup_routing.core.messages import (
     ApplyPolicy,
+    ConfigureQueue,
     ContactDequeued,
     ContactEnqueued,
     ContactKept,
@@ -14,10 +15,12 @@ from huntgroup_routing.core.messages import (
     MoveContact,
     ObserveContactQueued,
     PassTime,
+    QueueConfigured,
     Reason,
     RollBackPolicy,
 )
 from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
+from huntgroup_routing.core.policy import sound_rules
 from huntgroup_routing.core.values import Channel, ContactId, DequeueReason, QueueId
 
 if TYPE_CHECKING:
@@ -47,6 +50,11 @@ def comes(queue_id: QueueId, channel: Channel, *, returns: bool = False) -> Obse
         enqueued_at_ms=0,
         returns=returns,
     )
+
+
+def fold_older(floor: "Floor", command: ConfigureQueue) -> None:
+    """Let a queue be as a journal tells that is older than the rule: its channel kept nobody out."""
+    floor.fold(replace(sound_rules(command, 0, {}), one_channel=False))
 
 
 @pytest.fixture
@@ -176,3 +184,66 @@ def test_the_state_of_a_queue_without_a_channel_is_written_and_read_back(mixed: 
     mixed.contact("ada", queue_id="anything", channel=CHAT)
     dumped = mixed.core.dump(mixed.state)
     assert mixed.core.dump(mixed.core.load("acme/emea", dumped)) == dumped
+
+
+# Journals in which a channel kept nobody out.
+
+
+def test_a_queue_of_an_older_journal_takes_any_until_its_policy_is_applied_anew(
+    floor: "Floor",
+) -> None:
+    floor.agent("grace", voice=4)
+    chats, sales = floor.queue_command("chats", channel=CHAT), floor.queue_command("sales")
+    fold_older(floor, chats)
+    came = floor.contact("ada", queue_id="chats")
+    assert floor.offered(came) == [("ada", "grace")]
+    _, configured = floor.tell(ApplyPolicy(queues=(sales, chats)))
+    assert isinstance(configured, QueueConfigured)
+    assert (configured.queue_id, configured.only_channel) == ("chats", CHAT)
+    assert floor.tell(ApplyPolicy(queues=(sales, chats))) == ()
+    assert isinstance(floor.contact("ben", queue_id="chats")[-1], ContactDequeued)
+    assert floor.tell(RollBackPolicy(version=2))
+    assert floor.offered(floor.contact("cyd", queue_id="chats")) == [("cyd", "grace")]
+    assert floor.tell(chats)
+
+
+def test_a_rule_of_an_older_journal_still_leads_to_a_queue_of_another_channel(
+    floor: "Floor",
+) -> None:
+    fold_older(floor, floor.queue_command("chats", channel=CHAT))
+    fold_older(floor, floor.queue_command("sales", overflow=(to_chats("QUEUE_LENGTH", 1),)))
+    floor.contact("ada")
+    floor.contact("ben")
+    assert floor.state.contacts[ContactId("ben")].queue_id == "chats"
+    assert floor.queue("other", overflow=(to_chats("QUEUE_LENGTH", 1),))
+    dumped = floor.core.dump(floor.state)
+    assert floor.core.dump(floor.core.load("acme/emea", dumped)) == dumped
+
+
+def fold_wrong(floor: "Floor") -> None:
+    """Let a rule of `sales` lead to another channel, as no decision lets it."""
+    floor.queue("chats", channel=CHAT)
+    wrong = floor.queue_command("sales", overflow=(to_chats("WAITED", 1),))
+    floor.fold(sound_rules(wrong, 0, {}))
+
+
+def test_a_queue_that_keeps_its_channel_is_changed_whatever_others_say(floor: "Floor") -> None:
+    fold_wrong(floor)
+    assert floor.queue("chats", channel=CHAT, ring_timeout_ms=5_000)
+    assert floor.queue("chats", channel=None)
+    refused = floor.refused(floor.queue_command("chats", channel=CHAT))
+    assert refused.reason is Reason.OVERFLOW_INVALID
+
+
+def test_no_policy_is_brought_back_in_which_a_rule_leads_to_another_channel(
+    floor: "Floor",
+) -> None:
+    fold_wrong(floor)
+    version = floor.state.versions.version
+    floor.queue("sales")
+    refused = floor.refused(RollBackPolicy(version=version))
+    assert refused.reason is Reason.OVERFLOW_INVALID
+    assert refused.detail == (
+        f"version {version}, queue_id 'sales':"
+        " overflow[0].queue_id 'chats' takes CHAT alone, and this queue VOICE"
+    )

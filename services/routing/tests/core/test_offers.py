@@ -72,6 +72,7 @@ def test_a_queue_is_configured_with_its_skills_in_order_and_the_default_bound(
             waiting_max=10_000,
             strategy=Strategy.LONGEST_IDLE,
             domain_version=2,
+            one_channel=True,
         ),
     )
 

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from huntgroup_routing.core.faults import SHOWN_MAX, Fault
 from huntgroup_routing.core.messages import (
@@ -393,5 +394,8 @@ def test_what_a_queue_is_can_be_said_by_a_command(floor: "Floor") -> None:
     (event,) = floor.tell(replace(queue, strategy=Strategy.LINEAR))
     assert isinstance(event, QueueConfigured)
     assert command_of(event) == replace(queue, strategy=Strategy.LINEAR)
-    told_of_time = {"at_ms", "domain_version", "applies_to_waiting"}
-    assert set(event.__struct_fields__) - told_of_time == {one.name for one in fields(queue)}
+    told_beside = {"at_ms", "domain_version", "applies_to_waiting", "one_channel"}
+    assert set(event.__struct_fields__) - told_beside == {one.name for one in fields(queue)}
+    assert command_of(replaced(event, one_channel=False)) == replace(
+        queue, strategy=Strategy.LINEAR, channel=None
+    )

@@ -113,7 +113,8 @@ async def test_a_refusal_says_in_its_status_what_a_client_can_do(house: "House")
         (StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST"),
     ]
     await house.call("StartContact", **ben)
-    await house.say(QueueConfigured(queue_id="chats", waiting_max=1, channel=CHANNEL_CHAT))
+    chats = QueueConfigured(queue_id="chats", waiting_max=1, channel=CHANNEL_CHAT, one_channel=True)
+    await house.say(chats)
     assert [
         await refused(house, "QueueContact", contact_id="ben", queue_id="nowhere"),
         await refused(house, "QueueContact", contact_id="ben", queue_id="chats"),

@@ -96,6 +96,7 @@ def foreign(message: Message) -> ForeignEvent:
                 callback_attempts=3,
                 callback_retry_ms=9,
                 channel=CHANNEL_CHAT,
+                one_channel=True,
             ),
             ObserveQueueConfigured(
                 queue_id=QueueId("sales"),
@@ -104,6 +105,10 @@ def foreign(message: Message) -> ForeignEvent:
                 callback_retry_ms=9,
                 channel=Channel.CHAT,
             ),
+        ),
+        (  # from a journal in which a channel kept nobody out
+            QueueConfigured(queue_id="sales", waiting_max=7, channel=CHANNEL_CHAT),
+            ObserveQueueConfigured(queue_id=QueueId("sales"), waiting_max=7, channel=None),
         ),
         (
             QueueConfigured(queue_id="sales", waiting_max=7),

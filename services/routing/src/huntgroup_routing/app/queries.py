@@ -11,6 +11,7 @@ import msgspec
 from huntgroup_routing.core.changes import unknown_version
 from huntgroup_routing.core.messages import ConfigureQueue, QueueConfigured, Reason, Refused
 from huntgroup_routing.core.overflow import Overflow, OverflowAction, OverflowTrigger
+from huntgroup_routing.core.policy import command_of
 from huntgroup_routing.core.state import Contact, Offer, Queue, State
 from huntgroup_routing.core.values import (
     AgentId,
@@ -97,10 +98,9 @@ def changed_fields(
     before: QueueConfigured | None, after: QueueConfigured | None
 ) -> Iterator[tuple[str, str, str]]:
     """Yield name, value before and value after, as JSON, of each field of a queue that changes."""
+    commands = [None if rules is None else command_of(rules) for rules in (before, after)]
     for one in fields(ConfigureQueue):
-        said = [
-            "" if rules is None else _json(getattr(rules, one.name)) for rules in (before, after)
-        ]
+        said = ["" if told is None else _json(getattr(told, one.name)) for told in commands]
         if said[0] != said[1] and one.name != "queue_id":
             yield one.name, said[0], said[1]
 

@@ -21,7 +21,8 @@ def offers_on_arrival(
     """
     queue, channel = state.queues[enqueued.queue_id], enqueued.channel
     own = enqueued.own_requirement
-    if ask is not None or channel is not queue.channel or enqueued.own_skills or own:
+    usual = queue.requirement.channel
+    if ask is not None or channel is not usual or enqueued.own_skills or own:
         ask = ask or (enqueued.required_skills, enqueued.requirement, queue.plan.crew(0), own)
         requirement = state.pool.find(channel, ask) or state.pool.preview(channel, ask)
     else:

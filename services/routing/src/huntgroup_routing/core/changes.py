@@ -16,6 +16,7 @@ from huntgroup_routing.core.messages import (
     Refused,
     RollBackPolicy,
 )
+from huntgroup_routing.core.overflow import channel_complaints
 from huntgroup_routing.core.policy import is_same, scorer_missing
 from huntgroup_routing.core.soundness import rules_and_faults
 from huntgroup_routing.core.state import State
@@ -66,6 +67,11 @@ def roll_back_policy(
         if missing and not (queue_id in present and is_same(present[queue_id], rules)):
             told = f"version {command.version}, queue_id {queue_id!r}: {missing}"
             return Refused(reason=Reason.SCORER_UNKNOWN, detail=told)
+    channels = {queue_id: rules.only_channel for queue_id, rules in found[0].items()}
+    for queue_id, rules in sorted(found[0].items()):
+        for text in channel_complaints(rules.only_channel, rules.overflow, channels):
+            told = f"version {command.version}, queue_id {queue_id!r}: {text}"
+            return Refused(reason=Reason.OVERFLOW_INVALID, detail=told)
     return _changed(state, *found, command, at_ms)
 
 

@@ -65,6 +65,12 @@ class QueueConfigured(Struct, frozen=True, kw_only=True, gc=False):
     callback_dial_ms: int = 0
     blend: tuple[BlendRule, ...] = ()
     callback_dial_ahead: int = 0
+    one_channel: bool = False
+
+    @property
+    def only_channel(self) -> Channel | None:
+        """The channel whose contacts alone the queue takes; None: it takes any."""
+        return self.channel if self.one_channel else None
 
 
 class QueueRetired(Struct, frozen=True, kw_only=True, gc=False):

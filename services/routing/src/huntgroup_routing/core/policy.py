@@ -15,6 +15,7 @@ from huntgroup_routing.core.overflow import (
     complaints,
     endless_text,
     endless_way,
+    targets,
 )
 from huntgroup_routing.core.queues import droppable
 from huntgroup_routing.core.state import State
@@ -28,6 +29,7 @@ from huntgroup_routing.core.values import (
     RING_EVERY_MS_DEFAULT,
     RING_MAX_DEFAULT,
     WAITING_MAX_DEFAULT,
+    Channel,
     RoutingStep,
     Strategy,
     skill_set,
@@ -58,22 +60,29 @@ def configure_queue(
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
     if way := endless_way(command.queue_id, command.overflow, there):
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=endless_text(way))
-    for text in _wrong_channels(state, command):
+    for text in _wrong_channels(state, command, None if queue is None else queue.channel):
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
     if queue is not None and not queue.retired and is_same(queue.rules, rules):
         return ()
     return (replace(rules, domain_version=state.versions.version + 1),)
 
 
-def _wrong_channels(state: State, command: ConfigureQueue) -> Iterator[str]:
-    """Yield which rules would lead where their channel is not taken: those of the queue, and those that name it."""
-    others = {
-        key: one for key, one in state.queues.items() if not one.retired and key != command.queue_id
-    }
-    channels = {key: one.channel for key, one in others.items()}
+def _wrong_channels(
+    state: State, command: ConfigureQueue, present: Channel | None
+) -> Iterator[str]:
+    """Yield which rules would lead where their channel is not taken: those of the queue, and those that name it.
+
+    Those of others only where the channel is not the present one: else they were checked with it.
+    """
+    there = {one: state.queues[one] for one in targets(command.overflow) if one in state.queues}
+    channels = {key: one.channel for key, one in there.items() if key != command.queue_id}
     yield from channel_complaints(command.channel, command.overflow, channels)
+    if command.channel in (None, present):
+        return
     here = {command.queue_id: command.channel}
-    for key, one in others.items():
+    for key, one in state.queues.items():
+        if one.retired or key == command.queue_id:
+            continue
         for text in channel_complaints(one.channel, one.rules.overflow, here):
             yield f"channel {command.channel}: of queue_id {key!r}, {text}"
 
@@ -133,12 +142,14 @@ def sound_rules(command: ConfigureQueue, at_ms: int, terms: Terms) -> QueueConfi
         callback_dial_ms=(command.callback_dial_ms or CALLBACK_DIAL_MS_DEFAULT) if calls else 0,
         blend=command.blend,
         callback_dial_ahead=(command.callback_dial_ahead or 1) if command.callback_attempts else 0,
+        one_channel=command.channel is not None,
     )
 
 
 def command_of(rules: QueueConfigured) -> ConfigureQueue:
     """Return the command that would make a queue what it is."""
-    return ConfigureQueue(**{one.name: getattr(rules, one.name) for one in fields(ConfigureQueue)})
+    said = {one.name: getattr(rules, one.name) for one in fields(ConfigureQueue)}
+    return ConfigureQueue(**(said | {"channel": rules.only_channel}))
 
 
 def is_same(rules: QueueConfigured, other: QueueConfigured) -> bool:

@@ -96,7 +96,7 @@ def note_blend(state: State, queue: Queue) -> None:
 def change_plan(state: State, queue: Queue, plan: Plan) -> None:
     """Give a queue another plan under the same rules, which all who wait in it follow."""
     requirement = state.pool.use(
-        queue.channel or USUAL_CHANNEL, plan.ask(0, NOTHING), queue.measure
+        queue.rules.channel or USUAL_CHANNEL, plan.ask(0, NOTHING), queue.measure
     )
     state.pool.give_back(queue.requirement)
     queue.requirement = requirement

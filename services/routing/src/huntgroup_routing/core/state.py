@@ -128,7 +128,7 @@ class Queue:
     def follow(self, rules: QueueConfigured) -> None:
         """Have other rules from now on."""
         self.rules = rules
-        self.channel = rules.channel
+        self.channel = rules.only_channel
         self.ring_timeout_ms = rules.ring_timeout_ms
         self.wrap_up_timeout_ms = rules.wrap_up_timeout_ms
         self.service_level_threshold_ms = rules.service_level_threshold_ms

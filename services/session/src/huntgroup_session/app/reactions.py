@@ -89,7 +89,7 @@ def on_queue_configured(fact: QueueConfigured) -> Command:
         callback_retry_ms=fact.callback_retry_ms,
         callbacks_max=fact.callbacks_max,
         callback_dial_ms=fact.callback_dial_ms,
-        channel=CHANNELS.get(routing.Channel.Name(fact.channel)),
+        channel=CHANNELS.get(routing.Channel.Name(fact.channel)) if fact.one_channel else None,
     )
 
 

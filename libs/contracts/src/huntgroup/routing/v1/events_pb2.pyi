@@ -1078,10 +1078,12 @@ class QueueConfigured(_message.Message):
     CALLBACK_DIAL_MS_FIELD_NUMBER: _builtins.int
     BLEND_FIELD_NUMBER: _builtins.int
     CALLBACK_DIAL_AHEAD_FIELD_NUMBER: _builtins.int
+    ONE_CHANNEL_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     queue_id: _builtins.str
     channel: Global___Channel.ValueType
+    """Plans, and the estimate while nobody has come, look at the queue as one for this; unspecified: for VOICE."""
     ring_timeout_ms: _builtins.int
     wrap_up_timeout_ms: _builtins.int
     service_level_threshold_ms: _builtins.int
@@ -1124,6 +1126,8 @@ class QueueConfigured(_message.Message):
     """A dial of which nobody reported anything for so long has failed."""
     callback_dial_ahead: _builtins.int
     """A customer who is to answer first is dialled when the callback is among so many first in line."""
+    one_channel: _builtins.bool
+    """The queue takes contacts of its channel alone; in journals older than this field none does, whatever its channel."""
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1178,10 +1182,11 @@ class QueueConfigured(_message.Message):
         callback_dial_ms: _builtins.int = ...,
         blend: _abc.Iterable[Global___BlendRule] | None = ...,
         callback_dial_ahead: _builtins.int = ...,
+        one_channel: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "blend", b"blend", "callback_attempts", b"callback_attempts", "callback_dial_ahead", b"callback_dial_ahead", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "groups", b"groups", "hours", b"hours", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_waiting", b"applies_to_waiting", "at_ms", b"at_ms", "blend", b"blend", "callback_attempts", b"callback_attempts", "callback_dial_ahead", b"callback_dial_ahead", "callback_dial_ms", b"callback_dial_ms", "callback_retry_ms", b"callback_retry_ms", "callbacks_max", b"callbacks_max", "channel", b"channel", "direct_hold_ms", b"direct_hold_ms", "domain_version", b"domain_version", "groups", b"groups", "hours", b"hours", "one_channel", b"one_channel", "overflow", b"overflow", "preferred_hold_ms", b"preferred_hold_ms", "prefers_last_agent", b"prefers_last_agent", "priority_point_ms", b"priority_point_ms", "pull_requirement", b"pull_requirement", "queue_id", b"queue_id", "reoffer_after_ms", b"reoffer_after_ms", "required_skills", b"required_skills", "requirement", b"requirement", "resume_window_ms", b"resume_window_ms", "ring_every_ms", b"ring_every_ms", "ring_max", b"ring_max", "ring_timeout_ms", b"ring_timeout_ms", "scorer", b"scorer", "service_level_threshold_ms", b"service_level_threshold_ms", "skip_unservable_steps", b"skip_unservable_steps", "steps", b"steps", "strategy", b"strategy", "waiting_max", b"waiting_max", "wrap_up_timeout_ms", b"wrap_up_timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
