@@ -15,6 +15,7 @@ from huntgroup.session.v1 import commands_pb2 as session_pb
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE
 from huntgroup_agent_state.settings import AgentStateSettings
 from huntgroup_eventlog.adapters.embedded import EmbeddedLog
+from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_loadtest.open_loop import OpenLoop
 from huntgroup_onebox.audit import audit
 from huntgroup_onebox.box import SERVICES, Box
@@ -127,9 +128,8 @@ async def test_every_contact_that_was_let_in_is_answered_ended_and_wrapped_up(
     log = EmbeddedLog.open_read_only(tmp_path / "log")
     try:
         acknowledged = [one for api in flood.all_apis for one in api.acknowledged]
-        verdict = await audit(
-            log, snapshots_dir=tmp_path / "log" / "snapshots", acked=acknowledged, ended=True
-        )
+        kept = ObjectSnapshotStore.from_url((tmp_path / "log" / "snapshots").as_uri())
+        verdict = await audit(log, snapshots=kept, acked=acknowledged, ended=True)
     finally:
         await log.close()
     assert verdict.clean, [str(line) for line in verdict.lines]

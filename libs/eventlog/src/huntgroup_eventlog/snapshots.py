@@ -1,7 +1,7 @@
 """Where snapshots are kept. Losing one costs time, never truth."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -80,8 +80,8 @@ class ObjectSnapshotStore:
         """Return the kept snapshots, newest first; one that is replaced meanwhile is left out."""
         for tries_left in reversed(range(READ_TRIES)):
             try:
-                return await self._read_all(f"{service}/{partition}/")
-            except StoreError as error:
+                return [*(await self.kept(service, partition)).values()]
+            except OSError as error:
                 _log.warning(
                     "snapshots_not_read",
                     service=service,
@@ -93,12 +93,21 @@ class ObjectSnapshotStore:
                 await asyncio.sleep(READ_AGAIN_S)
         return []
 
-    async def _read_all(self, prefix: str) -> list[bytes]:
-        found: list[bytes] = []
-        for path in await self._paths(prefix):
-            with suppress(FileNotFoundError):
-                kept = await obstore.get_async(self._store, path)
-                found.append(bytes(await kept.bytes_async()))
+    async def kept(self, service: str, partition: int) -> Mapping[str, bytes]:
+        """Return the kept snapshots by their paths, newest first; one that is replaced meanwhile is left out.
+
+        Raises `OSError` when the store cannot be read.
+        """
+        found: dict[str, bytes] = {}
+        try:
+            for path in await self._paths(f"{service}/{partition}/"):
+                with suppress(FileNotFoundError):
+                    kept = await obstore.get_async(self._store, path)
+                    found[path] = bytes(await kept.bytes_async())
+        except StoreError as error:
+            raise OSError(
+                f"the snapshots of {service}/{partition} are not read: {error}"
+            ) from error
         return found
 
     async def _paths(self, prefix: str) -> list[str]:

@@ -210,7 +210,8 @@ async def _audited(directory: Path, acked: list[tuple[str, str]]) -> AuditReport
         async with ReportingDatabase(beside.database or "") as database:
             return await audit(
                 log,
-                snapshots_dir=beside.snapshots,
+                snapshots=beside.open_snapshots(),
+                snapshots_in_memory=beside.snapshots is None,
                 vault=beside.open_vault(),
                 database=database,
                 acked=acked,

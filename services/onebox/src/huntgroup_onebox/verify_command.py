@@ -89,7 +89,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 def _add_beside(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--snapshots", type=Path, metavar="DIR", help="stored snapshots; default: DIR/snapshots"
+        "--snapshots",
+        metavar="URL",
+        help="stored snapshots: a directory, file:///directory or s3://bucket/prefix; default: DIR/snapshots",
     )
     verb.add_argument(
         "--recordings",
@@ -171,7 +173,8 @@ async def _follow(arguments: argparse.Namespace) -> int:
             applications={},
             epsilon_ms=arguments.epsilon_ms,
             interval_ms=0,
-            snapshots=beside.snapshots,
+            snapshots=beside.open_snapshots(),
+            snapshots_in_memory=beside.snapshots is None,
             vault=beside.open_vault(),
             database=database,
             domain=arguments.domain or "",
@@ -205,7 +208,8 @@ async def _audit(arguments: argparse.Namespace) -> AuditReport:
                 await stack.enter_async_context(database)
             return await audit(
                 log,
-                snapshots_dir=beside.snapshots,
+                snapshots=beside.open_snapshots(),
+                snapshots_in_memory=beside.snapshots is None,
                 vault=beside.open_vault(),
                 database=database,
                 acked=acked,

@@ -22,7 +22,7 @@ from huntgroup_testkit.failing_log import FailingLog
 from . import story
 from .story import abandoned, at, enqueued, initiated, ledger, queued, tell_the_day, tell_the_ledger
 from .test_database import alter, copied
-from .test_replay import replica_after, store
+from .test_replay import kept_in, replica_after, store
 from .written_log import DOMAIN, WrittenLog
 
 DAY_MS = 86_400_000
@@ -97,7 +97,7 @@ async def test_a_violation_is_told_and_counted_once() -> None:
 
 async def test_what_is_not_looked_at_is_said_all_the_time() -> None:
     log = WrittenLog()
-    auditor = Auditor(log.log, snapshots=Path("there"))
+    auditor = Auditor(log.log, snapshots_in_memory=True)
     await auditor.new()
     stores = {"5": ["the store of recordings"], "6": ["the reporting database"]}
     assert auditor.follower.state()["not_checked"] == stores
@@ -318,7 +318,7 @@ async def test_snapshots_are_compared_with_what_follows_them(
     monkeypatch.setattr(follow_module, "SHARE_MAX", 1_000.0)
     log = WrittenLog()
     tell_the_day(log)
-    auditor = Auditor(log.log, fold=True, snapshots=tmp_path)
+    auditor = Auditor(log.log, fold=True, snapshots=kept_in(tmp_path))
     assert await auditor.new() == []
     await store(tmp_path, replica_after(log, 5, application()))
     assert await auditor.new() == []
@@ -333,6 +333,26 @@ async def test_snapshots_are_compared_with_what_follows_them(
     [found] = await auditor.new()
     assert "cannot be used: digest does not match" in found
     assert await auditor.new() == []
+
+
+async def test_a_store_of_snapshots_that_is_away_is_said_until_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow_module, "BESIDE_EVERY_S", 0.0)
+    monkeypatch.setattr(follow_module, "SHARE_MAX", 1_000.0)
+    log = WrittenLog()
+    tell_the_day(log)
+    await store(tmp_path, replica_after(log, 5, application()))
+    auditor = Auditor(log.log, fold=True, snapshots=kept_in(tmp_path))
+    (tmp_path / "session").rename(tmp_path / "away")
+    (tmp_path / "session").write_bytes(b"no directory")
+    assert await auditor.new() == []
+    assert auditor.unchecked(7) == 1
+    (tmp_path / "session").unlink()
+    (tmp_path / "away").rename(tmp_path / "session")
+    assert await auditor.new() == []
+    assert auditor.unchecked(7) == 0
+    assert auditor.findings.counts[7]["stored snapshots"] == 1
 
 
 async def test_days_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from huntgroup_onebox import verify_command
+from huntgroup_onebox.audit.beside import Beside
 from huntgroup_onebox.cli import main
 from huntgroup_onebox.verify_command import ProgressBar
 
@@ -177,7 +178,8 @@ def test_what_is_beside_the_log_is_audited_with_it(
     told = {one["name"]: one for one in json.loads(capsys.readouterr().out)["invariants"]}
     assert told["audio"]["not_checked"] == ["the store of recordings"]
     assert told["figures"]["not_checked"] == ["the reporting database"]
-    assert told["replay"]["not_checked"] == ["stored snapshots"]
+    assert told["replay"]["not_checked"] == []
+    assert told["replay"]["not_applicable"] == ["stored snapshots, which are kept in memory"]
     asyncio.run(copied(day, tmp_path / "reporting.sqlite"))
     (tmp_path / "recordings").mkdir()
     (tmp_path / "snapshots").mkdir()
@@ -188,9 +190,31 @@ def test_what_is_beside_the_log_is_audited_with_it(
     assert "recording rec-ada, acme/emea/sealed/rec-ada.wav: it is not in the store" in out
 
 
+@pytest.mark.parametrize("url", ["", "memory:///"])
+def test_snapshots_in_memory_are_nothing_to_look_at(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUNTGROUP_SNAPSHOT_URL", url)
+    beside = Beside.of(None)
+    assert beside.snapshots is None
+    assert beside.open_snapshots() is None
+
+
+def test_snapshots_are_opened_where_the_services_keep_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUNTGROUP_SNAPSHOT_URL", tmp_path.as_uri())
+    assert Beside.of(None).open_snapshots() is not None
+    monkeypatch.setenv("HUNTGROUP_SNAPSHOT_URL", "s3://bucket/prefix")
+    assert Beside.of(None).snapshots == "s3://bucket/prefix"
+    assert Beside.of(None, snapshots=str(tmp_path)).snapshots == tmp_path.as_uri()
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
+        (["--snapshots", "file:///nowhere/at/all"], "there are no snapshots in /nowhere/at/all"),
+        (["--snapshots", "nonsense://x"], "the snapshots of nonsense://x cannot be read"),
         (["--recordings", "file:///nowhere/at/all"], "there are no recordings in /nowhere/at/all"),
         (["--snapshots", "/nowhere/at/all"], "there are no snapshots in /nowhere/at/all"),
         (["--reporting-database", "sqlite:////nowhere/r"], "there is no database at sqlite"),

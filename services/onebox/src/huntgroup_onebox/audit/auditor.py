@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import Log
+from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_onebox.audit.checks import Scope
 from huntgroup_onebox.audit.commands import Acknowledged
 from huntgroup_onebox.audit.database import ReportingDatabase
@@ -43,7 +43,8 @@ class SelfExamining(Protocol):
 async def audit(
     log: Log,
     *,
-    snapshots_dir: Path | None = None,
+    snapshots: ObjectSnapshotStore | None = None,
+    snapshots_in_memory: bool = False,
     vault: RecordingVault | None = None,
     database: ReportingDatabase | None = None,
     acked: Iterable[tuple[str, str]] | None = None,
@@ -60,8 +61,8 @@ async def audit(
     `epsilon_ms` is what may pass of a journal's own log time before what follows by itself is in it. `ended` says that
     the day is over: no contact may be live, no slot held, no offer open.
     `interval_ms` is that of the ledger (by default, as its entries show); `applications` fold the journals (by default,
-    the five services). Without `vault`, `database` or `snapshots_dir` what is in those is not looked at. Raises
-    `LogUnavailableError`, `DatabaseUnavailableError`.
+    the five services). Without `vault`, `database` or `snapshots` what is in those is not looked at; snapshots are not
+    missed where they are kept in memory. Raises `LogUnavailableError`, `DatabaseUnavailableError`.
     """
     started = time.monotonic()
     partitions: Sequence[int] = range(log.partitions)
@@ -75,7 +76,8 @@ async def audit(
         applications={},
         epsilon_ms=epsilon_ms,
         interval_ms=interval_ms or await find_interval(log, partitions, ends),
-        snapshots=snapshots_dir,
+        snapshots=snapshots,
+        snapshots_in_memory=snapshots_in_memory,
         acknowledged=None if acked is None else Acknowledged(acked),
         vault=vault,
         database=database,
@@ -106,7 +108,9 @@ def tell_unchecked(scope: Scope) -> None:
         scope.findings.does_not_check(5, "the store of recordings")
     if scope.database is None:
         scope.findings.does_not_check(6, "the reporting database")
-    if scope.snapshots is None:
+    if scope.snapshots_in_memory:
+        scope.findings.does_not_apply(7, "stored snapshots, which are kept in memory")
+    elif scope.snapshots is None:
         scope.findings.does_not_check(7, "stored snapshots")
 
 

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from obstore.exceptions import BaseError as StoreError
+
+from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_onebox.audit.database import ReportingDatabase
 from huntgroup_recording.adapters.store import open_vault
 from huntgroup_recording.app.ports import RecordingVault, VaultError
@@ -21,7 +24,8 @@ class MissingError(Exception):
 class Beside:
     """Where each is; None where it is not looked at."""
 
-    snapshots: Path | None = None
+    snapshots: str | None = None
+    """None where services keep them in memory, as they do without a URL."""
     recordings: str | None = None
     database: str | None = None
 
@@ -30,13 +34,13 @@ class Beside:
         cls,
         directory: Path | None,
         *,
-        snapshots: Path | None = None,
+        snapshots: str | None = None,
         recordings: str | None = None,
         database: str | None = None,
     ) -> Self:
         """Return what is named, else what the services' settings name, else what is beside an embedded log.
 
-        Raises `MissingError` when snapshots are named that are not there.
+        `snapshots` is a URL or a directory.
         """
         recordings = recordings or _settings_of_recordings()
         database = database or _settings_of_database()
@@ -45,12 +49,28 @@ class Beside:
                 recordings = (directory / "recordings").absolute().as_uri()
             if database is None and (directory / "reporting.sqlite").is_file():
                 database = f"sqlite:///{(directory / 'reporting.sqlite').absolute()}"
-        snapshots = snapshots or _settings_of_snapshots()
+        snapshots = snapshots or load_settings(RuntimeSettings).snapshot_url or None
         if snapshots is None and directory is not None and (directory / "snapshots").is_dir():
-            snapshots = directory / "snapshots"
-        if snapshots is not None and not snapshots.is_dir():
-            raise MissingError(f"there are no snapshots in {snapshots}")
+            snapshots = str(directory / "snapshots")
+        if snapshots is not None and "://" not in snapshots:
+            snapshots = Path(snapshots).absolute().as_uri()
+        if snapshots is not None and urlsplit(snapshots).scheme == "memory":
+            snapshots = None
         return cls(snapshots=snapshots, recordings=recordings, database=database)
+
+    def open_snapshots(self) -> ObjectSnapshotStore | None:
+        """Open the store of snapshots; raises `MissingError`. A directory is not made."""
+        if self.snapshots is None:
+            return None
+        folder = _folder(self.snapshots)
+        if folder is not None and not folder.is_dir():
+            raise MissingError(f"there are no snapshots in {folder}")
+        try:
+            return ObjectSnapshotStore.from_url(self.snapshots)
+        except (StoreError, ValueError) as error:
+            raise MissingError(
+                f"the snapshots of {self.snapshots} cannot be read: {error}"
+            ) from error
 
     def open_vault(self) -> RecordingVault | None:
         """Open the store of recordings; raises `MissingError`. A directory is not made."""
@@ -77,11 +97,6 @@ def _settings_of_recordings() -> str | None:
 
 def _settings_of_database() -> str | None:
     return load_settings(ReportingSettings).reporting_database_url.get_secret_value() or None
-
-
-def _settings_of_snapshots() -> Path | None:
-    url = load_settings(RuntimeSettings).snapshot_url
-    return _folder(url) if url else None
 
 
 def _folder(url: str) -> Path | None:

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.port import Log
+from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_onebox.audit.bounds import Bounds, Lag
 from huntgroup_onebox.audit.capacity import OfferedSlots, Reservations
 from huntgroup_onebox.audit.commands import Acknowledged, Commands
@@ -36,7 +36,9 @@ class Scope:
     applications: Mapping[str, Application]
     epsilon_ms: int
     interval_ms: int
-    snapshots: Path | None = None
+    snapshots: ObjectSnapshotStore | None = None
+    snapshots_in_memory: bool = False
+    """Whether the services keep none that could be looked at."""
     acknowledged: Acknowledged | None = None
     vault: RecordingVault | None = None
     database: ReportingDatabase | None = None

@@ -5,15 +5,18 @@ can be held against. The other four follow, merged by log time, so that what bel
 and little has to be kept. Then each public topic is held against its journal.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Final, Self
+
+import structlog
 
 from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_contracts.registry import SERVICES, topic_dlq, topic_events, topic_journal
 from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import LogCorruptError
+from huntgroup_eventlog.snapshots import ObjectSnapshotStore
 from huntgroup_onebox.audit.bounds import check_states
 from huntgroup_onebox.audit.checks import Checks, Scope
 from huntgroup_onebox.audit.database import Stored
@@ -28,11 +31,16 @@ from huntgroup_onebox.audit.stored import StoredSnapshots
 from huntgroup_onebox.audit.vault import check_files
 
 PROGRESS_EVERY: Final = 256
+SNAPSHOTS_AWAY: Final = "stored snapshots that cannot be read"
+SNAPSHOTS_WITHIN_S: Final = 10.0
+"""A store that takes longer for the snapshots of one journal counts as away: clients of some repeat for minutes."""
 SNAPSHOT_EVERY: Final = 20_000
 """Who follows a log folds a journal through a snapshot after so many positions."""
 DAY_MS: Final = 86_400_000
 DATABASE_SPAN_MS: Final = 2 * DAY_MS
 """Who follows a log looks at so much of the database, the newest intervals."""
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class PartitionAudit:
@@ -116,19 +124,19 @@ class PartitionAudit:
             records = Records(scope.log, service, topic, self.number)
             await self._stack.enter_async_context(records)
             self._journals[service] = Entries(records, service, scope.findings)
-            replay = self._replay(service, end)
+            replay = await self._replay(service, end)
             if replay is not None:
                 self._replays[service] = replay
         self._journals[service].records.end = end
 
-    def _replay(self, service: str, end: int) -> Replay | None:
+    async def _replay(self, service: str, end: int) -> Replay | None:
         scope = self._scope
         application = scope.applications.get(service)
         if application is None or not (end or scope.follow):
             return None
         stored = []
         if scope.snapshots is not None and not scope.follow:
-            dumped = stored_snapshots(scope.snapshots, service, self.number)
+            dumped = await self._snapshots_of(service, scope.snapshots) or {}
             stored = comparable(scope.findings, application, self.number, dumped)
         return Replay(
             scope.findings,
@@ -257,8 +265,8 @@ class PartitionAudit:
     async def look_beside(self) -> None:
         """Judge the states as they are now, and the snapshots that are new. Raises `LogUnavailableError`."""
         self.check_states()
-        directory = self._scope.snapshots
-        if directory is None:
+        store = self._scope.snapshots
+        if store is None:
             return
         for service, replay in self._replays.items():
             records = self._journals[service].records
@@ -267,8 +275,30 @@ class PartitionAudit:
                 application = self._scope.applications[service]
                 known = StoredSnapshots(self._scope.findings, application, self.number)
                 self._stored[service] = known
-            stored = stored_snapshots(directory, service, self.number)
+            stored = await self._snapshots_of(service, store)
+            if stored is None:
+                return  # the next one would not be read either
             await known.compare(self._scope.log, stored, replay, records.position)
+
+    async def _snapshots_of(
+        self, service: str, store: ObjectSnapshotStore
+    ) -> Mapping[str, bytes] | None:
+        """Return the stored snapshots of a journal; None, and that is said, while the store cannot be read."""
+        findings = self._scope.findings
+        try:
+            async with asyncio.timeout(SNAPSHOTS_WITHIN_S):
+                kept = await store.kept(service, self.number)
+        except OSError as error:
+            why = str(error).partition("\n")[0] or "no answer in time"
+            if self._scope.follow:
+                _log.warning("audit_snapshots_unavailable", error=why)
+            else:
+                findings.note(f"partition {self.number}: {why}")
+            findings.does_not_check(REPLAY, SNAPSHOTS_AWAY)
+            return None
+        if self._scope.follow:
+            findings.checks_again(REPLAY, SNAPSHOTS_AWAY)
+        return kept
 
     async def finish(self) -> None:
         """Judge at the end of the log. Raises `LogUnavailableError`."""
@@ -319,14 +349,3 @@ class PartitionAudit:
                     journals.append(Entries(records, service, unheard))
                 async for entry in by_time(journals):
                     feed.take(entry)
-
-
-def stored_snapshots(directory: Path, service: str, partition: int) -> dict[Path, bytes]:
-    """Return the stored snapshots of a partition; one that is replaced meanwhile is left out."""
-    found = {}
-    for file in sorted((directory / service / str(partition)).glob("*.snapshot")):
-        try:
-            found[file] = file.read_bytes()
-        except FileNotFoundError:
-            continue
-    return found

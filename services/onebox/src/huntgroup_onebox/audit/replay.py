@@ -7,7 +7,6 @@ when a snapshot was stored may be ahead of what the journal says by then; there 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -192,7 +191,7 @@ class Replay:
 
 
 def comparable(
-    findings: Findings, application: Application, partition: int, dumped: Mapping[Path, bytes]
+    findings: Findings, application: Application, partition: int, dumped: Mapping[str, bytes]
 ) -> list[Stored]:
     """Return the stored snapshots of this code; those of other code are counted, damaged ones are violations."""
     found = []

@@ -106,12 +106,28 @@ class Findings:
     violated: dict[int, int] = field(default_factory=lambda: dict.fromkeys(INVARIANTS, 0))
     unchecked: dict[int, list[str]] = field(default_factory=dict)
     """By invariant, the parts of it that this audit does not look at."""
+    inapplicable: dict[int, list[str]] = field(default_factory=dict)
+    """By invariant, the parts of it that there is nothing of."""
     told: Callable[[Violation], None] | None = None
     """Is told every violation when it is found."""
 
     def does_not_check(self, invariant: int, what: str) -> None:
         """Say that a part of an invariant is not looked at."""
-        self.unchecked.setdefault(invariant, []).append(what)
+        parts = self.unchecked.setdefault(invariant, [])
+        if what not in parts:
+            parts.append(what)
+
+    def checks_again(self, invariant: int, what: str) -> None:
+        """Say that a part of an invariant is looked at again."""
+        parts = self.unchecked.get(invariant, [])
+        if what in parts:
+            parts.remove(what)
+            if not parts:
+                del self.unchecked[invariant]
+
+    def does_not_apply(self, invariant: int, what: str) -> None:
+        """Say that there is nothing of a part of an invariant."""
+        self.inapplicable.setdefault(invariant, []).append(what)
 
     def most(self, invariant: int, what: str, value: int) -> None:
         """Keep the highest value of what an invariant's line shows."""
@@ -153,6 +169,8 @@ class Line:
     first: Violation | None
     unchecked: Sequence[str] = ()
     """Parts that were not looked at."""
+    inapplicable: Sequence[str] = ()
+    """Parts of which there is nothing."""
 
     @property
     def status(self) -> str:
@@ -166,6 +184,7 @@ class Line:
         counted = [f"{what} {count:,}" for what, count in self.counts.items()]
         if verdict == "n/a":
             counted = [f"not applicable: {NOT_APPLICABLE[self.invariant]}"]
+        counted += [f"not applicable: {what}" for what in self.inapplicable]
         counted += [f"not checked: {what}" for what in self.unchecked]
         name = f"{self.invariant} {self.name}"
         text = f"{verdict:<8}  {name:<11}  {' · '.join(counted) or 'nothing to check'}"
@@ -209,6 +228,7 @@ class AuditReport:
                     violations=findings.violated[number],
                     first=next(mine, None),
                     unchecked=tuple(findings.unchecked.get(number, ())),
+                    inapplicable=tuple(findings.inapplicable.get(number, ())),
                 )
             )
         return cls(
@@ -248,6 +268,7 @@ class AuditReport:
                     "status": line.status,
                     "holds": None if line.status == "not applicable" else not line.violations,
                     "not_checked": list(line.unchecked),
+                    "not_applicable": list(line.inapplicable),
                     "counts": dict(line.counts),
                     "violations": line.violations,
                 }

@@ -1,6 +1,6 @@
 """Invariant 7, stored snapshots of a log that is followed: snapshot and what came after it give the state of now."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -27,9 +27,11 @@ class StoredSnapshots:
         self._application = application
         self._partition = partition
         self._topic = topic_journal(application.service)
-        self._seen: set[Path] = set()
+        self._seen: set[str] = set()
 
-    async def compare(self, log: Log, stored: dict[Path, bytes], replay: Replay, end: int) -> None:
+    async def compare(
+        self, log: Log, stored: Mapping[str, bytes], replay: Replay, end: int
+    ) -> None:
         """Judge the new ones among `stored`, when `replay` has folded all below `end`. Raises `LogUnavailableError`."""
         self._seen &= stored.keys()
         for file, dumped in stored.items():
@@ -37,7 +39,7 @@ class StoredSnapshots:
                 self._seen.add(file)
                 await self._judge(log, file, dumped, replay, end)
 
-    async def _judge(self, log: Log, file: Path, dumped: bytes, replay: Replay, end: int) -> None:
+    async def _judge(self, log: Log, file: str, dumped: bytes, replay: Replay, end: int) -> None:
         try:
             at = load_snapshot(self._application, self._partition, dumped)
         except (DecodeError, SnapshotRejectedError) as error:
