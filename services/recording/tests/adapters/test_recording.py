@@ -143,6 +143,25 @@ async def test_what_arrives_after_a_pause_was_acknowledged_is_not_in_the_file(
     assert sound.is_tone(2_000, 3_000)
 
 
+async def test_what_was_said_in_a_pause_and_arrives_after_it_is_not_in_the_file(
+    studio: "Studio",
+) -> None:
+    await studio.connect("ada")
+    caller = studio.caller("ada")
+    await caller.speak(0, 1_000)
+    await studio.settled(caller)
+    await studio.hold("ada", 1_000)
+    await studio.retrieve("ada", 4_500)
+    await caller.speak(1_000, 6_000)
+    await caller.finish()
+    await studio.part("ada", 6_000)
+    await studio.sealed("ada")
+    sound = await studio.sound("ada")
+    assert sound.is_tone(0, 1_000)
+    assert sound.is_silent(1_000, 4_500)
+    assert sound.is_tone(4_500, 6_000)
+
+
 async def test_audio_that_comes_late_after_a_stop_on_hold_stays_silent(studio: "Studio") -> None:
     await studio.connect("ada")
     caller = studio.caller("ada")

@@ -112,7 +112,7 @@ def test_the_events_and_a_takeover_give_the_same_live_recordings(story: "Story")
     assert told.traceparent == "00-trace"
     for recording in (told, found):
         assert (recording.segment, recording.rate_hz) == (1, 8_000)
-        assert recording.pauses == {PauseReason.HOLD}
+        assert list(recording.standing) == [PauseReason.HOLD]
         assert recording.stop_offset_ms == 60_000
 
 

@@ -250,13 +250,30 @@ class IncomingAudio:
                 "it counts from when the contact was connected",
             )
         self._received += samples
-        if self._recording.pauses:
+        if self._recording.standing:
             writer.add_silence(max(0, samples - known))
         else:
             skipped = known * SAMPLE_BYTES
-            writer.add(chunk.customer[skipped:], chunk.agent[skipped:])
+            customer, agent = self._silenced(chunk, start)
+            writer.add(customer[skipped:], agent[skipped:])
         if writer.full:
             await self._store(writer)
+
+    def _silenced(self, chunk: AudioChunk, start: int) -> tuple[bytes, bytes]:
+        """Return both sides without what was said in pauses that are over: it may come late."""
+        sides = chunk.customer, chunk.agent
+        end = start + len(chunk.customer) // SAMPLE_BYTES
+        for from_ms, to_ms in self._recording.pauses:
+            first = max(start, from_ms * self._rate_hz // 1_000) - start
+            last = min(end, -(-to_ms * self._rate_hz // 1_000)) - start
+            if first < last:
+                silence = bytes((last - first) * SAMPLE_BYTES)
+                until, after = first * SAMPLE_BYTES, last * SAMPLE_BYTES
+                sides = (
+                    sides[0][:until] + silence + sides[0][after:],
+                    sides[1][:until] + silence + sides[1][after:],
+                )
+        return sides
 
     def _check(self, chunk: AudioChunk) -> int:
         """Return the number of samples of a chunk that keeps to the rules."""

@@ -24,7 +24,7 @@ from huntgroup_recording.core.messages import (
     RecordingStopped,
     Refused,
 )
-from huntgroup_recording.core.state import Gap, Recording, Sealed, State, Stopped
+from huntgroup_recording.core.state import Gap, Recording, Sealed, State, Stopped, keep_pause
 from huntgroup_recording.core.values import ContactId, PauseReason
 
 
@@ -114,7 +114,10 @@ class LiveRecording:
     traceparent: str = ""
     segment: int = 0
     rate_hz: int = 0
-    pauses: set[PauseReason] = field(default_factory=set)
+    standing: dict[PauseReason, int] = field(default_factory=dict)
+    """The pauses that are not over, and since when (ms on the contact's clock)."""
+    pauses: list[tuple[int, int]] = field(default_factory=list)
+    """Those that are over, from and to."""
     stop_offset_ms: int | None = None
     """When the conversation ended, on the contact's clock; None while it goes on."""
 
@@ -170,7 +173,8 @@ class LiveRecordings:
                     recording_id=recording.recording_id,
                     segment=recording.segment,
                     rate_hz=recording.sample_rate_hz,
-                    pauses={pause.reason for pause in recording.standing},
+                    standing={pause.reason: pause.from_ms for pause in recording.standing},
+                    pauses=list(recording.pauses),
                     stop_offset_ms=stopped.offset_ms if isinstance(stopped, Stopped) else None,
                 )
 
@@ -232,9 +236,10 @@ def _change(
         case RecordingStarted():
             recording.segment, recording.rate_hz = event.segment, event.sample_rate_hz
         case RecordingPaused():
-            recording.pauses.add(event.reason)
+            recording.standing[event.reason] = event.offset_ms
         case RecordingResumed():
-            recording.pauses.discard(event.reason)
+            since_ms = recording.standing.pop(event.reason)
+            keep_pause(recording.pauses, (since_ms, event.offset_ms))
         case RecordingStopped():
             recording.stop_offset_ms = event.offset_ms
         case RecordingGapNoted():

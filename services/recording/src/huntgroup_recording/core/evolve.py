@@ -20,7 +20,6 @@ from huntgroup_recording.core.messages import (
 from huntgroup_recording.core.state import (
     ENDED_MAX,
     OMITTED_MAX,
-    PAUSES_MAX,
     Absent,
     Gap,
     Pause,
@@ -28,6 +27,7 @@ from huntgroup_recording.core.state import (
     Sealed,
     State,
     Stopped,
+    keep_pause,
 )
 from huntgroup_recording.core.values import RecordingMode
 
@@ -99,10 +99,7 @@ def resume(recording: Recording, event: RecordingResumed) -> None:
     over = recording.pause_for(event.reason)
     assert over is not None
     recording.standing.remove(over)
-    recording.pauses.append((over.from_ms, event.offset_ms))
-    if len(recording.pauses) > PAUSES_MAX:
-        (begin, first_end), (second_begin, end) = recording.pauses[:2]
-        recording.pauses[:2] = [(min(begin, second_begin), max(first_end, end))]
+    keep_pause(recording.pauses, (over.from_ms, event.offset_ms))
 
 
 def stop(state: State, event: RecordingStopped) -> None:

@@ -180,3 +180,11 @@ def load(domain: str, dumped: bytes) -> State:
         ended=OrderedDict((recording.contact_id, recording) for recording in stored.ended),
         omitted=OrderedDict(stored.omitted),
     )
+
+
+def keep_pause(pauses: list[tuple[int, int]], over: tuple[int, int]) -> None:
+    """Add a pause that is over to those before it; beyond `PAUSES_MAX` the oldest two become one."""
+    pauses.append(over)
+    if len(pauses) > PAUSES_MAX:
+        (begin, first_end), (second_begin, end) = pauses[:2]
+        pauses[:2] = [(min(begin, second_begin), max(first_end, end))]
