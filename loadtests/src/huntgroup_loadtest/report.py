@@ -158,7 +158,7 @@ def _table(title: str, rows: Iterable[Row], columns: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("", no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right", overflow="fold")
     for row in rows:
         table.add_row(
             row.name, *row.cells()[: len(columns)], style="bold" if row.name == "day" else ""

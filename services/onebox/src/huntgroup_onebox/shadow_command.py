@@ -152,7 +152,7 @@ def _write(arguments: argparse.Namespace, shadow: Shadow) -> None:
         console = Console(width=PIPE_WIDTH)
     title = f"{arguments.domain}, had {arguments.policy} held: {shadow.same:,} of {shadow.offers:,} offers are the same"
     console.print(table(title, found))
-    console.print("\n".join(SAID), highlight=False)
+    console.print(" ".join(SAID), highlight=False)
     if added:
         names = ", ".join(added)
         console.print(

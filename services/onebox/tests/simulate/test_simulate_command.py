@@ -114,7 +114,7 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
         (
             "threshold_s: 20",
             "threshold_s: 20, policy: {wish: 1}",
-            ":6:42: queues.sales.policy: wish: routing",
+            ":6:42: queues.sales.policy: wish: may not stand here",
         ),
         (
             "threshold_s: 20",
@@ -126,11 +126,15 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
             "policy: {requirement: 'skill(\"web\") >= 7'}",
             ":14:3: classes.chats: no agent has slots for VOICE, and all else",
         ),
-        ("count: 3", "count: 3, profile: {wish: 1}", ":19:20: agents.team.profile: wish: routing"),
+        (
+            "count: 3",
+            "count: 3, profile: {wish: 1}",
+            ":19:20: agents.team.profile: wish: may not stand here",
+        ),
         (
             "count: 3",
             "count: 3, profile: {capacity_units: -3}",
-            ":19:20: agents.team.profile: capacity_units: routing's",
+            ":19:20: agents.team.profile: capacity_units: may not",
         ),
         ("count: 3", "count: 3, capacity_units: -3", "agents.team.capacity_units: -3: Expected"),
         (

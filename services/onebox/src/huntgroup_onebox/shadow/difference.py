@@ -140,7 +140,7 @@ def differences(shadow: Shadow) -> dict[str, Difference]:
 
 HEADINGS: Final = (
     *("contacts", "other agent", "wait s", "p90 s", "service level", "left unanswered"),
-    "never served",
+    *("sent away", "never served"),
 )
 
 
@@ -149,7 +149,7 @@ def table(title: str, found: Mapping[str, Difference]) -> Table:
     made = Table(title=title, title_justify="left", header_style="bold")
     made.add_column("queue", no_wrap=True)
     for heading in HEADINGS:
-        made.add_column(heading, justify="right", no_wrap=True)
+        made.add_column(heading, justify="right", overflow="fold")
     for name, one in found.items():
         if len(found) > 2 or name != ALL:  # noqa: PLR2004 - one queue and all are the same
             made.add_row(name, *_cells(one), style="bold" if name == ALL else "")
@@ -165,6 +165,7 @@ def _cells(one: Difference) -> Sequence[str]:
         _both(real["wait_p90_s"], shadow["wait_p90_s"], ".1f"),
         _both(real["service_level"], shadow["service_level"], ".1%"),
         _both(one.real.left, one.shadow.left, ",d"),
+        _both(one.real.sent_away, one.shadow.sent_away, ",d"),
         _both(0, one.never_in_shadow, ",d"),
     )
 

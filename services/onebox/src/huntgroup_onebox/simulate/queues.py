@@ -110,8 +110,9 @@ def _command(made: type[C], own: tuple[str, ...], said: dict[str, Any], more: di
     known = [one.name for one in fields(made) if one.name not in own]
     for name in more:
         if name not in known:
-            there = f"one of: {', '.join(known)}" if known else "none yet"
-            raise ValueError(f"{name}: routing's {made.__name__} has no such field ({there})")
+            raise ValueError(
+                f"{name}: may not stand here; these may: {', '.join(known) or 'none yet'}"
+            )
     try:
         return msgspec.convert({**more, **said}, made)
     except msgspec.ValidationError as error:

@@ -97,7 +97,7 @@ def _table(
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("", no_wrap=True)
     for heading, _ in columns.values():
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", overflow="fold")
     for name, estimates in rows.items():
         cells = [
             _cell(estimates[figure], show, interval=figure in WITH_INTERVAL)
