@@ -208,7 +208,7 @@ def test_the_continuous_auditor_serves_its_figures_writes_nothing_and_joins_no_g
                 ready = json.load(urllib.request.urlopen(f"http://{http}/readyz", timeout=5))
             except urllib.error.HTTPError:
                 time.sleep(0.1)
-        stores = ("the store of recordings", "the reporting database", "stored snapshots")
+        stores = ("the store of recordings", "the reporting database")
         not_checked = {str(number): [what] for number, what in enumerate(stores, start=5)}
         assert ready == {"ready": True, "lag": 0, "violations": {}, "not_checked": not_checked}
         shown = urllib.request.urlopen(f"http://{http}/metrics", timeout=5).read().decode()
