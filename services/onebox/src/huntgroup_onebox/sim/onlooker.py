@@ -15,7 +15,7 @@ from huntgroup_eventlog.application import Application
 from huntgroup_eventlog.journal.chain import ChainReader, Ignored
 from huntgroup_eventlog.journal.decider import BATCH_BYTES_MAX
 from huntgroup_eventlog.journal.fold import Fold
-from huntgroup_eventlog.journal.replica import Replica
+from huntgroup_eventlog.journal.replica import Replica, Role
 from huntgroup_eventlog.journal.snapshot import dump_snapshot
 from huntgroup_eventlog.port import LogRecord
 from huntgroup_onebox.audit.publication import said_by
@@ -271,7 +271,12 @@ class Onlooker:
         self.acknowledged.append((service, command_id))
 
     def check_replica(self, replica: Replica) -> None:
-        """A replica that has read as far as this must believe the same; an owner, when nothing is in flight."""
+        """A replica that has read as far as this must believe the same; an owner, when nothing is in flight.
+
+        One that has retired ended at the entry that told it so, and is made anew.
+        """
+        if replica.role is Role.RETIRED:
+            return
         journal = self.journals[replica.application.service]
         if replica.reader.state.chain != journal.reader.state.chain or not replica.idle:
             return
