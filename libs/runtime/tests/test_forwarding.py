@@ -125,7 +125,8 @@ async def test_an_owner_that_hangs_is_given_up_for_the_next(
     entry.journals.address = hanging.address
 
     async def move() -> None:
-        await asyncio.sleep(0.3)
+        while not hanging.journals.submitted:  # noqa: ASYNC110 - no event says so
+            await asyncio.sleep(0.01)
         entry.journals.address = owner.address
 
     async with asyncio.TaskGroup() as group:

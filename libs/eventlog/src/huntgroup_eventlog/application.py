@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 NEW_SHARE: Final = 0.5
-"""So much of each bound new work may use; the rest is for work in progress."""
+"""So much of each bound (inputs, tokens, places, streams) new work may use; the rest is for work in progress."""
 
 
 class Refusal(Protocol):

@@ -53,7 +53,7 @@ class Limits:
     snapshot_every_records: int = 5_000
 
 
-def _of(share: float) -> str:
+def _told(share: float) -> str:
     return "" if share == 1 else f": {share:.0%} of it for new work"
 
 
@@ -138,10 +138,10 @@ class Replica:
         most = self.limits.inputs_waiting_max * share
         if len(self.decider.inputs) >= most:
             raise OverloadedError(
-                f"{math.ceil(most)} commands wait (inputs_waiting_max{_of(share)})"
+                f"{math.ceil(most)} commands wait (inputs_waiting_max{_told(share)})"
             )
         if behind := self._relay_bound(share):
-            raise OverloadedError(f"the public topic is behind ({behind}{_of(share)})", 1_000)
+            raise OverloadedError(f"the public topic is behind ({behind}{_told(share)})", 1_000)
         self.decider.inputs.append(submission)
 
     def remembers(self, domain: str, command_id: str) -> bool:

@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from huntgroup_eventlog import application
+from huntgroup_eventlog.application import NEW_SHARE
 from huntgroup_runtime.rpc import errors
 
-NEW_SHARE: Final = application.NEW_SHARE
-"""So much of tokens, waiting places and streams new work and reads may use; the rest is for contacts in progress."""
 READ_PATIENCE: Final = 4
 """Reads are shed at so many times the delay at which new work is."""
 RECENT_S: Final = 10.0

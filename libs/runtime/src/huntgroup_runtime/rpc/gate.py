@@ -9,9 +9,9 @@ from typing import Final
 
 import grpc
 
+from huntgroup_eventlog.application import NEW_SHARE
 from huntgroup_runtime.rpc import errors
 from huntgroup_runtime.rpc.admission import (
-    NEW_SHARE,
     OVERLOADED_RETRY_MS,
     Admission,
     AdmissionLimits,

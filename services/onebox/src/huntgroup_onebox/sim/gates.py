@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from huntgroup_eventlog.application import Application, CommandOutcome, OverloadedError
+from huntgroup_eventlog.application import NEW_SHARE, Application, CommandOutcome, OverloadedError
 from huntgroup_onebox.sim.books import ViolationError
 from huntgroup_runtime.journals import ServiceJournals
 from huntgroup_runtime.rpc import errors
 from huntgroup_runtime.rpc.admission import (
-    NEW_SHARE,
     Admission,
     AdmissionLimits,
     Shed,

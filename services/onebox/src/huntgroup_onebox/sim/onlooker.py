@@ -273,7 +273,7 @@ class Onlooker:
     def check_replica(self, replica: Replica) -> None:
         """A replica that has read as far as this must believe the same; an owner, when nothing is in flight.
 
-        One that has retired ended at the entry that told it so, and is made anew.
+        One that has retired folds no more: it reads on to know who owns, and answers nothing from what it believed.
         """
         if replica.role is Role.RETIRED:
             return
