@@ -22,9 +22,10 @@ USE = """```sh
 ```"""
 
 RULES = """Times are seconds from the beginning of the simulated time (`_s`), rates are per hour. A name that the format
-does not know is an error, and so is a name that is there twice; every error names file, line, column, field, value
-and rule, and the exit code is 2. `scenario.schema.json`, beside this page, is the same format for editors: put
-`# yaml-language-server: $schema=PATH/scenario.schema.json` on the first line."""
+does not know is an error, and so is a name that is there twice. Every fault is told at once, each as
+`file:line:column: field: value: rule` and in the words of [policy files](policy.md), and the exit code is 2; whether
+somebody could serve each class is looked at when there is no other. `scenario.schema.json`, beside this page, is the
+same format for editors: put `# yaml-language-server: $schema=PATH/scenario.schema.json` on the first line."""
 
 METHOD = (
     """Each replication is a run of its own, with chance seeded by the scenario's seed, the replication's number, and

@@ -82,7 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
             seconds=time.monotonic() - started_s,
             cpu_seconds=_cpu_s() - started_cpu_s,
         )
-    except (YamlFileError, ArrivalsError, JournalError) as error:
+    except YamlFileError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_BAD_INPUT
+    except (ArrivalsError, JournalError) as error:
         sys.stderr.write(f"huntgroup simulate: {error}\n")
         return EXIT_BAD_INPUT
     figures = together(replications, simulation.scenario.confidence)

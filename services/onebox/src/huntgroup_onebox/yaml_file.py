@@ -1,22 +1,21 @@
-"""Reads a YAML file into a typed value; what is wrong is told with file, line, column, field, value and rule."""
+"""A YAML file and where its values stand; what is wrong is told with file, line, column, field, value and rule."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import msgspec
 import yaml
 
-T = TypeVar("T")
 Field = tuple[str | int, ...]
 """The way to a value: keys and indices from the top."""
+Found = tuple[Field, str]
+"""The way to a value, and the rule that it breaks."""
 
 BYTES_MAX: Final = 16 * 1024 * 1024
 SHOWN_MAX: Final = 60
-FAULT: Final = re.compile(r"(?P<rule>.*?)(?: - at (?P<place>.*))?", re.DOTALL)
-STEP: Final = re.compile(r"\.(?P<key>[^.\[`]+)|\[(?P<index>\d+|\.\.\.)\]")
-NAMED: Final = re.compile(r"Object contains unknown field `(?P<key>.+)`")
+TOLD_MAX: Final = 1_000
+"""At most so many faults of a file are told one by one."""
+UNKNOWN: Final = "there is no such field"
 
 
 class _Loader(yaml.SafeLoader):
@@ -32,6 +31,11 @@ _Loader.yaml_implicit_resolvers = {
 class YamlFileError(ValueError):
     """The file cannot be used; the message names file, line, column, field, value and rule."""
 
+    def __init__(self, told: str, place: tuple[int, int] = (1, 1)) -> None:
+        """Make it; `place` is line and column."""
+        super().__init__(told)
+        self.place = place
+
 
 class YamlFile:
     """A file that was parsed, and where each of its values stands."""
@@ -45,8 +49,7 @@ class YamlFile:
             text = path.read_text(encoding="utf-8")
             root = yaml.compose(text, Loader=_Loader)
             self._root = root
-            if root is not None:
-                self._refuse_doubles(root, (), set())
+            self.doubles = [] if root is None else list(self._doubles(root, (), set()))
             self._content: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
         except (OSError, UnicodeDecodeError) as error:
             raise YamlFileError(f"{path}: cannot be read: {error}") from error
@@ -56,13 +59,6 @@ class YamlFile:
             raise YamlFileError(f"{path}{place}: is no YAML: {error.problem}") from error
         except (yaml.YAMLError, RecursionError) as error:
             raise YamlFileError(f"{path}: is no YAML: {error}") from error
-
-    def to(self, wanted: type[T]) -> T:
-        """Return the content as a value of the type; raises `YamlFileError`."""
-        try:
-            return msgspec.convert(self._content, wanted)
-        except msgspec.ValidationError as error:
-            raise self._mismatch(wanted, error) from error
 
     @property
     def content(self) -> Any:
@@ -77,38 +73,15 @@ class YamlFile:
             if isinstance(value, Mapping | list) or value is None
             else f" {value!r:.{SHOWN_MAX}}:"
         )
-        line, column = self.place(field)
-        place = f"{self.path}:{line}:{column}"
-        return YamlFileError(f"{place}: {_dotted(field)}:{shown} {rule}")
+        return self._error(self.place(field), f"{_dotted(field)}:{shown} {rule}")
 
-    def _mismatch(self, wanted: type[T], error: msgspec.ValidationError) -> YamlFileError:
-        found = FAULT.fullmatch(str(error))
-        assert found is not None
-        field = self._field(wanted, found["place"] or "", str(error))
-        rule = found["rule"]
-        named = NAMED.fullmatch(rule)
-        return self.error((*field, named["key"]) if named else field, rule)
+    def _error(self, place: tuple[int, int], told: str) -> YamlFileError:
+        return YamlFileError(f"{self.path}:{place[0]}:{place[1]}: {told}", place)
 
-    def _field(self, wanted: type[T], place: str, told: str) -> Field:
-        """Return the way to what msgspec complains of; it leaves the keys of mappings out, so they are tried."""
-        field: Field = ()
-        for step in STEP.finditer(place):
-            if step["key"] is not None:
-                field = (*field, step["key"])
-            elif step["index"] != "...":
-                field = (*field, int(step["index"]))
-            else:
-                found = _find(self._content, field)
-                keys = found if isinstance(found, Mapping) else ()
-                field = next(
-                    (
-                        (*field, key)
-                        for key in keys
-                        if _complaint(wanted, _only(self._content, field, key)) == told
-                    ),
-                    field,
-                )
-        return field
+    def errors(self, found: Iterable[Found]) -> list[YamlFileError]:
+        """Return what was found, and each name that is there twice, in the order of the file."""
+        errors = [*self.doubles, *(self.error(field, rule) for field, rule in found)]
+        return sorted(errors, key=lambda one: one.place)
 
     def place(self, field: Field) -> tuple[int, int]:
         """Return line and column of a value's name, or of the nearest one around it that is in the file as such."""
@@ -118,7 +91,7 @@ class YamlFile:
                 pairs = [(key, value) for key, value in node.value if key.value == str(step)]
                 if not pairs:
                     break
-                mark, node = pairs[0][0].start_mark, pairs[0][1]
+                mark, node = pairs[-1][0].start_mark, pairs[-1][1]  # of doubles the last one holds
             elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
                 node = node.value[step]
                 mark = node.start_mark
@@ -126,46 +99,39 @@ class YamlFile:
                 break
         return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
 
-    def _refuse_doubles(self, node: yaml.Node, field: Field, seen: set[int]) -> None:
+    def _doubles(self, node: yaml.Node, field: Field, seen: set[int]) -> Iterator[YamlFileError]:
+        """Yield each name that is in its mapping already; what stands under the first of them says nothing."""
         if id(node) in seen:
             return
         seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             for index, one in enumerate(node.value):
-                self._refuse_doubles(one, (*field, index), seen)
+                yield from self._doubles(one, (*field, index), seen)
         if not isinstance(node, yaml.MappingNode):
             return
-        keys: set[str] = set()
+        lines: dict[str, int] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 continue
-            if key.value in keys:
-                mark = key.start_mark
-                place = f"{self.path}:{mark.line + 1}:{mark.column + 1}"
-                raise YamlFileError(f"{place}: {_dotted((*field, key.value))}: is there twice")
-            keys.add(key.value)
-            self._refuse_doubles(value, (*field, key.value), seen)
+            mark = key.start_mark
+            if key.value in lines:
+                told = f"{_dotted((*field, key.value))}: is there twice, first in line {lines[key.value]}"
+                yield self._error((mark.line + 1, mark.column + 1), told)
+            lines.setdefault(key.value, mark.line + 1)
+            yield from self._doubles(value, (*field, key.value), seen)
 
 
-def _complaint(wanted: type[T], content: Any) -> str:
-    try:
-        msgspec.convert(content, wanted)
-    except msgspec.ValidationError as error:
-        return str(error)
-    return ""
+def no_such_field(known: Collection[str]) -> str:
+    """Return the rule that an unknown name breaks."""
+    return f"{UNKNOWN}; there are: {', '.join(known)}"
 
 
-def _only(content: Any, field: Field, key: Any) -> Any:
-    """Return the content with no other key than this one in the mapping at `field`."""
-    if not field:
-        return {key: content[key]}
-    step, rest = field[0], field[1:]
-    if isinstance(content, Mapping):
-        return {**content, step: _only(content[step], rest, key)}
-    copied = list(content)
-    assert isinstance(step, int)
-    copied[step] = _only(copied[step], rest, key)
-    return copied
+def together(errors: Sequence[YamlFileError]) -> YamlFileError:
+    """Return one error that tells of all, a line each."""
+    lines = list(map(str, errors[:TOLD_MAX]))
+    if len(errors) > TOLD_MAX:
+        lines.append(f"and {len(errors) - TOLD_MAX:,} more faults")
+    return YamlFileError("\n".join(lines), errors[0].place)
 
 
 def _find(content: Any, field: Field) -> Any:

@@ -10,11 +10,11 @@ from huntgroup.routing.v1.commands_pb2 import ApplyPolicyRequest, GetPolicyRespo
 from huntgroup.routing.v1.events_pb2 import CHANNEL_VOICE, SELECTION_STRATEGY_BEST_SKILL
 from huntgroup_onebox.policy.policy_file import (
     COMMAND,
-    enum_names,
     placed,
     queue_fields,
     read_policy,
 )
+from huntgroup_onebox.policy.request_reader import enum_names
 from huntgroup_onebox.policy.text import file_text
 from huntgroup_routing.core.soundness import rules_and_faults
 from huntgroup_routing.core.values import Vocabulary
@@ -176,6 +176,20 @@ def test_what_is_wrong_is_told_with_its_place(
     assert len(errors) == len(told), errors
     for error, begins in zip(errors, told, strict=True):
         assert error.startswith(begins)
+
+
+def test_names_that_are_there_twice_are_told_of_beside_all_else(tmp_path: Path) -> None:
+    twice = GOOD.replace("[night]", "[night]\ngroups: [day]")
+    twice += "    steps: []\n  sales: {channel: VOICE, ring_timeout_ms: 0}\n"
+    _, errors = read(tmp_path, twice)
+    told = [
+        "4:1: groups: is there twice, first in line 3",
+        "20:5: queues.tax.steps: is there twice, first in line 17",
+        "21:3: queues.sales: is there twice, first in line 6",
+        "21:3: queues.sales.service_level_threshold_ms: breaks the rule: required",
+        "21:27: queues.sales.ring_timeout_ms: 0: breaks the rule: required",
+    ]
+    assert errors == told
 
 
 def test_queues_that_overflow_in_a_circle_are_told_of(tmp_path: Path) -> None:

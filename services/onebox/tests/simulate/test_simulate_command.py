@@ -92,7 +92,7 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
         (
             "mean_s: 200",
             "mean_s: 0",
-            ":17:34: classes.chats.service.mean_s: 0: Expected `float` > 0.0",
+            ":17:34: classes.chats.service.mean_s: 0: a number, above 0 and at most 31,536,000, is",
         ),
         (
             "contacts: 400, ",
@@ -104,7 +104,11 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
             "contacts: 400",
             ":4:22: run.warm_up_contacts: 400: must be less than contacts",
         ),
-        ("kind: poisson, per_hour: 10", "kind: csv, file: no.csv", "no.csv: cannot be read"),
+        (
+            "kind: poisson, per_hour: 10",
+            "kind: csv, file: no.csv",
+            ":16:27: classes.chats.arrivals.file: 'no.csv': there is no file",
+        ),
         (
             "count: 3",
             "count: 3, until_s: 1, from_s: 2",
@@ -114,12 +118,12 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
         (
             "threshold_s: 20",
             "threshold_s: 20, policy: {wish: 1}",
-            ":6:42: queues.sales.policy: wish: may not stand here",
+            ":6:51: queues.sales.policy.wish: 1: there is no such field; there are: strategy, ",
         ),
         (
             "threshold_s: 20",
             "threshold_s: 20, policy: {requirement: 'skill(billing'}",
-            ":6:42: queues.sales.policy: requirement: ",
+            ":6:51: queues.sales.policy.requirement: 'skill(billing': character 7: ",
         ),
         (
             "required_skills: [web]",
@@ -129,20 +133,28 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
         (
             "count: 3",
             "count: 3, profile: {wish: 1}",
-            ":19:20: agents.team.profile: wish: may not stand here",
+            ":19:30: agents.team.profile.wish: 1: there is no such field; there are: traits",
         ),
         (
             "count: 3",
             "count: 3, profile: {capacity_units: -3}",
-            ":19:20: agents.team.profile: capacity_units: may not",
+            ":19:30: agents.team.profile.capacity_units: -3: there is",
         ),
-        ("count: 3", "count: 3, capacity_units: -3", "agents.team.capacity_units: -3: Expected"),
+        (
+            "count: 3",
+            "count: 3, capacity_units: -3",
+            "agents.team.capacity_units: -3: a whole number, 0 to",
+        ),
         (
             "count: 3",
             "count: 3, capacity_units: 4, costs: {VOICE: 5}",
             ":19:3: agents.team: cost of channel VOICE is 5, not 0 to 4",
         ),
-        ("count: 3", "count: 3, costs: {CHAT: 1}", "agents.team.costs: names CHAT, for which"),
+        (
+            "count: 3",
+            "count: 3, costs: {CHAT: 1}",
+            "agents.team.costs.CHAT: 1: names CHAT, for which",
+        ),
         (
             "count: 3",
             "count: 3, interrupts: {VOICE: [CHAT]}",
@@ -151,7 +163,7 @@ def test_one_replication_has_no_interval(file: Path, capsys: pytest.CaptureFixtu
         (
             "kind: poisson, per_hour: 10",
             "kind: journal, directory: gone, domain: a/b, queue: q",
-            "classes.chats.arrivals: ",
+            ":16:31: classes.chats.arrivals.directory: 'gone': there is no directory",
         ),
     ],
 )
@@ -162,6 +174,73 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_line(
     file.write_text(SCENARIO.replace(before, after))
     assert main(["simulate", str(file), "--jobs", "1"]) == 2
     assert why in capsys.readouterr().err
+
+
+def test_everything_that_is_wrong_is_told_at_once(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = SCENARIO
+    for before, after in (
+        ("seed: 3", "sed: 3"),
+        ("contacts: 400", "contacts: many"),
+        ("{service_level_threshold_s: 20}", "{ring_timeout_s: 0}"),
+        (
+            "[web]}\nclasses",
+            "[web], policy: {steps: [{after: 3}], strategy: ANY, pull_requirement: skill(}}\nclasses",
+        ),
+        ("sigma: 0.8", "sigma: 9"),
+        ("queue: internet", "queue: web"),
+        ("mean_s: 200}", "mean_s: 200}\n    patience: {kind: never}"),
+        ("team: {count: 3}", "team: {count: 3, until_s: 1, from_s: 2}"),
+        (
+            "skills: [web]}\n",
+            "skills: [a b]}\n  web: {count: 1, skills: [a b], costs: {CHAT: 1}}\n",
+        ),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    file.write_text(text)
+    assert main(["simulate", str(file)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    begin = [line.removeprefix(f"{file}:") for line in lines if not line.startswith(" ")]
+    told = [
+        "2:1: sed: 3: there is no such field",
+        "4:7: run.contacts: 'many': a whole number, 1 to",
+        "6:11: queues.sales.ring_timeout_s: 0: a number, above 0",
+        "7:56: queues.internet.policy.steps[0].after: 3: there is no such",
+        "7:68: queues.internet.policy.strategy: 'ANY': one of LONGEST_IDLE",
+        "7:83: queues.internet.policy.pull_requirement: 'skill(': character 7",
+        "12:45: classes.calls.service.sigma: 9: a number, above 0 and at most 5",
+        "15:5: classes.chats.queue: 'web': no such queue; there are: sales, internet",
+        "18:16: classes.chats.patience.kind: 'never': one of exponential",
+        "20:20: agents.team.until_s: 1: must be later than from_s (2)",
+        "22:3: agents.web: is there twice, first in line 21",
+        "22:28: agents.web.skills[0]: 'a b': breaks the rule: pattern",
+        "22:42: agents.web.costs.CHAT: 1: names CHAT, for which",
+    ]
+    assert len(begin) == len(told), begin
+    for line, begins in zip(begin, told, strict=True):
+        assert line.startswith(begins)
+
+
+def test_what_depends_on_something_wrong_is_no_fault_of_its_own(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = SCENARIO.replace("queues:", "queues:\n  4you: {channel: PHONE}\n  a b: {}\n  5: {}")
+    text = text.replace("queue: sales", "queue: 4you").replace("queue: internet", "queue: a b")
+    text = text.replace("    service: {kind: exponential, mean_s: 200}", "    servce: {kind: x}")
+    text = text.replace("count: 3", "count: 3, slots: {CHAT: 0, VOICE: 1}, costs: {CHAT: 2}")
+    file.write_text(text)
+    assert main(["simulate", str(file)]) == 2
+    told = [line.removeprefix(f"{file}:") for line in capsys.readouterr().err.splitlines()]
+    assert [line[: line.index(": ", 8)] for line in told] == [
+        "6:10: queues.4you.channel",
+        "7:3: queues.a b",
+        "8:3: queues[5]",
+        "18:5: classes.chats.queue",
+        "20:5: classes.chats.servce",
+        "22:28: agents.team.slots.CHAT",
+    ]
 
 
 POLICY = """\
@@ -215,14 +294,19 @@ def test_a_policy_file_is_as_good_as_queues_of_the_scenario(
         ),
         ("policy: policy.yaml\n", "queues: {}\n", "policy: 'policy.yaml': has no queue"),
         (
-            "policy: policy.yaml\n",
+            "policy: policy.yaml\nseed: 2\n",
+            POLICY.replace("60000", "0"),
+            "small.yaml:6:1: seed: is there twice, first in line 2",
+        ),
+        (
+            "policy: policy.yaml\nsed: 2\n",
             POLICY.replace("60000", "0"),
             "policy.yaml:9:34: queues.internet.overflow[0].limit: 0: is missing: WAITED needs it",
         ),
         (
             QUEUES.replace("[web]", "[web], policy: {strategy: SCORED, scorer: mine}"),
             POLICY,
-            "queues.internet.policy: scorer: 'mine': is not installed, these are: none",
+            "queues.internet.policy.scorer: 'mine': is not installed, these are: none",
         ),
         (
             QUEUES.replace(
@@ -230,7 +314,7 @@ def test_a_policy_file_is_as_good_as_queues_of_the_scenario(
                 "[web], policy: {overflow: [{trigger: CLOSED, action: QUEUE, queue_id: gone}]}",
             ),
             POLICY,
-            "queues.internet.policy: overflow[0].queue_id: 'gone': names no queue",
+            "queues.internet.policy.overflow[0].queue_id: 'gone': names no queue",
         ),
     ],
 )

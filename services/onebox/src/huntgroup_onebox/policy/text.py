@@ -13,7 +13,8 @@ from huntgroup.routing.v1.commands_pb2 import (
     PolicyVersion,
     QueueChange,
 )
-from huntgroup_onebox.policy.policy_file import enum_names, queue_fields
+from huntgroup_onebox.policy.policy_file import queue_fields
+from huntgroup_onebox.policy.request_reader import enum_names
 
 SIGNS: Final = {"MADE": "+", "CHANGED": "~", "BROUGHT_BACK": "+", "RETIRED": "-"}
 SAID: Final = {
@@ -34,7 +35,7 @@ def file_values(policy: GetPolicyResponse) -> dict[str, Any]:
         said["languages"] = list(vocabulary.languages)
     if vocabulary.groups:
         said["groups"] = list(vocabulary.groups)
-    said["queues"] = {queue.queue_id: _fields(queue, queue_fields()) for queue in policy.queues}
+    said["queues"] = {queue.queue_id: plain(queue, queue_fields()) for queue in policy.queues}
     return said
 
 
@@ -44,7 +45,7 @@ def file_text(policy: GetPolicyResponse) -> str:
     return text.replace(": null\n", ":\n")
 
 
-def _fields(message: Message, fields: list[Any]) -> dict[str, Any]:
+def plain(message: Message, fields: list[Any]) -> dict[str, Any]:
     """Return the fields of a message that are there, as a file says them."""
     said = {}
     for field in fields:
@@ -61,7 +62,7 @@ def _fields(message: Message, fields: list[Any]) -> dict[str, Any]:
 
 def _value(field: Any, value: Any) -> Any:
     if field.message_type is not None:
-        return _fields(value, list(field.message_type.fields))
+        return plain(value, list(field.message_type.fields))
     if field.enum_type is not None:
         known = [one.number for one in field.enum_type.values if one.number]
         return enum_names(field)[known.index(value)] if value in known else value

@@ -1,41 +1,28 @@
 """Whether the agents of a scenario could sign on, and have what the words of its policy declare."""
 
-import re
 from collections.abc import Iterator
-from typing import Final
-
-from google.protobuf.json_format import ParseDict, ParseError
+from typing import Any, Final
 
 from huntgroup.agent_state.v1.commands_pb2 import SignOnRequest
-from huntgroup_contracts.validation import violations
+from huntgroup_onebox.policy.request_reader import RequestReader, broken, steps_of
 from huntgroup_onebox.simulate.scenario import AgentGroup
-from huntgroup_onebox.yaml_file import Field
+from huntgroup_onebox.yaml_file import Field, Found
 from huntgroup_routing.core.expressions import LEVEL_MAX
 from huntgroup_routing.core.values import Skill, Vocabulary
 
-STEP: Final = re.compile(r"(?P<key>[a-z_]+)|\[(?P<index>\d+)\]")
+OWN: Final = ("context", "agent_id", "skills", "capacity", "capacity_units")
+"""What a group says in words of its own; everything else comes from `profile`."""
+FIELDS: Final[list[Any]] = [one for one in SignOnRequest.DESCRIPTOR.fields if one.name not in OWN]
 
 
-def profile_faults(
-    name: str, group: AgentGroup, vocabulary: Vocabulary
-) -> Iterator[tuple[Field, str]]:
+def profile_faults(name: str, group: AgentGroup, vocabulary: Vocabulary) -> Iterator[Found]:
     """Yield what agent-state would refuse at sign-on, and words that are not declared."""
-    try:
-        request = _sign_on(name, group)
-    except ParseError as error:
-        yield ("agents", name, "profile"), str(error)
-        return
-    for one in violations(request):
-        if not one.field.startswith("context"):
-            yield _way_of(one.field, name), f"breaks the rule: {one.rule}"
+    reader, request = RequestReader(), SignOnRequest(agent_id=name, skills=group.skills)
+    reader.fill(request, ("agents", name, "profile"), group.profile, FIELDS)
+    yield from reader.faults
+    yield from broken(request, lambda path: _way_of(path, name), reader.faults)
     for field, told in _undeclared(request, vocabulary):
         yield _way_of(field, name), told
-
-
-def _sign_on(name: str, group: AgentGroup) -> SignOnRequest:
-    """Return the request without its capacity, whose bounds are those of the scenario."""
-    said = {"agent_id": name, "skills": list(group.skills)}
-    return ParseDict({**group.profile, **said}, SignOnRequest())
 
 
 def _undeclared(request: SignOnRequest, vocabulary: Vocabulary) -> Iterator[tuple[str, str]]:
@@ -63,7 +50,7 @@ def _undeclared(request: SignOnRequest, vocabulary: Vocabulary) -> Iterator[tupl
 
 def _way_of(path: str, name: str) -> Field:
     """Return the way in a scenario to what sign-on calls, for example, `traits.skill_levels[0].level`."""
-    way = [int(one["index"]) if one["index"] else one["key"] for one in STEP.finditer(path)]
+    way = steps_of(path)
     match way:
         case ["agent_id"]:
             return ("agents", name)

@@ -1,172 +1,140 @@
 """A scenario from its file: typed, and checked as a whole, so that a simulation never stops in its middle."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from huntgroup_agent_state.core.eligibility import sign_on_refusal
-from huntgroup_agent_state.core.messages import SignOn
-from huntgroup_agent_state.core.state import initial as no_agents
-from huntgroup_onebox.simulate.profiles import profile_faults
-from huntgroup_onebox.simulate.queues import commands, configure, from_policy, sign_on
+from huntgroup_onebox.simulate.checks import faults_of
+from huntgroup_onebox.simulate.queues import from_policy
 from huntgroup_onebox.simulate.scenario import (
-    AGENTS_MAX,
+    CONTACTS_MAX,
     AgentGroup,
     ContactClass,
-    FromJournal,
-    Poisson,
+    Queue,
+    Run,
     Scenario,
 )
-from huntgroup_onebox.yaml_file import Field, YamlFile
-from huntgroup_routing.core.decide import decide
-from huntgroup_routing.core.evolve import evolve
-from huntgroup_routing.core.messages import Command, ObserveAgentWentReady, Refused
-from huntgroup_routing.core.overflow import targets
-from huntgroup_routing.core.soundness import rules_and_faults
-from huntgroup_routing.core.state import initial
-from huntgroup_routing.core.values import AgentId, Channel, Own, QueueId, Skill, Vocabulary
-from huntgroup_routing.wiring import installed_scorers
+from huntgroup_onebox.yaml_file import Field, Found, YamlFile, YamlFileError, together
+from huntgroup_onebox.yaml_types import misfits
+from huntgroup_routing.core.values import Vocabulary
+
+T = TypeVar("T")
+
+ANY_QUEUE: Final = Queue(channel=None)
+"""Stands for one that cannot be understood."""
+ANY_RUN: Final = {"contacts": CONTACTS_MAX}
+ANY_CLASS: Final = {
+    "arrivals": {"kind": "profile", "interval_s": 1, "per_hour": [0]},
+    "service": {"kind": "deterministic", "value_s": 0},
+}
+ANY_GROUP: Final = {"count": 1}
+TIED: Final = {"slots": ("costs", "interrupts"), "capacity_units": ("costs",)}
+"""Fields that another is compared with."""
 
 
 def read_scenario(path: Path) -> Scenario:
-    """Return the scenario, with the queues of its policy; raises `YamlFileError` for the first thing that is wrong."""
+    """Return the scenario, with the queues of its policy; raises `YamlFileError` that tells of all that is wrong."""
     file = YamlFile(path)
-    scenario, vocabulary = _queues(file, file.to(Scenario))
-    for field, rule in _faults(scenario, vocabulary):
-        raise file.error(field, rule)
+    found = misfits(file.content, Scenario)
+    scenario = (
+        _understood(file.content, found) if found else msgspec.convert(file.content, Scenario)
+    )
+    of_policy: list[YamlFileError] = []
+    vocabulary = Vocabulary()
+    told = _wrong_source(file, scenario)
+    if told:
+        found += told
+    elif scenario.policy is not None:
+        try:
+            queues, vocabulary = from_policy(file.path.parent / scenario.policy)
+            scenario = msgspec.structs.replace(scenario, queues=queues)
+        except YamlFileError as error:
+            of_policy.append(error)
+        else:
+            if not queues:
+                found.append((("policy",), "has no queue"))
+    plain = not (found or of_policy or file.doubles)
+    found += faults_of(scenario, vocabulary, path.parent, plain=plain)
+    errors = [*file.errors(found), *of_policy]
+    if errors:
+        raise together(errors)
     return scenario
 
 
-def _queues(file: YamlFile, scenario: Scenario) -> tuple[Scenario, Vocabulary]:
-    """Return the scenario with the queues of its policy file, where it names one, and the words declared there."""
+def _wrong_source(file: YamlFile, scenario: Scenario) -> list[Found]:
+    """Return what is wrong with where the queues come from."""
     if scenario.policy is None:
-        if not scenario.queues:
-            raise file.error((), "queues is needed, or policy: the file of a policy with queues")
-        return scenario, Vocabulary()
+        said = isinstance(file.content, Mapping) and {"queues", "policy"} & {
+            name for name, value in file.content.items() if value != {}
+        }
+        rule = "queues is needed, or policy: the file of a policy with queues"
+        return [] if said else [((), rule)]
     if scenario.queues:
-        raise file.error(("policy",), "has queues, and so has the scenario: leave one of them out")
+        told = "has queues, and so has the scenario: leave one of them out"
+        return [(("policy",), told)]
     policy = file.path.parent / scenario.policy
-    if not policy.is_file():
-        raise file.error(("policy",), f"there is no file {policy}")
-    queues, vocabulary = from_policy(policy)
-    if not queues:
-        raise file.error(("policy",), "has no queue")
-    return msgspec.structs.replace(scenario, queues=queues), vocabulary
+    return [] if policy.is_file() else [(("policy",), f"there is no file {policy}")]
 
 
-def _faults(scenario: Scenario, vocabulary: Vocabulary) -> Iterator[tuple[Field, str]]:
-    yield from _run_faults(scenario)
-    trial = _Trial()
-    yield from _queue_faults(scenario, trial)
-    for name, group in scenario.agents.items():
-        yield from _group_faults(name, group, trial)
-        yield from profile_faults(name, group, vocabulary)
-    if sum(group.count for group in scenario.agents.values()) > AGENTS_MAX:
-        yield ("agents",), f"more than {AGENTS_MAX:,} agents in all groups"
-    for name, one in scenario.classes.items():
-        yield from _class_faults(scenario, name, one, trial)
+def _understood(content: Any, found: list[Found]) -> Scenario:
+    """Return what can be understood of a file with misfits, so that the rest of it can be looked at.
+
+    What is wrong is left out, or stands as something that asks for nothing: that can hide a fault, but makes up none.
+    """
+    said = content if isinstance(content, Mapping) else {}
+    policy, run = said.get("policy"), _part(said, ("run",), Run, found, ANY_RUN)
+    unknown = dict.fromkeys(_names(said, "queues"), ANY_QUEUE)
+    return Scenario(
+        name="",
+        run=run or Run(contacts=CONTACTS_MAX),
+        policy=policy if isinstance(policy, str) else None,
+        queues=unknown | _parts(said, "queues", Queue, found, {}),
+        classes=_parts(said, "classes", ContactClass, found, ANY_CLASS),
+        agents=_parts(said, "agents", AgentGroup, found, ANY_GROUP),
+    )
 
 
-def _queue_faults(scenario: Scenario, trial: "_Trial") -> Iterator[tuple[Field, str]]:
-    for name, queue in scenario.queues.items():
-        try:
-            configure(name, queue)
-        except ValueError as error:
-            yield ("queues", name, "policy"), str(error)
-            return
-    made = commands(scenario.queues)
-    _, faults = rules_and_faults(made, Vocabulary(), 0, installed_scorers())
-    for fault in faults:
-        number, _, told = str(fault).removeprefix("queues[").partition("].")
-        yield ("queues", made[int(number)].queue_id, "policy"), told
-    if not faults:
-        for command in made:
-            trial.tell(command)
+def _names(said: Mapping[Any, Any], section: str) -> list[str]:
+    given = said.get(section)
+    return [name for name in given if isinstance(name, str)] if isinstance(given, Mapping) else []
 
 
-class _Trial:
-    """A core with every queue, and of each group one agent, idle: it is asked who could serve whom."""
-
-    def __init__(self) -> None:
-        self._state = initial("trial/centre")
-        self._state.scorers = installed_scorers()
-
-    def tell(self, command: Command) -> None:
-        """Let it be so; raises `ValueError` for what routing refuses."""
-        events = decide(self._state, command, 0)
-        if isinstance(events, Refused):
-            raise ValueError(events.detail)  # noqa: TRY004 - a refusal is an answer
-        for event in events:
-            evolve(self._state, event)
-
-    def can_serve(self, one: ContactClass, channel: Channel) -> bool:
-        """Return whether anybody could serve a contact of the class, at any step, where its queue's rules may lead."""
-        own = Own(tuple(Skill(skill) for skill in one.required_skills))
-        todo, seen = [QueueId(one.queue)], set[QueueId]()
-        while todo:
-            queue_id = todo.pop()
-            if queue_id in seen or queue_id not in self._state.queues:
-                continue
-            seen.add(queue_id)
-            plan = self._state.queues[queue_id].plan
-            for step in range(len(plan.steps) + 1):
-                if self._state.pool.able(channel, plan.ask(step, own, plan.delays)):
-                    return True
-            todo += targets(plan.overflow)
-        return False
+def _parts(
+    said: Mapping[Any, Any],
+    section: str,
+    kind: type[T],
+    found: list[Found],
+    usual: Mapping[str, Any],
+) -> dict[str, T]:
+    """Return what can be understood of the parts of a section."""
+    parts = {
+        name: _part(said[section], (section, name), kind, found, usual)
+        for name in _names(said, section)
+    }
+    return {name: one for name, one in parts.items() if one is not None}
 
 
-def _run_faults(scenario: Scenario) -> Iterator[tuple[Field, str]]:
-    run = scenario.run
-    endless = [name for name, one in scenario.classes.items() if isinstance(one.arrivals, Poisson)]
-    if run.contacts is None and run.until_s is None and endless:
-        yield ("run",), f"contacts or until_s is needed: {endless[0]} has arrivals without end"
-    if run.contacts is not None and run.warm_up_contacts >= run.contacts:
-        yield ("run", "warm_up_contacts"), f"must be less than contacts ({run.contacts})"
+def _part(
+    around: Mapping[Any, Any],
+    way: Field,
+    kind: type[T],
+    found: list[Found],
+    usual: Mapping[str, Any],
+) -> T | None:
+    """Return a part without the fields that are wrong, or that depend on such, if any of it can be understood.
 
-
-def _group_faults(name: str, group: AgentGroup, trial: _Trial) -> Iterator[tuple[Field, str]]:
-    if group.until_s is not None and group.until_s <= group.from_s:
-        yield ("agents", name, "until_s"), f"must be later than from_s ({group.from_s:g})"
-    for said in ("costs", "interrupts"):
-        for channel in getattr(group, said):
-            if channel not in group.slots:
-                rule = f"names {channel}, for which the group has no slots"
-                yield ("agents", name, said), rule
-                return
-    for field, one in (((), msgspec.structs.replace(group, profile={})), (("profile",), group)):
-        try:
-            _sign_on(name, one, trial)
-        except ValueError as error:
-            yield ("agents", name, *field), str(error)
-            return
-    trial.tell(ObserveAgentWentReady(agent_id=AgentId(name)))
-
-
-def _sign_on(name: str, group: AgentGroup, trial: _Trial) -> None:
-    """Let one of the group come; raises `ValueError` for what routing or agent-state refuses."""
-    comes = sign_on(name, group)
-    asked = msgspec.convert(msgspec.to_builtins(comes), SignOn)
-    refused = sign_on_refusal(no_agents("trial/centre"), asked, asked.capacity)
-    if refused is not None:
-        raise ValueError(refused.detail)
-    trial.tell(comes)
-
-
-def _class_faults(
-    scenario: Scenario, name: str, one: ContactClass, trial: _Trial
-) -> Iterator[tuple[Field, str]]:
-    queue = scenario.queues.get(one.queue)
-    if queue is None:
-        yield ("classes", name, "queue"), f"no such queue; there are: {', '.join(scenario.queues)}"
-        return
-    if one.service is None and not isinstance(one.arrivals, FromJournal):
-        yield ("classes", name), "service is needed: how long a contact takes"
-    if not trial.can_serve(one, queue.contact_channel):
-        skills = sorted({*queue.required_skills, *one.required_skills})
-        told = f" and the skills {', '.join(skills)}" if skills else ""
-        yield (
-            ("classes", name),
-            f"no agent has slots for {queue.contact_channel}{told}, and all else that the queue asks for",
-        )
+    `usual` is what stands for fields that are left out.
+    """
+    given, depth = around.get(way[-1]), len(way)
+    if not isinstance(given, Mapping):
+        return None
+    wrong = {one[depth] for one, _ in found if one[:depth] == way and len(one) > depth}
+    if wrong:
+        wrong |= {tied for name in wrong for tied in TIED.get(str(name), ())}
+        given = {**usual, **{name: one for name, one in given.items() if name not in wrong}}
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError:
+        return None
