@@ -21,7 +21,7 @@ from huntgroup_onebox.audit.reading import Entries, Records
 from huntgroup_onebox.audit.report import Findings
 from huntgroup_onebox.log_source import add_source, open_source, source_problem
 from huntgroup_onebox.policy.policy_file import policy_queues
-from huntgroup_onebox.shadow.difference import differences, table
+from huntgroup_onebox.shadow.difference import differences, not_over_yet, table
 from huntgroup_onebox.shadow.past import Past
 from huntgroup_onebox.shadow.player import Shadow
 from huntgroup_onebox.verify_command import ProgressBar, domain_name
@@ -152,6 +152,8 @@ def _write(arguments: argparse.Namespace, shadow: Shadow) -> None:
         console = Console(width=PIPE_WIDTH)
     title = f"{arguments.domain}, had {arguments.policy} held: {shadow.same:,} of {shadow.offers:,} offers are the same"
     console.print(table(title, found))
+    if live := not_over_yet(found):
+        console.print(live, highlight=False)
     console.print(" ".join(SAID), highlight=False)
     if added:
         names = ", ".join(added)

@@ -168,6 +168,21 @@ def test_queues_that_never_really_were_are_told_lest_one_is_misspelt(
     assert told in capsys.readouterr().out
 
 
+def test_who_still_waits_or_rings_where_the_log_ends_is_not_over_yet_and_no_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended, live = [(0, SALES), *DAY], [(0, SALES), *DAY, comes("cem", 395), comes("dan", 410)]
+    whole = reported(ended, ADDED, tmp_path / "ended", capsys)["queues"]["sales"]
+    cut = reported(live, ADDED, tmp_path / "live", capsys)["queues"]["sales"]
+    assert (whole.pop("not_over_yet"), cut.pop("not_over_yet")) == (0, 2)
+    assert cut == whole
+    assert shadow(ended, ADDED, tmp_path / "ended again") == 0
+    assert "Not over yet" not in capsys.readouterr().out
+    assert shadow(live, ADDED, tmp_path / "live again") == 0
+    told = "Not over yet: 2 still wait or ring where the log ends, and are in no figure: sales 2."
+    assert told in capsys.readouterr().out
+
+
 def test_more_queues_than_a_domain_may_have_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from huntgroup_routing.core.values import AgentId
 
 ALL: Final = "all"
 S_MS: Final = 1_000
+QUEUES_TOLD: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ class Difference:
     """One queue: contacts whose wait really ended, and to whom they went."""
 
     contacts: int = 0
+    not_over_yet: int = 0
+    """Really waiting or ringing still where the log ends: they are in no other figure."""
     same_agent: int = 0
     other_agent: int = 0
     only_really: int = 0
@@ -84,9 +87,10 @@ class Difference:
     shadow: Side = field(default_factory=Side)
 
     def add(self, fate: Fate, shadow: End | None) -> None:
-        """Count a contact; one that really waited to the end of the log tells nothing."""
+        """Count a contact; one that really waited to the end of the log tells of no difference."""
         real = _really(fate)
         if real is None:
+            self.not_over_yet += 1
             return
         self.contacts += 1
         self.real.add(real, fate)
@@ -136,6 +140,18 @@ def differences(shadow: Shadow) -> dict[str, Difference]:
         for one in (found.setdefault(fate.queue_id, Difference()), everything):
             one.add(fate, end)
     return {**dict(sorted(found.items())), ALL: everything}
+
+
+def not_over_yet(found: Mapping[str, Difference]) -> str:
+    """Return the line about contacts that are in no figure because they are not over yet; empty without any."""
+    by_queue = {name: one.not_over_yet for name, one in found.items() if one.not_over_yet}
+    total = by_queue.pop(ALL, 0)
+    if not total:
+        return ""
+    most = sorted(by_queue, key=lambda name: (-by_queue[name], name))[:QUEUES_TOLD]
+    told = ", ".join(f"{name} {by_queue[name]:,}" for name in most)
+    told += ", …" if len(by_queue) > QUEUES_TOLD else ""
+    return f"Not over yet: {total:,} still wait or ring where the log ends, and are in no figure: {told}."
 
 
 HEADINGS: Final = (
