@@ -140,6 +140,19 @@ def test_a_crowd_before_the_door_sheds_new_work_and_nothing_in_progress() -> Non
     hall.let_in(work=Work.READ)
 
 
+def test_waits_are_told_in_steps_so_that_many_are_told_the_same() -> None:
+    told = set()
+    for wait_s in (1.001, 1.004, 1.0099, 1.011):
+        hall = Hall()
+        hall.ask()
+        found = hall.admission.enter(
+            "acme/emea", Work.NEW, now_s=hall.now_s, door_s=wait_s, crowded=True
+        )
+        assert isinstance(found, Shed)
+        told.add(found.bound)
+    assert told == {"calls wait 1010 ms", "calls wait 1020 ms"}
+
+
 def test_reads_are_shed_when_the_wait_is_four_times_what_it_may_be() -> None:
     hall = Hall()
     waiting = hall.let_in(work=Work.IN_PROGRESS)

@@ -13,6 +13,7 @@ from huntgroup_runtime.rpc.client import RpcClient
 from huntgroup_runtime.rpc.deadline import CallLimits
 from huntgroup_runtime.rpc.door import SERVICE, Door
 from huntgroup_runtime.rpc.errors import RpcRefusedError, from_rpc_error
+from huntgroup_runtime.rpc.gate import answer_to
 from huntgroup_runtime.rpc.guard import CallGuard
 from huntgroup_runtime.telemetry import Telemetry
 
@@ -219,6 +220,22 @@ async def test_a_door_before_which_calls_wait_sheds_new_work(
     assert refused.metadata["bound"] == "calls wait 700 ms"
     assert refused.metadata["setting"] == "HUNTGROUP_ADMISSION_DELAY_TARGET_MS"
     await replica.stub.CountBells(bells.CountBellsRequest(domain="acme/emea"), timeout=5)
+
+
+async def test_the_answer_to_many_calls_that_are_shed_is_made_once(
+    start_replica: Any, monkeypatch: pytest.MonkeyPatch, bells: Any
+) -> None:
+    replica = await start_replica()
+    monkeypatch.setattr(replica.server.door, "delay_s", lambda _now_s: 0.7)
+    monkeypatch.setattr(replica.server.door, "crowded", lambda _now_s: True)
+    answer_to.cache_clear()
+    told: list[RpcRefusedError | None] = []
+    for number in range(40):
+        told += [await outcome(replica.stub.Ring(bells.ring(f"c{number}"), timeout=5))]
+    shed = [one for one in told if one is not None]
+    assert len(shed) > 30
+    said = {(one.reason, one.detail, one.retry_after_ms) for one in shed}
+    assert answer_to.cache_info().misses == len(said) < 10
 
 
 async def test_the_door_tells_how_long_calls_wait_before_they_are_seen(start_replica: Any) -> None:

@@ -24,6 +24,8 @@ TRICKLE_PER_S, TRICKLE_PART = 1, 10
 """While a queue stands, a tenth of what was let in in the second before is let in all the same, one at least."""
 OVERLOADED_RETRY_MS: Final = 1_000
 RETRY_MS_MIN, RETRY_MS_MAX = 50, 5_000
+TOLD_STEP_MS: Final = 10
+"""Times are told in such steps: what is told to many is then the same for many, and its answer made once."""
 ACCOUNTS_MAX: Final = 10_000
 """Domains, and tenants, of which buckets are kept."""
 FORGET_LOOKS_MAX: Final = 8
@@ -117,7 +119,7 @@ class Bucket:
 
     def wait_ms(self, missing: float) -> int:
         """Return after how long so many tokens will have come back."""
-        return min(RETRY_MS_MAX, max(RETRY_MS_MIN, round(missing / self._per_s * _MILLIS)))
+        return min(RETRY_MS_MAX, max(RETRY_MS_MIN, _in_steps(missing / self._per_s * _MILLIS)))
 
     def is_full(self, now_s: float) -> bool:
         """Return whether it is as a new one would be."""
@@ -181,7 +183,8 @@ class Shares:
     def retry_ms(self) -> int:
         """Return when to come again: a second, and as many times that as there are callers for each one let in."""
         asked = self._asked + self._asked_before
-        return min(RETRY_MS_MAX, max(1, asked) * OVERLOADED_RETRY_MS // max(1, self._total))
+        per_one = max(1, asked) / max(1, self._total)
+        return min(RETRY_MS_MAX, _in_steps(per_one * OVERLOADED_RETRY_MS))
 
     def _turn(self, second: int) -> None:
         if second <= self._second:
@@ -281,7 +284,7 @@ class Admission:
             return None
         return Shed(
             reason=errors.OVERLOADED,
-            bound=f"calls wait {round(delay_s * _MILLIS)} ms",
+            bound=f"calls wait {_in_steps(delay_s * _MILLIS)} ms",
             setting="admission_delay_target_ms",
             retry_after_ms=self._shares.retry_ms(),
         )
@@ -326,6 +329,10 @@ def _forget_one(accounts: OrderedDict[str, _Account], now_s: float) -> bool:
 def tenant_of(domain: str) -> str:
     """Return the tenant of `tenant/domain`."""
     return domain.partition("/")[0]
+
+
+def _in_steps(ms: float) -> int:
+    return -(-round(ms) // TOLD_STEP_MS) * TOLD_STEP_MS
 
 
 def _full(one: _Account, tenant: _Account, work: Work, limits: AdmissionLimits) -> Shed | None:

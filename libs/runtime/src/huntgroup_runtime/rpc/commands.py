@@ -22,10 +22,10 @@ from huntgroup_contracts.validation import violations
 from huntgroup_eventlog.application import CommandOutcome, NotOwnerError, Refusal
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc import errors
-from huntgroup_runtime.rpc.admission import Work
+from huntgroup_runtime.rpc.admission import Shed, Work
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 from huntgroup_runtime.rpc.forwarding import Peers
-from huntgroup_runtime.rpc.gate import Gate
+from huntgroup_runtime.rpc.gate import Gate, refusal
 from huntgroup_runtime.rpc.guard import Context, service_of
 from huntgroup_runtime.rpc.ownership import OwnerRouter
 from huntgroup_runtime.rpc.streams import PositionOf, write_all
@@ -37,6 +37,7 @@ Statuses = Mapping[str, grpc.StatusCode]
 Read = Callable[[Any, Any], Message | Refusal]
 """Makes the response of a query from (request, state): quick, without keeping or changing the state."""
 Call = Callable[[Any], Awaitable[Message]]
+Serve = Callable[[Any, Context], Awaitable[bytes | Shed]]
 DomainOf = Callable[[Any], str]
 
 _TEXT_MAX: Final = 1_000
@@ -80,12 +81,14 @@ class RpcApi:
         method = self._method(rpc)
         work = work_of(method)
 
-        async def serve(request: Message, _: Context) -> bytes:
+        async def serve(request: Message, _: Context) -> bytes | Shed:
             def read_now(state: Any) -> Message | Refusal:
                 return read(request, state)
 
             domain = domain_of(request)
-            with self._entered(domain, work):
+            with self._entered(domain, work) as shed:
+                if shed is not None:
+                    return shed
                 return self._answer(await self._journals.query(domain, read_now))
 
         self._add_unary(method, serve)
@@ -99,11 +102,13 @@ class RpcApi:
         method = self._method(rpc)
         work = work_of(method)
 
-        async def serve(request: Message, _: Context) -> bytes:
+        async def serve(request: Message, _: Context) -> bytes | Shed:
             domain = domain_of(request)
             if at_owner:
                 self._require_owner(domain)
-            with self._entered(domain, work, in_line=False):
+            with self._entered(domain, work, in_line=False) as shed:
+                if shed is not None:
+                    return shed
                 return self._answer(await call(request))
 
         self._add_unary(method, serve)
@@ -177,9 +182,7 @@ class RpcApi:
             raise ValueError(f"{self.name} has no rpc {rpc}")
         return method
 
-    def _command_server(
-        self, method: MethodDescriptor, command_class: type
-    ) -> Callable[[Message, Context], Awaitable[bytes]]:
+    def _command_server(self, method: MethodDescriptor, command_class: type) -> Serve:
         codec: CommandCodec[Any, Any] = CommandCodec(
             GetMessageClass(method.input_type), command_class
         )
@@ -189,13 +192,15 @@ class RpcApi:
         accepted = self._telemetry.counter("huntgroup.commands.accepted", words)
         repeated = self._telemetry.counter("huntgroup.commands.repeated", words)
 
-        async def serve(request: Any, _: Context) -> bytes:
+        async def serve(request: Any, _: Context) -> bytes | Shed:
             context = request.context
 
             def known() -> bool:
                 return self._journals.remembers(context.domain, context.command_id)
 
-            with self._entered(context.domain, work, known):
+            with self._entered(context.domain, work, known) as shed:
+                if shed is not None:
+                    return shed
                 outcome = await self._journals.submit(
                     context.domain,
                     context.command_id,
@@ -218,15 +223,13 @@ class RpcApi:
 
         return serve
 
-    def _add_unary(
-        self, method: MethodDescriptor, serve: Callable[[Any, Context], Awaitable[bytes]]
-    ) -> None:
+    def _add_unary(self, method: MethodDescriptor, serve: Serve) -> None:
         if method.client_streaming or method.server_streaming:
             raise ValueError(f"{method.full_name} is a stream")
         request_class = GetMessageClass(method.input_type)
         path, work = method_path(method), work_of(method)
 
-        async def handle(raw: bytes, context: Context) -> bytes:
+        async def handle(raw: bytes, context: Context) -> bytes | Shed:
             request = checked(request_class, raw)
             return await self._router.unary(
                 path,
@@ -262,8 +265,10 @@ class RpcApi:
 
             async def serve_here() -> None:
                 requests = _requests(first, request_class, raw_requests)
-                with self._entered(domain(first), work):
-                    pass  # the tokens of one call; how long a stream may wait is its own matter
+                # The tokens of one call; how long a stream may wait is its own matter.
+                with self._entered(domain(first), work) as shed:
+                    if shed is not None:
+                        raise refusal(shed)
                 async with aclosing(requests), aclosing(serve(requests)) as responses:
                     await write_all(
                         responses,
@@ -307,7 +312,7 @@ class RpcApi:
         known: Callable[[], bool] | None = None,
         *,
         in_line: bool = True,
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[Shed | None]:
         """Let a call in at the owner, who alone knows how much is asked of a domain; elsewhere it is only passed on."""
         if self.gate is None or not self._journals.owns(domain):
             return nullcontext()

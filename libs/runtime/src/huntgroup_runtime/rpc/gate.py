@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import TracebackType
 from typing import Final
 
 import grpc
@@ -16,17 +18,20 @@ from huntgroup_runtime.rpc.admission import (
     Admission,
     AdmissionLimits,
     Shed,
+    Waiting,
     Work,
     tenant_of,
 )
 from huntgroup_runtime.rpc.door import Door
-from huntgroup_runtime.rpc.errors import RpcRefusedError
+from huntgroup_runtime.rpc.errors import RpcRefusedError, to_status
 from huntgroup_runtime.settings import ENV_PREFIX, RuntimeSettings
 from huntgroup_runtime.telemetry import Telemetry
 
 STREAMS_SHARE: Final = 0.8
 """So much of the calls a process serves at once may be streams: the rest is for calls that end soon."""
 STREAM_RETRY_MS: Final = 5_000
+ANSWERS_MAX: Final = 1_000
+"""Answers to calls that were shed that are kept made: about a kilobyte each."""
 
 
 def limits_of(settings: RuntimeSettings) -> AdmissionLimits:
@@ -142,6 +147,30 @@ class Seekers:
             self._seeking -= 1
 
 
+class Entry:
+    """A call at the gate; within `with` it is served. Without a generator: most of an overload is to pass here."""
+
+    __slots__ = ("_entered", "_gate", "shed")
+
+    def __init__(self, gate: "Gate", entered: Waiting | None, shed: Shed | None) -> None:
+        self._gate = gate
+        self._entered = entered
+        self.shed = shed
+        """Why the call is not let in."""
+
+    def __enter__(self) -> Shed | None:
+        return self.shed
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        if self._entered is not None:
+            self._gate.leave(self._entered)
+
+
 class Gate:
     """Lets the calls of one service in."""
 
@@ -167,7 +196,6 @@ class Gate:
             "huntgroup.admission.waiting", {"huntgroup.service": service}
         )
 
-    @contextmanager
     def entered(
         self,
         domain: str,
@@ -175,8 +203,8 @@ class Gate:
         *,
         known: Callable[[], bool] | None = None,
         in_line: bool = True,
-    ) -> Iterator[None]:
-        """Let a call in while it is served; raises `RpcRefusedError` with RESOURCE_EXHAUSTED when it is shed.
+    ) -> Entry:
+        """Let a call in while it is served, or say why it is shed: it is to be answered with that, and not served.
 
         `known` tells whether the call repeats one that was carried out: its answer is there already, so it is let in
         for a token of its tenant. One that is not `in_line` takes time of its own: nobody waits behind it.
@@ -192,18 +220,15 @@ class Gate:
         )
         if isinstance(found, Shed):
             if known is not None and known():
-                shed = self._admission.enter_again(domain, now_s=now_s)
-                if shed is None:
-                    yield
-                    return
-                found = shed
-            raise refusal(found)
+                return Entry(self, None, self._admission.enter_again(domain, now_s=now_s))
+            return Entry(self, None, found)
         self._waiting.set(self._admission.waiting)
-        try:
-            yield
-        finally:
-            self._admission.leave(found)
-            self._waiting.set(self._admission.waiting)
+        return Entry(self, found, None)
+
+    def leave(self, entered: Waiting) -> None:
+        """Note that a call that was let in has been answered, or given up."""
+        self._admission.leave(entered)
+        self._waiting.set(self._admission.waiting)
 
 
 def refusal(shed: Shed) -> RpcRefusedError:
@@ -216,3 +241,9 @@ def refusal(shed: Shed) -> RpcRefusedError:
         metadata={"bound": shed.bound} | ({"setting": named} if named else {}),
         retry_after_ms=shed.retry_after_ms,
     )
+
+
+@lru_cache(ANSWERS_MAX)
+def answer_to(shed: Shed, domain: str) -> grpc.Status:
+    """Return the rich status that says `shed`, made once; `domain` is that of its reason code."""
+    return to_status(refusal(shed), domain)

@@ -17,10 +17,13 @@ from huntgroup_eventlog.application import (
     OverloadedError,
     PartitionHaltedError,
 )
+from huntgroup_runtime.metrics import Counter
 from huntgroup_runtime.rpc import errors
+from huntgroup_runtime.rpc.admission import Shed
 from huntgroup_runtime.rpc.deadline import CallLimits, remaining_s
 from huntgroup_runtime.rpc.door import KNOCK
 from huntgroup_runtime.rpc.errors import RpcRefusedError, to_status
+from huntgroup_runtime.rpc.gate import answer_to
 from huntgroup_runtime.rpc.work import work_of_path
 from huntgroup_runtime.telemetry import RpcCall, Telemetry
 
@@ -45,6 +48,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
         self._guarded: dict[str, Handler] = {}
         self._streams: set[asyncio.Task[Any]] = set()
         self._ended: set[asyncio.Task[Any]] = set()
+        self._turned_away: dict[tuple[str, str], Counter] = {}
+        """By method and reason: as many as there are of both."""
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -86,17 +91,32 @@ class CallGuard(grpc.aio.ServerInterceptor):
         return grpc.stream_stream_rpc_method_handler(stream, *codec)
 
     def _unary(self, inner: Any, method: str, *, streaming: bool = False) -> Any:
+        codes = reason_domain(method)
+
         async def guarded(request: Any, context: Context) -> Any:
             with self._telemetry.server_call(method, traceparent_of(context)) as call:
                 timeout = self._limits.begin(context.time_remaining(), streaming=streaming)
                 try:
-                    async with timeout or nullcontext():
+                    if timeout is None:  # as nearly always: then gRPC itself ends the call
                         _check_wanted(context)
                         response = await inner(request, context)
+                    else:
+                        async with timeout:
+                            _check_wanted(context)
+                            response = await inner(request, context)
                 except BaseException as error:
                     if await self._fail(_own_timeout(error, timeout), method, context, call):
                         raise
                     return None
+                if isinstance(response, Shed):
+                    # Said without an exception and from what is made already: an overload is full of it.
+                    status = answer_to(response, codes)
+                    context.set_code(status.code)
+                    context.set_details(status.details)
+                    context.set_trailing_metadata(status.trailing_metadata)
+                    self._count(response.reason, method)
+                    call.finish(status.code)
+                    return b""
                 call.finish(grpc.StatusCode.OK)
                 return response
 
@@ -161,9 +181,15 @@ class CallGuard(grpc.aio.ServerInterceptor):
         if reason == errors.SLOW_READER:
             self._telemetry.counter("huntgroup.streams.cut", {"rpc.method": method}).add()
         elif reason in errors.SHED:
-            words = {"huntgroup.service": service_of(method), "reason": reason}
-            work = work_of_path(method).value
-            self._telemetry.counter("huntgroup.admission.shed", {**words, "work": work}).add()
+            counter = self._turned_away.get((method, reason))
+            if counter is None:
+                words = {"huntgroup.service": service_of(method), "reason": reason}
+                work = work_of_path(method).value
+                counter = self._telemetry.counter(
+                    "huntgroup.admission.shed", {**words, "work": work}
+                )
+                self._turned_away[method, reason] = counter
+            counter.add()
 
     def _refusal(self, error: BaseException, method: str) -> RpcRefusedError:
         refused = known_refusal(error)

@@ -16,6 +16,7 @@ from huntgroup_eventlog.application import (
 )
 from huntgroup_runtime.ports import Journals
 from huntgroup_runtime.rpc import errors
+from huntgroup_runtime.rpc.admission import Shed
 from huntgroup_runtime.rpc.deadline import remaining_s
 from huntgroup_runtime.rpc.errors import RpcRefusedError, from_rpc_error
 from huntgroup_runtime.rpc.forwarding import (
@@ -68,10 +69,10 @@ class OwnerRouter:
         method: str,
         request: bytes,
         context: Context,
-        serve: Callable[[], Awaitable[bytes]],
+        serve: Callable[[], Awaitable[bytes | Shed]],
         *,
         seeking: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> bytes:
+    ) -> bytes | Shed:
         """Return what `serve` or the owner's replica answers; tries again while nobody is the owner.
 
         `serve` must be safe to repeat; `seeking` is entered for as long as it is tried again. Raises what they raise,

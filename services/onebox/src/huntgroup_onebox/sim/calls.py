@@ -104,6 +104,8 @@ class Served:
     def __init__(self, call: "Call") -> None:
         self._call = call
         self._code: grpc.StatusCode | None = None
+        self._details = ""
+        self._trailing: Pairs = ()
 
     def invocation_metadata(self) -> Pairs:
         return self._call.metadata
@@ -116,6 +118,21 @@ class Served:
 
     def code(self) -> grpc.StatusCode | None:
         return self._code
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        self._code = code
+
+    def set_details(self, details: str) -> None:
+        self._details = details
+
+    def set_trailing_metadata(self, metadata: Pairs) -> None:
+        self._trailing = metadata
+
+    def answer(self, response: bytes) -> bytes | AioRpcError:
+        """Return what the caller gets: the response, or the status that was set instead."""
+        if self._code is None:
+            return response
+        return rpc_error(self._code, self._details, self._trailing)
 
     async def send_initial_metadata(self, metadata: Pairs) -> None:
         self._call.initial(metadata)

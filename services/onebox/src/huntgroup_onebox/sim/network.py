@@ -88,7 +88,8 @@ class Network:
 
         async def serve(endpoint: Endpoint) -> None:
             context = Served(call)
-            call.answer_later(await endpoint.serve_unary(method, request, context))
+            response = await endpoint.serve_unary(method, request, context)
+            call.answer_later(context.answer(response))
 
         self._deliver(call, address, serve)
         return call
