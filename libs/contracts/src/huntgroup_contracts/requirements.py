@@ -18,6 +18,7 @@ one form with one text, so that their contacts stand in one class.
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -111,9 +112,12 @@ Token = tuple[str, str, int]
 """Kind, text, and the place of its first character."""
 
 TOKEN: Final = re.compile(
-    r'(?P<word>[a-z]+)|(?P<number>[0-9]+)|(?P<string>"[^"\\\n]*")|(?P<sign>[><=!]=|[><(),])'
+    r"""\s*(?:(?P<word>[a-z]+)|(?P<number>[0-9]+)|(?P<string>"[^"\\\n]*")"""
+    r"|(?P<sign>[><=!]=|[><(),])|(?P<end>\Z)|(?P<nothing>.))",
+    re.DOTALL,
 )
-BLANK: Final = re.compile(r"\s*")
+READ_KEPT: Final = 2_048
+"""So many requirements are not read again, those read last: as many as a change of a whole policy may have."""
 
 
 def parse(text: str, *, accepted: bool = False) -> Term:
@@ -122,10 +126,10 @@ def parse(text: str, *, accepted: bool = False) -> Term:
     What was `accepted` once, and is written down, is read however long and deep it is.
     """
     if accepted:
-        return _Parser(text, math.inf).whole()
+        return _read_again(text)
     if len(text) > TEXT_MAX:
         raise ExpressionError(text[:60] + "…", 0, f"longer than {TEXT_MAX} characters")
-    term = _Parser(text, DEPTH_MAX).whole()
+    term = _read(text)
     if (form := str(term)) != text:
         _check_form(text, form)
     return term
@@ -137,9 +141,23 @@ def _check_form(text: str, form: str) -> None:
         why = f"longer than {TEXT_MAX} characters in its one form, which has {len(form)}"
         raise ExpressionError(text, 0, why)
     try:
-        _Parser(form, DEPTH_MAX).whole()
+        _read(form)
     except ExpressionError as error:
         raise ExpressionError(text, 0, f"{error.why} in its one form") from None
+
+
+@lru_cache(maxsize=READ_KEPT)
+def _read(text: str) -> Term:
+    """Return what a text says; terms never change, so whoever reads the same shares them."""
+    return _Parser(text, DEPTH_MAX).whole()
+
+
+def _read_again(text: str) -> Term:
+    """Return what a text says that was accepted once: mostly just now."""
+    if len(text) <= TEXT_MAX:
+        with suppress(ExpressionError):
+            return _read(text)
+    return _Parser(text, math.inf).whole()
 
 
 @lru_cache(maxsize=1_024)
@@ -185,23 +203,20 @@ class _Parser:
         return term
 
     def _tokenise(self) -> Iterator[Token]:
-        at = 0
-        while (at := self._skip(at)) < len(self._text):
-            found = TOKEN.match(self._text, at)
-            if found is None:
+        for found in TOKEN.finditer(self._text):
+            kind = str(found.lastgroup)
+            said, at = found[kind], found.start(kind)
+            if kind == "nothing":
                 why = (
                     "this string has no end, or a backslash"
-                    if self._text[at] == '"'
-                    else f"{self._text[at]!r} begins nothing"
+                    if said == '"'
+                    else f"{said!r} begins nothing"
                 )
                 raise self._error(at, why)
-            yield str(found.lastgroup), found[0], at
-            at = found.end()
+            if kind == "end":
+                break
+            yield kind, said, at
         yield "end", "the end", len(self._text)
-
-    def _skip(self, at: int) -> int:
-        blank = BLANK.match(self._text, at)
-        return at if blank is None else blank.end()
 
     def _error(self, at: int, why: str) -> ExpressionError:
         return ExpressionError(self._text, at, why)
@@ -211,7 +226,8 @@ class _Parser:
 
     def _next(self) -> Token:
         token = self._tokens[self._index]
-        self._index = min(self._index + 1, len(self._tokens) - 1)
+        if token[0] != "end":
+            self._index += 1
         return token
 
     def _expect(self, said: str, why: str) -> None:
@@ -294,12 +310,7 @@ class _Parser:
         if kind != "number" or int(said) > LEVEL_MAX:
             raise self._error(at, f"a level is a number from 0 to {LEVEL_MAX}, not {said}")
         level = int(said)
-        low, high = {
-            ">=": (level, LEVEL_MAX),
-            ">": (level + 1, LEVEL_MAX),
-            "<=": (0, level),
-            "<": (0, level - 1),
-        }.get(sign, (level, level))
+        low, high = _levels(sign, level)
         if sign == "!=":
             return _negated(_between(skill, level, level))
         if low > high:
@@ -326,6 +337,21 @@ class _Parser:
             raise self._error(at, f"== != in or `not in` comes after {kind}, not {sign}")
         term = Has(kind, tuple(sorted(set(values))), name)
         return Not(term) if negated else term
+
+
+def _levels(sign: str, level: int) -> tuple[int, int]:
+    """Return the lowest and the highest level that a sign lets pass."""
+    match sign:
+        case ">=":
+            return level, LEVEL_MAX
+        case ">":
+            return level + 1, LEVEL_MAX
+        case "<=":
+            return 0, level
+        case "<":
+            return 0, level - 1
+        case _:
+            return level, level
 
 
 def _between(skill: str, low: int, high: int) -> Term:

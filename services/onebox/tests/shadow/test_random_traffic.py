@@ -215,7 +215,7 @@ def test_a_policy_that_says_what_it_was_makes_nothing_different(traffic: str, se
     assert len(policy) == len(QUEUES)
     shadow = shadowed(decisions, apart=False, policy=policy)
     assert not shadow.refused
-    assert shadow._pairs is None, "nothing was different, so it never parted"
+    assert shadow._apart is None, "nothing was different, so it never parted"
     assert_as_it_was(shadow, decisions)
 
 

@@ -20,6 +20,7 @@ from huntgroup_routing.core.expressions import (
     parse,
 )
 from huntgroup_routing.core.messages import ContactEnqueued, QueueConfigured, Reason
+from huntgroup_routing.core.requirements import Profile, Requirement
 from huntgroup_routing.core.values import AgentId, QueueId, Skill, Strategy
 
 if TYPE_CHECKING:
@@ -294,3 +295,22 @@ def test_a_requirement_survives_a_snapshot(floor: "Floor") -> None:
     assert floor.core.dump(loaded.state) == floor.core.dump(floor.state)
     assert loaded.offered(loaded.contact("ada")) == [("ada", "alan")]
     assert loaded.state.queues[QueueId("sales")].plan.requirement == 'agent == "alan"'
+
+
+def test_for_a_new_requirement_only_those_are_looked_at_who_have_its_rarest_skill(
+    floor: "Floor", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        floor.agent(f"agent-{number}", "english", f"s{number}", levels={f"t{number}": 3})
+    met_by, asked = Requirement.met_by, set[AgentId | None]()
+
+    def counting(one: Requirement, profile: Profile, agent_id: AgentId | None) -> bool:
+        asked.update(profile.idle)
+        return met_by(one, profile, agent_id)
+
+    monkeypatch.setattr(Requirement, "met_by", counting)
+    floor.queue("sales", requirement='skill("english") and skill("t7") >= 3 and not lang == "ar"')
+    assert asked == {"agent-7"}
+    assert floor.offered(floor.contact("ada")) == [("ada", "agent-7")]
+    floor.queue("tax", "s8", requirement='skill("t8") >= 4 or not skill("t7") >= 1')
+    assert floor.offered(floor.contact("ben", queue_id="tax")) == [("ben", "agent-8")]

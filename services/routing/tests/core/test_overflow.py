@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from huntgroup_routing.core.hours import CloseQueue
 from huntgroup_routing.core.leaving import Comer, Leaving
@@ -26,6 +28,8 @@ from huntgroup_routing.core.overflow import (
     OverflowAction,
     OverflowRule,
     OverflowTrigger,
+    endless_way,
+    may_be_endless,
 )
 from huntgroup_routing.core.values import (
     MOVES_PER_DECISION_MAX,
@@ -473,3 +477,28 @@ def test_a_way_through_too_many_queues_is_refused(two: "Floor") -> None:
         two.queue_command("sales", overflow=(rule("WAITED", 5, f"q{HOPS_MAX - 1}"),))
     )
     assert f"through more than {HOPS_MAX} queues" in refused.detail
+
+
+ways = st.dictionaries(
+    st.sampled_from([QueueId(f"q{number}") for number in range(14)]),
+    st.lists(st.sampled_from([f"q{number}" for number in range(14)]), max_size=3, unique=True),
+)
+LINE = {QueueId(f"q{number}"): [f"q{number + 1}"] for number in range(13)}
+
+
+@given(ways)
+@example(LINE)
+@example({**LINE, QueueId(f"q{HOPS_MAX}"): []})
+@example({**LINE, QueueId(f"q{HOPS_MAX + 1}"): []})
+@example({QueueId("q0"): ["q1"], QueueId("q1"): ["q2"], QueueId("q2"): ["q1"]})
+def test_no_endless_way_is_overlooked_where_all_queues_are_looked_at_together(
+    named: dict[QueueId, list[str]],
+) -> None:
+    rules = {
+        queue_id: [rule("EXIT_KEY", to=to, key=str(key)) for key, to in enumerate(targets)]
+        for queue_id, targets in named.items()
+    }
+    endless = [queue_id for queue_id in rules if endless_way(queue_id, rules[queue_id], rules)]
+    itself = [queue_id for queue_id, targets in named.items() if queue_id in targets]
+    assert may_be_endless(rules) >= bool(endless)
+    assert may_be_endless(rules) <= bool(endless or itself)

@@ -177,6 +177,18 @@ def test_a_word_that_is_not_declared_or_a_level_nobody_has_is_a_fault(
     assert floor.tell(policy_of(floor, queue))  # without a vocabulary any word will do
 
 
+def test_what_is_wrong_is_told_wherever_it_is_said(floor: "Floor") -> None:
+    wrong, step = 'lang == "en"', RoutingStep(after_ms=9, requirement='lang == "en"')
+    first = floor.queue_command("a", pull_requirement=wrong, steps=(step,))
+    second = floor.queue_command("b", requirement=wrong)
+    refused = floor.refused(policy_of(floor, first, second, vocabulary=WORDS))
+    assert [line.partition(":")[0] for line in refused.detail.splitlines()] == [
+        "queues[0].pull_requirement",
+        "queues[0].steps[0].requirement",
+        "queues[1].requirement",
+    ]
+
+
 def test_who_has_the_skills_must_be_able_to_meet_the_requirement(floor: "Floor") -> None:
     queue = floor.queue_command("tax", "tax", requirement='skill("tax") < 1 and lang == "ar"')
     refused = floor.refused(policy_of(floor, queue))
@@ -300,7 +312,7 @@ def test_a_policy_too_large_for_one_decision_is_refused_and_says_what_fits(
     large = (floor.queue_command(f"q{number}", steps=tuple(wordy)) for number in range(3))
     refused = floor.refused(policy_of(floor, *large))
     assert refused.reason is Reason.POLICY_TOO_LARGE
-    assert "bytes, at most 204800" in refused.detail
+    assert "the changes have about 299576 bytes, at most 204800" in refused.detail
 
 
 # Those who wait

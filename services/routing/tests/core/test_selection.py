@@ -10,7 +10,7 @@ from huntgroup_routing.core.agents import Agent, Work
 from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.lines import BLOCK_MAX, Key, SortedKeys
 from huntgroup_routing.core.messages import AcceptOffer, Event, ObserveAgentReleased, OfferCreated
-from huntgroup_routing.core.selection import Measure, Roster
+from huntgroup_routing.core.selection import MOVED_MAX, Measure, Roster
 from huntgroup_routing.core.values import AgentId, Channel, OfferId, Skill, Strategy
 
 if TYPE_CHECKING:
@@ -299,3 +299,31 @@ def test_sorted_keys_agree_with_a_sorted_list() -> None:
             assert [keys.at(place) for place in range(0, len(plain), 97)] == plain[::97]
     assert keys._blocks is not None
     assert max(map(len, keys._blocks)) <= BLOCK_MAX
+
+
+@pytest.mark.parametrize("measure", [Measure.NAME, Measure.IDLE_SINCE, Measure.WEIGHT])
+def test_however_many_come_and_go_between_two_looks_all_are_in_order(measure: Measure) -> None:
+    chance, at_ms = random.Random(7), 0
+    roster, here = roster_of(measure, {}), dict[str, Agent]()
+    agents = [Agent(agent_id=AgentId(f"{n:03}"), work={Channel.VOICE: Work()}) for n in range(200)]
+    for looks in range(60):
+        for _ in range(chance.choice((0, 1, 3, MOVED_MAX + 9))):
+            at_ms += 1
+            agent = chance.choice(agents)
+            if agent.agent_id in here and chance.random() < 0.6:
+                del here[agent.agent_id]
+                roster.drop(agent.agent_id)
+            else:
+                agent.idle[Channel.VOICE] = (at_ms, at_ms)
+                agent.levels = {Skill("billing"): chance.randint(1, 3)}
+                here[agent.agent_id] = agent
+                roster.put(agent)
+        in_order = sorted(here.values(), key=lambda one: sorted_by(measure, one))
+        assert list(roster.in_order()) == [one.agent_id for one in in_order], looks
+        assert roster.first(2) == [(one.agent_id, roster.value_of(one)) for one in in_order[:2]]
+
+
+def sorted_by(measure: Measure, agent: Agent) -> tuple[int, str]:
+    if measure is Measure.WEIGHT:
+        return (agent.levels[Skill("billing")], agent.agent_id)
+    return (0 if measure is Measure.NAME else agent.idle[Channel.VOICE][1], agent.agent_id)

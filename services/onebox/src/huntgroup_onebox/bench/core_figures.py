@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from statistics import median
 
 from huntgroup_onebox.bench.core_work import (
@@ -48,6 +49,7 @@ CONTACTS, CONTACTS_QUICK = 20_000, 2_000
 AGENTS, BUSY = 1_000, 0.9
 CROWD, CROWD_QUICK = 10_000, 1_000
 LINE, LINE_QUICK = 15_000, 1_500
+FRESH = count(1)
 
 
 def core_scale(bench: Workbench) -> list[Measured]:
@@ -218,7 +220,11 @@ def _queue_changes(line: int, long_line: Callable[[], State]) -> dict[str, Calla
 
 
 def _policy(*queue_ids: QueueId) -> ApplyPolicy:
-    """Return the command that gives all queues a requirement and steps of their own, for those who wait, too."""
+    """Return the command that gives all queues a requirement and steps of their own, for those who wait, too.
+
+    Nobody has read these requirements before.
+    """
+    fresh = next(FRESH)
     steps = (
         RoutingStep(after_ms=60_000, requirement='skill("web") >= 2'),
         RoutingStep(after_ms=90_000),
@@ -226,7 +232,7 @@ def _policy(*queue_ids: QueueId) -> ApplyPolicy:
     queues = (
         replace(
             queue_of(queue_id),
-            requirement=f'skill("{queue_id}") >= 3',
+            requirement=f'skill("{queue_id} {fresh}") >= 3',
             steps=steps,
         )
         for queue_id in queue_ids

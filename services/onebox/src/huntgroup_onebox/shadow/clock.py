@@ -12,6 +12,7 @@ LATE_MS: Final = 10_000
 """Time that had passed was noticed so much later at most."""
 AFTERWARDS_MS: Final = 86_400_000
 """So long after the last event is looked who may still be served."""
+NEVER_MS: Final = 1 << 62
 NO_OFFER: Final = OfferId("")
 
 Due = tuple[int, str]
@@ -50,9 +51,22 @@ class Calendar:
         self._ties += 1
         heapq.heappush(self._heap, (at_ms, self._ties, kind, offer_id, agent_id))
 
-    def pop(self) -> Appointment:
-        """Return the next one and take it out."""
-        return heapq.heappop(self._heap)
+    def pop_before(self, at_ms: int) -> Appointment | None:
+        """Return the next one and take it out, if it is before a moment."""
+        heap = self._heap
+        return heapq.heappop(heap) if heap and heap[0][0] < at_ms else None
+
+
+def brings_before(state: State, at_ms: int) -> bool:
+    """Return whether time brings something before a moment; asked after every decision, so it is quick to say no."""
+    if state.outdated.head is not None or state.reprioritizing or state.turns:
+        return True
+    heads = (
+        *(state.leases.head, state.steps_due.head, state.rings_due.head, state.waits_due.head),
+        *(state.lapses_due.head, state.hours_due.head, state.lends_due.head),
+        state.watching.due.head,
+    )
+    return any(head[0] < at_ms for head in heads if head is not None)
 
 
 def next_due(state: State) -> Due | None:

@@ -55,6 +55,10 @@ class Pairs:
         """Return the shadow's offer that is the same as one really made."""
         return self._ours.get(real_id)
 
+    def has_none_like(self, real_id: OfferId) -> bool:
+        """Return whether an offer that was really made, as was told, is none of the shadow's."""
+        return real_id not in self._ours and real_id in self._told
+
     def real(self, offer_id: OfferId) -> OfferId | None:
         """Return the offer really made that is the same as one of the shadow."""
         return self._real.get(offer_id)

@@ -48,7 +48,7 @@ from huntgroup_routing.core.messages import (
     SetQueuePriority,
 )
 from huntgroup_routing.core.overflow import OverflowTrigger
-from huntgroup_routing.core.state import State
+from huntgroup_routing.core.state import Queue, State
 from huntgroup_routing.core.values import (
     AgentId,
     DecisionRule,
@@ -85,6 +85,18 @@ def comes_as_it_did(event: ContactEnqueued, state: State) -> bool:
     if contact_id in state.contacts or contact_id in state.ended_contacts:
         return False
     return comes_plainly(event, state)
+
+
+def asks_as_it_did(event: ContactEnqueued, queue: Queue) -> bool:
+    """Return whether a queue where it stands plainly asks the same of agents for it, and gives it the same place."""
+    plan = queue.plan
+    return (
+        event.required_skills == plan.required_skills
+        and event.requirement == plan.requirement
+        and event.priority_point_ms == queue.priority_point_ms
+        and not (event.own_skills or event.own_requirement or event.groups)
+        and queue.takes(event.channel)
+    )
 
 
 def queued(event: ContactEnqueued, state: State) -> ObserveContactQueued:

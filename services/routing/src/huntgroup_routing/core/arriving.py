@@ -1,6 +1,7 @@
 """Whom a contact is offered to as it comes: an agent who is idle for it, by its queue's strategy."""
 
 from itertools import islice
+from typing import Final
 
 from huntgroup_routing.core.messages import ContactEnqueued
 from huntgroup_routing.core.offering import by_strategy, offer_created
@@ -8,8 +9,12 @@ from huntgroup_routing.core.ranking import Matching
 from huntgroup_routing.core.requirements import Ask
 from huntgroup_routing.core.ringing import NOBODY, rung_on_arrival
 from huntgroup_routing.core.scoring import Made
+from huntgroup_routing.core.selection import BY_CHANCE
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import Strategy
+
+BY_TURN: Final = BY_CHANCE | {Strategy.ROUND_ROBIN}
+"""Strategies by which it counts how many offers a queue made, or to whom."""
 
 
 def offers_on_arrival(
@@ -39,7 +44,10 @@ def offers_on_arrival(
         ]
         agent_id, idle_since_ms = ranked[0]
     else:
-        ranked = Matching(state, enqueued.at_ms).rank(queue, requirement, NOBODY)
+        if queue.strategy in BY_TURN or queue.measure is None:
+            ranked = Matching(state, enqueued.at_ms).rank(queue, requirement, NOBODY)
+        else:
+            ranked = requirement.roster(queue.measure).first(2)
         agent_id = ranked[0][0]
         idle_since_ms = requirement.idle[agent_id].idle[channel][1]
     return (

@@ -1,10 +1,11 @@
 """What follows from a change of a domain's whole policy: all of it in one decision, or nothing."""
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass
+from functools import partial
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from huntgroup_routing.core.messages import (
     ApplyPolicy,
@@ -165,9 +166,20 @@ def _bytes_of(value: object) -> int:
         case tuple():
             return sum(map(_bytes_of, value))
         case Struct():
-            said = (getattr(value, name) for name in value.__struct_fields__)
-            return NUMBER_BYTES + sum(_bytes_of(one) for one in said if one)
+            return NUMBER_BYTES + _said_bytes(astuple(value))
         case _ if is_dataclass(value):
-            return NUMBER_BYTES + sum(_bytes_of(getattr(value, one.name)) for one in fields(value))
+            return NUMBER_BYTES + _said_bytes(
+                map(partial(getattr, value), value.__dataclass_fields__)
+            )
         case _:
             return NUMBER_BYTES
+
+
+def _said_bytes(values: Iterable[object]) -> int:
+    """Return how long the fields of one value are; most say nothing, or a number."""
+    total = 0
+    for one in values:
+        if one:
+            kind = type(one)
+            total += NUMBER_BYTES if kind is int or kind is bool else _bytes_of(one)
+    return total

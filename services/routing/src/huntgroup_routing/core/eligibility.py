@@ -57,16 +57,23 @@ class Pool:
         assert agent.profile is not None
         return agent.profile.satisfies[channel].values()
 
-    def preview(self, channel: Channel, ask: Ask) -> Requirement:
-        """Return a requirement that is not indexed, with all who are idle for it."""
-        skills, asked, _, own = ask
+    def preview(
+        self, channel: Channel, ask: Ask, meeting: list[Profile] | None = None
+    ) -> Requirement:
+        """Return a requirement that is not indexed, with all who are idle for it; `meeting` takes whose agents do."""
+        _, asked, _, own = ask
         term = both(*(parse(one, accepted=True) if one else None for one in (asked, own)))
         requirement = Requirement(channel=channel, ask=ask, term=term)
         named = agents_named(term)
         idle: list[Agent] = []
-        for profile in self._profiles_with(skills):
+        for profile in self._profiles_with(requirement.needs):
             all_do = requirement.met_by(profile, profile.key[2])
-            requirement.able += profile.slotted[channel] if all_do else 0
+            if all_do:
+                requirement.able += profile.slotted[channel]
+                if meeting is not None:
+                    meeting.append(profile)
+            elif not named:
+                continue
             for agent_id in named if profile.key[2] is None else ():
                 agent_here = self._joined.get(agent_id)
                 if (
@@ -88,13 +95,7 @@ class Pool:
         key = (channel, ask)
         requirement = self._requirements.get(key)
         if requirement is None:
-            requirement = self._requirements[key] = self.preview(channel, ask)
-            for agent_id in agents_named(requirement.term):
-                self._named[agent_id] += 1
-                self._set_apart(agent_id)
-            for profile in self._profiles_with(ask[0]):
-                if requirement.met_by(profile, profile.key[2]):
-                    profile.add(requirement)
+            requirement = self._requirements[key] = self._indexed(channel, ask)
         elif requirement.users == 0:
             del self._unused[key]
         requirement.users += 1
@@ -102,6 +103,23 @@ class Pool:
             requirement.keep_sorted(measure)
         if self.keeps_places:
             requirement.keep_sorted(Measure.IDLE_SINCE)
+        return requirement
+
+    def _indexed(self, channel: Channel, ask: Ask) -> Requirement:
+        """Return a requirement that profiles know from now on."""
+        meeting: list[Profile] = []
+        requirement = self.preview(channel, ask, meeting)
+        if named := agents_named(requirement.term):
+            for agent_id in named:
+                self._named[agent_id] += 1
+                self._set_apart(agent_id)
+            meeting = [
+                profile
+                for profile in self._profiles_with(requirement.needs)
+                if requirement.met_by(profile, profile.key[2])
+            ]
+        for profile in meeting:
+            profile.add(requirement)
         return requirement
 
     def use_also(self, requirement: Requirement) -> Requirement:
@@ -254,9 +272,9 @@ class Pool:
         if not skills:
             yield from self._profiles.values()
             return
-        rarest = min((self._by_skill.get(skill, {}) for skill in skills), key=len)
+        rarest, wanted = min((self._by_skill.get(one, {}) for one in skills), key=len), set(skills)
         for profile in rarest.values():
-            if profile.levels.keys() >= set(skills):
+            if profile.levels.keys() >= wanted:
                 yield profile
 
     def _add_profile(self, key: ProfileKey) -> Profile:
@@ -271,7 +289,7 @@ class Pool:
             satisfies={channel: {} for channel in Channel},
         )
         self._profiles[key] = profile
-        for skill in skills:
+        for skill in levels:
             self._by_skill.setdefault(skill, {})[key] = profile
         return profile
 
@@ -280,7 +298,7 @@ class Pool:
         if profile.agents == 0:
             key = profile.key
             del self._profiles[key]
-            for skill in key[0]:
+            for skill in profile.levels:
                 del self._by_skill[skill][key]
                 if not self._by_skill[skill]:
                     del self._by_skill[skill]
@@ -304,7 +322,7 @@ class Pool:
         self._leave_profile(before)
 
     def _forget(self, requirement: Requirement) -> None:
-        for profile in self._profiles_with(requirement.ask[0]):
+        for profile in self._profiles_with(requirement.needs):
             profile.drop(requirement)
         for agent_id in agents_named(requirement.term):
             self._named[agent_id] -= 1

@@ -228,6 +228,17 @@ def targets(rules: Sequence[OverflowRule]) -> list[QueueId]:
     return list(dict.fromkeys(named))
 
 
+def may_be_endless(others: Mapping[QueueId, Sequence[OverflowRule]]) -> bool:
+    """Return whether any way among queues comes back to where it was, or is too long; each is looked at a few times."""
+    after = {queue_id: targets(rules) for queue_id, rules in others.items() if rules}
+    here = set(after)
+    for _ in range(HOPS_MAX + 1):
+        here = {one for queue_id in here for one in after.get(queue_id, ())}
+        if not here:
+            return False
+    return True
+
+
 def endless_way(
     queue_id: QueueId,
     rules: Sequence[OverflowRule],

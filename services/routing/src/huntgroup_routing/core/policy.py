@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import fields
 from dataclasses import replace as replaced
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -31,12 +32,21 @@ from huntgroup_routing.core.values import (
     WAITING_MAX_DEFAULT,
     Channel,
     RoutingStep,
+    Skill,
     Strategy,
     skill_set,
 )
 
-Terms = dict[str, Term]
-"""What texts mean."""
+
+class Meaning(NamedTuple):
+    """What a text means, and its one form."""
+
+    term: Term
+    form: str
+
+
+Terms = dict[str, Meaning]
+"""Of texts, in one decision."""
 
 
 def configure_queue(
@@ -122,7 +132,7 @@ def sound_rules(command: ConfigureQueue, at_ms: int, terms: Terms) -> QueueConfi
         strategy=command.strategy or Strategy.LONGEST_IDLE,
         reoffer_after_ms=command.reoffer_after_ms,
         requirement=_one_form(command.requirement, terms),
-        steps=_steps(command, terms),
+        steps=tuple(_step(step, terms) for step in command.steps),
         skip_unservable_steps=command.skip_unservable_steps,
         ring_max=(command.ring_max or RING_MAX_DEFAULT) if rings else 0,
         ring_every_ms=(command.ring_every_ms or RING_EVERY_MS_DEFAULT) if rings else 0,
@@ -181,37 +191,41 @@ def _not_understood(text: str, where: str, terms: Terms) -> Iterator[Refused]:
     if not text.strip() or text in terms:
         return
     try:
-        terms[text] = parse(text)
+        term = parse(text)
     except ExpressionError as error:
         yield Refused(reason=Reason.REQUIREMENT_INVALID, detail=f"{where}, {error}")
+    else:
+        form = str(term)
+        terms[text] = Meaning(term, text if form == text else form)
 
 
 def _one_form(text: str, terms: Terms) -> str:
     """Return a text in its one form; as it is where it was not understood."""
     if not text.strip():
         return ""
-    return str(terms[text]) if text in terms else text
+    return terms[text].form if text in terms else text
 
 
-def _steps(command: ConfigureQueue, terms: Terms) -> tuple[RoutingStep, ...]:
-    return tuple(
-        replaced(
-            step,
-            required_skills=skill_set(step.required_skills),
-            requirement=_one_form(step.requirement, terms),
-        )
-        for step in command.steps
-    )
+def _step(step: RoutingStep, terms: Terms) -> RoutingStep:
+    skills, requirement = _asked(step, terms)
+    if skills == step.required_skills and requirement == step.requirement:
+        return step
+    return replaced(step, required_skills=skills, requirement=requirement)
+
+
+def _asked(one: ConfigureQueue | RoutingStep, terms: Terms) -> tuple[tuple[Skill, ...], str]:
+    """Return what a queue at first, or a step of it, asks of agents, in its one form."""
+    return (skill_set(one.required_skills), _one_form(one.requirement, terms))
 
 
 def _wrong_steps(command: ConfigureQueue, terms: Terms) -> Iterator[Refused]:
     """Yield what is wrong with steps: when contacts come to them, and that each asks for something else."""
     yield from map(_wrong_step, step_complaints(command.steps))
-    asked = (skill_set(command.required_skills), _one_form(command.requirement, terms))
+    asked = _asked(command, terms)
     for number, step in enumerate(command.steps):
         where = f"steps[{number}]"
         yield from _not_understood(step.requirement, f"{where}.requirement", terms)
-        ask = (skill_set(step.required_skills), _one_form(step.requirement, terms))
+        ask = _asked(step, terms)
         if ask == asked:
             yield _wrong_step(f"{where} asks for the same as the one before: leave it out")
         asked = ask

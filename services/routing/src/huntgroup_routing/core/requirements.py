@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from huntgroup_routing.core.agents import Agent
-from huntgroup_routing.core.expressions import Skilled, Term, Who, leaves, meets
+from huntgroup_routing.core.expressions import AllOf, Skilled, Term, Who, leaves, meets
 from huntgroup_routing.core.lines import Line
 from huntgroup_routing.core.selection import Measure, Roster
 from huntgroup_routing.core.sharing import Crew, Standing
@@ -52,6 +52,13 @@ class Requirement:
             return self.ask[0]
         named = (one.skill for one in leaves(self.term) if isinstance(one, Skilled))
         return skill_set(self.ask[0], tuple(Skill(skill) for skill in named))
+
+    @property
+    def needs(self) -> tuple[Skill, ...]:
+        """The skills without which nobody meets it."""
+        every = self.term.terms if isinstance(self.term, AllOf) else (self.term,)
+        named = (Skill(one.skill) for one in every if isinstance(one, Skilled))
+        return skill_set(self.ask[0], tuple(named))
 
     def met_by(self, profile: "Profile", agent_id: AgentId | None) -> bool:
         """Return whether agents of a profile satisfy it; `agent_id` where the expression names them."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from hashlib import blake2b
+from itertools import islice
 from typing import Final
 
 from huntgroup_routing.core.agents import Agent
@@ -49,13 +50,19 @@ MEASURE_OF: Final[Mapping[Strategy, Measure]] = {
 """LONGEST_IDLE needs no measure: the order of becoming idle is kept as it comes."""
 
 BY_CHANCE: Final = frozenset({Strategy.RANDOM, Strategy.WEIGHTED_RANDOM})
+MOVED_MAX: Final = 64
+"""So many agents become idle or busy, at most, before they are sorted."""
 BY_NAME: Final = frozenset({Measure.WEIGHT, Measure.NAME})
 
 
 class Roster:
-    """The idle agents of one requirement, sorted by one measure."""
+    """The idle agents of one requirement, sorted by one measure.
 
-    __slots__ = ("_channel", "_keys", "_skills", "_sorted", "_weights", "measure")
+    Many become idle and busy again before anybody looks: so who came, moved or went is only noted, and sorted when
+    somebody looks, or when it is many.
+    """
+
+    __slots__ = ("_channel", "_keys", "_moved", "_skills", "_sorted", "_weights", "measure")
 
     def __init__(self, measure: Measure, channel: Channel, skills: tuple[Skill, ...]) -> None:
         self.measure = measure
@@ -63,64 +70,95 @@ class Roster:
         self._skills = skills
         self._keys: dict[AgentId, Key] = {}
         self._sorted = SortedKeys[Key]()
+        self._moved: dict[AgentId, Agent | None] = {}
+        """Who is not sorted as they are now; None: they went."""
         self._weights = Counter[int]()
         """How many agents have each weight; only chance asks."""
 
     def put(self, agent: Agent) -> None:
         """Put an idle agent where they belong now, whether they stood elsewhere or not at all."""
-        self.drop(agent.agent_id)
-        key = self._keys[agent.agent_id] = self._key(agent)
-        self._sorted.add(key)
-        if self.measure in BY_NAME:
-            self._weights[key[0]] += 1
+        self._moved[agent.agent_id] = agent
+        if len(self._moved) > MOVED_MAX:
+            self._sort()
+
+    def drop(self, agent_id: AgentId) -> None:
+        """Take out an agent, if they are in."""
+        self._moved[agent_id] = None
+        if len(self._moved) > MOVED_MAX:
+            self._sort()
 
     def fill(self, agents: Iterable[Agent]) -> None:
         """Put in all at once; nobody is in yet."""
         self._keys = {agent.agent_id: self._key(agent) for agent in agents}
         self._sorted.fill(self._keys.values())
-        if self.measure in BY_NAME:
+        if self.measure is Measure.WEIGHT:
             self._weights.update(weight for weight, _, _ in self._keys.values())
 
-    def drop(self, agent_id: AgentId) -> None:
-        """Take out an agent, if they are in."""
-        key = self._keys.pop(agent_id, None)
-        if key is None:
-            return
-        self._sorted.remove(key)
-        if self.measure in BY_NAME:
-            self._weights[key[0]] -= 1
-            if not self._weights[key[0]]:
-                del self._weights[key[0]]
+    def _sort(self) -> None:
+        """Sort those who came, moved or went."""
+        keys = self._keys
+        for agent_id, agent in self._moved.items():
+            before, key = keys.get(agent_id), None if agent is None else self._key(agent)
+            if key == before:
+                continue
+            if before is not None:
+                self._sorted.remove(before)
+                del keys[agent_id]
+            if key is not None:
+                self._sorted.add(key)
+                keys[agent_id] = key
+            if self.measure is Measure.WEIGHT:
+                self._weigh(before, key)
+        self._moved.clear()
+
+    def _weigh(self, before: Key | None, now: Key | None) -> None:
+        if before is not None:
+            self._weights[before[0]] -= 1
+            if not self._weights[before[0]]:
+                del self._weights[before[0]]
+        if now is not None:
+            self._weights[now[0]] += 1
+
+    def _looked_at(self) -> SortedKeys[Key]:
+        """Return the keys as they are now."""
+        if self._moved:
+            self._sort()
+        return self._sorted
+
+    def first(self, most: int) -> list[tuple[AgentId, int]]:
+        """Return the first and by what they are measured."""
+        return [(agent_id, value) for value, _, agent_id in islice(self._looked_at(), most)]
 
     def in_order(self) -> Iterator[AgentId]:
         """Yield all, the first first."""
-        return (agent_id for _, _, agent_id in self._sorted)
+        return (agent_id for _, _, agent_id in self._looked_at())
 
     def after(self, agent_id: AgentId) -> Iterator[AgentId]:
         """Yield all by name, those after `agent_id` first; they need not be here. Only for NAME."""
-        return (name for _, _, name in self._sorted.after((1, 0, agent_id)))
+        return (name for _, _, name in self._looked_at().after((1, 0, agent_id)))
 
     def drawn(self, number: int, without: Iterable[AgentId]) -> AgentId | None:
         """Return whom a number picks of all but some, each as likely as their weight; None when nobody is left."""
-        gone: list[Key] = []
+        keys, gone = self._looked_at(), list[Key]()
         for agent_id in without:
             if agent_id in self._keys:
                 insort(gone, self._keys[agent_id])
-        total = sum(weight * count for weight, count in self._weights.items())
+        weights = self._weights if self.measure is Measure.WEIGHT else {1: len(keys)}
+        total = sum(weight * count for weight, count in weights.items())
         total -= sum(weight for weight, _, _ in gone)
         if total == 0:
             return None
         left = number % total
-        for weight in sorted(self._weights):
+        for weight in sorted(weights):
             taken = [key for key in gone if key[0] == weight]
-            count = self._weights[weight] - len(taken)
+            count = weights[weight] - len(taken)
             if left >= weight * count:
                 left -= weight * count
                 continue
-            place = self._sorted.position((weight, 0, AgentId(""))) + left // weight
+            place = keys.position((weight, 0, AgentId(""))) + left // weight
             for key in taken:
-                place += self._sorted.position(key) <= place
-            return self._sorted.at(place)[2]
+                place += keys.position(key) <= place
+            return keys.at(place)[2]
         raise AssertionError(total)
 
     def value_of(self, agent: Agent, again_at_ms: int | None = None) -> int:
@@ -147,6 +185,8 @@ class Roster:
                 return since_ms
 
     def _key(self, agent: Agent) -> Key:
+        if self.measure is Measure.NAME:
+            return (1, 0, agent.agent_id)
         rank = 0 if self.measure in BY_NAME else agent.idle[self._channel][0]
         return (self.value_of(agent), rank, agent.agent_id)
 

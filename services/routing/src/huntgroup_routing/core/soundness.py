@@ -1,7 +1,8 @@
 """Whether a policy makes sense as a whole: every fault of it, each with the way to the field that is wrong."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from huntgroup_routing.core.expressions import (
     LEVEL_MAX,
@@ -23,6 +24,7 @@ from huntgroup_routing.core.overflow import (
     complaints,
     endless_text,
     endless_way,
+    may_be_endless,
 )
 from huntgroup_routing.core.policy import Terms, scorer_missing, sound_rules, wrong_with
 from huntgroup_routing.core.values import (
@@ -38,6 +40,38 @@ Ask = ConfigureQueue | RoutingStep
 """What says in `required_skills` and `requirement` what is asked of agents."""
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What texts mean in one decision, and which words they may use: of a kind of which none is declared, any."""
+
+    terms: Terms
+    highest: Mapping[Skill, int]
+    """By skill, the highest level."""
+    languages: frozenset[str]
+    groups: frozenset[str]
+    told: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By text, what was found wrong with it: many queues and steps say the same."""
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary, terms: Terms) -> "Words":
+        """Return those that are declared."""
+        return cls(
+            terms,
+            {one.skill: one.highest_level or LEVEL_MAX for one in vocabulary.skills},
+            frozenset(vocabulary.languages),
+            frozenset(vocabulary.groups),
+        )
+
+    def wrong_in(self, text: str) -> tuple[str, ...]:
+        """Return which words in a requirement are not declared, or that it asks for levels beyond those declared."""
+        told = self.told.get(text)
+        if told is None:
+            # What was not understood is told already.
+            term = self.terms[text].term if text.strip() and text in self.terms else None
+            told = self.told[text] = () if term is None else tuple(_word_faults(term, self))
+        return told
+
+
 def rules_and_faults(
     queues: Sequence[ConfigureQueue],
     vocabulary: Vocabulary,
@@ -50,6 +84,7 @@ def rules_and_faults(
     """
     rules: dict[QueueId, QueueConfigured] = {}
     terms: Terms = {}
+    words = Words.of(vocabulary, terms)
     faults = list(_twice(queues))
     for index, queue in enumerate(queues):
         told = [one.detail for one in wrong_with(queue, terms)]
@@ -57,7 +92,7 @@ def rules_and_faults(
             made = rules[queue.queue_id] = sound_rules(queue, at_ms, terms)
             missing = None if scorers is None else scorer_missing(made, scorers)
             told += [] if missing is None else [missing]
-        told += _faults(queue, vocabulary, terms)
+        told += _faults(queue, words)
         faults += (f"queues[{index}].{fault}" for fault in told)
     faults += _overflow_faults(queues)
     return rules, [fault_of(told, queues) for told in faults]
@@ -68,12 +103,14 @@ def _overflow_faults(queues: Sequence[ConfigureQueue]) -> Iterator[str]:
     overflow = {queue.queue_id: queue.overflow for queue in queues}
     channels = {queue.queue_id: queue.channel for queue in queues}
     circles: set[frozenset[QueueId]] = set()
+    # To look at the ways from each queue is much for a policy of many: mostly none of them is endless.
+    looks = len(overflow) < len(queues) or may_be_endless(overflow)
     for index, queue in enumerate(queues):
         told = complaints(queue.queue_id, queue.overflow, overflow)
         yield from (f"queues[{index}].{fault}" for fault in told)
         told = channel_complaints(queue.channel, queue.overflow, channels)
         yield from (f"queues[{index}].{fault}" for fault in told)
-        way = endless_way(queue.queue_id, queue.overflow, overflow)
+        way = endless_way(queue.queue_id, queue.overflow, overflow) if looks else ()
         if way and frozenset(way) not in circles:
             circles.add(frozenset(way))
             yield f"queues[{index}].{endless_text(way)}"
@@ -87,11 +124,12 @@ def _twice(queues: Sequence[ConfigureQueue]) -> Iterator[str]:
             yield f"queues[{index}].queue_id {queue.queue_id!r} is there twice"
 
 
-def _faults(queue: ConfigureQueue, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
-    yield from _ask_faults(queue, "", vocabulary, terms)
-    yield from _word_faults(queue.pull_requirement, "pull_requirement", vocabulary, terms)
+def _faults(queue: ConfigureQueue, words: Words) -> Iterator[str]:
+    yield from _ask_faults(queue, "", words)
+    for told in words.wrong_in(queue.pull_requirement):
+        yield f"pull_requirement, {told}"
     for number, serving in enumerate(queue.groups):
-        if vocabulary.groups and serving.group and serving.group not in vocabulary.groups:
+        if words.groups and serving.group and serving.group not in words.groups:
             yield f"groups[{number}].group {serving.group!r} is not among the declared groups"
     leaves = next(
         (
@@ -102,7 +140,7 @@ def _faults(queue: ConfigureQueue, vocabulary: Vocabulary, terms: Terms) -> Iter
         None,
     )
     for number, step in enumerate(queue.steps):
-        yield from _ask_faults(step, f"steps[{number}].", vocabulary, terms)
+        yield from _ask_faults(step, f"steps[{number}].", words)
         waiting_max = queue.waiting_max or WAITING_MAX_DEFAULT
         if step.trigger is StepTrigger.QUEUE_LENGTH and step.limit > waiting_max:
             yield f"steps[{number}].limit, is never come to: waiting_max is {waiting_max}"
@@ -111,53 +149,45 @@ def _faults(queue: ConfigureQueue, vocabulary: Vocabulary, terms: Terms) -> Iter
             yield f"steps[{number}].after_ms, is never come to: {gone}"
 
 
-def _ask_faults(ask: Ask, where: str, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
+def _ask_faults(ask: Ask, where: str, words: Words) -> Iterator[str]:
     """Tell of words that are not declared, and of what nobody can ever meet."""
-    highest = _highest(vocabulary)
     for index, skill in enumerate(ask.required_skills):
-        if highest and skill not in highest:
+        if words.highest and skill not in words.highest:
             yield f"{where}required_skills[{index}] {skill!r} is not among the declared skills"
-    found = list(_word_faults(ask.requirement, f"{where}requirement", vocabulary, terms))
-    yield from found
-    if found or ask.requirement not in terms:
+    found = words.wrong_in(ask.requirement)
+    for told in found:
+        yield f"{where}requirement, {told}"
+    if found or not ask.required_skills or ask.requirement not in words.terms:
         return
     if (why := _against(ask.required_skills, ask.requirement)) is not None:
         yield f"{where}requirement, {why} together with required_skills"
 
 
-def _word_faults(text: str, where: str, vocabulary: Vocabulary, terms: Terms) -> Iterator[str]:
-    """Tell of words in a requirement that are not declared, and of levels beyond those declared."""
-    if not text.strip() or text not in terms:
-        return  # what was not understood is told already
-    highest, term = _highest(vocabulary), terms[text]
-    unknown = [*_unknown(term, vocabulary, highest)]
-    yield from (f"{where}, {told}" for told in unknown)
-    if not unknown and not _possible(term, highest):
-        yield f"{where}, nobody can ever meet this: it asks for more than the highest level declared"
+def _word_faults(term: Term, words: Words) -> Iterator[str]:
+    unknown = [*_unknown(term, words)]
+    yield from unknown
+    if not unknown and words.highest and not _possible(term, words.highest):
+        yield "nobody can ever meet this: it asks for more than the highest level declared"
 
 
-def _highest(vocabulary: Vocabulary) -> dict[Skill, int]:
-    return {one.skill: one.highest_level or LEVEL_MAX for one in vocabulary.skills}
-
-
-def _unknown(term: Term, vocabulary: Vocabulary, highest: dict[Skill, int]) -> Iterator[str]:
+def _unknown(term: Term, words: Words) -> Iterator[str]:
     for leaf in leaves(term):
         match leaf:
-            case Skilled(skill, _) if highest and skill not in highest:
+            case Skilled(skill, _) if words.highest and skill not in words.highest:
                 yield f"skill {skill!r} is not among the declared skills"
-            case Has("lang", values) if vocabulary.languages:
+            case Has("lang", values) if words.languages:
                 for value in values:
-                    if value not in vocabulary.languages:
+                    if value not in words.languages:
                         yield f"language {value!r} is not among the declared languages"
-            case Has("group", values) if vocabulary.groups:
+            case Has("group", values) if words.groups:
                 for value in values:
-                    if value not in vocabulary.groups:
+                    if value not in words.groups:
                         yield f"group {value!r} is not among the declared groups"
             case _:
                 pass
 
 
-def _possible(term: Term, highest: dict[Skill, int]) -> bool:
+def _possible(term: Term, highest: Mapping[Skill, int]) -> bool:
     """Return False when no agent can satisfy it, given the highest levels; who has less than those may exist."""
     match term:
         case Skilled(skill, level):

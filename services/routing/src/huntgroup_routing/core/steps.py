@@ -179,8 +179,9 @@ def step_complaints(steps: Sequence[RoutingStep]) -> Iterator[str]:
                 f"{where}.after_ms {step.after_ms} is not later than {before_ms},"
                 " where the one before begins"
             )
-        yield from (f"{where}.{text}" for text in _wrong_limit(step))
-        yield from (f"{where}.{text}" for text in _never_stood_at(step, number, steps))
+        if step.trigger is not None or step.limit:
+            yield from (f"{where}.{text}" for text in _wrong_limit(step))
+            yield from (f"{where}.{text}" for text in _never_stood_at(step, number, steps))
         before_ms = max(before_ms, step.after_ms)
 
 
