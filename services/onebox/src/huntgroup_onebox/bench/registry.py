@@ -54,7 +54,7 @@ ENTRIES = (
     Entry(names=("core-explanations", "core-shadow", "core-shadow-other"), measure=core_extras),
     Entry(names=("core-worst-decision",), measure=core_worst),
     Entry(names=("core-memory-contact", "core-memory-agent"), measure=core_memory),
-    Entry(names=("core-sql-ratio",), measure=core_sql),
+    Entry(names=("core-sql-ratio", "core-sql-ratio-idle"), measure=core_sql),
     Entry(names=("core-echo-ratio",), measure=core_echo),
     Entry(names=("simulate-contacts",), measure=simulation_rate),
     Entry(names=("soak-memory",), measure=soak, long=True),
