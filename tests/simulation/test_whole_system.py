@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from huntgroup_onebox.sim.world import STEPS_MIN
 
 pytestmark = pytest.mark.sim
 
+STORIES = Path(__file__).with_name("stories.json")
 SEEDS, SLICES = 40, 4
 SABOTAGE_SEEDS = 2_000
 SEEDS_OF_EVERYTHING = 400
@@ -51,6 +53,7 @@ HAPPENED = (
     "duplicated",
     "fetches cut off",
     "gap",
+    "handed over",
     "ignored: a claim that lost",
     "ignored: after one that was lost",
     "ignored: came twice",
@@ -88,9 +91,13 @@ def test_all_that_can_go_wrong_goes_wrong_in_some_story() -> None:
 
 
 def first_caught(name: str, mode: Mode) -> Verdict:
-    """Return the first story in which a sabotage is caught for the right reason, not for a side effect."""
+    """Return the first story in which a sabotage is caught for the right reason, not for a side effect.
+
+    Where it was caught before is looked at first.
+    """
     words = SABOTAGES[name][1]
-    for seed in range(SABOTAGE_SEEDS):
+    known = json.loads(STORIES.read_text())["caught"][name]
+    for seed in (known, *range(SABOTAGE_SEEDS)):
         verdict = play_seed(seed, mode, name)
         if words in verdict.violation:
             return verdict

@@ -49,6 +49,7 @@ async def audit(
     database: ReportingDatabase | None = None,
     acked: Iterable[tuple[str, str]] | None = None,
     epsilon_ms: int = EPSILON_MS,
+    missing_ms: int | None = None,
     ended: bool = False,
     interval_ms: int | None = None,
     domain: str = "",
@@ -58,8 +59,9 @@ async def audit(
     """Audit what is in `log` now; the services may go on meanwhile. Nothing is written.
 
     `acked` is what clients were told to be done: (service, command id). With `domain` only that domain is checked.
-    `epsilon_ms` is what may pass of a journal's own log time before what follows by itself is in it. `ended` says that
-    the day is over: no contact may be live, no slot held, no offer open.
+    `epsilon_ms` is what may pass of a journal's own log time before what follows by itself is in it; `missing_ms`,
+    before what follows in another (by default, as much). `ended` says that the day is over: no contact may be live, no
+    slot held, no offer open.
     `interval_ms` is that of the ledger (by default, as its entries show); `applications` fold the journals (by default,
     the five services). Without `vault`, `database` or `snapshots` what is in those is not looked at; snapshots are not
     missed where they are kept in memory. Raises `LogUnavailableError`, `DatabaseUnavailableError`.
@@ -75,6 +77,7 @@ async def audit(
         findings=findings,
         applications={},
         epsilon_ms=epsilon_ms,
+        missing_ms=epsilon_ms if missing_ms is None else missing_ms,
         interval_ms=interval_ms or await find_interval(log, partitions, ends),
         snapshots=snapshots,
         snapshots_in_memory=snapshots_in_memory,

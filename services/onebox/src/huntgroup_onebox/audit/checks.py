@@ -18,7 +18,7 @@ from huntgroup_onebox.audit.feed import Check, Feed
 from huntgroup_onebox.audit.figures import Figures
 from huntgroup_onebox.audit.intake import Clock, Intake
 from huntgroup_onebox.audit.isolation import Ids, Isolation
-from huntgroup_onebox.audit.offers import OfferOutcomes
+from huntgroup_onebox.audit.offers import EPSILON_MS, OfferOutcomes
 from huntgroup_onebox.audit.publication import Publication, Publications
 from huntgroup_onebox.audit.queue_order import QueueOrder
 from huntgroup_onebox.audit.reading import Ends
@@ -35,6 +35,8 @@ class Scope:
     findings: Findings
     applications: Mapping[str, Application]
     epsilon_ms: int
+    missing_ms: int = EPSILON_MS
+    """How late what follows in another journal may be there, of a log that is read once."""
     interval_ms: int
     snapshots: ObjectSnapshotStore | None = None
     snapshots_in_memory: bool = False
@@ -77,7 +79,7 @@ class Checks:
         self.figures = Figures(findings, scope.interval_ms, follow=scope.follow)
         self.recordings = RecordingLives(findings, ended=ended, keep_files=scope.vault is not None)
         self.database_rows = DatabaseRows(findings, scope.interval_ms)
-        grace_ms = scope.grace_ms or scope.epsilon_ms
+        grace_ms = scope.grace_ms or scope.missing_ms
         clock = scope.clock if scope.follow else None
         intake = Intake(grace_ms)
         shared: list[Check] = [

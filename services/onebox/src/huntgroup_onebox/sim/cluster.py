@@ -38,6 +38,7 @@ from huntgroup_runtime.rpc.deadline import CallLimits
 from huntgroup_runtime.rpc.door import Door
 from huntgroup_runtime.rpc.gate import Gate, OpenStreams, Seekers, limits_of
 from huntgroup_runtime.rpc.guard import CallGuard
+from huntgroup_runtime.rpc.server import STREAMS_END_S
 from huntgroup_runtime.settings import RuntimeSettings
 from huntgroup_runtime.telemetry import Telemetry
 from huntgroup_session.wiring import wire as wire_session
@@ -50,6 +51,8 @@ COMMANDS_PER_S, COMMANDS_BURST = 12, 12
 """Bounds so small that stories meet them: callers are told to come again."""
 STREAMS_MAX: Final = 12
 SLOW_READER_S: Final = 0.6
+DRAIN_S, DRAIN_CHECK_S = 1.0, 0.05
+"""Calls under way at a stop are waited for so long, and looked at so often."""
 AGENT_STATE: Final = AgentStateSettings(
     desktop_heartbeat_interval_ms=1_500, desktop_lease_ms=4_000, desktop_backlog_max=4
 )
@@ -175,6 +178,7 @@ class Replica:
         self.node = Node(self.name)
         self.node.alive = False
         self.journals: ServiceJournals | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._cluster = cluster
         self._index = index
 
@@ -232,8 +236,33 @@ class Replica:
         self.journals = process.journals[0]
         cluster.network.endpoints[self.address] = process.endpoint
         await self.journals.start()
-        for name, run in process.tasks:
-            cluster.spawn(name, run())
+        self._tasks = [cluster.spawn(name, run()) for name, run in process.tasks]
+
+    def stop(self, stopped: Callable[[], object]) -> None:
+        """Hand over and end in order, as at SIGTERM; `stopped` is called then, if nothing ends it before."""
+        cluster = self._cluster
+        cluster.loop.call_on(
+            self.node, 0.0, lambda: cluster.spawn("stop", self._hand_over(stopped))
+        )
+
+    async def _hand_over(self, stopped: Callable[[], object]) -> None:
+        """Take the steps of `Process.stop`, in their order."""
+        cluster, journals = self._cluster, self.journals
+        endpoint = cluster.network.endpoints.get(self.address)
+        if journals is not None and endpoint is not None:
+            await endpoint.drain(STREAMS_END_S)
+            await journals.hand_over()
+            await self._calls_ended()
+            for task in self._tasks:
+                task.cancel()
+            await journals.stop()
+        cluster.kill(self)
+        stopped()
+
+    async def _calls_ended(self) -> None:
+        ends_s = self._cluster.loop.time() + DRAIN_S
+        while self._cluster.network.serves(self.node) and self._cluster.loop.time() < ends_s:  # noqa: ASYNC110
+            await asyncio.sleep(DRAIN_CHECK_S)
 
     @property
     def role(self) -> Role | None:
@@ -283,7 +312,7 @@ class Cluster:
         self.network.node_ended(replica.node)
         replica.journals = None
 
-    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` as a part of the node whose code asks for it. A failure would end the process: it is told."""
         task, node = self.loop.create_task(work), node_of_this_task()
 
@@ -294,3 +323,4 @@ class Cluster:
 
         self._tasks.add(task)
         task.add_done_callback(ended, context=world_context())
+        return task

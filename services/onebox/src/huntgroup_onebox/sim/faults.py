@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from huntgroup_eventlog.journal.replica import Role
 from huntgroup_onebox.sim.actors import AgentAtWork
 from huntgroup_onebox.sim.cluster import Cluster, Replica
-from huntgroup_onebox.sim.plan import Fault, happens
+from huntgroup_onebox.sim.plan import OWNER, Fault, happens
 from huntgroup_onebox.sim.seeded_loop import Node
 
-CALLS_FIRST_S = 0.002
+CALLS_FIRST_S = 0.05
 
 
 class Mischief:
@@ -66,11 +67,15 @@ class Mischief:
                 # Most moments are an owner's, whoever that is by then.
                 service = fault.target.partition("/")[0]
                 self._armed[service, fault.detail] = (fault.amount, fault.for_s)
+            case "stop":
+                self._stop(self._befallen(fault), fault.for_s)
             case "upgrade":
-                self._replica(fault.target).upgraded = True
-                self._crash(self._replica(fault.target), fault.for_s, "upgraded")
+                # As a rollout does it.
+                replica = self._befallen(fault)
+                replica.upgraded = True
+                self._stop(replica, fault.for_s)
             case "freeze":
-                self._freeze(self._replica(fault.target).node, fault.for_s)
+                self._freeze(self._befallen(fault).node, fault.for_s)
             case "pause":
                 for replica in self._machine(fault):
                     self._freeze(replica.node, fault.for_s)
@@ -116,6 +121,17 @@ class Mischief:
     def _replica(self, name: str) -> Replica:
         return next(one for one in self.cluster.replicas if one.name == name)
 
+    def _befallen(self, fault: Fault) -> Replica:
+        """Return the target, or the owner of its service, if there is one and it is meant."""
+        service = fault.target.partition("/")[0]
+        owning = (
+            one
+            for one in self.cluster.replicas
+            if one.service == service and one.role is Role.OWNING
+        )
+        named = self._replica(fault.target)
+        return next(owning, named) if fault.detail == OWNER else named
+
     def _later(self, delay_s: float, do: Callable[[], object]) -> None:
         self.cluster.loop.call_in_world(delay_s, do)
 
@@ -125,6 +141,11 @@ class Mischief:
         self._told(replica.name, "dies", why)
         self.cluster.kill(replica)
         self._later(down_s, lambda: self._restart(replica))
+
+    def _stop(self, replica: Replica, down_s: float) -> None:
+        if replica.node.alive:
+            self._told(replica.name, "is asked to stop", "")
+            replica.stop(lambda: self._later(down_s, lambda: self._restart(replica)))
 
     def _restart(self, replica: Replica) -> None:
         if not replica.node.alive:

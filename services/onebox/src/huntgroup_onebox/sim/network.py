@@ -26,11 +26,19 @@ class Endpoint:
 
     def __init__(self, node: Node, guard: CallGuard) -> None:
         self.node = node
+        self.draining = False
+        """Whether it takes no more calls."""
         self._guard = guard
         self._generic: list[grpc.GenericRpcHandler] = []
 
     def add_generic_rpc_handlers(self, handlers: tuple[grpc.GenericRpcHandler, ...]) -> None:
         self._generic.extend(handlers)
+
+    async def drain(self, streams_s: float) -> None:
+        """Take no more calls, and end streams, as a server does that stops."""
+        self.draining = True
+        self._guard.end_streams()
+        await self._guard.streams_ended(streams_s)
 
     async def serve_unary(self, method: str, request: bytes, context: Any) -> bytes:
         handler = await self._handler(method)
@@ -116,6 +124,10 @@ class Network:
             return False
         return not endpoint.node.alive
 
+    def serves(self, node: Node) -> bool:
+        """Return whether calls to `node` are under way."""
+        return any(one.server is node for one in self._under_way)
+
     def node_ended(self, node: Node) -> None:
         """Tell who talked to a dead node that their connection is gone."""
         for call in [one for one in self._under_way if node in (one.server, one.caller)]:
@@ -154,7 +166,7 @@ class Network:
         serve: Callable[[Endpoint], Awaitable[None]],
     ) -> None:
         endpoint, weather = self.endpoints.get(address), self.weather
-        if endpoint is None or not endpoint.node.alive:
+        if endpoint is None or endpoint.draining or not endpoint.node.alive:
             error = rpc_error(grpc.StatusCode.UNAVAILABLE, NOBODY)
             self.loop.call_in_world(weather.delay_s(), call.end, error)
             return

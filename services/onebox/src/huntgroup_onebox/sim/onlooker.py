@@ -190,6 +190,7 @@ class Onlooker:
         if len(record.value) > BATCH_BYTES_MAX:
             raise ViolationError(f"10: a batch of {journal.service} has {len(record.value)} bytes")
         self._check_relayed(journal, batch)
+        self.counts["handed over"] += batch.resigned
         self._note_skew(journal, batch.at_ms)
         for outcome in batch.outcomes:
             key = (batch.domain, outcome.command_id)

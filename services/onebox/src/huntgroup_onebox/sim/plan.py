@@ -46,6 +46,7 @@ GLOBEX_EVERY: Final = 6
 FAULTS: Final = (
     "crash",
     "crash at a moment",
+    "stop",
     "freeze",
     "pause",
     "cut off",
@@ -61,6 +62,10 @@ FAULTS: Final = (
 )
 OFTEN: Final = ("crash at a moment", "crash at a moment")
 """Once more each: there are many moments."""
+OWNER: Final = "owner"
+"""Of a fault: it befalls whoever owns the service's partition by then, rather than its target."""
+OWNERS_SHARE: Final = 0.7
+"""A standby that stands still or is stopped is hardly missed."""
 MOMENTS: Final = (
     "before append",
     "after append",
@@ -250,6 +255,8 @@ def _fault(
             detail, amount = chance.choice(MOMENTS), chance.randint(1, 12)
             if detail.endswith("snapshot"):
                 amount = 1
+        case "freeze" | "stop" | "upgrade":
+            detail = OWNER if happens(chance, OWNERS_SHARE) else ""
         case "flood":
             amount = chance.randint(FLOOD_MIN, FLOOD_MAX)
         case "clock":

@@ -18,6 +18,7 @@ from huntgroup_eventlog.journal.command_memory import CommandMemory, Remembered
 from huntgroup_eventlog.journal.decider import Submission, outcome_of
 from huntgroup_eventlog.journal.fold import RelayItem
 from huntgroup_eventlog.journal.replica import Replica, Role
+from huntgroup_eventlog.journal.source import SourceInput
 from huntgroup_eventlog.port import NewRecord
 from huntgroup_onebox.sim.stores import NodeHistory
 from huntgroup_reporting.app.effects import LedgerWriter
@@ -127,6 +128,17 @@ def skipping_relay() -> AbstractContextManager[None]:
     return _patched(Relay, _records=skipping)
 
 
+def skipping_feed() -> AbstractContextManager[None]:
+    """Now and then an owner does not hear what another service has decided."""
+    take_in = Replica.take_in
+
+    def hearing_badly(self: Replica, source: SourceInput) -> None:
+        if not source.commands or random.randrange(20):  # noqa: S311 - by the story's seed
+            take_in(self, source)
+
+    return _patched(Replica, take_in=hearing_badly)
+
+
 def newcomers_first() -> AbstractContextManager[None]:
     """New work may use up what is kept for calls in progress."""
     return _patched(admission, NEW_SHARE=1.0)
@@ -203,6 +215,7 @@ SABOTAGES: Final[Mapping[str, tuple[Sabotage, str]]] = {
     "newcomers-first": (newcomers_first, "10: new work was let in"),
     "nothing-in-progress": (nothing_in_progress, "10: work in progress was refused"),
     "reads-without-lease": (reads_without_lease, "and a read says"),
+    "skipping-feed": (skipping_feed, "in the ledger and "),
     "skipping-relay": (skipping_relay, "says that it published"),
 }
 """By name: how to break a rule, and what the simulation says when it sees that."""
