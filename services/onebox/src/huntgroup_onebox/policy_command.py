@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import getpass
 import json
+import shutil
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,8 +27,9 @@ from huntgroup.routing.v1.commands_pb2 import (
 from huntgroup.routing.v1.service_pb2_grpc import RoutingServiceStub
 from huntgroup_contracts.validation import violations
 from huntgroup_onebox.addresses import addresses
+from huntgroup_onebox.policy.plan_text import plan_lines
 from huntgroup_onebox.policy.policy_file import placed, read_policy
-from huntgroup_onebox.policy.text import file_text, file_values, plan_lines, version_lines
+from huntgroup_onebox.policy.text import file_text, file_values, version_lines
 from huntgroup_onebox.verify_command import domain_name
 from huntgroup_onebox.yaml_file import YamlFileError
 from huntgroup_runtime.rpc.client import RpcClient, RpcRefusedError
@@ -292,7 +294,8 @@ def _tell_plan(plan: PlanPolicyResponse, request: Any, arguments: argparse.Names
     if arguments.json:
         _write_json(_values(plan))
     elif not plan.faults:
-        lines = plan_lines(plan, applies_to_waiting=request.applies_to_waiting)
+        width = shutil.get_terminal_size().columns
+        lines = plan_lines(plan, applies_to_waiting=request.applies_to_waiting, width=width)
         sys.stdout.writelines(f"{line}\n" for line in lines)
 
 

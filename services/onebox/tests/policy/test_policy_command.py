@@ -67,13 +67,17 @@ async def test_a_file_is_planned_applied_shown_and_rolled_back(
     address: str, file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await do(address, "plan", file(BOTH)) == 0
-    assert capsys.readouterr().out.startswith("version 0 -> 1\n+ sales is made\n    channel: ")
+    heading, made, channel, *_ = capsys.readouterr().out.splitlines()
+    assert heading == "version 0 -> 1                  NOW  BECOMES"
+    assert made == "+ sales is made"
+    assert channel == "    channel                     –    VOICE"
     assert await do(address, "apply", file(BOTH), "--yes", "--author", "ada") == 0
     assert capsys.readouterr().out.endswith("version 1 holds\n")
     assert await do(address, "apply", file(SALES.replace("20000", "9000", 1)), "--yes") == 0
     assert capsys.readouterr().out == (
-        "version 1 -> 2\n- tax retires: it takes no new contacts\n~ sales changes\n"
-        "    ring_timeout_ms: 20000 -> 9000\n"
+        "version 1 -> 2       NOW    BECOMES\n"
+        "- tax retires: it takes no new contacts\n~ sales changes\n"
+        "    ring_timeout_ms  20000  9000\n"
         "    warning: nobody signed on now could serve a contact that comes\nversion 2 holds\n"
     )
     assert await do(address, "rollback", "1", "--yes", "--reason", "too short") == 0

@@ -1,28 +1,15 @@
-"""What the verbs of `huntgroup policy` print: a policy as a file, a plan as a page, versions as a table."""
+"""What the verbs of `huntgroup policy` print: a policy as a file, versions as a table."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import yaml
 from google.protobuf.message import Message
 
-from huntgroup.routing.v1.commands_pb2 import (
-    GetPolicyResponse,
-    PlanPolicyResponse,
-    PolicyVersion,
-    QueueChange,
-)
+from huntgroup.routing.v1.commands_pb2 import GetPolicyResponse, PolicyVersion
 from huntgroup_onebox.policy.policy_file import queue_fields
 from huntgroup_onebox.policy.request_reader import enum_names
-
-SIGNS: Final = {"MADE": "+", "CHANGED": "~", "BROUGHT_BACK": "+", "RETIRED": "-"}
-SAID: Final = {
-    "MADE": "is made",
-    "CHANGED": "changes",
-    "BROUGHT_BACK": "is brought back",
-    "RETIRED": "retires: it takes no new contacts",
-}
 
 
 def file_values(policy: GetPolicyResponse) -> dict[str, Any]:
@@ -67,58 +54,6 @@ def _value(field: Any, value: Any) -> Any:
         known = [one.number for one in field.enum_type.values if one.number]
         return enum_names(field)[known.index(value)] if value in known else value
     return value
-
-
-def plan_lines(plan: PlanPolicyResponse, *, applies_to_waiting: bool) -> Iterator[str]:
-    """Yield what a plan says, for people."""
-    if not plan.changes and not plan.vocabulary_changes:
-        yield f"nothing changes: version {plan.version} says the same"
-        return
-    yield f"version {plan.version} -> {plan.version + 1}"
-    if plan.vocabulary_changes:
-        yield "~ the declared skills, languages or groups change"
-    for change in plan.changes:
-        yield f"{SIGNS[change.kind]} {change.queue_id} {SAID[change.kind]}"
-        yield from (f"    {line}" for line in _field_lines(change))
-        yield from (f"    {line}" for line in _waiting_lines(change, applies_to_waiting))
-        if change.no_agent_for_new:
-            yield "    warning: nobody signed on now could serve a contact that comes"
-
-
-def _field_lines(change: QueueChange) -> Iterator[str]:
-    if change.kind == "RETIRED":
-        return
-    for one in change.fields:
-        if change.kind == "CHANGED":
-            yield f"{one.field}: {one.before} -> {one.after}"
-        elif one.after not in ('""', "[]", "0", "false"):
-            yield f"{one.field}: {one.after}"
-
-
-def _waiting_lines(change: QueueChange, applies_to_waiting: bool) -> Iterator[str]:  # noqa: FBT001
-    here = change.waiting + change.ringing
-    if not here:
-        return
-    who = f"{change.waiting:,} wait and {change.ringing:,} ring"
-    if change.kind == "RETIRED":
-        yield f"{who}: they are served by its last rules"
-        return
-    plan = {"required_skills", "requirement", "steps", "skip_unservable_steps"}
-    if not plan & {one.field for one in change.fields} and not change.change_requirement:
-        yield f"{who}: what is asked for them stays"
-        return
-    if not applies_to_waiting:
-        yield f"{who}: they keep their requirement and steps"
-        return
-    yield (
-        f"{who}: of those that wait {change.change_requirement:,} get another requirement, "
-        f"{change.change_step:,} come to another step"
-    )
-    if change.become_unservable or change.become_servable:
-        yield (
-            f"{change.become_unservable:,} could be served by nobody signed on any more, "
-            f"{change.become_servable:,} by somebody again"
-        )
 
 
 def version_lines(versions: list[PolicyVersion]) -> Iterator[str]:
