@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.table import Table
-
 from huntgroup.reporting.v1 import commands_pb2 as pb
+from huntgroup_loadtest import fitted
 from huntgroup_loadtest.arrivals import HOUR_MS
+from huntgroup_loadtest.fitted import Fitted
 from huntgroup_loadtest.timeline import Timeline
 
 COUNTS = (
@@ -123,7 +123,7 @@ class DayReport:
             "queues": [row.values() for row in self.queues],
         }
 
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[Fitted]:
         """Return everything for people."""
         return [
             _table("Day by hour", [*self.hours, self.total], COLUMNS),
@@ -154,16 +154,12 @@ def day_report(report: pb.GetReportResponse, timeline: Timeline) -> DayReport:
     return DayReport(hours=kept, queues=[queues[name] for name in sorted(queues)], total=total)
 
 
-def _table(title: str, rows: Iterable[Row], columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
-    table.add_column("", no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", overflow="fold")
-    for row in rows:
-        table.add_row(
-            row.name, *row.cells()[: len(columns)], style="bold" if row.name == "day" else ""
-        )
-    return table
+def _table(title: str, rows: Iterable[Row], columns: Sequence[str]) -> Fitted:
+    told = [
+        fitted.Row(row.name, row.cells()[: len(columns)], "bold" if row.name == "day" else "")
+        for row in rows
+    ]
+    return Fitted(title, ["", *columns], told)
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -12,10 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from huntgroup.reporting.v1 import commands_pb2 as pb
+from huntgroup_loadtest.fitted import Fitted, Row
 from huntgroup_loadtest.timeline import Timeline
 
 LINE_EVERY_S = 5.0
 RATE_OVER_S = 2.0
+SERVICE_LEVEL_TARGET = 0.8
+HEADINGS = (
+    *("waiting", "longest s", "ringing", "talking", "offered", "answered"),
+    *("abandoned", "SL 80/20", "ASA s"),
+)
 
 
 class Wallboard:
@@ -86,35 +92,27 @@ class Wallboard:
         progress = ProgressBar(total=1.0, completed=over, width=72)
         return Group(head, progress, Text(), Columns([self._queues(live), _agents(live)]))
 
-    def _queues(self, live: pb.WatchDomainResponse) -> Table:
-        table = Table(title="queues", title_justify="left", header_style="bold")
-        table.add_column("")
-        for name in ("waiting", "longest s", "ringing", "talking", "offered", "answered"):
-            table.add_column(name, justify="right")
-        for name in ("abandoned", "SL 80/20", "ASA s"):
-            table.add_column(name, justify="right")
+    def _queues(self, live: pb.WatchDomainResponse) -> Fitted:
+        return Fitted("queues", ["", *HEADINGS], list(map(self._row, live.queues)))
+
+    def _row(self, queue: pb.QueueLive) -> Row:
         speed = self._timeline.speed
         now_ms = self._timeline.clock.now_ms()
-        for queue in live.queues:
-            longest_ms = (now_ms - queue.waiting_since_ms) * speed if queue.waiting_since_ms else 0
-            good = queue.service_level >= SERVICE_LEVEL_TARGET
-            level = f"{queue.service_level:.0%}" if queue.answered or queue.abandoned else "–"
-            table.add_row(
-                queue.queue_id,
-                Text(str(queue.waiting), style="bold red" if queue.waiting else ""),
-                f"{longest_ms / 1_000:.0f}",
-                str(queue.ringing),
-                str(queue.talking),
-                str(queue.offered),
-                str(queue.answered),
-                str(queue.abandoned),
-                Text(level, style="green" if good else "yellow"),
-                f"{queue.asa_ms * speed / 1_000:.1f}",
-            )
-        return table
-
-
-SERVICE_LEVEL_TARGET = 0.8
+        longest_ms = (now_ms - queue.waiting_since_ms) * speed if queue.waiting_since_ms else 0
+        good = queue.service_level >= SERVICE_LEVEL_TARGET
+        level = f"{queue.service_level:.0%}" if queue.answered or queue.abandoned else "–"
+        cells = (
+            Text(str(queue.waiting), style="bold red" if queue.waiting else ""),
+            f"{longest_ms / 1_000:.0f}",
+            str(queue.ringing),
+            str(queue.talking),
+            str(queue.offered),
+            str(queue.answered),
+            str(queue.abandoned),
+            Text(level, style="green" if good else "yellow"),
+            f"{queue.asa_ms * speed / 1_000:.1f}",
+        )
+        return Row(queue.queue_id, cells)
 
 
 def _agents(live: pb.WatchDomainResponse) -> Table:

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from rich.table import Table
-
+from huntgroup_loadtest.fitted import Fitted, Row
 from huntgroup_onebox.shadow.past import Fate
 from huntgroup_onebox.shadow.player import Shadow
 from huntgroup_routing.core.values import AgentId
@@ -160,16 +159,14 @@ HEADINGS: Final = (
 )
 
 
-def table(title: str, found: Mapping[str, Difference]) -> Table:
+def table(title: str, found: Mapping[str, Difference]) -> Fitted:
     """Return the differences for people: really → in the shadow."""
-    made = Table(title=title, title_justify="left", header_style="bold")
-    made.add_column("queue", no_wrap=True)
-    for heading in HEADINGS:
-        made.add_column(heading, justify="right", overflow="fold")
-    for name, one in found.items():
-        if len(found) > 2 or name != ALL:  # noqa: PLR2004 - one queue and all are the same
-            made.add_row(name, *_cells(one), style="bold" if name == ALL else "")
-    return made
+    rows = [
+        Row(name, _cells(one), "bold" if name == ALL else "")
+        for name, one in found.items()
+        if len(found) > 2 or name != ALL  # noqa: PLR2004 - one queue and all are the same
+    ]
+    return Fitted(title, ["queue", *HEADINGS], rows)
 
 
 def _cells(one: Difference) -> Sequence[str]:

@@ -4,8 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from rich.table import Table
-
+from huntgroup_loadtest.fitted import Fitted, Row
 from huntgroup_onebox.simulate.confidence import Estimate
 from huntgroup_onebox.simulate.replications import Estimates
 
@@ -57,7 +56,7 @@ RARE: Final[Mapping[str, tuple[str, Show]]] = {
 WITH_INTERVAL: Final = frozenset({"wait_mean_s", "service_level", "abandonment", "occupancy"})
 
 
-def tables(figures: Estimates) -> list[Table]:
+def tables(figures: Estimates) -> list[Fitted]:
     """Return the tables: queues with all together, classes where they are not the queues, groups of agents."""
     everybody = figures["all"]["all"]
     seen = {figure: shown for figure, shown in RARE.items() if everybody[figure].mean > 0}
@@ -93,18 +92,19 @@ def _table(
     title: str,
     rows: Mapping[str, Mapping[str, Estimate]],
     columns: Mapping[str, tuple[str, Show]],
-) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
-    table.add_column("", no_wrap=True)
-    for heading, _ in columns.values():
-        table.add_column(heading, justify="right", overflow="fold")
-    for name, estimates in rows.items():
-        cells = [
-            _cell(estimates[figure], show, interval=figure in WITH_INTERVAL)
-            for figure, (_, show) in columns.items()
-        ]
-        table.add_row(name, *cells, style="bold" if name == "all" else "")
-    return table
+) -> Fitted:
+    told = [
+        Row(
+            name,
+            [
+                _cell(estimates[figure], show, interval=figure in WITH_INTERVAL)
+                for figure, (_, show) in columns.items()
+            ],
+            "bold" if name == "all" else "",
+        )
+        for name, estimates in rows.items()
+    ]
+    return Fitted(title, ["", *(heading for heading, _ in columns.values())], told)
 
 
 def _cell(found: Estimate, show: Show, *, interval: bool) -> str:
