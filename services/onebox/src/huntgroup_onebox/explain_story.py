@@ -281,7 +281,7 @@ class Story:
             agents, why = event.idle_agents, event.explanation
             step.details.append(why_text(why, event.agent_id, agents, event.at_ms))
             step.details.append(
-                f"by version {why.policy_version} of the policy of {event.queue_id}"
+                f"by version {why.policy_version} of queue {event.queue_id}, which counts its own changes alone"
             )
         self.steps.append(step)
 

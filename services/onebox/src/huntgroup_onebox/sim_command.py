@@ -19,6 +19,7 @@ from rich.progress import (
 
 from huntgroup_onebox.sim.runner import Tally, play_many, play_seed, play_shrunk
 from huntgroup_onebox.sim.sabotage import SABOTAGES
+from huntgroup_onebox.sim.shrink import words_of
 from huntgroup_onebox.sim.verdict import Verdict
 from huntgroup_onebox.sim.workers import WorkerEndedError
 
@@ -177,6 +178,9 @@ def _explain(failed: Verdict, arguments: argparse.Namespace) -> None:
         shown = play_shrunk(failed, arguments.sabotage)
         left = ", ".join(f"{one.kind} {one.target}" for one in shown.plan.faults) or "no fault"
         _write(f"It needs {len(shown.plan.names())} of {len(failed.plan.names())} things: {left}")
+        if shown.violation != failed.violation:
+            rule = "the same rule" if words_of(shown) == words_of(failed) else "another rule"
+            _write(f"The smaller story below violates {rule}: {shown.violation}")
     _write_trace(shown.trace[-LINES_SHOWN:])
     _write(f"Again: {_again(failed, arguments.sabotage)}")
 

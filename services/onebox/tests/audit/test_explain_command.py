@@ -124,13 +124,13 @@ def test_a_page_says_who_was_asked_and_why_and_who_went_before(
         f"{day}:05.000  rings at alan       offer 1",
         " " * 27 + "alan became idle and got the first of the contacts they may serve:"
         f" priority 0, waiting since {day}:01.000",
-        " " * 27 + "by version 1 of the policy of sales",
+        " " * 27 + "by version 1 of queue sales, which counts its own changes alone",
         f"{day}:06.000  rejected by alan    after 1.000 s: lunch",
         f"{day}:06.000  waits on            at its old place, with its age",
         f"{day}:07.000  rings at edsger     offer 2",
         " " * 27 + "edsger became idle and got the first of the contacts they may serve:"
         f" priority 0, waiting since {day}:01.000",
-        " " * 27 + "by version 1 of the policy of sales",
+        " " * 27 + "by version 1 of queue sales, which counts its own changes alone",
         f"{day}:09.000  accepted by edsger  after ringing 2.000 s",
     ]
 

@@ -32,9 +32,14 @@ def shrunk(failed: Verdict, play: Callable[[Plan], Verdict]) -> Verdict:
 
 
 def rule_of(verdict: Verdict) -> str:
-    """Return which rule a story violates, without the names of its people: empty for none."""
+    """Return which rule a story violates, by the first words that name it: empty for none."""
+    return words_of(verdict)[:60]
+
+
+def words_of(verdict: Verdict) -> str:
+    """Return what a story violates, without the names of its people."""
     words = verdict.violation.split()
-    return " ".join(word for word in words if word.isalpha() or word.rstrip(":").isdigit())[:60]
+    return " ".join(word for word in words if word.isalpha() or word.rstrip(":").isdigit())
 
 
 def _pieces(names: Sequence[str], size: int) -> list[Sequence[str]]:
