@@ -20,6 +20,8 @@ class SlowOverflow:
     contacts: list["SlowContact"] = field(default_factory=list)
     agents: list["SlowAgent"] = field(default_factory=list)
     offers: list["SlowOffer"] = field(default_factory=list)
+    retired: set[str] = field(default_factory=set)
+    """Queues that are not in the present policy: no rule leads there."""
     at_ms: int = 0
     waiting: Counter[str] = field(default_factory=Counter)
     """How many waited in each queue before the present command."""
@@ -105,7 +107,7 @@ class SlowOverflow:
     def way_by(self, rule: OverflowRule, contact: "SlowContact", came: Counter[str]) -> list[str]:
         if rule.action is not OverflowAction.QUEUE:
             return [""]
-        if not self.queues[rule.queue_id].fits(contact.channel):
+        if rule.queue_id in self.retired or not self.queues[rule.queue_id].fits(contact.channel):
             return []
         return [rule.queue_id, *self.on_arrival(contact, rule.queue_id, came)]
 

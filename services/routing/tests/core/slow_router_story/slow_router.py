@@ -1,9 +1,7 @@
 """A router that is plain to see right: it knows no index, no heap and no cache, and looks at everybody, each time."""
 
-import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from huntgroup_routing.core.messages import (
     AcceptOffer,
@@ -26,17 +24,13 @@ from huntgroup_routing.core.messages import (
     RejectOffer,
     RollBackPolicy,
 )
-from huntgroup_routing.core.selection import draw
 from huntgroup_routing.core.values import (
     REPLANS_PER_DECISION_MAX,
     Channel,
-    QueueId,
     Strategy,
 )
 
-from .slow_blending import SlowBlending
 from .slow_people import (
-    REQUIREMENTS,
     SlowAgent,
     SlowContact,
     SlowOffer,
@@ -44,27 +38,23 @@ from .slow_people import (
     SlowWork,
     can,
     said,
-    team,
     terms,
 )
 from .slow_preferring import TURN
+from .slow_ringing import SlowRinging
 
 Outcome = tuple[str, str, int, int, int, str]
 """Contact, agent, attempt, idle since (ms), idle agents, who was next."""
 
-Record = dict[tuple[frozenset[str], Channel, int], tuple[Fraction, dict[str, Fraction]]]
-"""By team, channel and rank: where the last one served began, and where each queue ended."""
-
 
 @dataclass
-class SlowRouter(SlowBlending):
+class SlowRouter(SlowRinging):
     policies: list[dict[str, ConfigureQueue]] = field(default_factory=lambda: [{}])
     queues: dict[str, SlowQueue] = field(default_factory=dict)
     contacts: list[SlowContact] = field(default_factory=list)
     agents: list[SlowAgent] = field(default_factory=list)
     tick: int = 0
     made: list[Outcome] = field(default_factory=list)
-    shares: Record = field(default_factory=dict)
 
     def tell(self, command: Command, at_ms: int) -> list[Outcome]:
         self.at_ms, self.made = at_ms, []
@@ -109,6 +99,7 @@ class SlowRouter(SlowBlending):
         ]
         if changed or self.policy.keys() - policy.keys():
             self.policies.append(policy)
+        self.retired = self.queues.keys() - policy.keys()
         for command in changed:
             self.configured(command, waiting=waiting)
 
@@ -255,44 +246,31 @@ class SlowRouter(SlowBlending):
             offer.agent.in_doubt = True
             offer.agent.stop(self.at_ms)
             self.forget_parked(offer.agent)
-        if not over:
-            due = [one for one in self.contacts if self.is_due(one)] or [
-                one for one in self.contacts if self.is_due_by_condition(one)
-            ]
-            if not due:
-                outdated = [one for one in self.contacts if self.is_outdated(one)]
-                due = sorted(outdated, key=lambda one: one.place)[:REPLANS_PER_DECISION_MAX]
-                for contact in due:
-                    contact.follow(self.queues[contact.queue_id], again=True)
-            for contact in due:
-                contact.go_on(self.at_ms, self.agents, self.holds)
-            self.find_agents([one for one in due if not one.ringing], [])
-            moved = due or self.widened() or self.lapsed() or self.blends()
-            if not (moved or self.waited_enough()):
-                self.call_in_turn()
+        moved = over or self.stepped() or self.widened() or self.lapsed() or self.replanned()
+        if not (moved or self.blends() or self.waited_enough()):
+            self.call_in_turn()
         self.failed(over)
 
-    def widened(self) -> bool:
-        """Let contacts that ring ring at one more, when it is time; all at once. Return whether any did."""
-        due = [one for one in self.contacts if 0 < one.widens_at_ms <= self.at_ms]
-        for contact in sorted(due, key=lambda one: one.place):
-            queue = self.queues[contact.queue_id]
-            contact.widens_at_ms = 0
-            if queue.strategy is Strategy.RING_PROGRESSIVELY:
-                contact.target = max(contact.target, min(contact.target + 1, queue.ring_max))
-                if contact.target < queue.ring_max:
-                    contact.widens_at_ms = self.at_ms + queue.ring_every_ms
-            contact.lately = self.let_go_lately(contact)
-            self.ring_on(contact, [])
-        return bool(due)
+    def stepped(self) -> bool:
+        """Let contacts go on to their steps: by time, or if there are none by condition. Return whether any did."""
+        due = [one for one in self.contacts if self.is_due(one)] or [
+            one for one in self.contacts if self.is_due_by_condition(one)
+        ]
+        return self.gone_on(due)
 
-    def ring_on(self, contact: SlowContact, without: list[SlowAgent]) -> None:
-        """Let a contact ring at further agents, the longest idle first, whom it has not asked."""
-        fitting = sorted(self.idle_for(contact), key=lambda one: one.idle[contact.channel])
-        for agent in fitting:
-            asked = agent.agent_id in contact.asked | contact.lately
-            if not asked and agent not in without and len(self.open(contact)) < contact.target:
-                self.offer(contact, agent, without, "")
+    def replanned(self) -> bool:
+        """Let the first of those who wait by an older plan follow the present one; return whether any did."""
+        outdated = [one for one in self.contacts if self.is_outdated(one)]
+        due = sorted(outdated, key=lambda one: one.place)[:REPLANS_PER_DECISION_MAX]
+        for contact in due:
+            contact.follow(self.queues[contact.queue_id], again=True)
+        return self.gone_on(due)
+
+    def gone_on(self, due: list[SlowContact]) -> bool:
+        for contact in due:
+            contact.go_on(self.at_ms, self.agents, self.holds)
+        self.find_agents([one for one in due if not one.ringing], [])
+        return bool(due)
 
     def signed_on(self, command: ObserveAgentSignedOn) -> None:
         agent = self.agent(command.agent_id)
@@ -363,15 +341,6 @@ class SlowRouter(SlowBlending):
                 agent.work[channel].idle_ms = before[2]
             self.became_idle(agent, returned)
 
-    def idle_before(self, offer: SlowOffer) -> tuple[int, int, int] | None:
-        """Return the idleness that goes on after an offer that rang at others, too."""
-        if offer.parked is None or not any(one.rings for one in self.queues.values()):
-            return None
-        idle = offer.agent.idle.get(offer.contact.channel)
-        if idle is None or idle > offer.parked[:2]:
-            return offer.parked
-        return (*idle, offer.agent.work[offer.contact.channel].idle_ms)
-
     def failed(self, offers: list[SlowOffer]) -> None:
         for offer in offers:
             offer.contact.lately = self.let_go_lately(offer.contact)
@@ -414,59 +383,6 @@ class SlowRouter(SlowBlending):
         for channel in sorted(agent.slots):
             self.ring_along(agent, channel, let_go)
 
-    def whose_turn(
-        self, agent: SlowAgent, waiting: list[SlowContact], before: list[SlowContact]
-    ) -> SlowContact:
-        """Lowest rank, then whose queue has come least far with the agent's team, then by place."""
-        record = copy.deepcopy(self.shares)
-        for contact in before:
-            self.count(record, agent, contact)
-        rank = min(terms(agent, one)[0] for one in waiting)
-        fitting = [one for one in waiting if terms(agent, one)[0] == rank]
-
-        def come(contact: SlowContact) -> Fraction:
-            if not self.weighted():
-                return Fraction(0)
-            clock, ends = record.get((team(agent), contact.channel, rank), (Fraction(0), {}))
-            of = contact.queue_id if terms(agent, contact)[1] else ""
-            return max(clock, ends.get(of, Fraction(0)))
-
-        return min(fitting, key=lambda one: (come(one), one.place))
-
-    def count(self, record: Record, agent: SlowAgent, contact: SlowContact) -> None:
-        if not self.weighted():
-            return
-        rank, weight = terms(agent, contact)
-        clock, ends = record.get((team(agent), contact.channel, rank), (Fraction(0), {}))
-        of = contact.queue_id if weight else ""
-        clock = max(clock, ends.get(of, Fraction(0)))
-        ends = {**ends, of: clock + Fraction(1, max(1, weight))}
-        record[team(agent), contact.channel, rank] = (clock, ends)
-
-    def team_left(self, agent: SlowAgent) -> None:
-        """Forget the shares of a team whose last agent leaves."""
-        others = (one for one in self.agents if one is not agent)
-        if not any(one.joined and team(one) == team(agent) for one in others):
-            self.shares = {key: one for key, one in self.shares.items() if key[0] != team(agent)}
-
-    def ring_along(self, agent: SlowAgent, channel: Channel, let_go: Sequence[SlowContact]) -> None:
-        """Let an agent for whom nobody waits ring with contacts that ring and may ring at one more.
-
-        Not with who was taken from them in this decision.
-        """
-        roomy = [
-            one
-            for one in self.contacts
-            if one.channel is channel
-            and one not in let_go
-            and can(agent, one)
-            and 0 < len(self.open(one)) < one.target
-        ]
-        for contact in sorted(roomy, key=lambda one: one.place)[:16]:
-            asked = contact.asked | self.let_go_lately(contact)
-            if channel in agent.idle and agent.agent_id not in asked:
-                self.offer(contact, agent, [], "")
-
     def find_agents(self, contacts: list[SlowContact], without: list[SlowAgent]) -> None:
         todo = sorted(contacts, key=lambda one: one.place)
         served = self.first_served(todo, without) if self.compete(todo, without) else None
@@ -497,54 +413,6 @@ class SlowRouter(SlowBlending):
                 by_chance = queue.strategy in (Strategy.RANDOM, Strategy.WEIGHTED_RANDOM)
                 after = self.choose(contact, others) if others and not by_chance else None
                 self.offer(contact, agent, without, after.agent_id if after else "")
-
-    def choose(self, contact: SlowContact, idle: list[SlowAgent]) -> SlowAgent:
-        queue, channel = self.queues[contact.queue_id], contact.channel
-        idle.sort(key=lambda one: one.idle[channel])
-        by_name = sorted(idle, key=lambda one: one.agent_id)
-
-        def weight(one: SlowAgent) -> int:
-            texts = (contact.requirement, contact.own_requirement)
-            counted = contact.skills.union(*(REQUIREMENTS[one][1] for one in texts))
-            return sum(one.levels.get(skill, 0) for skill in counted)
-
-        def occupancy(one: SlowAgent) -> int:
-            work = one.work[channel]
-            total_ms = work.handle_ms + work.idle_ms
-            return work.handle_ms * 1_000_000 // total_ms if total_ms else 0
-
-        match queue.strategy:
-            case Strategy.LONGEST_IDLE | Strategy.RING_ALL | Strategy.RING_PROGRESSIVELY:
-                return idle[0]
-            case Strategy.MOST_IDLE:
-                return min(idle, key=lambda one: one.idle[channel][1] - one.work[channel].idle_ms)
-            case Strategy.FEWEST_CONTACTS:
-                return min(idle, key=lambda one: one.work[channel].contacts)
-            case Strategy.LEAST_HANDLE_TIME:
-                return min(idle, key=lambda one: one.work[channel].handle_ms)
-            case Strategy.LEAST_OCCUPIED:
-                return min(idle, key=occupancy)
-            case Strategy.ROUND_ROBIN:
-                after = [one for one in by_name if one.agent_id > queue.last_agent_id]
-                return (after or by_name)[0]
-            case Strategy.LINEAR:
-                return by_name[0]
-            case Strategy.SCORED:
-                return max(idle, key=lambda one: int(one.agent_id[1:]) % 3)
-            case Strategy.BEST_SKILL:
-                return max(idle, key=weight)
-            case Strategy.RANDOM | Strategy.WEIGHTED_RANDOM:
-                number = draw("acme/emea", QueueId(contact.queue_id), queue.offers)
-                if queue.strategy is Strategy.RANDOM:
-                    return by_name[number % len(by_name)]
-                by_name.sort(key=lambda one: max(1, weight(one)))
-                tickets = [one for one in by_name for _ in range(max(1, weight(one)))]
-                return tickets[number % len(tickets)]
-
-    def idle_for(self, contact: SlowContact) -> Iterator[SlowAgent]:
-        for agent in self.agents:
-            if contact.channel in agent.idle and can(agent, contact):
-                yield agent
 
     def offer_for(self, contact: SlowContact, agent: SlowAgent) -> None:
         self.offer(contact, agent, [], "", alone=True)
