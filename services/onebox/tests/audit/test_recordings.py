@@ -205,7 +205,7 @@ async def test_a_header_that_says_something_else_is_found() -> None:
 
 
 async def test_the_store_of_a_directory_is_read_and_not_made(tmp_path: Path) -> None:
-    vault = open_vault(tmp_path.as_uri(), timeout_ms=1_000)
+    vault = open_vault(tmp_path.as_uri(), timeout_ms=30_000)
     await vault.put(LOCATION, audio())
     report = await written(life(sealed=sealed(audio()))).report(vault=vault)
     assert report.clean, str(report)

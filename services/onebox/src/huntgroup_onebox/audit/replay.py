@@ -1,8 +1,9 @@
 """Invariant 7: the same entries, folded again by the service's own core, give the same bytes.
 
-Each journal partition is folded twice at once: straight through, and through a snapshot that is taken in the middle and
-loaded again. Stored snapshots made by the same code must equal the fold at their position. What the relay had published
-when a snapshot was stored may be ahead of what the journal says by then; there the snapshot's own word is taken.
+Each journal partition is folded straight through, and from its middle on a second time, beginning with a snapshot of
+the first fold that is taken there and loaded again. Stored snapshots made by the same code must equal the fold at their
+position. What the relay had published when a snapshot was stored may be ahead of what the journal says by then; there
+the snapshot's own word is taken.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +55,7 @@ class Replay:
         stored: Sequence[Stored] = (),
         every: int = 0,
     ) -> None:
-        """`middle` is the position at which the second fold goes through a snapshot.
+        """`middle` is the position at which the second fold begins, from a snapshot.
 
         With `every` there is a second fold only for a while after so many positions, again and again: for who follows.
         """
@@ -65,7 +66,7 @@ class Replay:
         self._middle: int | None = middle
         self._stored = sorted(stored, key=lambda one: one.position)
         self._straight = Fold(application)
-        self._through_snapshot = Fold(application)
+        self._through_snapshot: Fold | None = None
         self._chain = ChainState()
         self._address = ""
         self._every = every
@@ -101,7 +102,7 @@ class Replay:
         position = entry.place.position
         self._compare_stored(position)
         if self._middle is not None and position >= self._middle:
-            self._go_through_snapshot(entry)
+            self._go_through_snapshot(entry.place)
         elif self._compare_at is not None and position >= self._compare_at:
             self._compare_folds(position)
             self._middle, self._compare_at = position + self._every, None
@@ -122,15 +123,21 @@ class Replay:
         self._compare_stored(end)
         if self._stored:
             self._findings.count(INVARIANT, "snapshots beyond the end", len(self._stored))
+        if self._middle is not None:
+            self._go_through_snapshot(
+                Place(topic=self._topic, partition=self._partition, position=end)
+            )
         self._compare_folds(end)
 
     def _folds(self) -> tuple[Fold, ...]:
         """Return the folds that are under way: the second one only while it is compared with the first."""
-        if self._every and self._compare_at is None:
+        if self._through_snapshot is None:
             return (self._straight,)
         return (self._straight, self._through_snapshot)
 
     def _compare_folds(self, end: int) -> None:
+        if self._through_snapshot is None:
+            return
         straight = self._dump(self._straight, end)
         through = self._dump(self._through_snapshot, end)
         self._findings.count(INVARIANT, "partitions folded twice")
@@ -140,6 +147,8 @@ class Replay:
             differ = _difference(straight, through)
             why = f"folded again through a snapshot, {differ} differs at the end"
             self._findings.violation(INVARIANT, place, "", why)
+        if self._every:
+            self._through_snapshot = None
 
     def _fold(self, entry: Entry, batch: wire.Batch) -> None:
         for fold in self._folds():
@@ -151,17 +160,17 @@ class Replay:
                 self._findings.violation(INVARIANT, entry.place, batch.domain, why)
                 return
 
-    def _go_through_snapshot(self, entry: Entry) -> None:
+    def _go_through_snapshot(self, place: Place) -> None:
+        """Begin the second fold with what the first has come to, all below `place`."""
         self._middle = None
-        self._compare_at = entry.place.position + FOLDED_TWICE if self._every else None
-        first = self._straight if self._every else self._through_snapshot
-        dumped = self._dump(first, entry.place.position)
+        self._compare_at = place.position + FOLDED_TWICE if self._every else None
+        dumped = self._dump(self._straight, place.position)
         try:
             self._through_snapshot = load_snapshot(self._application, self._partition, dumped).fold
         except SnapshotRejectedError as error:
             self._broken = True
             why = f"a snapshot taken here cannot be loaded: {error}"
-            self._findings.violation(INVARIANT, entry.place, "", why)
+            self._findings.violation(INVARIANT, place, "", why)
 
     def _compare_stored(self, position: int) -> None:
         """Compare the stored snapshots whose position is reached: they hold everything below it."""
