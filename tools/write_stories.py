@@ -38,7 +38,8 @@ def caught_by(name: str, before: int) -> int:
     That is the one of `before`, where it still is, or else the first.
     """
     words = SABOTAGES[name][1]
-    for seed in (before, *range(SABOTAGE_SEEDS)):
+    seeds: list[int] = [before, *range(SABOTAGE_SEEDS)]
+    for seed in seeds:
         if words in play_seed(seed, "safety", name).violation:
             return seed
     raise RuntimeError(f"none of {SABOTAGE_SEEDS} seeds catches {name}")
