@@ -132,16 +132,12 @@ class Replica:
     def submit(self, submission: Submission) -> None:
         """Queue a command for decision. Raises `NotOwnerError`, `OverloadedError` or `PartitionHaltedError`."""
         self._check_serving()
-        share = (
-            1.0 if self.remembers(submission.domain, submission.command_id) else submission.share
-        )
-        most = self.limits.inputs_waiting_max * share
-        if len(self.decider.inputs) >= most:
-            raise OverloadedError(
-                f"{math.ceil(most)} commands wait (inputs_waiting_max{_told(share)})"
-            )
-        if behind := self._relay_bound(share):
-            raise OverloadedError(f"the public topic is behind ({behind}{_told(share)})", 1_000)
+        if refused := self._beyond_bounds(submission.share):
+            # One that was carried out may use every bound. That is looked up only here: it costs more than all else.
+            if self.remembers(submission.domain, submission.command_id):
+                refused = self._beyond_bounds(1.0)
+            if refused:
+                raise refused
         self.decider.inputs.append(submission)
 
     def remembers(self, domain: str, command_id: str) -> bool:
@@ -232,6 +228,17 @@ class Replica:
         return not self.decider.inputs and not self.decider.pending
 
     # How.
+
+    def _beyond_bounds(self, share: float) -> OverloadedError | None:
+        """Return what is to be told when no more inputs may wait, or be published, of those who may use `share`."""
+        most = self.limits.inputs_waiting_max * share
+        if len(self.decider.inputs) >= most:
+            return OverloadedError(
+                f"{math.ceil(most)} commands wait (inputs_waiting_max{_told(share)})"
+            )
+        if behind := self._relay_bound(share):
+            return OverloadedError(f"the public topic is behind ({behind}{_told(share)})", 1_000)
+        return None
 
     def _relay_bound(self, share: float) -> str:
         if len(self.fold.unrelayed) > self.limits.unrelayed_batches_max * share:
