@@ -8,21 +8,18 @@ from huntgroup_routing.core.messages import ObserveContactQueued
 from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
 from huntgroup_routing.core.values import RoutingStep, StepTrigger
 
+from .slow_lines import SlowLines
 from .slow_people import can
 
 if TYPE_CHECKING:
-    from .slow_people import SlowAgent, SlowContact, SlowOffer, SlowQueue
+    from .slow_people import SlowContact, SlowOffer
 
 
 @dataclass
-class SlowOverflow:
-    queues: dict[str, "SlowQueue"] = field(default_factory=dict)
-    contacts: list["SlowContact"] = field(default_factory=list)
-    agents: list["SlowAgent"] = field(default_factory=list)
+class SlowOverflow(SlowLines):
     offers: list["SlowOffer"] = field(default_factory=list)
     retired: set[str] = field(default_factory=set)
     """Queues that are not in the present policy: no rule leads there."""
-    at_ms: int = 0
     waiting: Counter[str] = field(default_factory=Counter)
     """How many waited in each queue before the present command."""
 
@@ -122,6 +119,8 @@ class SlowOverflow:
                 return len(waiting) + came[queue_id] >= rule.limit
             case OverflowTrigger.LONGEST_WAIT:
                 return any(self.at_ms - one.waits_from_ms >= rule.limit for one in waiting)
+            case OverflowTrigger.ESTIMATED_WAIT:
+                return self.estimated_wait_ms(contact, queue_id) >= rule.limit
             case OverflowTrigger.NOBODY_ON_DUTY:
                 like = replace(contact)
                 self.enter(like, queue_id)
@@ -162,7 +161,12 @@ class SlowOverflow:
                 self.go([(contact, way)])
 
     def go(self, ways: list[tuple["SlowContact", list[str]]]) -> None:
-        stay = [contact for contact, way in ways if self.stays(contact, way)]
+        stay = []
+        for contact, way in ways:
+            self.gave_up(contact)
+            if self.stays(contact, way):
+                self.stand(contact)
+                stay.append(contact)
         self.contacts = [
             one
             for one in self.contacts

@@ -155,6 +155,20 @@ class SlowQueue:
     offers: int = 0
     last_agent_id: str = ""
 
+    def anybody(self, channel: Channel) -> SlowContact:
+        """Return a contact that asks what the queue asks of everybody at first."""
+        return SlowContact(
+            contact_id="",
+            queue_id=str(self.command.queue_id),
+            channel=channel,
+            skills=self.skills,
+            enqueued_at_ms=0,
+            priority=0,
+            requirement=self.requirement,
+            groups=self.groups,
+            asked_of=tuple(one for one in self.groups if not one.delay_ms),
+        )
+
     def fits(self, channel: Channel) -> bool:
         return self.command.channel in (None, channel)
 

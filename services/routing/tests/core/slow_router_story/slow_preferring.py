@@ -132,6 +132,7 @@ class SlowPreferring(SlowOverflow):
             near = [one for one in waiting[: queue.dial_ahead] if one.awaited == TURN]
             first = [one for one in waiting if one.awaited == TURN][:1]
             for contact in near[:1] if near[:1] == first else []:
+                self.gave_up(contact)
                 self.contacts.remove(contact)
                 self.seen.discard(contact.contact_id)
 

@@ -55,6 +55,10 @@ class SlowPriorities(SlowRouter):
         self.about.pop(contact.contact_id, None)
 
     def stand_by(self, contact: SlowContact, priority: int) -> None:
+        stood = contact.contact_id in self.lane(contact).there
+        self.lane(contact).there.discard(contact.contact_id)
         contact.priority = priority
         contact.take_place(0)
+        if stood:
+            self.stand(contact)
         self.about.pop(contact.contact_id, None)

@@ -190,6 +190,7 @@ class SlowRouter(SlowRinging):
         )
         if self.comes(contact):
             self.contacts.append(contact)
+            self.stand(contact)
             if contact.queue_id != command.queue_id or command.awaits_turn:
                 self.find_in_turn([contact])
             elif not self.awaits(contact, command):
@@ -202,6 +203,7 @@ class SlowRouter(SlowRinging):
                 offer.pending = False
         for contact in [one for one in self.contacts if one.contact_id == contact_id]:
             self.left(contact, answered=False)
+            self.gave_up(contact)
             self.contacts.remove(contact)
 
     def by_hand(self, command: PullContact | AssignContact) -> None:
@@ -350,8 +352,10 @@ class SlowRouter(SlowRinging):
         contacts = list({id(one.contact): one.contact for one in offers}.values())
         without = [one.agent for one in offers]
         for contact in contacts:
-            contact.ringing = bool(self.open(contact))
+            rang, contact.ringing = contact.ringing, bool(self.open(contact))
             if not contact.ringing:
+                if rang:
+                    self.stand_again(contact)
                 contact.asked, contact.target, contact.widens_at_ms = set(), 0, 0
                 self.awaits_still(contact, [one for one in offers if one.contact is contact])
         self.find_agents(contacts, without)
@@ -433,6 +437,7 @@ class SlowRouter(SlowRinging):
         parked = (tick, since_ms, agent.work[contact.channel].idle_ms)
         agent.stop(self.at_ms, contact.channel)
         if not contact.ringing:
+            self.fetched(contact)
             self.count(self.shares, agent, contact)
         if not contact.ringing and queue.rings and not alone:
             contact.target = queue.ring_max if queue.rings_all else 1

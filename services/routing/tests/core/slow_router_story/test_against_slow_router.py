@@ -73,10 +73,11 @@ QUEUES = tuple(QueueId(f"q{number}") for number in range(5))
 AGENTS = tuple(AgentId(f"a{number}") for number in range(9))
 
 
-NO_RULES = (OverflowTrigger.ESTIMATED_WAIT, OverflowTrigger.WRONG_CHANNEL)
-TRIGGERS = tuple(one for one in OverflowTrigger if one not in NO_RULES)
-"""The slow router estimates nothing, and a wrong channel is no rule."""
+TRIGGERS = tuple(one for one in OverflowTrigger if one is not OverflowTrigger.WRONG_CHANNEL)
+"""A wrong channel is no rule."""
 
+
+IN_MS = (OverflowTrigger.WAITED, OverflowTrigger.LONGEST_WAIT, OverflowTrigger.ESTIMATED_WAIT)
 
 CONDITIONS = (
     (StepTrigger.QUEUE_LENGTH, 1),
@@ -305,7 +306,7 @@ class Traffic:
             to = (
                 self.chance.choice(others) if others and self.chance.random() < 0.8 else QueueId("")
             )
-            in_ms = trigger in (OverflowTrigger.WAITED, OverflowTrigger.LONGEST_WAIT)
+            in_ms = trigger in IN_MS
             limit = self.chance.choice((200, 900, 4_000) if in_ms else (1, 3, 6))
             rules.append(
                 OverflowRule(
