@@ -22,6 +22,8 @@ from huntgroup_onebox.shadow.course import Course
 from huntgroup_onebox.shadow.pairs import Pairs
 from huntgroup_onebox.shadow.past import Answer, Past
 from huntgroup_onebox.shadow.stated import command_of
+from huntgroup_routing.core.dialing import watch_turns
+from huntgroup_routing.core.evolve import evolve
 from huntgroup_routing.core.messages import (
     AcceptOffer,
     AgentCapacityFreed,
@@ -82,13 +84,18 @@ class Apart:
         if first.at_ms > self._now_ms:
             self.until(first.at_ms)
         if isinstance(first, ContactEnqueued):
-            ours: Sequence[Event] = self._course.arrives(decision, as_it_was=False)
+            ours = self._course.arrives(decision, as_it_was=False)
+            self._do(ours)
+            self._told(decision)
+            if ours:
+                self.expect()
         elif isinstance(first, OF_ONE_OFFER) and self._pairs.has_none_like(first.offer_id):
-            ours = ()
+            if len(decision) > 1:
+                self._told(decision)
         else:
             command = self._pairs.translated(command_of(decision))
             ours = () if command is None else self._course.follows(command, first.at_ms)
-        self.repeat(decision, ours)
+            self.repeat(decision, ours)
 
     def repeat(self, decision: Sequence[Event], ours: Sequence[Event]) -> None:
         """Do what follows in the shadow from what a decision followed from, and note what was really decided."""
@@ -103,17 +110,19 @@ class Apart:
     def _told(self, decision: Sequence[Event]) -> None:
         """Note which offers were really made and ended in a decision that the shadow has taken."""
         for event in decision:
-            if isinstance(event, OfferCreated):
-                offer_id = self._pairs.tell(event, self._fresh.values())
-                if offer_id is not None:
-                    self._course.same += 1
-                    del self._fresh[offer_id]
-            elif isinstance(event, ENDINGS):
-                self._end(event)
-            elif isinstance(event, ScorerFailed):
-                self._course.unrepeated[ScorerFailed.__name__] += 1
-            elif isinstance(event, ContactDequeued) and event.reason is DequeueReason.CALLBACK_DUE:
-                self._dial(event)
+            tell = self._TOLD.get(type(event))
+            if tell is not None:
+                tell(self, event)
+
+    def _make(self, real: OfferCreated) -> None:
+        """See whether an offer that was really made is among those that were made here just now."""
+        offer_id = self._pairs.tell(real, self._fresh.values())
+        if offer_id is not None:
+            self._course.same += 1
+            del self._fresh[offer_id]
+
+    def _fail(self, _: ScorerFailed) -> None:
+        self._course.unrepeated[ScorerFailed.__name__] += 1
 
     def _end(self, real: Any) -> None:
         """Let an offer that rings on here be the shadow's own: what its agent would have done is not known any more."""
@@ -129,6 +138,8 @@ class Apart:
 
     def _dial(self, event: ContactDequeued) -> None:
         """Let a customer be called who was really called now, though the turn has not come near."""
+        if event.reason is not DequeueReason.CALLBACK_DUE:
+            return
         contact = self._state.contacts.get(event.contact_id)
         if contact is not None and contact.awaited is not None and contact.awaited.turn:
             reason = DequeueReason.CALLBACK_POSTPONED
@@ -151,14 +162,15 @@ class Apart:
 
     def until(self, at_ms: int) -> None:
         """Let happen what is due before a moment; what was made at an earlier one is the shadow's own by now."""
-        if at_ms > self._now_ms:
+        if at_ms > self._now_ms and self._fresh:
             self._settle()
         while (due := self._calendar.pop_before(at_ms)) is not None:
             self._now_ms, _, kind, offer_id, agent_id = due
             events = self._comes(kind, offer_id, agent_id)
             if events:
                 self._do(events)
-                self._settle()
+                if self._fresh:
+                    self._settle()
             if events or kind is Kind.TIME:
                 self.expect()
         self._now_ms = at_ms
@@ -200,10 +212,9 @@ class Apart:
 
     def _settle(self) -> None:
         """Let offers that were not made really end as is assumed."""
-        if self._fresh:
-            for offer in self._fresh.values():
-                self._assume(offer, offer.at_ms)
-            self._fresh.clear()
+        for offer in self._fresh.values():
+            self._assume(offer, offer.at_ms)
+        self._fresh.clear()
 
     def _assume(self, offer: Offer | OfferCreated, made_at_ms: int) -> None:
         """Let an offer be missed, or taken: at the latest just before it would ring out."""
@@ -215,9 +226,12 @@ class Apart:
             self._calendar.add(max(at_ms, self._now_ms), kind, offer.offer_id, offer.agent_id)
 
     def _do(self, events: Sequence[Event]) -> None:
+        state, follows = self._state, self._FOLLOWS
         for event in events:
-            self._course.fold(event)
-            follow = self._FOLLOWS.get(type(event))
+            evolve(state, event)
+            if state.awaiting_turn or state.turns:
+                watch_turns(state, event)
+            follow = follows.get(type(event))
             if follow is not None:
                 follow(self, event)
 
@@ -251,3 +265,10 @@ class Apart:
         **dict.fromkeys((OfferCanceled, OfferExpired, OfferRejected, OfferRescinded), _ended),
     }
     """What an event of the shadow's own means for it."""
+    _TOLD: ClassVar[Mapping[type[Event], Callable[["Apart", Any], None]]] = {
+        OfferCreated: _make,
+        ContactDequeued: _dial,
+        ScorerFailed: _fail,
+        **dict.fromkeys(ENDINGS, _end),
+    }
+    """What one that really happened does."""

@@ -66,7 +66,10 @@ def brings_before(state: State, at_ms: int) -> bool:
         *(state.lapses_due.head, state.hours_due.head, state.lends_due.head),
         state.watching.due.head,
     )
-    return any(head[0] < at_ms for head in heads if head is not None)
+    for head in heads:  # noqa: SIM110 - half as long as any() takes
+        if head is not None and head[0] < at_ms:
+            return True
+    return False
 
 
 def next_due(state: State) -> Due | None:

@@ -35,7 +35,7 @@ from huntgroup_routing.core.scorers import Scorer
 from huntgroup_routing.core.state import State, initial
 from huntgroup_routing.core.values import ContactId, QueueId
 
-POLICY: Final = (PolicyApplied, QueueConfigured, QueueRetired)
+POLICY: Final = frozenset({PolicyApplied, QueueConfigured, QueueRetired})
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class Shadow:
     def take(self, decision: Sequence[Event]) -> None:
         """Let time pass until a decision, and decide the same command, fact or time by the other policy."""
         first = decision[0]
-        if isinstance(first, POLICY):
+        if type(first) in POLICY:
             self._change(decision)
         elif self._apart is not None:
             self._apart.take(decision)

@@ -210,9 +210,8 @@ class Pool:
                 requirement.idle.move_to_end(agent_id)
             else:
                 requirement.idle[agent_id] = agent
-            if requirement.rosters:
-                for roster in requirement.rosters.values():
-                    roster.put(agent)
+            for roster in requirement.kept:
+                roster.put(agent)
 
     def next_rank(self) -> int:
         """Return the end of the idle order; it is given once."""
@@ -228,7 +227,7 @@ class Pool:
         profile.idle[agent.agent_id] = agent
         for requirement in profile.satisfies[channel].values():
             requirement.idle[agent.agent_id] = agent
-            for roster in requirement.rosters.values():
+            for roster in requirement.kept:
                 roster.put(agent)
 
     def make_busy(self, agent: Agent, channel: Channel, at_ms: int) -> None:
@@ -243,9 +242,8 @@ class Pool:
             del profile.idle[agent_id]
         for requirement in profile.satisfies[channel].values():
             del requirement.idle[agent_id]
-            if requirement.rosters:
-                for roster in requirement.rosters.values():
-                    roster.drop(agent_id)
+            for roster in requirement.kept:
+                roster.drop(agent_id)
 
     def count_anew(self, agent: Agent, channel: Channel) -> None:
         """Sort an agent anew who accepted a contact and has a slot left, where contacts are counted."""

@@ -40,6 +40,8 @@ class Requirement:
     """In the order of becoming idle, unless there is a roster by IDLE_SINCE."""
     rosters: Mapping[Measure, Roster] = field(default_factory=lambda: NO_ROSTERS)
     """The idle again, sorted by the measures that queues of its contacts ask for; replaced as a whole."""
+    kept: tuple[Roster, ...] = ()
+    """The rosters: whoever becomes idle or busy goes through those of every requirement that they meet."""
     able: int = 0
     """How many agents who are joined and have slots of the channel could serve, idle or not."""
     users: int = 0
@@ -91,13 +93,16 @@ class Requirement:
     def keep_sorted(self, measure: Measure) -> None:
         """Keep the idle sorted by a measure from now on."""
         if measure not in self.rosters:
-            self.rosters = MappingProxyType({**self.rosters, measure: self.roster(measure)})
+            self._keep({**self.rosters, measure: self.roster(measure)})
 
     def keep_sorted_no_more(self, measure: Measure) -> None:
         """Sort them by it no more."""
         if measure in self.rosters:
-            left = {kept: roster for kept, roster in self.rosters.items() if kept is not measure}
-            self.rosters = MappingProxyType(left) if left else NO_ROSTERS
+            self._keep({one: roster for one, roster in self.rosters.items() if one is not measure})
+
+    def _keep(self, rosters: Mapping[Measure, Roster]) -> None:
+        self.rosters = MappingProxyType(rosters) if rosters else NO_ROSTERS
+        self.kept = tuple(rosters.values())
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -96,9 +96,12 @@ class Roster:
 
     def _sort(self) -> None:
         """Sort those who came, moved or went."""
-        keys = self._keys
+        keys, by_name = self._keys, self.measure is Measure.NAME
         for agent_id, agent in self._moved.items():
-            before, key = keys.get(agent_id), None if agent is None else self._key(agent)
+            before = keys.get(agent_id)
+            if by_name and (agent is None) is (before is None):
+                continue
+            key = None if agent is None else self._key(agent)
             if key == before:
                 continue
             if before is not None:
