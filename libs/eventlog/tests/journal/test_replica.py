@@ -16,15 +16,14 @@ from huntgroup_eventlog.application import (
     PartitionHaltedError,
 )
 from huntgroup_eventlog.journal import effects as fx
-from huntgroup_eventlog.journal.decider import BATCH_BYTES_MAX, Submission
-from huntgroup_eventlog.journal.fold import Fold, SourceCursor
+from huntgroup_eventlog.journal.decider import Submission
+from huntgroup_eventlog.journal.fold import Fold
 from huntgroup_eventlog.journal.replica import Limits, Replica, Role
 from huntgroup_eventlog.journal.snapshot import SnapshotRejectedError, load_snapshot
-from huntgroup_eventlog.journal.source import SourceCommand, SourceInput
+from huntgroup_eventlog.journal.source import SourceFeed
 from huntgroup_testkit.counter import (
     Add,
     Added,
-    ObserveAdded,
     Remind,
     Reminded,
     counter_application,
@@ -384,6 +383,21 @@ def test_new_work_leaves_half_of_the_remembered_commands(world: World) -> None:
     assert [isinstance(one, OverloadedError) for one in told] == [False, True, False, True]
 
 
+def test_a_domain_at_its_bound_of_remembered_commands_is_served_again_a_day_later(
+    world: World,
+) -> None:
+    replica = world.owner(limits=Limits(remembered_commands_max=2))
+    for number in range(2):
+        world.ask(replica, f"c{number}", Add(name="x", amount=1))
+    told = [
+        world.ask(replica, f"later {hours}", Add(name="x", amount=1), now_ms=hours * 3_600_000)
+        for hours in (1, 24, 26)
+    ]
+    assert [isinstance(one, OverloadedError) for one in told] == [True, True, False]
+    assert total(replica) == 3
+    assert world.replica("b").snapshot() == replica.snapshot()
+
+
 def test_every_unpublished_event_is_counted_and_none_that_was_published(world: World) -> None:
     replica = world.owner()
     for number in range(60):
@@ -479,21 +493,57 @@ def test_a_query_sees_what_was_decided_before_it_and_waits_for_its_acceptance(wo
     assert world.answers["q"] == 5
 
 
-def test_a_large_foreign_entry_gets_a_batch_of_its_own(world: World) -> None:
-    replica = world.owner()
-    for n in range(300):
-        world.submit(replica, f"c{n}", Add(name="x", amount=1))
-    observed = [
-        SourceCommand(ObserveAdded(name="y" * 2_000, amount=1), "", f"e{n}", "added")
-        for n in range(120)
-    ]
-    cursor = SourceCursor(position=1)
-    replica.take_in(SourceInput("elsewhere", DOMAIN, observed, cursor, [], 240_000))
+def feed(replica: Replica, entries: list[bytes]) -> SourceFeed:
+    """Let an owner take in another journal, from where its own says that it has."""
+    source = SourceFeed.begin(
+        "elsewhere", "other", replica.fold.sources.get("elsewhere"), counter_application().reactions
+    )
+    for position in range(source.position, len(entries)):
+        replica.take_in(source.read(position, entries[position]))
+    return source
+
+
+def burst(count: int) -> list[bytes]:
+    """Return another journal with an entry of so many events, each of which calls for one that is much larger."""
+    elsewhere = World()
+    owner = elsewhere.owner()
+    for n in range(count):
+        elsewhere.submit(owner, f"c{n}", Add(name="y" * 2_000, amount=1))
+    elsewhere.settle(owner, 2_000)
+    return elsewhere.log
+
+
+def test_what_follows_from_a_burst_elsewhere_takes_as_many_batches_as_it_needs(
+    world: World,
+) -> None:
+    entries = burst(120)
+    replica = world.owner(limits=Limits(batch_bytes_closing=4_096))
+    before = len(world.log)
+    source = feed(replica, entries)
     world.settle(replica, 2_000)
     assert replica.role is Role.OWNING
     assert total(replica, "y" * 2_000) == 120
-    assert max(map(len, world.log)) <= BATCH_BYTES_MAX
-    assert replica.fold.sources["elsewhere"] == cursor
+    assert len(world.log) - before >= 40
+    assert max(map(len, world.log)) <= 3 * 4_096
+    assert replica.fold.sources["elsewhere"] == source.cursor()
+
+
+def test_a_new_owner_goes_on_in_the_midst_of_an_entry(world: World) -> None:
+    entries = burst(120)
+    limits = Limits(batch_bytes_closing=4_096, batches_in_flight_max=3)
+    feed(first := world.owner("a", limits=limits), entries)
+    for _ in range(4):
+        first.advance(2_000)
+        world.carry_out(first)
+        world.catch_up(first)
+    assert 0 < first.fold.sources["elsewhere"].events_taken < 120
+    restored = load_snapshot(counter_application(), 0, first.snapshot())
+    assert restored.fold.sources == first.fold.sources
+    feed(second := world.owner("b", limits=limits), entries)
+    world.settle(second, 3_000)
+    assert total(second, "y" * 2_000) == 120
+    assert second.fold.sources["elsewhere"].events_taken == 0
+    assert world.replica("c").fold.sources == second.fold.sources
 
 
 def test_a_repeat_that_is_forgotten_before_its_answer_is_answered_all_the_same(

@@ -23,7 +23,6 @@ BUCKET_MS = 3_600_000
 class CommandMemory:
     """The commands of one domain."""
 
-    count: int = 0
     _hours: list[tuple[int, Pages]] = field(default_factory=list)
     _forgotten: deque[Pages] = field(default_factory=deque)
 
@@ -36,13 +35,17 @@ class CommandMemory:
                 return pages.get(key, place)
         return None
 
+    def count_at(self, at_ms: int) -> int:
+        """Return how many commands are remembered at log time `at_ms`: what is older is forgotten with the next one."""
+        start_ms = at_ms - at_ms % BUCKET_MS
+        return sum(pages.count for hour_ms, pages in self._hours if not _is_over(hour_ms, start_ms))
+
     def remember(self, command_id: str, remembered: Remembered, at_ms: int) -> None:
         """Remember a command decided at log time `at_ms`; forget what is older than the retention."""
         start_ms = at_ms - at_ms % BUCKET_MS
         if not self._hours or start_ms > self._hours[-1][0]:
             self._turn(start_ms)
-        if self._hours[-1][1].put(_key(command_id), remembered):
-            self.count += 1
+        self._hours[-1][1].put(_key(command_id), remembered)
         if self._forgotten and self._forgotten[0].shrink():
             self._forgotten.popleft()
 
@@ -57,10 +60,7 @@ class CommandMemory:
 
     def _turn(self, start_ms: int) -> None:
         kept = 0
-        while (
-            kept < len(self._hours) and self._hours[kept][0] + BUCKET_MS + RETENTION_MS <= start_ms
-        ):
-            self.count -= self._hours[kept][1].count
+        while kept < len(self._hours) and _is_over(self._hours[kept][0], start_ms):
             self._forgotten.append(self._hours[kept][1])
             kept += 1
         self._hours[:kept] = []
@@ -89,7 +89,6 @@ class CommandMemory:
         for start_ms, count, refusals in rows:
             end = at + ENTRY_BYTES * count
             memory._hours.append((start_ms, Pages.of_raw(view[at:end], refusals)))
-            memory.count += count
             at = end
         return memory
 
@@ -97,6 +96,11 @@ class CommandMemory:
 _LENGTH_BYTES = 8
 _Count = int
 _Row = tuple[int, _Count, list[dict[int, tuple[str, str]]]]
+
+
+def _is_over(hour_ms: int, start_ms: int) -> bool:
+    """Return whether the hour that began at `hour_ms` is forgotten in the one that begins at `start_ms`."""
+    return hour_ms + BUCKET_MS + RETENTION_MS <= start_ms
 
 
 def _key(command_id: str) -> int:

@@ -56,13 +56,12 @@ class Pages:
         refusal = next((some[key] for some in self.refusals if key in some), ("", ""))
         return Remembered(self._positions[page][index], self._checks[page][index], *refusal)
 
-    def put(self, key: int, remembered: Remembered) -> bool:
-        """Enter a command; return whether its key is new. The later one counts."""
+    def put(self, key: int, remembered: Remembered) -> None:
+        """Enter a command. The later one of the same key counts."""
         page = bisect_right(self._firsts, key) - 1
         keys, positions, checks = self._keys[page], self._positions[page], self._checks[page]
         index = bisect_left(keys, key)
-        new = index == len(keys) or keys[index] != key
-        if new:
+        if index == len(keys) or keys[index] != key:
             keys.insert(index, key)
             positions.insert(index, remembered.position)
             checks.insert(index, remembered.check)
@@ -77,7 +76,6 @@ class Pages:
             if not self.refusals or len(self.refusals[-1]) >= REFUSALS_MAX:
                 self.refusals.append({})
             self.refusals[-1][key] = (remembered.reason, remembered.detail)
-        return new
 
     def move(self, place: tuple[int, int], position: int) -> None:
         """Note another position for the command found at `place`."""

@@ -145,15 +145,23 @@ class Decider:
             self._decide_time(self._draft())
         while self.inputs and len(self.pending) < self.limits.batches_in_flight_max:
             one = self.inputs[0]
-            if isinstance(one, SourceInput) and not one.commands:
+            if isinstance(one, Submission):
+                if not one.given_up():
+                    yield from self._switch(one.domain)
+                    self.deciding = one.ticket
+                    self._decide_submission(self._draft(), one)
+                self.inputs.popleft()
+            elif one.commands:
+                yield from self._switch(one.domain)
+                self.deciding = None
+                left = one.without(self._decide_source(self._draft(), one))
+                if left.commands:
+                    self.inputs[0] = left
+                else:
+                    self.inputs.popleft()
+            else:
                 self._moved[one.topic] = one.cursor
-            elif isinstance(one, SourceInput) or not one.given_up():
-                # What follows from a foreign entry is decided as a whole and may be twice its size.
-                needs = 2 * one.size if isinstance(one, SourceInput) else 0
-                yield from self._switch(one.domain, needs)
-                self.deciding = one.ticket if isinstance(one, Submission) else None
-                self._decide_input(self._draft(), one)
-            self.inputs.popleft()
+                self.inputs.popleft()
         yield from self._switch("")
         self.deciding = None
         last = resign and not self.inputs
@@ -191,12 +199,14 @@ class Decider:
         batch.domain = domain
         return _Draft(entry, batch)
 
-    def _switch(self, domain: str, needs: int = 0) -> Iterator[tuple[Pending, bytes]]:
-        """Make the open batch one of `domain` with room for `needs` bytes; an empty name only seals the one before."""
+    def _is_full(self, draft: _Draft) -> bool:
+        return draft.size >= self.limits.batch_bytes_closing
+
+    def _switch(self, domain: str) -> Iterator[tuple[Pending, bytes]]:
+        """Make the open batch one of `domain` with room for more; an empty name only seals the one before."""
         if self._open is not None:
-            batch, size = self._open.batch, self._open.size
-            full = size >= self.limits.batch_bytes_closing or size + needs > BATCH_BYTES_MAX
-            if batch.domain == domain and not full:
+            batch = self._open.batch
+            if batch.domain == domain and not self._is_full(self._open):
                 return
             if self._open.events or self._open.answers or batch.outcomes or batch.sources:
                 yield self._seal(self._open)
@@ -217,12 +227,6 @@ class Decider:
             raise RuntimeError(
                 f"the deadline {deadline} of {name} has come and nothing follows from it"
             )
-
-    def _decide_input(self, draft: _Draft, one: Submission | SourceInput) -> None:
-        if isinstance(one, Submission):
-            self._decide_submission(draft, one)
-        else:
-            self._decide_source(draft, one)
 
     def _decide_submission(self, draft: _Draft, one: Submission) -> None:
         name = one.domain
@@ -269,7 +273,7 @@ class Decider:
             self.immediate.append(fx.Answer(one.ticket, OverloadedError(told, RETRY_LATE_MS)))
             return True
         most = self.limits.remembered_commands_max * one.share
-        if known is not None and known.memory.count >= most:
+        if known is not None and known.memory.count_at(self._at_ms) >= most:
             told = "too many commands in 24 hours (remembered_commands_max)"
             self.immediate.append(fx.Answer(one.ticket, OverloadedError(told, RETRY_LATE_MS)))
             return True
@@ -301,18 +305,26 @@ class Decider:
             found = self.fold.domains[repeated.domain].memory.recall(command_id) or found
         return outcome_of(command_id, found, found.position, repeated=True)
 
-    def _decide_source(self, draft: _Draft, one: SourceInput) -> None:
+    def _decide_source(self, draft: _Draft, one: SourceInput) -> int:
+        """Decide what follows from a foreign entry until the batch is full; return how many commands that took.
+
+        A burst of foreign events may call for many times its size: the rest goes into the next batch.
+        """
         core = self.fold.application.core
-        domain = self.fold.domain(one.domain)
+        domain, count = self.fold.domain(one.domain), 0
         for source in one.commands:
+            count += 1
             self.during = f"taking in {source.event_type} of {one.domain} from {one.topic}"
             decided = core.decide(domain.state, source.command, draft.batch.at_ms)
             if not isinstance(decided, tuple):
                 raise TypeError(f"an observation cannot be refused: {decided.reason}")
             self._take_events(draft, decided, source.traceparent, source.causation_id)
+            if self._is_full(draft):
+                break
         self._moved.pop(one.topic, None)
-        self._note_source(draft, one.topic, one.cursor)
+        self._note_source(draft, one.topic, one.cursor_after(count))
         self.fold.refresh_deadline(one.domain)
+        return count
 
     def _note_source(self, draft: _Draft, topic: str, cursor: SourceCursor) -> None:
         for position in draft.batch.sources:

@@ -29,6 +29,13 @@ class SourceCursor:
     epoch: int = 0
     owner: str = ""
     chain: bytes = ChainState().chain
+    events_taken: int = 0
+    """Of the entry at the position."""
+
+    @classmethod
+    def of(cls, source: wire.SourcePosition) -> "SourceCursor":
+        """Return what a batch or a snapshot says."""
+        return cls(source.position, source.epoch, source.owner, source.chain, source.events_taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +96,7 @@ class Fold:
         """Take in what a batch says beside its events: time, sources, the relay."""
         self.at_ms = max(self.at_ms, batch.at_ms)
         for source in batch.sources:
-            self.sources[source.topic] = SourceCursor(
-                source.position, source.epoch, source.owner, source.chain
-            )
+            self.sources[source.topic] = SourceCursor.of(source)
         if batch.events:
             self.keep_for_relay(
                 RelayItem(position, record_hash, batch.domain, batch.at_ms, batch.events)

@@ -101,9 +101,7 @@ def load_snapshot(application: Application, partition: int, dumped: bytes) -> Re
     except ValueError as error:
         raise SnapshotRejectedError(f"a domain cannot be loaded: {error}") from error
     for source in snapshot.sources:
-        fold.sources[source.topic] = SourceCursor(
-            source.position, source.epoch, source.owner, source.chain
-        )
+        fold.sources[source.topic] = SourceCursor.of(source)
     for item in snapshot.unrelayed:
         fold.keep_for_relay(
             RelayItem(item.position, item.record_hash, item.domain, item.at_ms, list(item.events))
@@ -141,4 +139,5 @@ def source_position(topic: str, cursor: SourceCursor) -> wire.SourcePosition:
         epoch=cursor.epoch,
         owner=cursor.owner,
         chain=cursor.chain,
+        events_taken=cursor.events_taken,
     )

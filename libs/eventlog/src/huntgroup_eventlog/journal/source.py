@@ -1,6 +1,6 @@
 """Takes in another service's journal: by the reader rule, event by event, as commands of this service."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -20,19 +20,30 @@ class SourceCommand:
     traceparent: str
     causation_id: str
     event_type: str
+    index: int
+    """Of the foreign event in its entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceInput:
-    """What follows from one foreign entry: commands of one domain (maybe none), and the cursor after it."""
+    """What follows from one foreign entry: commands of one domain (maybe none), and the cursors before and after it."""
 
     topic: str
     domain: str
-    commands: list[SourceCommand]
+    commands: Sequence[SourceCommand]
+    before: SourceCursor
     cursor: SourceCursor
     parked: list[Parked]
-    size: int
-    """Bytes of the foreign entry."""
+
+    def cursor_after(self, count: int) -> SourceCursor:
+        """Return the cursor once so many of the commands were decided, at least one."""
+        if count == len(self.commands):
+            return self.cursor
+        return replace(self.before, events_taken=self.commands[count - 1].index + 1)
+
+    def without(self, count: int) -> "SourceInput":
+        """Return what is left when so many of the commands were decided."""
+        return replace(self, commands=self.commands[count:])
 
     def traced(
         self, process_span: "Callable[[str, int], AbstractContextManager[Traced]]"
@@ -63,6 +74,7 @@ class SourceFeed:
         self.topic = topic
         self.service = service
         self.position = cursor.position
+        self._taken = cursor.events_taken
         self._reactions = reactions
         self._types = frozenset(reactions.types)
         self._reader = ChainReader(ChainState(cursor.epoch, cursor.owner, cursor.chain))
@@ -76,24 +88,25 @@ class SourceFeed:
 
     def read(self, position: int, value: bytes) -> SourceInput:
         """Return what follows from the foreign entry at `position`."""
+        before, taken = self.cursor(), self._taken
         entry = self._reader.read(value)
-        self.position = position + 1
+        self.position, self._taken = position + 1, 0
         commands: list[SourceCommand] = []
         parked: list[Parked] = []
         domain = ""
         if isinstance(entry, wire.Batch):
             domain = entry.domain
             for index, recorded in enumerate(entry.events):
-                if recorded.type in self._types:
+                if index >= taken and recorded.type in self._types:
                     self._react(entry, index, position, commands, parked)
         elif isinstance(entry, Unreadable):
             parked.append(Parked(self.topic, position, value, entry.error))
-        return SourceInput(self.topic, domain, commands, self.cursor(), parked, len(value))
+        return SourceInput(self.topic, domain, commands, before, self.cursor(), parked)
 
     def cursor(self) -> SourceCursor:
         """Return where this feed stands."""
         chain = self._reader.state
-        return SourceCursor(self.position, chain.epoch, chain.owner, chain.chain)
+        return SourceCursor(self.position, chain.epoch, chain.owner, chain.chain, self._taken)
 
     def _react(
         self,
@@ -125,4 +138,6 @@ class SourceFeed:
             )
             return
         if command is not None:
-            commands.append(SourceCommand(command, recorded.traceparent, caused_by, recorded.type))
+            commands.append(
+                SourceCommand(command, recorded.traceparent, caused_by, recorded.type, index)
+            )

@@ -223,12 +223,15 @@ class SourcePosition(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     CHAIN_FIELD_NUMBER: _builtins.int
+    EVENTS_TAKEN_FIELD_NUMBER: _builtins.int
     topic: _builtins.str
     position: _builtins.int
     """The next position to read."""
     epoch: _builtins.int
     owner: _builtins.str
     chain: _builtins.bytes
+    events_taken: _builtins.int
+    """So many events of the entry there have been taken in already: what follows from one may need several batches."""
     def __init__(
         self,
         *,
@@ -237,10 +240,11 @@ class SourcePosition(_message.Message):
         epoch: _builtins.int = ...,
         owner: _builtins.str = ...,
         chain: _builtins.bytes = ...,
+        events_taken: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain", b"chain", "epoch", b"epoch", "owner", b"owner", "position", b"position", "topic", b"topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain", b"chain", "epoch", b"epoch", "events_taken", b"events_taken", "owner", b"owner", "position", b"position", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
