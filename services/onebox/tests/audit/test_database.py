@@ -14,14 +14,16 @@ from huntgroup_onebox.audit.database import (
     ReportingDatabase,
     Stored,
 )
-from huntgroup_onebox.audit.report import AuditReport
+from huntgroup_onebox.audit.database_rows import DatabaseRows
+from huntgroup_onebox.audit.feed import Feed
+from huntgroup_onebox.audit.report import AuditReport, Findings
 from huntgroup_reporting.adapters.ledger import SqlHistory
 from huntgroup_reporting.adapters.mapping import event_codec
 from huntgroup_reporting.app.effects import LEDGER_TYPES, note_entry
 from huntgroup_reporting.app.ports import Cursor, LedgerChanges
 
 from .story import T, tell_the_day, tell_the_ledger
-from .written_log import WrittenLog
+from .written_log import WrittenLog, entries_of
 
 
 def a_day() -> WrittenLog:
@@ -92,6 +94,25 @@ async def test_a_database_that_lacks_too_much_of_the_ledger_is_told(
     log = a_day()
     found = await report(log, await copied(log, tmp_path / "r", entries=1))
     assert "the database lacks 3 entries of the ledger" in str(found)
+
+
+async def test_a_database_that_stays_away_costs_no_more_memory_than_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("huntgroup_onebox.audit.database_rows.AHEAD_MAX", 20)
+    findings = Findings()
+    rows = DatabaseRows(findings, 900_000)
+    log = WrittenLog()
+    for second in range(50):
+        log.tell("reporting", at_ms=T + second)
+    feed, kept = Feed(findings, [rows], ""), []
+    async for entry in entries_of(log, "reporting"):
+        feed.take(entry)
+        kept.append(len(rows._chains))
+    assert (max(kept), kept[-1]) == (20, 0)
+    [violation] = findings.violations
+    assert violation.why == "the database lacks 21 entries of the ledger"
+    assert "database rows: the database was left behind" in findings.unchecked[6]
 
 
 async def test_log_and_database_that_go_on_while_an_audit_begins_are_clean(tmp_path: Path) -> None:

@@ -233,6 +233,27 @@ async def test_public_events_that_stay_away_are_told_once() -> None:
     assert "8: " in found[0]
 
 
+async def test_each_tail_of_public_events_that_is_lost_is_told_once() -> None:
+    log = WrittenLog()
+    auditor = Auditor(log.log)
+    journal = log.journal("session")
+    for number, name in enumerate(("ada", "ben", "cyd"), start=1):
+        position = log.tell("session", initiated(name, number), publish=False)
+        chain = journal.chain
+        log.tell("session", at_ms=at(number), relayed=journal.end)
+        ends = f"the public topic ends at {number - 1}"
+        [found] = await auditor.new()
+        assert f"published up to event {number}, but {ends}" in found
+        assert await auditor.new() == []
+        [record] = log.log.storage.read_now(journal.topic, journal.partition, position, 1)
+        now, journal.chain = journal.chain, chain
+        journal.publish(wire.JournalEntry.FromString(record.value).batch, 0)
+        journal.chain = now
+        if number == 1:
+            assert await auditor.new() == []
+    assert auditor.count(8) == 3
+
+
 async def test_a_log_that_is_away_for_a_while_is_followed_from_where_it_was() -> None:
     log = WrittenLog()
     failing = FailingLog(log.log)

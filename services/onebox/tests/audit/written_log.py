@@ -1,6 +1,6 @@
 """A log written by hand, record by record: what services would have written, or what they never should."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from huntgroup_eventlog.journal.fold import event_id
 from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import NewRecord
 from huntgroup_onebox.audit import AuditReport, Violation, audit
+from huntgroup_onebox.audit.reading import Entries, Entry, Records
+from huntgroup_onebox.audit.report import Findings
 
 DOMAIN = "acme/emea"
 PARTITIONS = 2
@@ -191,3 +193,14 @@ class WrittenLog:
         """Return the one violation there is."""
         [violation] = await self.violations(invariant, **options)
         return violation
+
+
+async def entries_of(log: WrittenLog, service: str) -> AsyncIterator[Entry]:
+    """Yield the accepted entries of a journal one by one, as an audit reads them."""
+    journal, findings = log.journal(service), Findings()
+    async with Records(log.log, service, journal.topic, journal.partition) as records:
+        records.end = journal.end
+        entries = Entries(records, service, findings)
+        while (entry := await entries.head()) is not None:
+            entries.move_on()
+            yield entry

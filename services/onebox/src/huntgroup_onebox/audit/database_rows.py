@@ -17,7 +17,7 @@ from huntgroup_onebox.audit.report import Findings, Place
 
 INVARIANT: Final = 6
 AHEAD_MAX: Final = 500_000
-"""So many entries of the ledger that are not in the database yet are kept; beyond that it counts as left behind."""
+"""So many entries and amounts that are not in the database yet are kept; beyond that it counts as left behind."""
 
 QUEUE_COLUMNS: Final = (
     *("offered", "answered", "answered_within_threshold", "abandoned"),
@@ -66,15 +66,18 @@ class DatabaseRows(EventCheck):
         }
 
     def entry(self, entry: Entry) -> None:
-        if entry.service != "reporting":
+        if entry.service != "reporting" or self._behind:
             return
         kind = entry.kind
         self._fold_to(min(self._stored_to, entry.place.position))
         self._end = entry.place.position + 1
         self._chains.append((self._end, (kind.epoch, kind.owner, entry.chain)))
-        if len(self._ahead) > AHEAD_MAX and not self._behind:
+        lacks = max(len(self._ahead), len(self._chains))
+        if lacks > AHEAD_MAX:
             self._behind = True
-            why = f"the database lacks {len(self._ahead):,} entries of the ledger"
+            for kept in (self._ahead, self._chains, self._rows, self._last, self._told):
+                kept.clear()
+            why = f"the database lacks {lacks:,} entries of the ledger"
             domain = kind.domain if isinstance(kind, wire.Batch) else ""
             self._findings.violation(INVARIANT, entry.place, domain, why)
             self._findings.does_not_check(INVARIANT, "database rows: the database was left behind")

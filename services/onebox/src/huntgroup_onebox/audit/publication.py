@@ -81,6 +81,8 @@ class Journaled:
     hashes: "array[int]" = field(default_factory=lambda: array("q"))
     published: int = 0
     """The journal claims that everything up to this number is on the public topic."""
+    told_to: int = 0
+    """That numbers up to this one are not on the public topic was told."""
     forgotten: int = 0
     """So many of the first hashes were forgotten."""
     consistent: bool = True
@@ -242,7 +244,7 @@ class Publication:
         self._findings.violation(INVARIANT, place, domain, why)
 
     def publication_over(self, grace_ms: int = 0) -> None:
-        """Judge what is missing on the public topic for longer than a grace, once."""
+        """Judge what is missing on the public topic for longer than a grace, each loss once."""
         for domain, consumer in self._consumers.items():
             late = self._at_ms - consumer.early_since_ms >= grace_ms
             if (missing := consumer.missing()) is not None and late and not consumer.told:
@@ -254,12 +256,10 @@ class Publication:
                 self._findings.violation(INVARIANT, place, domain, why)
         for domain, journaled in self._journaled.items():
             consumer = self._consumers.get(domain, _Consumer())
-            if (
-                consumer.missing() is None
-                and consumer.taken < journaled.published
-                and not consumer.told
-            ):
-                consumer.told = True
+            # What was told of may have come since: then whatever is missing now is another loss.
+            known = consumer.taken < journaled.told_to
+            if consumer.missing() is None and consumer.taken < journaled.published and not known:
+                journaled.told_to = journaled.published
                 why = (
                     f"{self._service} claims to have published up to event {journaled.published},"
                     f" but the public topic ends at {consumer.taken}"

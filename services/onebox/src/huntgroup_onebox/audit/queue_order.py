@@ -109,8 +109,10 @@ class QueueOrder(EventCheck):
             domain.gone.forget()
             # Lines in which nobody was offered hold whoever left them, too.
             waiting = {one.turn for one in domain.contacts.values() if one.waits}
-            for need, line in domain.lines.items():
-                domain.lines[need] = sorted(waiting.intersection(line))
+            needs = {one.need for one in domain.contacts.values()}
+            domain.lines = {
+                need: sorted(waiting.intersection(domain.lines[need])) for need in needs
+            }
 
     def _domain(self, entry: Entry) -> _Domain:
         name = entry.batch.domain
