@@ -31,6 +31,26 @@ async def test_the_newest_two_are_kept(store: ObjectSnapshotStore) -> None:
     assert await store.newest_first("routing", 0) == [b"30", b"20"]
 
 
+async def test_the_newest_two_of_this_code_and_of_the_one_before_are_kept(
+    store: ObjectSnapshotStore,
+) -> None:
+    async def after(*made: tuple[int, str]) -> list[bytes]:
+        for position, code in made:
+            dumped = f"{position} {code}".encode()
+            await store.put("routing", 0, position, dumped, code=code, end=end_at(position + 1))
+        return list(await store.newest_first("routing", 0))
+
+    assert await after((10, ""), (20, "old"), (30, "old"), (40, "old")) == [
+        *(b"40 old", b"30 old", b"10 "),
+    ]
+    assert await after((50, "new"), (60, "new"), (70, "new")) == [
+        *(b"70 new", b"60 new", b"40 old", b"30 old"),
+    ]
+    assert await after((80, "old"), (90, "old")) == [b"90 old", b"80 old", b"70 new", b"60 new"]
+    assert await after((100, "newest")) == [b"100 newest", b"90 old", b"80 old"]
+    assert await after((100, "another")) == [b"100 newest", b"100 another"]
+
+
 async def test_one_that_is_stored_late_deletes_no_newer_one(store: ObjectSnapshotStore) -> None:
     for position in (20, 30, 10):
         await store.put("routing", 0, position, b"%d" % position, end=end_at(30))

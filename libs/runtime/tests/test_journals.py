@@ -350,9 +350,16 @@ class StuckStore:
         """By partition."""
 
     async def put(
-        self, service: str, partition: int, position: int, dumped: bytes, *, end: End | None = None
+        self,
+        service: str,
+        partition: int,
+        position: int,
+        dumped: bytes,
+        *,
+        code: str = "",
+        end: End | None = None,
     ) -> None:
-        del service, position, dumped, end
+        del service, position, dumped, code, end
         self.begun[partition] += 1
         await asyncio.Event().wait()
 
@@ -371,4 +378,26 @@ async def test_snapshots_do_not_pile_up_before_a_store_that_hangs(log: Log) -> N
             await add(one, f"c{number}")
     assert set(store.begun.values()) == {1}
     assert "snapshot_not_stored" in {one["event"] for one in logs}
+    telemetry = one._partition(DOMAIN).telemetry
+    assert telemetry.snapshots_failed.value > 0
+    assert telemetry.snapshots_stored.value == 0
+    await one.stop()
+
+
+async def test_a_store_that_hangs_is_tried_again_with_a_later_snapshot(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huntgroup_runtime.life.STORED_WITHIN_S", 0.01)
+    store = StuckStore()
+    one = journals(log, snapshots=store, snapshot_every_records=1)
+    await one.start()
+    await until(lambda: one.owns(DOMAIN), "an owner")
+    partition, number = one._partition(DOMAIN).partition, 0
+    with capture_logs() as logs:
+        async with asyncio.timeout(5):
+            while store.begun[partition] < 3:
+                await add(one, f"c{number}")
+                number += 1
+    errors = {one["error"] for one in logs if one["event"] == "snapshot_not_stored"}
+    assert any(error.startswith("not done within") for error in errors)
     await one.stop()

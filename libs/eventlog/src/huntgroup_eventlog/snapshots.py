@@ -12,6 +12,9 @@ from obstore.exceptions import BaseError as StoreError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 KEPT = 2
+"""Of each code version: of one that is damaged there is another."""
+CODES_KEPT = 2
+"""A snapshot is of use to the code that made it alone; of the last two, whoever goes back begins from one, too."""
 READ_TRIES, READ_AGAIN_S = 2, 0.5
 
 End = Callable[[], Awaitable[int]]
@@ -24,9 +27,16 @@ class SnapshotStore(Protocol):
     """Keeps the newest snapshots of every partition of every service."""
 
     async def put(
-        self, service: str, partition: int, position: int, dumped: bytes, *, end: End | None = None
+        self,
+        service: str,
+        partition: int,
+        position: int,
+        dumped: bytes,
+        *,
+        code: str = "",
+        end: End | None = None,
     ) -> None:
-        """Keep a snapshot and forget all but the newest few, and what stands beyond `end()`.
+        """Keep a snapshot made by `code` and forget all but the newest few, and what stands beyond `end()`.
 
         Raises `OSError` when it cannot be stored, and what `end` raises; the snapshot is stored then.
         """
@@ -52,24 +62,31 @@ class ObjectSnapshotStore:
         return cls(from_url(url) if url else MemoryStore())
 
     async def put(
-        self, service: str, partition: int, position: int, dumped: bytes, *, end: End | None = None
+        self,
+        service: str,
+        partition: int,
+        position: int,
+        dumped: bytes,
+        *,
+        code: str = "",
+        end: End | None = None,
     ) -> None:
-        """Keep a snapshot and forget all but the newest few.
+        """Keep a snapshot made by `code` and forget all but the newest few of this code and of the one before.
 
         What stands at a later position is newer, as when this took so long that there is another owner; only beyond
         the end of the log it is of a log that is gone.
         """
         prefix = f"{service}/{partition}/"
-        this = f"{prefix}{position:020d}.snapshot"
+        this = f"{prefix}{name_of(position, code)}"
         try:
             await obstore.put_async(self._store, this, dumped)
             paths = await self._paths(prefix)
-            later = [path for path in paths if path > this]
-            old = [path for path in paths if path <= this][KEPT:]
+            later = [path for path in paths if _position(path) > _position(this)]
+            old = outdated(paths[len(later) :], code)
             if later and end is not None:
                 # Asked after they were listed: what is of this log stands below its end.
-                last = f"{prefix}{await end():020d}.snapshot"
-                old += [path for path in later if path > last]
+                last = _position(name_of(await end(), code))
+                old += [path for path in later if _position(path) > last]
             for path in old:
                 with suppress(FileNotFoundError):
                     await obstore.delete_async(self._store, path)
@@ -113,3 +130,24 @@ class ObjectSnapshotStore:
     async def _paths(self, prefix: str) -> list[str]:
         listed = await obstore.list_with_delimiter_async(self._store, prefix)
         return sorted((meta["path"] for meta in listed["objects"]), reverse=True)
+
+
+def name_of(position: int, code: str) -> str:
+    """Return how a snapshot is called: names sort by position, and say which code made it, if that is known."""
+    return f"{position:020d}.{code}.snapshot" if code else f"{position:020d}.snapshot"
+
+
+def _position(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
+
+
+def outdated(paths: Sequence[str], code: str) -> list[str]:
+    """Return which of the snapshots, newest first, can go when `code` has made one: all but the last few."""
+    kept, old = {code: 0}, []
+    for path in paths:
+        by = path.rpartition("/")[2].removesuffix(".snapshot").partition(".")[2]
+        if kept.get(by, 0) < (KEPT if by in kept or len(kept) < CODES_KEPT else 0):
+            kept[by] = kept.get(by, 0) + 1
+        else:
+            old.append(path)
+    return old

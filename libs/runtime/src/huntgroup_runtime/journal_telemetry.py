@@ -28,6 +28,8 @@ class JournalTelemetry:
         self.inflight = telemetry.gauge("huntgroup.journal.inflight", own)
         self.relay_published = telemetry.counter("huntgroup.relay.published", own)
         self.relay_lag = telemetry.gauge("huntgroup.relay.lag", own)
+        self.snapshots_stored = telemetry.counter("huntgroup.snapshots.stored", own)
+        self.snapshots_failed = telemetry.counter("huntgroup.snapshots.failed", own)
         self._sent = telemetry.counter("messaging.client.sent.messages", self._words("send"))
         self._consumed = telemetry.counter(
             "messaging.client.consumed.messages", self._words("receive")

@@ -33,6 +33,8 @@ from huntgroup_runtime.relay import Relay, dead_letter
 from huntgroup_runtime.restore import restored
 from huntgroup_runtime.telemetry import Span
 
+STORED_WITHIN_S = 60.0
+"""A snapshot that is not stored by then is left out, so that the next one is not held up by a store that hangs."""
 PARKING_MAX = 1_000
 """Dead letters of a partition that are on their way at once."""
 
@@ -343,16 +345,23 @@ class Life:
     async def _store_snapshot(self, position: int, dumped: bytes) -> None:
         around = self.around
         service, partition = around.application.service, around.partition
+        code, end = (
+            around.application.code_version,
+            partial(around.log.end, around.topic, partition),
+        )
         try:
-            end = partial(around.log.end, around.topic, partition)
-            await around.snapshots.put(service, partition, position, dumped, end=end)
-        except (OSError, LogUnavailableError) as error:
-            self._tell_not_stored(str(error))
+            async with asyncio.timeout(STORED_WITHIN_S):
+                await around.snapshots.put(service, partition, position, dumped, code=code, end=end)
+        except (OSError, LogUnavailableError) as error:  # a timeout is an OSError
+            self._tell_not_stored(str(error) or f"not done within {STORED_WITHIN_S:.0f} s")
+        else:
+            around.telemetry.snapshots_stored.add()
         finally:
             self._storing = False
 
     def _tell_not_stored(self, error: str) -> None:
         around = self.around
+        around.telemetry.snapshots_failed.add()
         _log.warning(
             "snapshot_not_stored", topic=around.topic, partition=around.partition, error=error
         )

@@ -43,6 +43,8 @@ MetricName = Literal[
     "huntgroup.journal.owned",  # 1 while this replica owns the partition, else 0
     "huntgroup.journal.halted",  # 1 while a bug keeps the partition stopped on this replica, else 0
     "huntgroup.journal.inflight",  # {record}: records appended but not read back yet
+    "huntgroup.snapshots.stored",  # {snapshot}: snapshots this replica stored
+    "huntgroup.snapshots.failed",  # {snapshot}: snapshots that were due and are not stored
     # Commands, counted where they enter by gRPC; attributes huntgroup.service, rpc.method.
     "huntgroup.commands.accepted",  # {command}: carried out
     "huntgroup.commands.refused",  # {command}: refused by the core; attribute reason
@@ -102,6 +104,8 @@ METRICS: Final[Mapping[MetricName, MetricSpec]] = {
     "huntgroup.journal.owned": MetricSpec("gauge", "", "1 while the partition is owned here."),
     "huntgroup.journal.halted": MetricSpec("gauge", "", "1 while a bug stops the partition here."),
     "huntgroup.journal.inflight": MetricSpec("gauge", "{record}", "Records not read back yet."),
+    "huntgroup.snapshots.stored": MetricSpec("counter", "{snapshot}", "Snapshots stored."),
+    "huntgroup.snapshots.failed": MetricSpec("counter", "{snapshot}", "Snapshots not stored."),
     "huntgroup.commands.accepted": MetricSpec("counter", "{command}", "Commands carried out."),
     "huntgroup.commands.refused": MetricSpec("counter", "{command}", "Commands refused."),
     "huntgroup.commands.repeated": MetricSpec("counter", "{command}", "Commands seen before."),

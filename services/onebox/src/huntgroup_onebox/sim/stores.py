@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
-from huntgroup_eventlog.snapshots import End
+from huntgroup_eventlog.snapshots import End, name_of, outdated
 from huntgroup_onebox.sim.seeded_loop import Node
 from huntgroup_onebox.sim.sim_log import Moment
 from huntgroup_onebox.sim.weather import Weather
@@ -21,7 +21,6 @@ from huntgroup_reporting.app.ports import (
 )
 from huntgroup_reporting.core.state import AgentTimes, QueueCounts
 
-KEPT: Final = 2
 PIECE_BYTES: Final = 4_096
 """So little that a short recording comes in several."""
 Taken = Callable[[Node, str, int, int, bytes], None]
@@ -32,7 +31,8 @@ class Snapshots:
     """The newest snapshots of every partition, shared by all nodes."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[str, int], dict[int, bytes]] = {}
+        self.kept: dict[tuple[str, int], dict[str, bytes]] = {}
+        """By service and partition, then by name."""
 
     def of(self, node: Node, weather: Weather, moment: Moment, taken: Taken) -> "NodeSnapshots":
         """Return the store as one node reaches it."""
@@ -52,7 +52,14 @@ class NodeSnapshots:
         self._taken = taken
 
     async def put(
-        self, service: str, partition: int, position: int, dumped: bytes, *, end: End | None = None
+        self,
+        service: str,
+        partition: int,
+        position: int,
+        dumped: bytes,
+        *,
+        code: str = "",
+        end: End | None = None,
     ) -> None:
         del end  # a story has one log
         await self._live_on("before snapshot")
@@ -60,11 +67,12 @@ class NodeSnapshots:
         self._taken(self._node, service, partition, position, dumped)
         kept = self._shared.kept.setdefault((service, partition), {})
         # Object storage keeps all or nothing; a file system may keep a part.
-        kept[position] = dumped[: len(dumped) // 2]
+        name = name_of(position, code)
+        kept[name] = dumped[: len(dumped) // 2]
         await self._live_on("during snapshot")
-        kept[position] = dumped
+        kept[name] = dumped
         await self._live_on("after snapshot")
-        for old in sorted(kept)[:-KEPT]:
+        for old in outdated(sorted(kept, reverse=True), code):
             del kept[old]
 
     async def _live_on(self, moment: str) -> None:
@@ -78,7 +86,7 @@ class NodeSnapshots:
         except OSError:
             return []
         kept = self._shared.kept.get((service, partition), {})
-        return [kept[position] for position in sorted(kept, reverse=True)]
+        return [kept[name] for name in sorted(kept, reverse=True)]
 
 
 class NodeVault:
