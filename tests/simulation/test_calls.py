@@ -7,9 +7,14 @@ import grpc
 import pytest
 
 from huntgroup_onebox.sim.calls import AbortedError, Call, Served
+from huntgroup_onebox.sim.network import Endpoint, Network
 from huntgroup_onebox.sim.seeded_loop import Node, SeededLoop
 from huntgroup_onebox.sim.weather import Weather
+from huntgroup_runtime.rpc.deadline import CallLimits
 from huntgroup_runtime.rpc.errors import RpcRefusedError, to_status
+from huntgroup_runtime.rpc.guard import CallGuard
+from huntgroup_runtime.settings import RuntimeSettings
+from huntgroup_runtime.telemetry import Telemetry
 
 pytestmark = pytest.mark.sim
 
@@ -73,4 +78,19 @@ def test_a_message_whose_sender_gave_up_arrives_all_the_same() -> None:
         return await heard_on(call)
 
     assert loop.run_until_complete(told()) == [b"first", b"second", "RESOURCE_EXHAUSTED"]
+    loop.dispose()
+
+
+def test_a_node_that_stops_refuses_connections_before_it_has_ended() -> None:
+    loop, node = SeededLoop(), Node("server")
+    network = Network(loop, Delays())
+    endpoint = Endpoint(node, CallGuard(CallLimits.of(RuntimeSettings()), Telemetry.off()))
+    network.endpoints["server:1"] = endpoint
+
+    async def seen() -> list[bool]:
+        before = await network.refuses(Node("client"), "server:1")
+        await endpoint.drain(1)
+        return [before, await network.refuses(Node("client"), "server:1"), node.alive]
+
+    assert loop.run_until_complete(seen()) == [False, True, True]
     loop.dispose()

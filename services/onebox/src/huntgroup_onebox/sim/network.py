@@ -122,7 +122,8 @@ class Network:
         endpoint = self.endpoints.get(address)
         if endpoint is None or not self.weather.connected(caller, endpoint.node):
             return False
-        return not endpoint.node.alive
+        # A process that stops closes its port first, and hands over afterwards.
+        return endpoint.draining or not endpoint.node.alive
 
     def serves(self, node: Node) -> bool:
         """Return whether calls to `node` are under way."""
