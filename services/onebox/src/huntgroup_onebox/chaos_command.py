@@ -50,14 +50,14 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         type=_kills,
         default=KILLS,
         metavar="N",
-        help=f"kills of each owner; brokers and disks half as often, SIGSTOP a tenth; default {KILLS}",
+        help=f"kills of each owner; SIGTERM, brokers and disks half as often, SIGSTOP a tenth; default {KILLS}",
     )
     verb.add_argument(
         "--services",
         type=_services,
         default=list(SERVICES),
         metavar="NAME,…",
-        help="whose owners are killed and frozen; default: all",
+        help="whose owners are killed, stopped and frozen; default: all",
     )
     verb.add_argument("--seed", type=int, default=SEED, help="draws the moments; default 1")
     verb.add_argument("--data", type=Path, help="keep logs here; default: a temporary folder")

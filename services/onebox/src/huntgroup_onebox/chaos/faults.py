@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -50,23 +51,64 @@ async def _kill_owner_of(run: Run, service: str) -> None:
 
 async def kill_once(stage: Stage, series: Series, service: str, domain: str) -> None:
     """Kill the process that owns a domain, start it again, and look for harm."""
+    await _end_once(stage, series, service, domain, signal.SIGKILL)
+
+
+async def stop_owner(run: Run) -> None:
+    """SIGTERM of the process that owns a domain, as for an upgrade, and a start, of each service."""
+    what = "SIGTERM the owner, start it again, of each service"
+    with run.series("stop-owner", what) as series:
+        chance = run.chance(what)
+        async with run.stage("stop") as stage:
+            for number in range(run.fewer):
+                for service in run.services:
+                    await asyncio.sleep(chance.uniform(0, MOMENT_S_MAX))
+                    domain = stage.domains[number % len(stage.domains)]
+                    await stop_once(stage, series, service, domain)
+                    told = f"{service}, {number + 1} of {run.fewer}, {series.seconds[-1]:.2f} s"
+                    run.say(f"{series.what}: {told}")
+            await at_end(stage, series)
+
+
+async def stop_once(stage: Stage, series: Series, service: str, domain: str) -> None:
+    """Have the process that owns a domain stop, start it again, and look for harm."""
+    await _end_once(stage, series, service, domain, signal.SIGTERM)
+
+
+async def _end_once(
+    stage: Stage, series: Series, service: str, domain: str, how: signal.Signals
+) -> None:
+    """End the process that owns a domain by a signal, start it again, and look for harm."""
     before = await stage.lines()
     victim = stage.owner(service, domain)
-    hit = stage.owned(service, victim)
+    hit, process = stage.owned(service, victim), stage.process(service, victim)
     began_s = time.monotonic()
-    stage.process(service, victim).kill()
-    stage.process(service, victim).wait()
-    await _note_silence(stage, series, service, hit, began_s)
+    process.send_signal(how)
+    try:
+        await asyncio.to_thread(process.wait, WITHIN_S)
+    except subprocess.TimeoutExpired:
+        series.problem(f"{service} {victim} did not end within a minute of {how.name}")
+        process.kill()
+    if process.wait() != (0 if how is signal.SIGTERM else -how):
+        series.problem(f"{service} {victim} ended with {process.returncode} after {how.name}")
+    # Until it ended, the one that stops may have answered itself.
+    await _note_silence(stage, series, service, hit, began_s, answered_from_s=time.monotonic())
     again = asyncio.create_task(stage.start_again(service, victim))
     await after_fault(stage, series, before)
     await again
 
 
 async def _note_silence(
-    stage: Stage, series: Series, service: str, domains: list[str], began_s: float
+    stage: Stage,
+    series: Series,
+    service: str,
+    domains: list[str],
+    began_s: float,
+    *,
+    answered_from_s: float,
 ) -> None:
-    """Wait until clients are answered again, and note how long they were not."""
-    if not await stage.answered(service, domains, began_s):
+    """Wait until clients are answered after a moment, and note how long at a time they were not since it began."""
+    if not await stage.answered(service, domains, answered_from_s):
         series.problem(f"{service} did not answer again within a minute")
     series.seconds.append(stage.silence_s(service, domains, began_s))
 
@@ -114,7 +156,7 @@ async def freeze_once(stage: Stage, series: Series, service: str, domain: str) -
         with suppress(TimeoutError):
             async with asyncio.timeout(WITHIN_S):
                 await asyncio.gather(door.send(), asyncio.sleep(FROZEN_S))
-        await _note_silence(stage, series, service, hit, began_s)
+        await _note_silence(stage, series, service, hit, began_s, answered_from_s=began_s)
         ignored = await stage.metric(service, 1 - victim, IGNORED)
     finally:
         await _let_it_write(stage, service, victim)
@@ -222,6 +264,7 @@ async def _standstills(stage: Stage, series: Series, began_s: float) -> dict[str
 
 FAULTS: Final[dict[str, Fault]] = {
     "kill-owner": kill_owner,
+    "stop-owner": stop_owner,
     "freeze-owner": freeze_owner,
     "kill-broker": kill_broker,
     "kill-leader": kill_leader,

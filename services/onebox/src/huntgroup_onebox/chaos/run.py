@@ -25,14 +25,14 @@ class Run:
     kills: int
     """So often each owner is killed."""
     services: Sequence[str]
-    """Whose owners are killed and frozen."""
+    """Whose owners are killed, stopped and frozen."""
     say: Say
     finished: Callable[[Series], None]
     """Called with each series when it is over."""
 
     @property
     def fewer(self) -> int:
-        """How often a broker is killed and a disk is filled: half as often."""
+        """How often each owner is stopped, a broker is killed and a disk is filled: half as often."""
         return -(-self.kills // 2)
 
     @property
