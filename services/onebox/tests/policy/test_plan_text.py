@@ -11,12 +11,14 @@ from huntgroup_onebox.policy.plan_text import plan_lines
 TAX = 'skill("tax")'
 
 
-def lines(*fields: tuple[str, Any, Any], kind: str = "CHANGED", **said: int) -> list[str]:
+def lines(
+    *fields: tuple[str, Any, Any], kind: str = "CHANGED", applies: bool = True, **said: int
+) -> list[str]:
     plan = PlanPolicyResponse(version=1)
     change = plan.changes.add(queue_id="sales", kind=kind, **said)
     for name, before, after in fields:
         change.fields.add(field=name, before=json.dumps(before), after=json.dumps(after))
-    return list(plan_lines(plan, applies_to_waiting=True, width=80))
+    return list(plan_lines(plan, applies_to_waiting=applies, width=80))
 
 
 def test_each_change_is_one_line_in_columns() -> None:
@@ -72,3 +74,27 @@ def test_how_many_contacts_it_is_about_is_told() -> None:
     )
     assert told[-1].startswith("    1,200 wait and 4 ring: of those that wait 12 get another")
     assert lines(kind="RETIRED", waiting=3)[-1].startswith("    3 wait and 0 ring: they are served")
+
+
+def test_who_leaves_by_other_rules_is_told() -> None:
+    overflow: tuple[str, Any, Any] = (
+        "overflow",
+        [],
+        [{"trigger": "WAITED", "limit": 30_000, "action": "DISCONNECT"}],
+    )
+    *_, asked, left = lines(overflow, waiting=5, change_leaving=5, leave_at_once=4)
+    assert asked.startswith("    5 wait and 0 ring: of those that wait 0 get another requirement")
+    assert left == (
+        "    5 leave by other rules, 4 of them at once: they have waited as long as these let them"
+    )
+
+
+@pytest.mark.parametrize("field", ["requirement", "groups", "blend", "overflow"])
+def test_what_those_who_wait_keep_of_a_change_is_told(field: str) -> None:
+    """Said only of a change that they would follow if they were to."""
+    asked, thresholds = ((one, "a", "b") for one in (field, "service_level_threshold_ms"))
+    kept = "    3 wait and 0 ring: they keep what is asked for them, and when they leave"
+    assert lines(asked, applies=False, waiting=3)[-1] == kept
+    stays = "    3 wait and 0 ring: what is asked for them stays, and when they leave"
+    assert lines(thresholds, applies=False, waiting=3)[-1] == stays
+    assert lines(thresholds, waiting=3)[-1] == stays

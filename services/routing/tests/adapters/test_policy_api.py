@@ -8,7 +8,14 @@ import pytest
 from huntgroup.agent_state.v1.events_pb2 import CHANNEL_VOICE as AGENT_VOICE
 from huntgroup.agent_state.v1.events_pb2 import AgentSignedOn, ChannelCapacity
 from huntgroup.routing.v1 import commands_pb2
-from huntgroup.routing.v1.events_pb2 import CHANNEL_CHAT, CHANNEL_VOICE, DeclaredSkill, Vocabulary
+from huntgroup.routing.v1.events_pb2 import (
+    CHANNEL_CHAT,
+    CHANNEL_VOICE,
+    OVERFLOW_ACTION_DISCONNECT,
+    OVERFLOW_TRIGGER_WAITED,
+    DeclaredSkill,
+    Vocabulary,
+)
 from huntgroup.session.v1.events_pb2 import CHANNEL_VOICE as CONTACT_VOICE
 from huntgroup.session.v1.events_pb2 import ContactQueued
 from huntgroup_contracts.validation import violations
@@ -97,6 +104,20 @@ async def test_a_plan_tells_what_becomes_of_those_who_wait(house: "House") -> No
     (_, kept) = (await plan(house, tax)).changes
     assert kept.change_requirement == 0
     assert (await read(house, "GetPolicy")).version.version == 1, "a plan changes nothing"
+
+
+async def test_a_plan_tells_who_has_waited_too_long_for_it(house: "House") -> None:
+    steps = [{"after_ms": 5_000, "requirement": 'skill("tax")'}]
+    away = {"trigger": OVERFLOW_TRIGGER_WAITED, "action": OVERFLOW_ACTION_DISCONNECT}
+    await house.call("ApplyPolicy", queues=[queue("sales", steps=steps)])
+    await wait_in(house, "sales", "ada")
+    await house.jump()
+    for limit, at_once in ((5_500, 0), (5_001, 0), (1, 1)):
+        short = queue(
+            "sales", steps=steps if limit > 5_000 else [], overflow=[{**away, "limit": limit}]
+        )
+        (sales,) = (await plan(house, short, applies_to_waiting=True)).changes
+        assert (sales.change_leaving, sales.leave_at_once) == (1, at_once)
 
 
 async def test_a_plan_tells_where_nobody_could_serve_who_comes(house: "House") -> None:

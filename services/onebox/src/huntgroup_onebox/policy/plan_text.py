@@ -18,6 +18,18 @@ NONE_SAID: Final[tuple[object, ...]] = ("", [], 0, False, None)
 """What a queue that is made need not be told to have."""
 NOW_MAX: Final = 24
 """A longer value stands above what becomes of it, not beside it."""
+OF_THE_PLAN: Final = frozenset(
+    {
+        "required_skills",
+        "requirement",
+        "steps",
+        "skip_unservable_steps",
+        "groups",
+        "blend",
+        "overflow",
+    }
+)
+"""What those who wait keep of their queue, or follow."""
 
 
 class _Change(NamedTuple):
@@ -104,12 +116,12 @@ def _waiting_lines(change: QueueChange, applies_to_waiting: bool) -> Iterator[st
     if change.kind == "RETIRED":
         yield f"{who}: they are served by its last rules"
         return
-    plan = {"required_skills", "requirement", "steps", "skip_unservable_steps"}
-    if not plan & {one.field for one in change.fields} and not change.change_requirement:
-        yield f"{who}: what is asked for them stays"
+    follow = change.change_requirement or change.change_leaving
+    if not follow and OF_THE_PLAN.isdisjoint(one.field for one in change.fields):
+        yield f"{who}: what is asked for them stays, and when they leave"
         return
     if not applies_to_waiting:
-        yield f"{who}: they keep their requirement and steps"
+        yield f"{who}: they keep what is asked for them, and when they leave"
         return
     yield (
         f"{who}: of those that wait {change.change_requirement:,} get another requirement, "
@@ -119,4 +131,9 @@ def _waiting_lines(change: QueueChange, applies_to_waiting: bool) -> Iterator[st
         yield (
             f"{change.become_unservable:,} could be served by nobody signed on any more, "
             f"{change.become_servable:,} by somebody again"
+        )
+    if change.change_leaving:
+        yield (
+            f"{change.change_leaving:,} leave by other rules, {change.leave_at_once:,} of them at once: "
+            "they have waited as long as these let them"
         )

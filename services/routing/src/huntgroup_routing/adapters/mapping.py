@@ -173,6 +173,8 @@ def change_view(change: Forecast) -> QueueChange:
         change_step=change.change_step,
         become_unservable=change.become_unservable,
         become_servable=change.become_servable,
+        change_leaving=change.change_leaving,
+        leave_at_once=change.leave_at_once,
         no_agent_for_new=not change.serves_new,
     )
 

@@ -8,6 +8,7 @@ from huntgroup_routing.core.overflow import (
     ContactMoved,
     ContactReprioritized,
     OverflowAction,
+    OverflowRule,
     OverflowTrigger,
     QueueReprioritized,
 )
@@ -58,15 +59,21 @@ def leave_at(state: State, contact: Contact, at_ms: int | None) -> None:
         begin_to_wait(state, contact)
 
 
-def leaves_at_ms(plan: Plan, entered_at_ms: int, *, returns: bool) -> int | None:
-    """Return when a contact has waited enough that entered a queue with this plan; None: never.
+def waits_by(plan: Plan, *, returns: bool) -> OverflowRule | None:
+    """Return the rule by which a contact leaves that has waited enough; None: it waits as long as it likes.
 
     A callback that came back goes to another queue by that, but out of routing it does not: nobody is on the line.
     """
     rule = plan.waited
     if rule is None or (returns and rule.action is not OverflowAction.QUEUE):
         return None
-    return entered_at_ms + rule.limit
+    return rule
+
+
+def leaves_at_ms(plan: Plan, entered_at_ms: int, *, returns: bool) -> int | None:
+    """Return when a contact has waited enough that entered a queue with this plan; None: never."""
+    rule = waits_by(plan, returns=returns)
+    return None if rule is None else entered_at_ms + rule.limit
 
 
 def step_out(state: State, contact: Contact, queue: Queue) -> None:

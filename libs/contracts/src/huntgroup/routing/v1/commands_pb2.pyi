@@ -210,7 +210,9 @@ class ApplyPolicyRequest(_message.Message):
     author: _builtins.str
     reason: _builtins.str
     applies_to_waiting: _builtins.bool
-    """Contacts that wait already follow the new requirements and steps, too. Otherwise they keep theirs."""
+    """Contacts that wait already follow the new plan, too: requirements, steps, groups, and the rules by which they leave.
+    Otherwise they keep theirs.
+    """
     @_builtins.property
     def context(self) -> _envelope_pb2.CommandContext: ...
     @_builtins.property
@@ -400,6 +402,8 @@ class QueueChange(_message.Message):
     BECOME_UNSERVABLE_FIELD_NUMBER: _builtins.int
     BECOME_SERVABLE_FIELD_NUMBER: _builtins.int
     NO_AGENT_FOR_NEW_FIELD_NUMBER: _builtins.int
+    CHANGE_LEAVING_FIELD_NUMBER: _builtins.int
+    LEAVE_AT_ONCE_FIELD_NUMBER: _builtins.int
     queue_id: _builtins.str
     kind: _builtins.str
     """MADE, CHANGED, BROUGHT_BACK or RETIRED."""
@@ -416,6 +420,10 @@ class QueueChange(_message.Message):
     """The other way round."""
     no_agent_for_new: _builtins.bool
     """Nobody signed on, busy or not, could serve a contact that comes new, at any step. Not told of a queue that retires."""
+    change_leaving: _builtins.int
+    """Of those that wait, how many will leave by other rules: WAITED, or EXIT_KEY."""
+    leave_at_once: _builtins.int
+    """How many of those have waited as long already as their new rule lets them: they leave at once."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]: ...
     def __init__(
@@ -431,10 +439,12 @@ class QueueChange(_message.Message):
         become_unservable: _builtins.int = ...,
         become_servable: _builtins.int = ...,
         no_agent_for_new: _builtins.bool = ...,
+        change_leaving: _builtins.int = ...,
+        leave_at_once: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["become_servable", b"become_servable", "become_unservable", b"become_unservable", "change_requirement", b"change_requirement", "change_step", b"change_step", "fields", b"fields", "kind", b"kind", "no_agent_for_new", b"no_agent_for_new", "queue_id", b"queue_id", "ringing", b"ringing", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["become_servable", b"become_servable", "become_unservable", b"become_unservable", "change_leaving", b"change_leaving", "change_requirement", b"change_requirement", "change_step", b"change_step", "fields", b"fields", "kind", b"kind", "leave_at_once", b"leave_at_once", "no_agent_for_new", b"no_agent_for_new", "queue_id", b"queue_id", "ringing", b"ringing", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1111,7 +1111,9 @@ class QueueConfigured(_message.Message):
     domain_version: _builtins.int
     """The version of the domain's policy that this belongs to; 0 in journals that are older than such versions."""
     applies_to_waiting: _builtins.bool
-    """Contacts that wait already follow the new requirement and steps, too: `ContactReplanned` tells of each."""
+    """Contacts that wait already follow the new plan, too: requirement, steps, groups, and the rules by which they leave.
+    `ContactReplanned` tells of each.
+    """
     priority_point_ms: _builtins.int
     """A point of priority is worth so many milliseconds of waiting; 0: a higher priority always goes first."""
     callback_attempts: _builtins.int
