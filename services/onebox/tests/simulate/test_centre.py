@@ -10,6 +10,7 @@ import pytest
 from huntgroup_onebox.simulate import replications
 from huntgroup_onebox.simulate.measures import jain
 from huntgroup_routing.core.scorers import ScoredAgent, ScoredContact
+from huntgroup_routing.core.values import WAITING_MAX_DEFAULT
 
 from .conftest import Play
 
@@ -120,6 +121,63 @@ def test_contacts_are_turned_away_where_too_many_wait(day: Path, played: Play) -
     by_queue = played(folder=day, classes=classes, queues={"sales": {"waiting_max": 1}})
     assert by_queue["classes"]["calls"]["turned_away"] == 0.5
     assert played(folder=day, classes=classes, waiting_max=2)["all"]["all"]["turned_away"] == 0.25
+
+
+def test_who_rings_counts_among_those_who_wait(day: Path, played: Play) -> None:
+    """The first rings for 10 s: for the next two there is no room, as in session."""
+    agents = {"team": {"count": 1, "answer_after": {"kind": "deterministic", "value_s": 10}}}
+    classes = {"calls": calls(arrivals(day, 0, 1, 2))}
+    limits: tuple[dict[str, Any], ...] = (
+        {"queues": {"sales": {"waiting_max": 1}}},
+        {"waiting_max": 1},
+    )
+    for limit in limits:
+        told = played(folder=day, classes=classes, agents=agents, **limit)["all"]["all"]
+        assert told["turned_away"] == pytest.approx(2 / 3)
+
+
+def test_a_queue_without_a_limit_has_that_of_the_service(day: Path, played: Play) -> None:
+    """Of so many who come at once, one is served and as many wait as a queue takes."""
+    too_many = WAITING_MAX_DEFAULT + 1 + 10
+    came = arrivals(day, *([0] * too_many))
+    patience = {"kind": "deterministic", "value_s": 1}
+    told = played(folder=day, classes={"calls": calls(came, patience=patience)})["all"]["all"]
+    assert told["turned_away"] == pytest.approx(10 / too_many)
+
+
+def test_who_waits_for_room_where_nobody_ever_leaves_waits_still_at_the_end(
+    day: Path, played: Play
+) -> None:
+    """One is served and two stand in the other queue when the shift is over: for the others there is no room."""
+    away = {"trigger": "WAITED", "limit": 60_000, "action": "QUEUE", "queue_id": "spare"}
+    told = played(
+        folder=day,
+        classes={"calls": calls(arrivals(day, 1, 2, 3, 4, 5, 6))},
+        queues={"sales": {"policy": {"overflow": [away]}}, "spare": {"waiting_max": 2}},
+        agents={"team": {"count": 1, "until_s": 60}},
+    )["all"]["all"]
+    assert told["left_waiting"] == pytest.approx(5 / 6)
+
+
+def test_who_waits_for_room_has_it_when_somebody_leaves_after_an_hour(
+    day: Path, played: Play
+) -> None:
+    """Nobody serves: who stands in the other queue is sent away after an hour, and then who waited for room is."""
+    away = {"trigger": "WAITED", "limit": 60_000, "action": "QUEUE", "queue_id": "spare"}
+    late = {"trigger": "WAITED", "limit": 3_600_000, "action": "DISCONNECT"}
+    told = played(
+        folder=day,
+        classes={"calls": calls(arrivals(day, 1, 2, 3))},
+        queues={
+            "sales": {"required_skills": ["sales"], "policy": {"overflow": [away]}},
+            "spare": {
+                "required_skills": ["sales"],
+                "waiting_max": 1,
+                "policy": {"overflow": [late]},
+            },
+        },
+    )["all"]["all"]
+    assert told["sent_away"] == 1
 
 
 def test_a_step_of_the_queue_lets_other_agents_serve(day: Path, played: Play) -> None:

@@ -20,6 +20,7 @@ from huntgroup_routing.core.messages import (
     Command,
     ConfigureQueue,
     ContactDequeued,
+    ContactKept,
     Event,
     ObserveAgentReleased,
     ObserveAgentSignedOn,
@@ -107,6 +108,8 @@ class Centre:
         self._workers = {worker.sign_on.agent_id: worker for worker in plan.workers}
         self._calendar: list[tuple[float, int, int, str, str]] = []
         """When, a number that breaks ties, what, and to whom: agent, contact or offer."""
+        self._kept: set[ContactId] = set()
+        """Whom no queue has had room for since anything else happened, once nobody comes any more."""
         self._ties = 0
         self._unanswered: dict[ContactId, Comer] = {}
         self._state.scorers = plan.scorers
@@ -120,8 +123,6 @@ class Centre:
         """Play to the end; `progress` is told now and then how many contacts have come."""
         self._open()
         plan, measures, number, end_ms = self._plan, self._measures, 0, 0.0
-        limits = {queue.queue_id: queue.waiting_max for queue in plan.queues}
-        limited = bool(plan.waiting_max) or any(limits.values())
         if not plan.warm_up_contacts:
             measures.begin(0.0)
         for comer in plan.comers:
@@ -132,7 +133,7 @@ class Centre:
             if number and number == plan.warm_up_contacts:
                 measures.begin(end_ms)
             measures.came(comer)
-            if limited and self._is_full(comer, limits):
+            if self._is_full(comer):
                 measures.turned_away(comer)
             else:
                 self._enqueue(comer, number)
@@ -162,14 +163,15 @@ class Centre:
             if not math.isinf(worker.until_ms):
                 self._schedule(worker.until_ms, END_SHIFT, agent_id)
 
-    def _is_full(self, comer: Comer, limits: dict[QueueId, int]) -> bool:
-        """Session's rule for a queue, and the scenario's own for all of them."""
-        queue_id = self._plan.kinds[comer.number].queue_id
-        queues, limit = self._state.queues, limits[queue_id]
-        if limit and len(queues[queue_id].waiting) >= limit:
+    def _is_full(self, comer: Comer) -> bool:
+        """Session's rule for a queue, and the scenario's own for all of them; who rings waits, too."""
+        queues, everywhere = self._state.queues, self._plan.waiting_max
+        queue = queues[self._plan.kinds[comer.number].queue_id]
+        if len(queue.waiting) + queue.ringing >= queue.waiting_max:
             return True
-        everywhere = self._plan.waiting_max
-        return bool(everywhere) and sum(len(one.waiting) for one in queues.values()) >= everywhere
+        if not everywhere:
+            return False
+        return sum(len(one.waiting) + one.ringing for one in queues.values()) >= everywhere
 
     def _enqueue(self, comer: Comer, number: int) -> None:
         contact_id, at_ms = ContactId(f"c{number:08d}"), comer.at_ms
@@ -201,8 +203,10 @@ class Centre:
             if self._has_deadlines:
                 deadline_ms = next_deadline(self._state)
                 if deadline_ms is not None and deadline_ms <= min(next_ms, at_ms):
-                    self._tell(PassTime(), float(deadline_ms))
-                    continue
+                    events = self._tell(PassTime(), float(deadline_ms))
+                    if calendar or at_ms != math.inf or not self._keeps_for_ever(events):
+                        continue
+                    return
             if next_ms > at_ms or not calendar:
                 return
             now_ms, _, what, who, other = pop(calendar)
@@ -216,6 +220,21 @@ class Centre:
                 self._start_shift(now_ms, AgentId(who))
             else:
                 self._tell(ObserveAgentWentNotReady(agent_id=AgentId(who)), now_ms)
+
+    def _keeps_for_ever(self, events: tuple[Event, ...]) -> bool:
+        """Return whether nothing is left but contacts that time asks again and again whether a queue has room.
+
+        Told of all that time brings after people have done their last.
+        """
+        kept = [event.contact_id for event in events if isinstance(event, ContactKept)]
+        if len(kept) < len(events):
+            self._kept.clear()  # room may have been made
+            return False
+        self._kept.update(kept)
+        state = self._state
+        others = (state.steps_due, state.lapses_due, state.rings_due, state.leases)
+        heads = (state.lends_due.head, state.watching.due.head, *(one.head for one in others))
+        return len(self._kept) == len(state.waits_due) and all(head is None for head in heads)
 
     def _start_shift(self, now_ms: float, agent_id: AgentId) -> None:
         self._tell(self._workers[agent_id].sign_on, now_ms)
@@ -248,7 +267,7 @@ class Centre:
         entry = (now_ms + handled_ms, self._ties, FREE, agent_id, offer_id)
         heapq.heappush(self._calendar, entry)
 
-    def _tell(self, command: Command, now_ms: float) -> None:
+    def _tell(self, command: Command, now_ms: float) -> tuple[Event, ...]:
         """Let routing decide, and do what an agent does with each offer, agent-state with each that ended."""
         state = self._state
         events = self._decide(state, command, int(now_ms))
@@ -269,6 +288,7 @@ class Centre:
             elif isinstance(event, ContactDequeued) and event.overflow is not None:
                 comer = self._unanswered.pop(event.contact_id)
                 self._measures.sent_away(comer)
+        return events
 
     def _ring(self, now_ms: float, offer: OfferCreated) -> None:
         worker = self._workers[offer.agent_id]

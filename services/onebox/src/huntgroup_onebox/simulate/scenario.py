@@ -118,7 +118,7 @@ class Queue(_Part, frozen=True, kw_only=True):
     ring_timeout_s: PositiveSeconds = 20.0
     service_level_threshold_s: PositiveSeconds = 20.0
     waiting_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    """Contacts are turned away while so many wait; 0: as many as the service itself allows."""
+    """Contacts are turned away while so many wait or ring; 0: 10,000, as in the service itself."""
     policy: dict[str, Any] = field(default_factory=dict)
     """Every other field of routing's `ConfigureQueue`, by its name."""
 
@@ -192,7 +192,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.95
     run: Run
     waiting_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    """Contacts are turned away while so many wait in all queues together; 0: no such limit."""
+    """Contacts are turned away while so many wait or ring in all queues together; 0: no such limit."""
     policy: str | None = None
     """The file of a policy, relative to the scenario: its queues instead of `queues`, and the words agents may have."""
     queues: Annotated[dict[Name, Queue], Meta(max_length=5_000)] = field(default_factory=dict)
