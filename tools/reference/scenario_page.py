@@ -43,10 +43,12 @@ METHOD = (
     """Queues are configured as routing has them, so a contact may go to any other queue of the scenario by an overflow
     rule, whatever the order in which they stand; it counts for the class that it is of, and the queue of that class.
     Scorers are those installed (`huntgroup.scorers`). For opening hours the simulated time begins on Thursday,
-    1 January 1970, 00:00 UTC, and lasts until eight days after the last contact came.""",
+    1 January 1970, 00:00 UTC, and lasts until eight days after the last contact came. Without them it lasts until
+    nothing can happen any more: who asks again and again for room in a queue that nobody ever leaves still waits then
+    (`left_waiting`).""",
     """A customer's patience is over when they have waited for so long, ringing included; who is answered stays. Of a
-    journal's contacts, those that gave up are as patient as they were; of those that were answered it is known only
-    that they waited for so long, so the class's `patience` speaks for them.""",
+    journal's contacts, those that gave up are as patient as they were; of the others it is known only that they waited
+    for so long, so the class's `patience` speaks for them.""",
 )
 
 CONTACT_FIGURES = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec import convert
+from msgspec.structs import replace as replaced
 
 from huntgroup_onebox.shadow.difference import ALL, Difference, End, Side, differences
 from huntgroup_onebox.shadow.past import Answer, Fate, Past
@@ -31,6 +32,7 @@ from huntgroup_routing.core.messages import (
     ObserveAgentReleased,
     ObserveAgentSignedOn,
     ObserveAgentWentReady,
+    ObserveContactAbandoned,
     ObserveContactQueued,
     OfferAccepted,
     OfferCreated,
@@ -45,6 +47,7 @@ from huntgroup_routing.core.values import (
     AgentId,
     Channel,
     ContactId,
+    DequeueReason,
     OfferId,
     QueueId,
     RoutingStep,
@@ -245,7 +248,7 @@ def test_who_could_be_served_by_nobody_is_told() -> None:
 
 def test_service_level_is_that_of_the_reports() -> None:
     """Answered in time ÷ (answered + gave up late); who was sent out of routing is in none of it."""
-    fate, side = Fate(SALES, came_at_ms=1_000, threshold_ms=20_000), Side()
+    fate, side = Fate(SALES, came_at_ms=1_000, told_at_ms=1_000, threshold_ms=20_000), Side()
     agent_id = AgentId("a")
     for end in (
         *[End(at_ms=21_000, agent_id=agent_id), End(at_ms=21_001, agent_id=agent_id)],
@@ -273,6 +276,40 @@ def test_a_contact_is_told_with_all_that_it_asks_and_whom_it_prefers() -> None:
     )
     named = shadow_of(events, queue)
     assert named.state.contacts[ContactId("c")].own.requirement == 'skill("latin")'
+
+
+def test_who_is_called_back_waits_anew_as_in_reports() -> None:
+    """A second before the callback is put off is in no figure, and a second after it came back is its wait."""
+    came = comes("c", at_s=2)
+    back = replaced(came, stay=1, returns=True)
+    queue = queue_of(SALES, callback_attempts=3)
+    events = told(queue, came, POSTPONED, *ready("a"), back, *taken("c", "a"))
+    for one in (found(shadow_of(events)), found(shadow_of(events, queue_of(SALES)))):
+        assert (one.contacts, one.not_over_yet, one.not_again_in_shadow) == (2, 0, 0)
+        for side in (one.real, one.shadow):
+            assert (side.answered, side.sent_away, side.waits_ms) == (1, 1, [1_000])
+            assert side.figures()["service_level"] == 1.0
+
+
+def test_who_is_lost_and_back_waits_from_when_they_are_back() -> None:
+    queue = queue_of(SALES, resume_window_ms=600_000)
+    lost, back = comes("c", at_s=2, customer_key="k"), comes("d", at_s=6, customer_key="k")
+    events = told(queue, lost, LEFT, *ready("a"), back, *taken("d", "a"))
+    assert any(isinstance(one, ContactEnqueued) and one.resumes == "c" for one in chain(*events))
+    real = found(shadow_of(events)).real
+    assert (real.left, real.answered, sorted(real.waits_ms)) == (1, 1, [1_000, 1_000])
+
+
+def test_who_is_answered_in_the_shadow_does_not_come_again_there() -> None:
+    """Really it needs what `a` lacks, is called back later, and gets `b`; in the shadow `a` takes it at once."""
+    came = comes("c", at_s=4)
+    back, expert = replaced(came, stay=1, returns=True), ready("b", skills=(Skill("tax"),))
+    waits = (came, PassTime(), PassTime(), POSTPONED)
+    events = told(queue_of(SALES, "tax"), *ready("a"), *waits, *expert, back, *taken("c", "b"))
+    one = found(shadow_of(events, queue_of(SALES)))
+    assert (one.contacts, one.real.answered, one.real.sent_away) == (2, 1, 1)
+    assert (one.shadow.answered, one.shadow.sent_away) == (1, 0)
+    assert (one.not_again_in_shadow, one.never_in_shadow) == (1, 0)
 
 
 def test_the_threshold_is_that_of_when_the_contact_came() -> None:
@@ -309,13 +346,13 @@ def told(*said: Command, scorers: Mapping[str, Scorer] | None = None) -> Decided
     return decisions
 
 
-def ready(*names: str) -> list[Command]:
+def ready(*names: str, skills: tuple[Skill, ...] = ()) -> list[Command]:
     said = list[Command]()
     for name in names:
         voice = ChannelCapacity(channel=Channel.VOICE, slots=1)
         agent_id = AgentId(name)
         said += [
-            ObserveAgentSignedOn(agent_id=agent_id, skills=(), capacity=(voice,)),
+            ObserveAgentSignedOn(agent_id=agent_id, skills=skills, capacity=(voice,)),
             ObserveAgentWentReady(agent_id=agent_id),
         ]
     return said
@@ -341,6 +378,10 @@ def taken(name: str, agent: str) -> list[Command]:
     ]
 
 
+POSTPONED = ObserveContactAbandoned(
+    contact_id=ContactId("c"), reason=DequeueReason.CALLBACK_POSTPONED
+)
+LEFT = ObserveContactAbandoned(contact_id=ContactId("c"))
 MOVED = MoveContact(contact_id=ContactId("c"), queue_id=SALES)
 FIRST = SetContactPriority(contact_id=ContactId("d"), priority=5)
 BY_HAND: dict[str, list[Command]] = {

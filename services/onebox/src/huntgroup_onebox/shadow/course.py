@@ -47,6 +47,8 @@ class Course:
     same: int = 0
     """Of them, made really, too: of the same contact to the same agent at the same moment."""
     left_at_ms: dict[ContactId, int] = field(default_factory=dict)
+    left_before_ms: dict[ContactId, list[int]] = field(default_factory=dict)
+    """When contacts left that came again."""
     sent_away: set[ContactId] = field(default_factory=set)
     """Of those that left, whom a rule sent out of routing, and callbacks that are put off or over."""
     missed: dict[ContactId, int] = field(default_factory=dict)
@@ -73,6 +75,9 @@ class Course:
 
     def left(self, event: ContactDequeued) -> None:
         """Note a contact that left."""
+        before_ms = self.left_at_ms.get(event.contact_id)
+        if before_ms is not None:
+            self.left_before_ms.setdefault(event.contact_id, []).append(before_ms)
         self.left_at_ms[event.contact_id] = event.at_ms
         if event.reason is DequeueReason.CUSTOMER_LEFT:
             self.sent_away.discard(event.contact_id)

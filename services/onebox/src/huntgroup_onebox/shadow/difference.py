@@ -1,14 +1,14 @@
 """What another policy would have made different: for each queue, really and in the shadow."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from huntgroup_loadtest.fitted import Fitted, Row
 from huntgroup_onebox.shadow.past import Fate
 from huntgroup_onebox.shadow.player import Shadow
-from huntgroup_routing.core.values import AgentId
+from huntgroup_routing.core.values import AgentId, ContactId
 
 ALL: Final = "all"
 S_MS: Final = 1_000
@@ -70,7 +70,10 @@ class Side:
 
 @dataclass(slots=True)
 class Difference:
-    """One queue: contacts whose wait really ended, and to whom they went."""
+    """One queue: contacts whose wait really ended, and to whom they went.
+
+    Who comes again, to be called back or after having been handed back, is another contact, as in reports.
+    """
 
     contacts: int = 0
     not_over_yet: int = 0
@@ -82,21 +85,28 @@ class Difference:
     only_in_shadow: int = 0
     never_in_shadow: int = 0
     """Still waiting in the shadow when nothing could happen any more: nobody there may serve them."""
+    not_again_in_shadow: int = 0
+    """Came again really, but not in the shadow: there they were answered already, or waited still."""
     real: Side = field(default_factory=Side)
     shadow: Side = field(default_factory=Side)
 
-    def add(self, fate: Fate, shadow: End | None) -> None:
-        """Count a contact; one that really waited to the end of the log tells of no difference."""
+    def add(self, fate: Fate, shadow: End | None, *, came: bool) -> None:
+        """Count a contact; one that really waited to the end of the log tells of no difference.
+
+        `came` says whether it came in the shadow, too.
+        """
         real = _really(fate)
         if real is None:
             self.not_over_yet += 1
             return
         self.contacts += 1
         self.real.add(real, fate)
-        if shadow is None:
+        if shadow is not None:
+            self.shadow.add(shadow, fate)
+        elif came:
             self.never_in_shadow += 1
         else:
-            self.shadow.add(shadow, fate)
+            self.not_again_in_shadow += 1
         agent_id = None if shadow is None else shadow.agent_id
         if agent_id is None or real.agent_id is None:
             self.only_really += real.agent_id is not None
@@ -128,17 +138,29 @@ def _really(fate: Fate) -> End | None:
 
 def differences(shadow: Shadow) -> dict[str, Difference]:
     """Return the difference by queue, and over all as `all`."""
-    found, everything, answers = dict[str, Difference](), Difference(), shadow.answers
-    for contact_id, fate in shadow.past.fates.items():
-        answer, left_at_ms = answers.get(contact_id), shadow.left_at_ms.get(contact_id)
-        end = None
-        if answer is not None:
-            end = End(at_ms=answer.at_ms, agent_id=answer.agent_id)
-        elif left_at_ms is not None:
-            end = End(at_ms=left_at_ms, gave_up=contact_id not in shadow.sent_away)
-        for one in (found.setdefault(fate.queue_id, Difference()), everything):
-            one.add(fate, end)
+    found, everything = dict[str, Difference](), Difference()
+    for contact_id, last in shadow.past.fates.items():
+        ends = _ends(shadow, contact_id)
+        next_ms: float = -math.inf
+        for fate in last.each():
+            came = fate.told_at_ms >= next_ms
+            end = next(ends, None) if came else None
+            if came:
+                next_ms = math.inf if end is None else end.at_ms
+            for one in (found.setdefault(fate.queue_id, Difference()), everything):
+                one.add(fate, end, came=came)
     return {**dict(sorted(found.items())), ALL: everything}
+
+
+def _ends(shadow: Shadow, contact_id: ContactId) -> Iterator[End]:
+    """Yield how each wait of a contact ended in the shadow; who comes again has left, and nobody has given up."""
+    for at_ms in shadow.left_before_ms.get(contact_id, ()):
+        yield End(at_ms=at_ms)
+    answer, left_at_ms = shadow.answers.get(contact_id), shadow.left_at_ms.get(contact_id)
+    if left_at_ms is not None:
+        yield End(at_ms=left_at_ms, gave_up=contact_id not in shadow.sent_away)
+    if answer is not None:
+        yield End(at_ms=answer.at_ms, agent_id=answer.agent_id)
 
 
 def not_over_yet(found: Mapping[str, Difference]) -> str:

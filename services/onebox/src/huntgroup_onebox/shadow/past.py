@@ -2,12 +2,13 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, KeysView, Mapping
+from collections.abc import Callable, Iterable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, get_args
 
 from msgspec import Struct
 
+from huntgroup_onebox.coming import came_at_ms
 from huntgroup_routing.core.messages import (
     AgentCapacityFreed,
     ContactDequeued,
@@ -47,10 +48,13 @@ THRESHOLD_MS: Final = 20_000
 
 
 class Fate(Struct, eq=False, gc=False):
-    """What became of one contact: times in ms, None for what did not happen while the log was written."""
+    """What became of one contact that came: times in ms, None for what did not happen while the log was written."""
 
     queue_id: QueueId
     came_at_ms: int
+    """Since when its wait counts."""
+    told_at_ms: int
+    """When routing heard of it."""
     threshold_ms: int
     """Of the service level of its queue when it came."""
     answered_at_ms: int | None = None
@@ -60,6 +64,14 @@ class Fate(Struct, eq=False, gc=False):
     left_at_ms: int | None = None
     gave_up: bool = False
     """It was its customer who left; else a rule sent it out of routing, or a callback is put off or over."""
+    before: "Fate | None" = None
+    """What became of it when it came the time before: it was handed back, or is called back now."""
+
+    def each(self) -> "Sequence[Fate]":
+        """Return what became of it each time that it came, the first time first."""
+        if self.before is None:
+            return (self,)
+        return (*self.before.each(), self)
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -74,6 +86,7 @@ class Past:
     """Takes the decisions of one domain, each the events that followed from one command or fact, in order."""
 
     fates: dict[ContactId, Fate] = field(default_factory=dict)
+    """Of the last time that each came: who was answered does not come again."""
     missed: dict[ContactId, list[OfferExpired | OfferRejected]] = field(default_factory=dict)
     """The offers that agents declined or let ring out, by contact."""
     _noticed_at_ms: dict[str, list[int]] = field(default_factory=dict)
@@ -97,14 +110,11 @@ class Past:
                 note(self, event)
 
     def _came(self, event: ContactEnqueued) -> None:
-        """Note a contact; one that was handed back and comes again came when it came first."""
-        fate = self.fates.get(event.contact_id)
-        if fate is None:
-            threshold_ms = self._threshold_ms.get(event.queue_id, THRESHOLD_MS)
-            fate = Fate(event.queue_id, event.enqueued_at_ms, threshold_ms)
-            self.fates[event.contact_id] = fate
-        else:
-            fate.left_at_ms = None
+        """Note a contact; one that comes again begins to wait anew, as in reports."""
+        threshold_ms = self._threshold_ms.get(event.queue_id, THRESHOLD_MS)
+        fate = Fate(event.queue_id, came_at_ms(event), event.at_ms, threshold_ms)
+        fate.before = self.fates.get(event.contact_id)
+        self.fates[event.contact_id] = fate
 
     def _accepted(self, event: OfferAccepted) -> None:
         fate = self.fates.get(event.contact_id)

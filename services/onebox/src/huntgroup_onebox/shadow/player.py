@@ -78,8 +78,13 @@ class Shadow:
 
     @property
     def left_at_ms(self) -> Mapping[ContactId, int]:
-        """When contacts left that nobody answered."""
+        """When contacts left that nobody answered, or left last before they came again."""
         return self._course.left_at_ms
+
+    @property
+    def left_before_ms(self) -> Mapping[ContactId, Sequence[int]]:
+        """When contacts left earlier that left more than once."""
+        return self._course.left_before_ms
 
     @property
     def sent_away(self) -> Collection[ContactId]:

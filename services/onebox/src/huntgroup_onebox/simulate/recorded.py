@@ -13,6 +13,7 @@ from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_eventlog.port import LogUnavailableError
 from huntgroup_onebox.audit.reading import Entries, Records
 from huntgroup_onebox.audit.report import Findings
+from huntgroup_onebox.coming import came_at_ms
 from huntgroup_onebox.simulate.draws import Recorded
 from huntgroup_onebox.simulate.scenario import FromJournal, Scenario
 from huntgroup_routing.adapters.mapping import event_codec
@@ -23,7 +24,7 @@ from huntgroup_routing.core.messages import (
     Event,
     OfferAccepted,
 )
-from huntgroup_routing.core.values import ContactId, OfferId
+from huntgroup_routing.core.values import ContactId, DequeueReason, OfferId
 
 SERVICE: Final = "routing"
 
@@ -35,14 +36,19 @@ class JournalError(ValueError):
 @dataclass(slots=True)
 class _Contact:
     queue_id: str
-    enqueued_at_ms: int
+    came_at_ms: int
+    """The last time, where it came more than once: then it was served, or left for good."""
     handled_ms: int | None = None
     gave_up_after_ms: int | None = None
 
 
 @dataclass(slots=True)
 class _Books:
-    """What one domain's journal says of its contacts."""
+    """What one domain's journal says of its contacts.
+
+    Patience is told by customers who left alone: whom a rule sent elsewhere, or who wanted to be called back, might
+    have waited for longer.
+    """
 
     contacts: dict[ContactId, _Contact] = field(default_factory=dict)
     served: dict[OfferId, tuple[ContactId, int]] = field(default_factory=dict)
@@ -50,16 +56,16 @@ class _Books:
     def take(self, event: Event) -> None:
         match event:
             case ContactEnqueued():
-                contact = _Contact(event.queue_id, event.enqueued_at_ms)
+                contact = _Contact(event.queue_id, came_at_ms(event))
                 self.contacts[event.contact_id] = contact
             case OfferAccepted():
                 self.served[event.offer_id] = (event.contact_id, event.at_ms)
             case AgentCapacityFreed() if event.offer_id in self.served:
                 contact_id, since_ms = self.served.pop(event.offer_id)
                 self.contacts[contact_id].handled_ms = event.at_ms - since_ms
-            case ContactDequeued():
+            case ContactDequeued(reason=DequeueReason.CUSTOMER_LEFT):
                 contact = self.contacts[event.contact_id]
-                contact.gave_up_after_ms = event.at_ms - contact.enqueued_at_ms
+                contact.gave_up_after_ms = event.at_ms - contact.came_at_ms
             case _:
                 pass
 
@@ -105,16 +111,16 @@ async def _read(directory: Path, domain: str) -> _Books:
 
 def _contacts(books: _Books, queue: str) -> list[Recorded]:
     """Return the contacts of a queue, timed from the first of the domain, so that classes keep step."""
-    first_ms = min(one.enqueued_at_ms for one in books.contacts.values())
+    first_ms = min(one.came_at_ms for one in books.contacts.values())
     mine = [one for one in books.contacts.values() if one.queue_id == queue]
     if not any(one.handled_ms is not None for one in mine):
         queues = ", ".join(sorted({one.queue_id for one in books.contacts.values()}))
         raise ValueError(f"nobody of queue {queue!r} was served; there are: {queues}")
     return [
         Recorded(
-            at_ms=one.enqueued_at_ms - first_ms,
+            at_ms=one.came_at_ms - first_ms,
             handled_ms=one.handled_ms,
             gave_up_after_ms=one.gave_up_after_ms,
         )
-        for one in sorted(mine, key=lambda one: one.enqueued_at_ms)
+        for one in sorted(mine, key=lambda one: one.came_at_ms)
     ]

@@ -91,8 +91,10 @@ class CsvDay(_Part, frozen=True, kw_only=True, tag="csv", tag_field="kind"):
 class FromJournal(_Part, frozen=True, kw_only=True, tag="journal", tag_field="kind"):
     """The contacts of a real log: when each was queued, how long it took, and when its customer gave up.
 
-    A contact that was answered is as patient as the class says (not given: without end). One that gave up, or is
-    still live, gets the handling time of another of the same queue, by chance. `service` and `wrap_up` of the class
+    A contact whose customer did not give up (it was answered, a rule sent it elsewhere, or it was to be called back)
+    is as patient as the class says (not given: without end). One that was not answered, or is still live, gets the
+    handling time of another of the same queue, by chance. Who came more than once comes when they came last: a
+    callback when it came back, and a lost customer who was back when they were. `service` and `wrap_up` of the class
     are not needed: the journal's handling times stand for both.
     """
 
