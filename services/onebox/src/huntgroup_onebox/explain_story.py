@@ -8,20 +8,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from huntgroup_onebox.explain_words import CANCELED, LEFT, agents_text, groups_text, needs_text
+from huntgroup_onebox.explain_floor import (
+    NO_GROUPS,
+    Agent,
+    Contact,
+    awaited_of,
+    groups_named,
+    why_passed_over,
+)
+from huntgroup_onebox.explain_words import CANCELED, LEFT, agents_text, needs_text
 from huntgroup_routing.app.queries import overflow_text, time_text, trigger_text, why_text
 from huntgroup_routing.core import messages as routing
-from huntgroup_routing.core.concurrency import Concurrency, concurrency_of
-from huntgroup_routing.core.expressions import Who, meets, parse, who_is
-from huntgroup_routing.core.values import (
-    AgentId,
-    Channel,
-    ContactId,
-    DecisionRule,
-    Place,
-    RescindReason,
-    place_of,
-)
+from huntgroup_routing.core.concurrency import concurrency_of
+from huntgroup_routing.core.expressions import who_is
+from huntgroup_routing.core.values import ContactId, RescindReason, place_of
 
 PASSED_OVER_SHOWN: Final = 10
 BUSY_TOLD_MAX: Final = 3
@@ -37,56 +37,16 @@ class Step:
     details: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Agent:
-    agent_id: AgentId
-    skills: frozenset[str]
-    who: Who
-    slots: dict[Channel, int]
-    concurrency: Concurrency | None = None
-    ready: bool = False
-    held: dict[str, Channel] = field(default_factory=dict)
-    """By offer, the channel of the slot it takes."""
-
-    def why_busy(self, channel: Channel) -> str | None:
-        """Return why nothing more of a channel fits: nothing to say when all slots are taken; None: it does."""
-        taken = Counter(self.held.values())
-        if taken[channel] >= self.slots.get(channel, 0):
-            return ""
-        return None if self.concurrency is None else self.concurrency.why_full(taken, channel)
-
-
-@dataclass(slots=True)
-class _Contact:
-    place: Place
-    channel: Channel
-    skills: frozenset[str]
-    requirement: str
-    own_requirement: str
-    """Asked by the contact itself, in every queue."""
-    groups: tuple[str, ...]
-    """Who is asked; none: whoever can."""
-    since: tuple[int, int]
-    """When it was queued, and what a point of its priority is worth (ms)."""
-
-    def met_by(self, agent: _Agent) -> bool:
-        """Return whether an agent has the skills and meets the requirement."""
-        if not agent.skills >= self.skills:
-            return False
-        if self.groups and "" not in self.groups and agent.who.groups.isdisjoint(self.groups):
-            return False
-        asked = filter(None, (self.requirement, self.own_requirement))
-        return all(meets(agent.who, agent.agent_id, parse(one, accepted=True)) for one in asked)
-
-
 class Story:
     """Follows one domain's events, and tells what concerns one contact."""
 
     def __init__(self, contact_id: str) -> None:
         self.contact_id = ContactId(contact_id)
         self.steps: list[Step] = []
-        self._agents: dict[str, _Agent] = {}
-        self._contacts: dict[str, _Contact] = {}
+        self._agents: dict[str, Agent] = {}
+        self._contacts: dict[str, Contact] = {}
+        self._named: dict[str, frozenset[str]] = {}
+        """By queue, the groups that its rules name, asked or not."""
         self._waits = False
         self._step = 0
         self._passed: Counter[str] = Counter()
@@ -115,7 +75,9 @@ class Story:
                 pass
             case routing.GroupBlended() | routing.GroupUnblended():
                 pass  # who waits tells by a new plan that other groups are asked
-            case routing.QueueConfigured() | routing.QueueRetired() | routing.PolicyApplied():
+            case routing.QueueConfigured():
+                self._named[event.queue_id] = groups_named(event)
+            case routing.QueueRetired() | routing.PolicyApplied():
                 pass
             case routing.QueueReprioritized():
                 pass  # told of each contact
@@ -141,7 +103,7 @@ class Story:
             levels = dict.fromkeys(event.skills, 1)
             if event.traits is not None:
                 levels.update((one.skill, one.level) for one in event.traits.skill_levels)
-            self._agents[event.agent_id] = _Agent(
+            self._agents[event.agent_id] = Agent(
                 agent_id=event.agent_id,
                 who=who_is(levels, event.traits),
                 skills=frozenset(event.skills),
@@ -165,7 +127,7 @@ class Story:
                 agent.held.pop(event.offer_id, None)
 
     def _enqueued(self, event: routing.ContactEnqueued) -> None:
-        contact = _Contact(
+        contact = Contact(
             place=place_of(
                 event.priority, event.enqueued_at_ms, event.contact_id, event.priority_point_ms
             ),
@@ -175,6 +137,9 @@ class Story:
             own_requirement=event.own_requirement,
             groups=event.groups,
             since=(event.enqueued_at_ms, event.priority_point_ms),
+            named=self._named.get(event.queue_id, NO_GROUPS),
+            awaited=awaited_of(event),
+            awaits_turn=event.awaits_turn,
         )
         self._contacts[event.contact_id] = contact
         if event.contact_id != self.contact_id:
@@ -197,6 +162,8 @@ class Story:
             return
         contact.skills = frozenset(event.required_skills)
         contact.requirement, contact.groups = event.requirement, event.groups
+        if isinstance(event, routing.ContactReplanned):
+            contact.named = self._named.get(event.queue_id, NO_GROUPS)
         if event.contact_id != self.contact_id:
             return
         needs = needs_text(contact.channel, event, contact.own_requirement)
@@ -226,6 +193,8 @@ class Story:
         contact.skills = frozenset(event.required_skills)
         contact.requirement, contact.groups = event.requirement, event.groups
         contact.since = (event.enqueued_at_ms, event.priority_point_ms)
+        contact.named = self._named.get(event.queue_id, NO_GROUPS)
+        contact.awaited = awaited_of(event)
         if event.contact_id != self.contact_id:
             return
         if self.steps:
@@ -244,7 +213,7 @@ class Story:
         self.steps.append(step)
         self._waits, self._step = True, event.step
 
-    def _who_can(self, contact: _Contact) -> str:
+    def _who_can(self, contact: Contact) -> str:
         able = [
             agent
             for agent in self._agents.values()
@@ -285,7 +254,7 @@ class Story:
             )
         self.steps.append(step)
 
-    def _pass_over(self, event: routing.OfferCreated, agent: _Agent | None) -> None:
+    def _pass_over(self, event: routing.OfferCreated, agent: Agent | None) -> None:
         """Note why somebody who stands behind the contact was served before it."""
         mine, other = self._contacts[self.contact_id], self._contacts.get(event.contact_id)
         if other is None or other.channel != mine.channel or other.place < mine.place:
@@ -294,30 +263,13 @@ class Story:
         if explained is not None and explained.asked_by:
             why = f"{explained.asked_by} took it or gave it out by hand"
         else:
-            why = self._why_not(mine, event, agent)
+            had_it = agent is not None and agent.let_go(self.contact_id)
+            why = why_passed_over(mine, other, event, agent, let_go=had_it)
         self._passed[why] += 1
         if len(self._passed_first) < PASSED_OVER_SHOWN:
             when = time_text(event.at_ms)
             said = f"{when} contact {event.contact_id} of {event.queue_id} went before: {why}"
             self._passed_first.append(said)
-
-    def _why_not(self, mine: _Contact, offer: routing.OfferCreated, agent: _Agent | None) -> str:
-        agent_id, said = offer.agent_id, offer.explanation
-        if agent is None:
-            return f"what {agent_id} can do is not in what is left of the journal"
-        missing = sorted(mine.skills - agent.skills)
-        if missing:
-            return f"{agent_id} lacks {', '.join(missing)}"
-        if not mine.met_by(agent):
-            asked = [*filter(None, (mine.requirement, mine.own_requirement))]
-            if mine.groups:
-                asked.append(groups_text(mine.groups))
-            return f"{agent_id} does not meet {' and '.join(asked)}"
-        if any(offer_id.startswith(f"{self.contact_id}.") for offer_id in agent.held):
-            return f"{agent_id} let it go a moment ago"
-        if said is not None and said.rule is DecisionRule.FIRST_BY_RANK:
-            return f"{agent_id} serves {offer.queue_id} with rank {said.rank}, or it was that queue's share"
-        return f"no reason is known; {agent_id} could have served it"
 
     def _tell_passed(self, step: Step) -> None:
         step.details += self._passed_first
@@ -334,10 +286,8 @@ class Story:
             and event.agent_id in self._agents
         ):
             self._agents[event.agent_id].held.pop(event.offer_id, None)
-        if isinstance(event, routing.ContactReprioritized) and event.contact_id in self._contacts:
-            contact = self._contacts[event.contact_id]
-            since_ms, point_ms = contact.since
-            contact.place = place_of(event.priority, since_ms, event.contact_id, point_ms)
+        if (contact := self._contacts.get(event.contact_id)) is not None:
+            contact.note(event)
         gone = isinstance(event, routing.OfferAccepted | routing.ContactDequeued)
         if event.contact_id == self.contact_id:
             self._tell_end(event)

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -15,14 +16,17 @@ from huntgroup_onebox.explain_story import PASSED_OVER_SHOWN, Story
 from huntgroup_routing.adapters.mapping import event_codec
 from huntgroup_routing.core import RoutingCore
 from huntgroup_routing.core import messages as routing
+from huntgroup_routing.core.blending import BlendRule, BlendTrigger
 from huntgroup_routing.core.values import (
     AgentId,
+    AgentTraits,
     Channel,
     ContactId,
     DequeueReason,
     OfferId,
     QueueId,
     RoutingStep,
+    ServingGroup,
     Skill,
     StepTrigger,
 )
@@ -256,6 +260,90 @@ def test_who_does_not_meet_the_requirement_is_told() -> None:
     (step,) = story.finish()
     assert 'it needs voice and agent == "alan" or lang == "ar"' in step.text
     assert 'grace does not meet agent == "alan" or lang == "ar"' in step.details[1]
+
+
+def passed_over(
+    queue: routing.ConfigureQueue, of_ada: Mapping[str, Any], of_ben: Mapping[str, Any]
+) -> Story:
+    """Return the story of ada, whom grace is not offered when she is free; ben, behind her, is."""
+    story, (_, ada), (_, ben) = Story("ada"), comes("ada", 5), comes("ben", 6)
+    assert isinstance(ada, routing.ObserveContactQueued)
+    assert isinstance(ben, routing.ObserveContactQueued)
+    told: list[tuple[int, routing.Command]] = [
+        (0, queue),
+        *works("grace", 1),
+        *works("alan", 2),
+        comes("c1", 3),
+        comes("c2", 4),
+        answers("c1", 1, "grace", 4, routing.AcceptOffer),
+        answers("c2", 1, "alan", 4, routing.AcceptOffer),
+        (5, structs.replace(ada, **of_ada)),
+        (6, structs.replace(ben, **of_ben)),
+        (8, routing.ObserveAgentReleased(agent_id=AgentId("grace"), offer_id=OfferId("c1.1"))),
+    ]
+    for event in events(told):
+        story.take(event)
+    story.finish()
+    return story
+
+
+HOLDS = replace(SALES, preferred_hold_ms=60_000, direct_hold_ms=60_000)
+
+
+@pytest.mark.parametrize(
+    ("of_ada", "of_ben", "why"),
+    [
+        (
+            {"preferred_agents": (AgentId("alan"),)},
+            {},
+            "it waited for alan at first, until 2027-01-15 08:01:05.000",
+        ),
+        ({"direct_agent_id": AgentId("alan")}, {}, "it was for alan alone"),
+        (
+            {},
+            {"preferred_agents": (AgentId("grace"),)},
+            "that one waited for grace at first, until 2027-01-15 08:01:06.000",
+        ),
+        ({}, {"direct_agent_id": AgentId("grace")}, "that one was for grace alone"),
+    ],
+)
+def test_who_waits_for_certain_agents_is_told(
+    of_ada: Mapping[str, Any], of_ben: Mapping[str, Any], why: str
+) -> None:
+    (step,) = passed_over(HOLDS, of_ada, of_ben).steps
+    assert step.details[1].endswith(f"contact ben of sales went before: {why}")
+
+
+def test_a_callback_that_awaits_its_turn_is_passed_over_by_who_comes() -> None:
+    story = Story("ada")
+    queue = replace(SALES, callback_attempts=1, callback_dial_ms=10_000)
+    (_, ada), told = comes("ada", 2), events([(0, queue), *works("grace", 1), comes("ben", 3)])
+    assert isinstance(ada, routing.ObserveContactQueued)
+    waiting = events([(0, queue), (2, structs.replace(ada, awaits_turn=True))])[1]
+    for event in (*told[:-2], waiting, *told[-2:]):
+        story.take(event)
+    assert "nobody is asked for it before its turn is near" in story.finish()[0].details[-1]
+
+
+@pytest.mark.parametrize("away", ["delay_ms", "blend"])
+def test_no_group_stands_for_those_of_none_that_the_queue_names(away: str) -> None:
+    """Alan is of a group that is asked later, or while the queue needs it: until then only grace can serve."""
+    groups = (ServingGroup(group=""), ServingGroup(group="desk", delay_ms=20_000))
+    queue = replace(SALES, groups=groups)
+    if away == "blend":
+        rule = BlendRule(
+            group="desk", trigger=BlendTrigger.QUEUE_LENGTH, enter=5, leave=1, dwell_ms=0
+        )
+        queue = replace(SALES, groups=groups[:1], blend=(rule,))
+    desk = AgentTraits(groups=("desk",))
+    (seconds, alan), ready = works("alan", 1)
+    assert isinstance(alan, routing.ObserveAgentSignedOn)
+    story = Story("ada")
+    for event in events(
+        [(0, queue), (seconds, replace(alan, traits=desk)), ready, comes("ada", 3)]
+    ):
+        story.take(event)
+    assert story.finish()[0].details[0].startswith("0 agents signed on can serve it")
 
 
 def test_a_step_is_told_with_what_it_asks_and_what_was_left_out() -> None:
