@@ -1,11 +1,13 @@
 """The service as its clients see it: real gRPC on the loopback, a journal in memory, virtual time."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from grpc import StatusCode
+from grpc.aio import AioRpcError
 
-from huntgroup.agent_state.v1.commands_pb2 import ListAgentsRequest
+from huntgroup.agent_state.v1.commands_pb2 import ListAgentsRequest, SignOffRequest
 from huntgroup.agent_state.v1.events_pb2 import (
     CHANNEL_CHAT,
     CHANNEL_UNSPECIFIED,
@@ -15,9 +17,15 @@ from huntgroup.agent_state.v1.events_pb2 import (
     AgentSignedOff,
     ChannelCapacity,
 )
+from huntgroup.event.v1.envelope_pb2 import CommandContext
 from huntgroup.routing.v1 import events_pb2 as routing
 from huntgroup.session.v1 import events_pb2 as session
+from huntgroup_contracts.registry import topic_journal
+from huntgroup_eventlog.adapters.memory import MemoryLog
+from huntgroup_eventlog.journal.replica import Replica
+from huntgroup_eventlog.port import AppendFailedError, NewRecord
 from huntgroup_runtime.rpc.errors import RpcRefusedError
+from huntgroup_runtime.rpc.forwarding import HOPS
 
 if TYPE_CHECKING:
     from adapters.conftest import House, Houses
@@ -161,6 +169,40 @@ async def test_who_is_not_signed_on_is_not_found(house: "House") -> None:
     with pytest.raises(RpcRefusedError) as refused:
         await house.agent("nobody")
     assert (refused.value.status, refused.value.reason) == (StatusCode.NOT_FOUND, "AGENT_UNKNOWN")
+
+
+async def test_who_signs_off_is_not_found_only_once_that_is_sure(
+    house: "House", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.call("SignOn", agent_id="ada")
+    signed_off, asked = asyncio.Event(), asyncio.Event()
+    append, query = MemoryLog.append, Replica.query
+
+    async def lose_one(log: MemoryLog, topic: str, partition: int, record: NewRecord) -> int:
+        if signed_off.is_set() or topic != topic_journal("agent-state"):
+            return await append(log, topic, partition, record)
+        signed_off.set()
+        await asked.wait()
+        raise AppendFailedError("the batch that signs ada off is lost")
+
+    def query_and_tell(*args: Any) -> None:
+        try:
+            query(*args)
+        finally:
+            asked.set()
+
+    monkeypatch.setattr(MemoryLog, "append", lose_one)
+    monkeypatch.setattr(Replica, "query", query_and_tell)
+    sign_off = SignOffRequest(
+        context=CommandContext(domain="acme/emea", command_id="off-1"), agent_id="ada"
+    )
+    # One that was forwarded is not tried again where it comes to.
+    once = house.stub.SignOff(sign_off, timeout=5, metadata=[(HOPS, "1")])
+    signing_off = asyncio.ensure_future(once)
+    await signed_off.wait()
+    assert (await house.agent()).state == "NOT_READY"
+    with pytest.raises(AioRpcError):
+        await signing_off
 
 
 async def test_a_repeated_command_has_one_effect(house: "House") -> None:

@@ -57,6 +57,16 @@ def _told(share: float) -> str:
     return "" if share == 1 else f": {share:.0%} of it for new work"
 
 
+def _result(read: Callable[[Any], Any], state: Any) -> Any:
+    """Return what `read` returns or raises: that something is not there rests on the state as much as what is."""
+    try:
+        return read(state)
+    except StopIteration as error:
+        return RuntimeError(f"a read ended with {error!r}")  # a future takes none
+    except Exception as error:  # noqa: BLE001  whatever it is, it is for whoever asked
+        return error
+
+
 class Replica:
     """The state machine of one replica; `effects` is its outbox."""
 
@@ -146,15 +156,18 @@ class Replica:
         return known is not None and known.memory.recall(command_id) is not None
 
     def query(self, domain: str, read: Callable[[Any], Any], ticket: Any) -> None:
-        """Answer `read(state)`, as soon as everything the answer rests on is accepted. Raises as `submit` does."""
+        """Answer `read(state)`, or what it raises, as soon as everything the answer rests on is accepted.
+
+        Raises as `submit` does.
+        """
         self._check_serving()
         found = self.fold.domains.get(domain)
         state = found.state if found else self.application.core.initial(domain)
-        answer = fx.Answer(ticket, read(state))
+        result = _result(read, state)
         if self.decider.pending:
-            self.decider.pending[-1].answers.append((ticket, answer.result, ""))
+            self.decider.pending[-1].answers.append((ticket, result, ""))
         else:
-            self.effects.append(answer)
+            self.effects.append(fx.Answer(ticket, result))
 
     def take_in(self, source: SourceInput) -> None:
         """Queue what follows from one foreign entry. Only for the owner; others learn it from the owner's batches."""
