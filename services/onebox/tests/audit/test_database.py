@@ -78,6 +78,17 @@ async def test_a_database_that_equals_the_ledger_is_clean(tmp_path: Path) -> Non
     assert not found.lines[5].unchecked
 
 
+async def test_a_database_of_an_older_version_is_read(tmp_path: Path) -> None:
+    log = a_day()
+    url = await copied(log, tmp_path / "r")
+    connection = sqlite3.connect(tmp_path / "r")
+    connection.execute("ALTER TABLE journal_cursor DROP COLUMN last_record")
+    connection.close()
+    found = await report(log, url)
+    assert found.clean, str(found)
+    assert found.lines[5].counts["database rows"] == 2
+
+
 async def test_a_database_that_holds_a_long_ledger_is_not_taken_for_one_that_lacks_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

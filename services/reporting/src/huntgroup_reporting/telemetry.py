@@ -11,3 +11,9 @@ LEDGER_AHEAD: Final = "reporting.ledger.ahead"
 
 Fields partition, database and journal, the positions.
 """
+
+LEDGER_OF_ANOTHER: Final = "reporting.ledger.of_another"
+"""The journal says something else where the database stands: the log was replaced, and the rows are made anew.
+
+Fields as above.
+"""

@@ -346,6 +346,14 @@ async def houses() -> AsyncIterator[Houses]:
 
 
 @pytest.fixture
+async def houses_of_another_log() -> AsyncIterator[Houses]:
+    """Return what opens a house on a log, with snapshots, of its own."""
+    log, snapshots = MemoryLog(2), ObjectSnapshotStore.from_url("")
+    yield lambda: open_house(log, snapshots)
+    await log.close()
+
+
+@pytest.fixture
 async def house(houses: Houses) -> AsyncIterator[House]:
     async with houses() as house:
         yield house

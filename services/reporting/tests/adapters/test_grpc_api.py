@@ -14,7 +14,7 @@ from huntgroup_eventlog.partitioning import partition_of
 from huntgroup_reporting.adapters.ledger import SqlHistory
 from huntgroup_reporting.app.ports import LedgerChanges
 from huntgroup_reporting.core.state import QueueCounts
-from huntgroup_reporting.telemetry import LEDGER_AHEAD
+from huntgroup_reporting.telemetry import LEDGER_AHEAD, LEDGER_OF_ANOTHER
 from huntgroup_runtime.rpc.errors import RpcRefusedError
 
 if TYPE_CHECKING:
@@ -139,6 +139,37 @@ async def test_a_database_that_is_ahead_of_its_journal_is_told_of_once_and_fille
     (told,) = [log for log in logs if log["event"] == LEDGER_AHEAD]
     assert (told["log_level"], told["partition"]) == ("error", partition)
     assert told["database"] > told["journal"]
+
+
+async def test_a_database_of_a_log_that_was_replaced_by_a_longer_one_is_told_of_and_filled_again(
+    houses: "Houses",
+    houses_of_another_log: "Houses",
+    teller: "type[Teller]",
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: "Path",
+) -> None:
+    monkeypatch.setattr(evolving, "INTERVALS_MAX", 1)
+    async with houses_of_another_log() as house:
+        await teller(house).known_day()
+        of_another = await house.report(0, HOUR_MS)
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    monkeypatch.setenv("HUNTGROUP_REPORTING_DATABASE_URL", url)
+    async with houses() as house:
+        tell = await teller(house).at(0)
+        await tell.queued("before")
+        await (await tell.at(1_000)).queued("later")
+        before = await house.report(0, HOUR_MS)
+        assert [row.offered for row in before.queues] == [1, 1]
+    with capture_logs() as logs:
+        async with houses_of_another_log() as house:
+            assert (await house.report(0, HOUR_MS)).queues == of_another.queues
+    (told,) = [log for log in logs if log["event"] == LEDGER_OF_ANOTHER]
+    assert (told["log_level"], told["partition"]) == ("error", partition_of("acme/emea", 2))
+    assert told["database"] < told["journal"], "the other log is longer"
+    with capture_logs() as logs:
+        async with houses_of_another_log() as house:
+            assert (await house.report(0, HOUR_MS)).queues == of_another.queues
+    assert not [log for log in logs if log["event"] == LEDGER_OF_ANOTHER], "now it is its copy"
 
 
 def lose(folder: "Path") -> None:

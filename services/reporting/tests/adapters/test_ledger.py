@@ -3,12 +3,16 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from huntgroup_eventlog.journal.chain import GENESIS
-from huntgroup_reporting.adapters.ledger import SqlHistory
+from huntgroup_reporting.adapters.ledger import DRIVERS, SqlHistory
 from huntgroup_reporting.app.ports import (
     Cursor,
     CursorMovedError,
@@ -58,7 +62,8 @@ async def history(url: str) -> AsyncIterator[SqlHistory]:
 
 
 def at(position: int) -> Cursor:
-    return Cursor(position=position, epoch=1, owner="me", chain=bytes([position % 256]) * 16)
+    some = bytes([position % 256]) * 16
+    return Cursor(position=position, epoch=1, owner="me", chain=some, last_record=some[::2])
 
 
 def span(from_ms: int = 0, to_ms: int = 10 * QUARTER_MS, **fields: str | int) -> Span:
@@ -177,6 +182,28 @@ async def test_many_rows_are_written_in_one_transaction(history: SqlHistory) -> 
     agents = {("acme/emea", 0, f"a{number}"): AgentTimes(idle_ms=1) for number in range(1_700)}
     await history.add(0, LedgerChanges(agents=agents), BEGIN, at(5))
     assert (await history.rows(span(), 10)).agents == {0: AgentTimes(idle_ms=1_700)}
+
+
+@pytest.mark.parametrize("url", ["file", "postgresql"], indirect=True)
+async def test_a_database_of_an_older_version_goes_on(url: str, history: SqlHistory) -> None:
+    await history.cursor(0)
+    await history.add(0, some_changes(), BEGIN, at(5))
+    parsed = make_url(url)
+    driver = DRIVERS[parsed.get_backend_name()]
+    older = create_async_engine(parsed.set(drivername=driver))
+    async with older.begin() as connection:
+        await connection.execute(text("ALTER TABLE journal_cursor DROP COLUMN last_record"))
+        await connection.execute(text("ALTER TABLE ledger DROP COLUMN handled"))
+    await older.dispose()
+    newer = SqlHistory.from_url(url)
+    unknown = replace(at(5), last_record=b"")
+    assert await newer.cursor(0) == unknown
+    handled = LedgerChanges(queues={("acme/emea", 0, "sales"): QueueCounts(handled=1)})
+    await newer.add(0, handled, unknown, at(6))
+    assert await newer.cursor(0) == at(6)
+    counts = (await newer.rows(span(), 10)).queues[0, "sales"]
+    assert counts == QueueCounts(offered=2, answered=1, handled=1, wait_ms_max=500)
+    await newer.close()
 
 
 async def test_a_database_that_cannot_be_reached_is_said_to_be_unavailable(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from huntgroup_reporting.adapters.ledger import AGENTS_INTERVAL, CURSOR, DRIVERS, LEDGER
 
 TABLES: Final = (LEDGER, AGENTS_INTERVAL)
+_STANDS: Final = (CURSOR.c.position, CURSOR.c.epoch, CURSOR.c.owner, CURSOR.c.chain)
+"""What is read of a cursor: an older version's has no more."""
 READ_ROWS: Final = 5_000
 
 
@@ -85,7 +87,7 @@ class ReportingDatabase:
         async with engine.connect() as connection, connection.begin():
             if not await connection.run_sync(_has_tables):
                 return Stored()
-            found = select(CURSOR).where(CURSOR.c.partition == partition)
+            found = select(*_STANDS).where(CURSOR.c.partition == partition)
             cursor = (await connection.execute(found)).one_or_none()
             stored = Stored()
             if cursor is not None:

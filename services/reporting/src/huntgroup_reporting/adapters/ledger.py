@@ -84,6 +84,7 @@ CURSOR: Final = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("owner", String(128), nullable=False),
     Column("chain", LargeBinary, nullable=False),
+    Column("last_record", LargeBinary),
 )
 
 
@@ -158,7 +159,11 @@ class SqlHistory:
                 )
                 row = (await connection.execute(found)).one()
         return Cursor(
-            position=row.position, epoch=row.epoch, owner=row.owner, chain=bytes(row.chain)
+            position=row.position,
+            epoch=row.epoch,
+            owner=row.owner,
+            chain=bytes(row.chain),
+            last_record=bytes(row.last_record or b""),
         )
 
     async def _add(
@@ -237,12 +242,15 @@ class SqlHistory:
 
 
 def _add_missing_columns(connection: Connection) -> None:
-    """Give a table of an older version the counts that are newer: 0 for what was counted before."""
-    there = {column["name"] for column in inspect(connection).get_columns(LEDGER.name)}
-    for column in LEDGER.columns:
-        if column.name not in there:
-            added = f"ALTER TABLE {LEDGER.name} ADD COLUMN {column.name} BIGINT NOT NULL DEFAULT 0"
-            connection.execute(text(added))
+    """Give tables of an older version what is newer: counts, 0 for what was counted before, and bytes, unknown."""
+    for table in (LEDGER, CURSOR):
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                kind = column.type.compile(connection.dialect)
+                filled = "" if column.nullable else " NOT NULL DEFAULT 0"
+                added = f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}{filled}"
+                connection.execute(text(added))
 
 
 async def _move(connection: AsyncConnection, partition: int, before: Cursor, after: Cursor) -> None:

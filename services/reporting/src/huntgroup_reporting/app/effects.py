@@ -2,8 +2,9 @@
 
 The journal is read here once more, by the reader rule, from where the database says that it stands: rows and position
 change in one transaction, so a crash, a change of owner or a lost database costs time and never an entry. A database
-that was emptied is filled again from the beginning, and so is one that is ahead of the journal: it is the copy of
-another one, or of an end that was lost. Nothing waits for this but a report of old intervals.
+that was emptied is filled again from the beginning, and so is one that is ahead of the journal, or that took in last
+what the journal does not say there: it is the copy of another one, or of an end that was lost. Nothing waits for this
+but a report of old intervals.
 """
 
 import asyncio
@@ -16,8 +17,9 @@ from huntgroup.journal.v1 import journal_pb2 as wire
 from huntgroup_contracts.registry import topic_journal
 from huntgroup_eventlog.application import AcceptedEvent, EventCodec
 from huntgroup_eventlog.journal.chain import ChainReader, ChainState
+from huntgroup_eventlog.journal.snapshot import record_digest
 from huntgroup_eventlog.partitioning import partition_of
-from huntgroup_eventlog.port import Log, LogRecord, LogUnavailableError
+from huntgroup_eventlog.port import Log, LogRecord, LogUnavailableError, Reader
 from huntgroup_reporting.app.ports import (
     Cursor,
     CursorMovedError,
@@ -28,7 +30,7 @@ from huntgroup_reporting.app.ports import (
 from huntgroup_reporting.core.evolve import add_agent_time, add_queue_entry
 from huntgroup_reporting.core.messages import AgentTimeCounted, QueueEntry
 from huntgroup_reporting.core.state import AgentTimes, QueueCounts
-from huntgroup_reporting.telemetry import LEDGER_AHEAD
+from huntgroup_reporting.telemetry import LEDGER_AHEAD, LEDGER_OF_ANOTHER
 
 RECORDS_MAX: Final = 500
 """Journal records in one transaction."""
@@ -109,36 +111,45 @@ class LedgerWriter:
                 await asyncio.sleep(RETRY_S)
 
     async def _follow(self, partition: int) -> None:
+        """Copy what comes; returns when the copy begins again."""
         stored = await self._history.cursor(partition)
         end = await self._log.end(self._topic, partition)
         if stored.position > end:
-            await self._begin_again(partition, stored, end)
-            stored = await self._history.cursor(partition)
-        chain = ChainReader(ChainState(stored.epoch, stored.owner, stored.chain))
-        reader = await self._log.reader(self._topic, partition, stored.position)
-        await self._note_reached(partition, stored.position)
+            await self._begin_again(LEDGER_AHEAD, partition, stored, end)
+            return
+        first = stored.position - 1 if stored.last_record else stored.position
+        reader = await self._log.reader(self._topic, partition, first)
         try:
-            while True:
-                records = await reader.read(RECORDS_MAX, READ_WAIT_MS)
-                if not records:
-                    continue
-                changes = self._take(chain, records)
-                after = Cursor(
-                    position=records[-1].position + 1,
-                    epoch=chain.state.epoch,
-                    owner=chain.state.owner,
-                    chain=chain.state.chain,
-                )
-                if changes.queues or changes.agents:
-                    await self._history.add(partition, changes, stored, after)
-                    stored = after
-                await self._note_reached(partition, after.position)
-                if len(records) < RECORDS_MAX:
-                    await asyncio.sleep(PAUSE_S)
+            if stored.last_record and not await _is_next(reader, stored):
+                await self._begin_again(LEDGER_OF_ANOTHER, partition, stored, end)
+                return
+            await self._note_reached(partition, stored.position)
+            await self._copy_from(reader, partition, stored)
         finally:
             await reader.close()
 
-    async def _begin_again(self, partition: int, stored: Cursor, end: int) -> None:
+    async def _copy_from(self, reader: Reader, partition: int, stored: Cursor) -> None:
+        chain = ChainReader(ChainState(stored.epoch, stored.owner, stored.chain))
+        while True:
+            records = await reader.read(RECORDS_MAX, READ_WAIT_MS)
+            if not records:
+                continue
+            changes = self._take(chain, records)
+            after = Cursor(
+                position=records[-1].position + 1,
+                epoch=chain.state.epoch,
+                owner=chain.state.owner,
+                chain=chain.state.chain,
+                last_record=record_digest(records[-1].value),
+            )
+            if changes.queues or changes.agents:
+                await self._history.add(partition, changes, stored, after)
+                stored = after
+            await self._note_reached(partition, after.position)
+            if len(records) < RECORDS_MAX:
+                await asyncio.sleep(PAUSE_S)
+
+    async def _begin_again(self, why: str, partition: int, stored: Cursor, end: int) -> None:
         """Forget a copy that holds what the journal does not."""
 
         def belongs(domain: str) -> bool:
@@ -146,7 +157,7 @@ class LedgerWriter:
 
         self._reached.pop(partition, None)
         await self._history.begin_again(partition, belongs, stored)
-        _log.error(LEDGER_AHEAD, partition=partition, database=stored.position, journal=end)
+        _log.error(why, partition=partition, database=stored.position, journal=end)
 
     def _take(self, chain: ChainReader, records: Iterable[LogRecord]) -> LedgerChanges:
         changes = LedgerChanges()
@@ -168,6 +179,15 @@ class LedgerWriter:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._error = error
             self._failed.set()
+
+
+async def _is_next(reader: Reader, stored: Cursor) -> bool:
+    """Read one record; return whether it is the one that was taken in last."""
+    while not (records := await reader.read(1, READ_WAIT_MS)):
+        pass
+    (record,) = records
+    before = stored.position - 1, stored.last_record
+    return (record.position, record_digest(record.value)) == before
 
 
 def note_entry(changes: LedgerChanges, domain: str, entry: QueueEntry | AgentTimeCounted) -> None:

@@ -44,6 +44,8 @@ class Cursor:
     epoch: int
     owner: str
     chain: bytes
+    last_record: bytes = b""
+    """`record_digest` of the one before the position; empty at the beginning, or when an older version stored it."""
 
 
 @dataclass(slots=True, kw_only=True)
