@@ -121,9 +121,9 @@ What happens to callers, agents and their commands when processes, brokers or di
   served or gone; of those whom nobody serves, eight in each domain, every one.
 - **holds**: after each single fault `huntgroup verify` found no violation in any journal, with every acknowledged
   command in them exactly once; all places were kept; a repeated command was answered as before; and after the last one
-  everybody was served, hung up or sent home, with no contact, offer or slot left over. Of a frozen owner: it retired,
-  what it wrote late was refused by every reader and counted, and no call that waited at its door was answered from
-  what it knew.
+  everybody was served, hung up or sent home, with no contact, offer or slot left over. Of a stopped owner: it ended by
+  itself. Of a frozen owner: it retired, what it wrote late was refused by every reader and counted, and no call that
+  waited at its door was answered from what it knew.
 
 {notes}"""
 
