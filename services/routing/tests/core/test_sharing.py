@@ -16,7 +16,7 @@ from huntgroup_routing.core.messages import (
     Reason,
     Refused,
 )
-from huntgroup_routing.core.sharing import LAP, WEIGHT_MAX, Shares
+from huntgroup_routing.core.sharing import ENDS_KEPT, LAP, WEIGHT_MAX, Shares
 from huntgroup_routing.core.values import (
     Channel,
     ContactId,
@@ -169,6 +169,30 @@ def test_while_all_wait_nobody_is_more_than_a_contact_from_their_share(
             apart = abs(Fraction(had[one], weight) - Fraction(had[other], other_weight))
             assert apart <= Fraction(1, weight) + Fraction(1, other_weight)
     assert all(LAP % weight == 0 for weight in range(1, WEIGHT_MAX + 1))
+
+
+def test_queues_that_are_served_no_more_are_forgotten_and_whose_turn_it_is_stays() -> None:
+    """With a queue gone and another come every week, what is kept depends on those that are there, not on all."""
+    shares, everything, most = Shares(), dict[QueueId, int](), 0
+    for week in range(1_000):
+        for weight in (1, 2, 5):
+            queue_id = QueueId(f"{week + weight}")
+            start = max(shares.clock, everything.get(queue_id, 0))
+            assert shares.start(queue_id) == start
+            shares.serve(queue_id, weight)
+            everything[queue_id] = start + LAP // weight
+        most = max(most, len(shares.ends))
+    assert len(everything) > 1_000
+    assert most <= 2 * ENDS_KEPT
+    assert all(shares.start(one) == max(shares.clock, end) for one, end in everything.items())
+
+
+def test_those_that_are_served_by_turns_are_all_kept() -> None:
+    shares = Shares()
+    for _ in range(3):
+        for number in range(3 * ENDS_KEPT):
+            shares.serve(QueueId(str(number)), 1)
+    assert len(shares.ends) == 3 * ENDS_KEPT
 
 
 # Delay.

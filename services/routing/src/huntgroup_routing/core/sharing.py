@@ -20,6 +20,9 @@ WEIGHT_MAX: Final = 20
 BY_PLACE: Final = QueueId("")
 """Stands for all queues of a rank that have no weight: they are served by place, together with weight 1."""
 
+ENDS_KEPT: Final = 64
+"""As many are never looked through for those that say nothing any more."""
+
 Team = tuple[str, ...]
 """The groups of an agent. Agents of the same groups share out together."""
 
@@ -114,7 +117,7 @@ class Shares:
     clock: int = 0
     """Where the last one that was served began."""
     ends: dict[QueueId, int] = field(default_factory=dict)
-    """Where each ended; `BY_PLACE` for those without a weight."""
+    """Where each ended that was served of late; `BY_PLACE` for those without a weight."""
 
     def start(self, of: QueueId) -> int:
         """Return where a queue would begin."""
@@ -123,7 +126,15 @@ class Shares:
     def serve(self, of: QueueId, weight: int) -> None:
         """Let a queue have a contact offered."""
         self.clock = self.start(of)
+        if of not in self.ends:
+            self._forget()
         self.ends[of] = self.clock + LAP // max(1, weight)
+
+    def _forget(self) -> None:
+        """Drop the ends that the clock has passed, whenever twice as many are kept: that is as if they never were."""
+        count = len(self.ends)
+        if count >= ENDS_KEPT and count.bit_count() == 1:
+            self.ends = {of: end for of, end in self.ends.items() if end > self.clock}
 
     def copy(self) -> "Shares":
         """Return the same, to reckon ahead with."""
