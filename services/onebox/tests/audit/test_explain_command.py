@@ -463,7 +463,7 @@ def test_a_customer_who_is_to_answer_first_is_called_when_the_turn_comes_near() 
     (_, ada), calls = comes("ada", 1), replace(SALES, callback_attempts=3)
     assert isinstance(ada, routing.ObserveContactQueued)
     first = structs.replace(ada, awaits_turn=True)
-    for event in events([(0, calls), (1, first), (2, routing.PassTime())]):
+    for event in events([(0, calls), *works("grace", 0), (1, first), (2, routing.PassTime())]):
         story.take(event)
     steps = story.finish()
     assert [one.what for one in steps] == ["took its place", "left"]

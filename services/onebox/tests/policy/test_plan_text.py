@@ -98,3 +98,11 @@ def test_what_those_who_wait_keep_of_a_change_is_told(field: str) -> None:
     stays = "    3 wait and 0 ring: what is asked for them stays, and when they leave"
     assert lines(thresholds, applies=False, waiting=3)[-1] == stays
     assert lines(thresholds, waiting=3)[-1] == stays
+
+
+def test_who_follows_though_it_was_not_to_apply_is_told() -> None:
+    """As they do where a policy sends a group home that helps out."""
+    told = lines(("blend", "a", "b"), applies=False, waiting=3, change_requirement=3)[-1]
+    assert told == (
+        "    3 wait and 0 ring: of those that wait 3 get another requirement, 0 come to another step"
+    )

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from huntgroup_routing.app.queries import why_text
 from huntgroup_routing.core.messages import (
     AcceptOffer,
+    ChannelCapacity,
     ContactEnqueued,
     ObserveAgentReleased,
+    ObserveAgentSignedOn,
     ObserveContactQueued,
     OfferCreated,
     QueueConfigured,
@@ -113,8 +115,8 @@ Served = tuple[int, int, int]
 """Priority, since when the contact waited, and when it was offered (ms)."""
 
 
-def told(arrivals: list[tuple[int, int]]) -> list[ObserveContactQueued]:
-    """Return the contacts that come after so long each, with their priorities."""
+def told(arrivals: list[tuple[int, int]], others_every: int) -> list[ObserveContactQueued]:
+    """Return contacts that come after so long each; all but one of so many are for the agent."""
     at_ms, queued = 0, []
     for number, (gap_ms, priority) in enumerate(arrivals):
         at_ms += gap_ms
@@ -125,17 +127,20 @@ def told(arrivals: list[tuple[int, int]]) -> list[ObserveContactQueued]:
             priority=priority,
             required_skills=(),
             enqueued_at_ms=at_ms,
+            preferred_agents=(GRACE,) if others_every and number % others_every != 1 else (),
         )
         queued.append(one)
     return queued
 
 
-def play(arrivals: list[tuple[int, int]], serving_ms: int, point_ms: int) -> list[Served]:
+def play(
+    arrivals: list[tuple[int, int]], serving_ms: int, point_ms: int, others_every: int = 0
+) -> list[Served]:
     """Let one agent serve them all, each for the same time; return them in the order they were served."""
     floor, served, free_at_ms = Floor(), list[Served](), 0
-    floor.queue(priority_point_ms=point_ms, ring_timeout_ms=600_000)
+    floor.queue(priority_point_ms=point_ms, ring_timeout_ms=600_000, preferred_hold_ms=90_000)
     floor.agent("grace")
-    coming, priorities = deque(told(arrivals)), dict[str, int]()
+    coming, priorities = deque(told(arrivals, others_every)), dict[str, int]()
     while coming or len(served) < len(arrivals):
         if coming and (not floor.state.agents[GRACE].held or coming[0].enqueued_at_ms < free_at_ms):
             one = coming.popleft()
@@ -158,12 +163,12 @@ stories = st.lists(st.tuples(st.integers(0, 400), st.integers(-3, 6)), min_size=
 
 
 @settings(max_examples=60, deadline=None)
-@given(stories, st.integers(50, 500), st.integers(1, 600))
+@given(stories, st.integers(50, 500), st.integers(1, 600), st.sampled_from((0, 2, 3, 500)))
 def test_nobody_is_passed_by_who_came_later_than_the_priorities_are_apart(
-    arrivals: list[tuple[int, int]], serving_ms: int, point_ms: int
+    arrivals: list[tuple[int, int]], serving_ms: int, point_ms: int, others_every: int
 ) -> None:
     """The bound of docs/reference/routing.md: who is passed over, by whom, and so for how long."""
-    served = play(arrivals, serving_ms, point_ms)
+    served = play(arrivals, serving_ms, point_ms, others_every)
     highest = max(priority for priority, _, _ in served)
     for at, (priority, since_ms, served_ms) in enumerate(served):
         spread_ms = (highest - priority) * point_ms
@@ -189,6 +194,37 @@ def test_where_priority_is_strict_there_is_no_such_bound() -> None:
     ]
     assert waited[0] == [0] or waited[0][0] >= 20_000
     assert waited[1] <= [1_200]
+
+
+def test_nor_is_there_one_for_who_stands_behind_those_that_are_for_the_agent() -> None:
+    """Where priority is strict they go before others of none higher, whenever they come; else by their places."""
+    stream = [(0, 0), (0, 0), (0, 0), *[(100, 0)] * 200]
+    waited = [
+        max(served_ms - since_ms for _, since_ms, served_ms in play(stream, 100, point_ms, 500))
+        for point_ms in (0, 1_000)
+    ]
+    assert waited[0] > 1_000 >= waited[1]
+
+
+def test_who_is_for_an_agent_has_its_turn_by_place_between_shared_channels_too(
+    floor: Floor,
+) -> None:
+    floor.queue(channel=None, priority_point_ms=POINT_MS, preferred_hold_ms=90_000)
+    floor.sign_on("grace", voice=1)
+    capacity = (
+        ChannelCapacity(channel=Channel.VOICE, slots=1),
+        ChannelCapacity(channel=Channel.CHAT, slots=1),
+    )
+    shared = ObserveAgentSignedOn(
+        agent_id=GRACE, skills=(), traits=None, capacity=capacity, capacity_units=1
+    )
+    floor.tell(shared, 1)
+    floor.ready("grace", 1)
+    floor.contact("first", at_ms=2)
+    floor.accept("first.1", "grace", at_ms=3)
+    floor.contact("old", channel=Channel.CHAT, at_ms=4)
+    floor.contact("own", preferred=("grace",), at_ms=5)
+    assert floor.offered(floor.release("first.1", "grace", at_ms=6)) == [("old", "grace")]
 
 
 def test_another_priority_is_another_head_start(floor: Floor) -> None:

@@ -11,6 +11,7 @@ from huntgroup_routing.core.deadlines import next_deadline
 from huntgroup_routing.core.invariants import check
 from huntgroup_routing.core.messages import (
     AcceptOffer,
+    ApplyPolicy,
     ContactReplanned,
     Event,
     ObserveAgentReleased,
@@ -185,6 +186,30 @@ def test_a_policy_without_the_rule_takes_the_group_back(floor: "Floor") -> None:
     settle(floor, 30)
     floor.contact("c2", at_ms=40)
     assert floor.offered(floor.agent("bob", groups=("spare",), at_ms=50)) == []
+
+
+def test_who_waits_already_asks_a_group_no_more_that_a_policy_sends_away(floor: "Floor") -> None:
+    open_for(floor, rule(2, 0, dwell_ms=60_000))
+    floor.agent("bob", groups=("first",), at_ms=11)
+    for number in range(4):
+        floor.contact(f"c{number}", at_ms=20)
+    settle(floor, 20)
+    again = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
+    again.queue(groups=FIRST, at_ms=30)
+    floor.tell(ApplyPolicy(queues=(floor.queue_command(groups=FIRST),)), 30)
+    for each in (floor, again):
+        settle(each, 30)
+        assert each.offered(each.agent("eve", groups=("spare",), at_ms=50)) == []
+        assert each.offered(each.agent("fay", groups=("first",), at_ms=60)) == [("c2", "fay")]
+
+
+def test_a_group_that_becomes_one_that_always_serves_is_not_sent_away(floor: "Floor") -> None:
+    open_for(floor, rule(1, 0, dwell_ms=60_000))
+    floor.contact("c1", at_ms=20)
+    settle(floor, 20)
+    assert settle(floor, 21) == ()
+    floor.queue(groups=(*FIRST, ServingGroup(group="spare")), at_ms=30)
+    assert settle(floor, 31) == (), "who waits keeps its plan, and asks it still"
 
 
 def test_other_thresholds_leave_a_group_where_it_is(floor: "Floor") -> None:

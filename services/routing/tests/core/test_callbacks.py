@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from huntgroup_routing.core.hours import OpeningHours, QueueClosed, WeeklyHours
+from huntgroup_routing.core.hours import (
+    CloseQueue,
+    OpeningHours,
+    OpenQueue,
+    QueueClosed,
+    WeeklyHours,
+)
 from huntgroup_routing.core.messages import (
     ContactDequeued,
     ContactEnqueued,
@@ -253,6 +259,33 @@ def test_an_idle_agent_does_not_get_it_but_its_turn_has_come(floor: "Floor") -> 
     enqueued, offer = floor.tell(back(stay=1, attempts=0), 30)
     assert isinstance(enqueued, ContactEnqueued)
     assert isinstance(offer, OfferCreated)
+
+
+def test_nobody_is_called_for_a_closed_queue_or_before_somebody_could_serve_them(
+    floor: "Floor",
+) -> None:
+    night = CloseQueue(queue_id=QueueId("sales"), note="night")
+    floor.tell(floor.queue_command("sales", callback_attempts=3), 0)
+    floor.contact("ben", at_ms=1)
+    first_to_answer(floor, "ada", at_ms=4)
+    floor.tell(night, 10)
+    floor.abandon("ben", at_ms=11)
+    floor.sign_on("chris", at_ms=12, chat=1)
+    floor.sign_on("grace", at_ms=12)
+    assert floor.pass_time(13) == (), "it is closed"
+    floor.sign_off("grace", at_ms=14)
+    floor.tell(OpenQueue(queue_id=QueueId("sales")), 15)
+    again = type(floor)(state=floor.core.load("acme/emea", floor.core.dump(floor.state)))
+    for each in (floor, again):
+        assert each.pass_time(16) == (), "nobody is signed on for voice"
+        assert each.core.next_deadline(each.state) is None
+        each.sign_on("grace", at_ms=17)
+        each.tell(night, 18)
+        assert each.pass_time(18) == ()
+        each.tell(OpenQueue(queue_id=QueueId("sales")), 19)
+        (called,) = each.pass_time(19)
+        assert isinstance(called, ContactDequeued)
+        assert (called.contact_id, called.reason) == (ADA, "CALLBACK_DUE")
 
 
 def test_who_awaits_a_turn_awaits_it_in_another_queue_too(floor: "Floor") -> None:

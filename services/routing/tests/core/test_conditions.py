@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from huntgroup_routing.core.conditions import NO_ANSWERS, Figures, answered
 from huntgroup_routing.core.messages import (
     ApplyPolicy,
+    ContactEnqueued,
     ContactMoved,
     ContactReplanned,
     ContactStepped,
@@ -155,6 +157,49 @@ def test_who_gives_up_early_does_not_count_against_the_goal(floor: "Floor") -> N
     floor.contact("ben", at_ms=0)
     floor.abandon("ben", at_ms=20_001)
     assert floor.state.queues[SALES].answers == 0b10
+
+
+def in_time(floor: "Floor") -> int:
+    """Return how many of the last were answered in time, and that all of them were."""
+    answers = floor.state.queues[SALES].answers
+    assert answers == 2 ** (answers.bit_length()) - 1
+    return answers.bit_length() - 1
+
+
+def test_the_hours_until_a_callback_comes_back_are_nobodys_wait(floor: "Floor") -> None:
+    floor.queue(callback_attempts=3)
+    floor.queue("night")
+    floor.agent("grace")
+    first = replaced(floor.contact_command("ada", at_ms=1), stay=1, returns=True)
+    floor.tell(first, 86_400_000)
+    floor.accept("ada.1", "grace", at_ms=86_401_000)
+    assert in_time(floor) == 1
+    second = replaced(floor.contact_command("ben", "night", at_ms=1), stay=1, returns=True)
+    floor.tell(second, 86_402_000)
+    floor.tell(MoveContact(contact_id=ContactId("ben"), queue_id=SALES), 86_412_000)
+    floor.state = floor.core.load("acme/emea", floor.core.dump(floor.state))
+    floor.abandon("ben", at_ms=86_422_000)
+    assert in_time(floor) == 1, "20 s on the line are within 20 s"
+    third = replaced(floor.contact_command("cai", "night", at_ms=1), stay=1, returns=True)
+    floor.tell(third, 86_430_000)
+    floor.tell(MoveContact(contact_id=ContactId("cai"), queue_id=SALES), 86_440_000)
+    floor.abandon("cai", at_ms=86_450_001)
+    assert floor.state.queues[SALES].answers == 0b110, "its wait goes on in another queue"
+
+
+def test_who_was_lost_and_is_back_did_not_wait_in_between(floor: "Floor") -> None:
+    floor.queue(resume_window_ms=600_000)
+    floor.contact("ada", customer="+41", at_ms=1)
+    floor.abandon("ada", at_ms=1_000)
+    (back,) = floor.contact("ada-again", customer="+41", at_ms=60_000)
+    assert isinstance(back, ContactEnqueued)
+    assert (back.enqueued_at_ms, back.counted_from_ms) == (1, 60_000)
+    floor.agent("grace", at_ms=60_500)
+    floor.accept("ada-again.1", "grace", at_ms=61_000)
+    assert in_time(floor) == 1
+    (ben,) = floor.contact("ben", at_ms=62_000)
+    assert isinstance(ben, ContactEnqueued)
+    assert ben.counted_from_ms == 0, "who comes for the first time counts as queued"
 
 
 def test_only_the_last_answers_count() -> None:

@@ -1,5 +1,6 @@
 """What becomes of contacts that their queue does not take, or lets go: limits, longest waits, keys; told in rules."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -346,6 +347,21 @@ def test_more_than_one_decision_may_hold_go_on_in_the_next(two: "Floor") -> None
     assert len(two.pass_time(1_000)) == MOVES_PER_DECISION_MAX
     assert two.core.next_deadline(two.state) == 1_000
     assert len(two.pass_time(1_000)) == 3
+
+
+def test_a_queue_in_the_middle_does_not_make_a_way_too_long(floor: "Floor") -> None:
+    def to(queue_id: str) -> tuple[OverflowRule, ...]:
+        return (rule("QUEUE_LENGTH", 1, queue_id),)
+
+    names = [*(f"b{number}" for number in range(6, 0, -1)), "m"]
+    for first, then in pairwise(["", *names]):
+        floor.queue(then, overflow=to(first) if first and then != "m" else ())
+    for first, then in pairwise(["m", *(f"a{number}" for number in range(1, 6))]):
+        floor.queue(then, overflow=to(first))
+    refused = floor.refused(floor.queue_command("m", overflow=to("b1")))
+    way = "a5 to a4 to a3 to a2 to a1 to m to b1 to b2 to b3 to b4 to b5 to b6"
+    assert refused.detail == f"overflow goes through more than 10 queues: {way}"
+    floor.queue("m", overflow=to("b2"))
 
 
 # While it rings.

@@ -16,6 +16,7 @@ from huntgroup_routing.core.messages import (
 from huntgroup_routing.core.overflow import OverflowAction, OverflowRule, OverflowTrigger
 from huntgroup_routing.core.values import (
     AgentId,
+    Channel,
     ContactId,
     DecisionRule,
     LapseReason,
@@ -199,6 +200,23 @@ def test_without_an_end_who_is_not_signed_on_is_not_waited_for(floor: "Floor") -
     assert floor.offered(events) == [("ada", "grace")]
 
 
+def test_without_an_end_who_has_not_the_channel_is_not_waited_for(floor: "Floor") -> None:
+    two_agents(floor)
+    floor.sign_on("chris", chat=1, at_ms=5)
+    assert floor.offered(floor.contact("ada", direct="chris", at_ms=10)) == [("ada", "grace")]
+
+
+def test_without_an_end_it_goes_over_when_they_sign_on_without_its_channel(floor: "Floor") -> None:
+    two_agents(floor, channel=None)
+    floor.sign_on("chris", chat=1, voice=1, at_ms=5)
+    floor.contact("ada", direct="chris", at_ms=10)
+    floor.contact("chat", direct="chris", channel=Channel.CHAT, at_ms=11)
+    joined, lapsed, offer = floor.sign_on("chris", chat=2, at_ms=20)
+    assert isinstance(lapsed, PreferenceLapsed)
+    assert (lapsed.contact_id, lapsed.reason) == ("ada", "AGENTS_GONE")
+    assert floor.offered((joined, offer)) == [("ada", "grace")]
+
+
 def assigned(floor: "Floor", **hold: int) -> None:
     """Ada waits for joan, who is busy, and a supervisor gives her to alan."""
     two_agents(floor, **hold)
@@ -242,6 +260,18 @@ def test_its_wait_goes_on_being_counted_while_it_rings_at_another(floor: "Floor"
 def test_who_signed_off_while_it_rang_at_another_is_waited_for_no_more(floor: "Floor") -> None:
     assigned(floor)
     floor.sign_off("joan", at_ms=25)
+    floor.reject("ada.1", "alan", at_ms=30)
+    lapsed, offer = floor.pass_time(30)
+    assert isinstance(lapsed, PreferenceLapsed)
+    assert lapsed.reason is LapseReason.AGENTS_GONE
+    assert floor.offered((offer,)) == [("ada", "grace")]
+
+
+def test_who_signs_on_without_its_channel_while_it_rang_is_waited_for_no_more(
+    floor: "Floor",
+) -> None:
+    assigned(floor)
+    floor.sign_on("joan", chat=1, at_ms=25)
     floor.reject("ada.1", "alan", at_ms=30)
     lapsed, offer = floor.pass_time(30)
     assert isinstance(lapsed, PreferenceLapsed)

@@ -120,7 +120,7 @@ def _waiting_lines(change: QueueChange, applies_to_waiting: bool) -> Iterator[st
     if not follow and OF_THE_PLAN.isdisjoint(one.field for one in change.fields):
         yield f"{who}: what is asked for them stays, and when they leave"
         return
-    if not applies_to_waiting:
+    if not (applies_to_waiting or follow):  # they do follow where a policy sends a group home
         yield f"{who}: they keep what is asked for them, and when they leave"
         return
     yield (

@@ -19,6 +19,7 @@ from huntgroup_routing.core.messages import (
 )
 from huntgroup_routing.core.overflow import channel_complaints
 from huntgroup_routing.core.policy import is_same, scorer_missing
+from huntgroup_routing.core.queues import sends_home
 from huntgroup_routing.core.soundness import rules_and_faults
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.values import (
@@ -112,7 +113,8 @@ def _changed(
             wanted[queue_id],
             at_ms=at_ms,
             domain_version=version,
-            applies_to_waiting=command.applies_to_waiting,
+            applies_to_waiting=command.applies_to_waiting
+            or (queue_id in state.queues and sends_home(state.queues[queue_id], wanted[queue_id])),
         )
         for queue_id in sorted(wanted)
         if queue_id not in present

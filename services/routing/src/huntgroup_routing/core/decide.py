@@ -62,6 +62,7 @@ from huntgroup_routing.core.opening import close_queue, open_queue
 from huntgroup_routing.core.policy import configure_queue
 from huntgroup_routing.core.queueing import (
     lapse_preferences,
+    lapse_without,
     queue_contact,
     step_by_condition,
     step_contacts,
@@ -259,6 +260,7 @@ def _observe_agent_signed_on(state: State, command: ObserveAgentSignedOn, at_ms:
             traits=command.traits,
             capacity_units=command.capacity_units,
         ),
+        *lapse_without(state, command.agent_id, slots, at_ms),
     )
 
 

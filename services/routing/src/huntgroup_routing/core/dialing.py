@@ -4,7 +4,7 @@ Then session dials, and lets the contact take its place again when the customer 
 """
 
 from huntgroup_routing.core.events import ContactDequeued
-from huntgroup_routing.core.messages import ContactMoved, Event
+from huntgroup_routing.core.messages import AgentJoined, AgentLeft, ContactMoved, Event
 from huntgroup_routing.core.state import Queue, State
 from huntgroup_routing.core.values import MOVES_PER_DECISION_MAX, DequeueReason, Place, QueueId
 
@@ -24,6 +24,8 @@ def call_in_turn(state: State, at_ms: int) -> tuple[Event, ...]:
 
 def watch_turns(state: State, event: Event) -> None:
     """See anew whose turn has come near where an event says something of a queue. The state is changed in place."""
+    if isinstance(event, AgentJoined | AgentLeft):
+        watch_all_turns(state)
     if isinstance(event, ContactMoved):
         _watch(state, event.from_queue_id)
     queue_id: QueueId | None = getattr(event, "queue_id", None)
@@ -39,17 +41,20 @@ def watch_all_turns(state: State) -> None:
 
 def _watch(state: State, queue_id: QueueId) -> None:
     queue = state.queues.get(queue_id)
-    near = None if queue is None else _near(queue)
+    near = None if queue is None else _near(state, queue)
     if near is None:
         state.turns.pop(queue_id, None)
     else:
         state.turns[queue_id] = near[2]
 
 
-def _near(queue: Queue) -> Place | None:
-    """Return the place of the first who waits for a turn, if that has come near.
+def _near(state: State, queue: Queue) -> Place | None:
+    """Return the place of the first who waits for a turn, if that has come near and an agent may follow.
 
-    Who waits where no callbacks are taken any more is called as the very first.
+    Nobody is called for a queue that is closed, or while nobody is signed on who could serve them. Who waits where no
+    callbacks are taken any more is called as the very first.
     """
     head, ahead = queue.awaiting_turn.head, max(1, queue.rules.callback_dial_ahead)
-    return head if head is not None and queue.waiting.position(head) <= ahead else None
+    if head is None or queue.is_closed or queue.waiting.position(head) > ahead:
+        return None
+    return head if state.contacts[head[2]].requirement.able else None

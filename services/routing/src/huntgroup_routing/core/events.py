@@ -119,6 +119,7 @@ class ContactEnqueued(Struct, frozen=True, kw_only=True, gc=False):
     own_requirement: str = ""
     returns: bool = False
     awaits_turn: bool = False
+    counted_from_ms: int = 0
 
 
 class ContactStepped(Struct, frozen=True, kw_only=True, gc=False):

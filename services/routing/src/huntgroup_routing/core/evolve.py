@@ -163,6 +163,7 @@ def _contact_enqueued(state: State, event: ContactEnqueued) -> None:
         else None,
         customer_key=event.customer_key,
         preferred=event.preferred_agents,
+        counted_from_ms=event.counted_from_ms,
     )
     state.contacts[event.contact_id] = contact
     came(state, event)
@@ -213,7 +214,7 @@ def _contact_dequeued(state: State, event: ContactDequeued) -> None:
     contact = state.contacts[event.contact_id]
     went(state, contact, event)
     if event.reason is DequeueReason.CUSTOMER_LEFT:
-        waited_ms = event.at_ms - contact.enqueued_at_ms
+        waited_ms = contact.counts_ms(event.at_ms)
         count_answer(state.queues[contact.queue_id], waited_ms, answered_now=False)
     _forget_contact(state, contact, event.at_ms, comes_again=comes_again(event))
 
@@ -293,7 +294,7 @@ def _offer_accepted(state: State, event: OfferAccepted) -> None:
     agent.forget_parked(offer.channel)
     remember_last_agent(state, contact.customer_key, offer.agent_id)
     state.pool.count_anew(agent, offer.channel)
-    waited_ms = event.at_ms - contact.enqueued_at_ms
+    waited_ms = contact.counts_ms(event.at_ms)
     count_answer(state.queues[contact.queue_id], waited_ms, answered_now=True)
     _forget_contact(state, contact, event.at_ms)
 

@@ -259,6 +259,19 @@ def endless_way(
     return ()
 
 
+def endless_way_through(
+    queue_id: QueueId,
+    rules: Sequence[OverflowRule],
+    others: Mapping[QueueId, Sequence[OverflowRule]],
+) -> tuple[QueueId, ...]:
+    """Return a way from a queue, or from others through it, that is endless; nothing when there is none."""
+    after = {**others, queue_id: rules}
+    if not may_be_endless(after):
+        return ()
+    ways = (endless_way(one, after[one], after) for one in (queue_id, *others))
+    return next((way for way in ways if queue_id in way), ())
+
+
 def endless_text(way: Sequence[QueueId]) -> str:
     """Return what is wrong with such a way."""
     if way[0] == way[-1]:

@@ -15,10 +15,10 @@ from huntgroup_routing.core.overflow import (
     channel_complaints,
     complaints,
     endless_text,
-    endless_way,
+    endless_way_through,
     targets,
 )
-from huntgroup_routing.core.queues import droppable
+from huntgroup_routing.core.queues import droppable, sends_home
 from huntgroup_routing.core.state import State
 from huntgroup_routing.core.steps import step_complaints
 from huntgroup_routing.core.values import (
@@ -68,13 +68,15 @@ def configure_queue(
     there = {key: one.rules.overflow for key, one in state.queues.items() if not one.retired}
     for text in complaints(command.queue_id, command.overflow, there):
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
-    if way := endless_way(command.queue_id, command.overflow, there):
+    if way := endless_way_through(command.queue_id, command.overflow, there):
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=endless_text(way))
     for text in _wrong_channels(state, command, None if queue is None else queue.channel):
         return Refused(reason=Reason.OVERFLOW_INVALID, detail=text)
     if queue is not None and not queue.retired and is_same(queue.rules, rules):
         return ()
-    return (replace(rules, domain_version=state.versions.version + 1),)
+    follow = queue is not None and sends_home(queue, rules)
+    version = state.versions.version + 1
+    return (replace(rules, domain_version=version, applies_to_waiting=follow),)
 
 
 def _wrong_channels(

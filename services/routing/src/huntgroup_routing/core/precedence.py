@@ -21,7 +21,8 @@ def served_in_turn(
 ) -> Iterator[tuple[Contact, Turn | None, Turn | None]]:
     """Yield contacts as an agent is to be given them: with their turn and the next, or of their `own` with neither.
 
-    By rank, then by place; their own go before others of no higher priority. Shares are kept within each channel.
+    By rank, then by place; their own go before others of no higher priority, or by place where priority is worth time.
+    Shares are kept within each channel.
     """
     shares = agent.concurrency is not None
     if shares:
@@ -32,7 +33,7 @@ def served_in_turn(
         own = []
     for turn, following in _merged(of_channels, ranks=shares):
         other = state.contacts[turn.place[2]]
-        for contact in [one for one in own if one.priority >= other.priority] if own else ():
+        for contact in [one for one in own if not _goes_before(other, one)] if own else ():
             own.remove(contact)
             yield contact, None, None
         yield other, turn, following
@@ -64,16 +65,25 @@ def _by_rank(turns: TurnAndNext) -> tuple[int, Place]:
 def before_others(
     state: State, mine: list[Contact], others: list[Turn], free: int
 ) -> list[Contact]:
-    """Return which of those that wait for an agent are served now: each before others of no higher priority."""
+    """Return which of those that wait for an agent are served now: each unless others go before it."""
     served: list[Contact] = []
     passed = 0
     for contact in mine:
-        while (
-            passed < len(others)
-            and contact.priority < state.contacts[others[passed].place[2]].priority
+        while passed < len(others) and _goes_before(
+            state.contacts[others[passed].place[2]], contact
         ):
             passed += 1
         if len(served) + passed >= free:
             break
         served.append(contact)
     return served
+
+
+def _goes_before(other: Contact, own: Contact) -> bool:
+    """Return whether an agent has another one before their own: by priority, and by place where that is worth time.
+
+    So the bound on how long anybody can be passed over holds for who comes later and is for the agent, too.
+    """
+    if other.priority_point_ms or own.priority_point_ms:
+        return other.place < own.place
+    return own.priority < other.priority

@@ -5,7 +5,7 @@ It goes over to that line, with its age, when they are not to be had: the time i
 at one of them in vain, anybody may have it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -46,7 +46,7 @@ def awaited_by(
         hold_ms = rules.direct_hold_ms
         until_ms = command.enqueued_at_ms + hold_ms if hold_ms else 0
         agent = state.agents.get(command.direct_agent_id)
-        if until_ms <= at_ms if until_ms else agent is None or not agent.joined:
+        if until_ms <= at_ms if until_ms else agent is None or command.channel not in agent.slots:
             return None
         return Awaited(agents=(command.direct_agent_id,), until_ms=until_ms, direct=True)
     preferred = command.preferred_agents
@@ -178,7 +178,7 @@ def awaits_still(state: State, contact: Contact, offers: Iterable[Offer], at_ms:
     mine = (one.agent_id for one in offers if one.contact_id == contact.contact_id)
     if awaited is None or awaited.turn or any(agent_id in awaited.agents for agent_id in mine):
         return NOT_AWAITING
-    return _at_most_until(state, awaited, at_ms)
+    return _at_most_until(state, awaited, at_ms, contact.requirement.channel)
 
 
 def offer_again(state: State, given: Given, contact: Contact, at_ms: int) -> list[OfferCreated]:
@@ -198,7 +198,7 @@ def lapsed(state: State, contacts: list[Contact], at_ms: int) -> Iterator[Prefer
     """Yield that contacts wait for anybody who is able from now on, and why."""
     for contact in contacts:
         assert contact.awaited is not None
-        gone = not _any_here(state, contact.awaited)
+        gone = not _any_here(state, contact.awaited, contact.requirement.channel)
         yield PreferenceLapsed(
             at_ms=at_ms,
             contact_id=contact.contact_id,
@@ -207,25 +207,48 @@ def lapsed(state: State, contacts: list[Contact], at_ms: int) -> Iterator[Prefer
         )
 
 
-def _at_most_until(state: State, awaited: Awaited, at_ms: int) -> Awaited:
+def lapsed_without(
+    state: State, agent_id: AgentId, slots: Collection[Channel], at_ms: int
+) -> list[PreferenceLapsed]:
+    """Return that contacts wait no more for an agent who signs on without their channel, and whom they would await
+    without end.
+    """
+    line = state.awaiting.get(agent_id)
+    contacts = [state.contacts[each] for _, _, each in ([] if line is None else line.in_order())]
+    return [
+        PreferenceLapsed(
+            at_ms=at_ms,
+            contact_id=contact.contact_id,
+            queue_id=contact.queue_id,
+            reason=LapseReason.AGENTS_GONE,
+        )
+        for contact in contacts
+        if contact.awaited is not None
+        and contact.awaited.until_ms == 0
+        and contact.requirement.channel not in slots
+    ]
+
+
+def _at_most_until(
+    state: State, awaited: Awaited, at_ms: int, channel: Channel | None = None
+) -> Awaited:
     """Return the same, until now when it is not worth while to wait any longer."""
-    over = 0 < awaited.until_ms <= at_ms
-    return (
-        awaited if over or _any_ready(state, awaited) else replace(awaited, until_ms=max(1, at_ms))
-    )
+    if 0 < awaited.until_ms <= at_ms or _any_ready(state, awaited, channel):
+        return awaited
+    return replace(awaited, until_ms=max(1, at_ms))
 
 
-def _any_ready(state: State, awaited: Awaited) -> bool:
+def _any_ready(state: State, awaited: Awaited, channel: Channel | None) -> bool:
     """Return whether it is worth while to wait: without end, for one agent alone, while they are signed on."""
-    return (awaited.direct and awaited.until_ms > 0) or _any_here(state, awaited)
+    return (awaited.direct and awaited.until_ms > 0) or _any_here(state, awaited, channel)
 
 
-def _any_here(state: State, awaited: Awaited) -> bool:
-    """Return whether one of the agents is ready, or the one agent it is for is signed on."""
-    agents = [state.agents.get(agent_id) for agent_id in awaited.agents]
-    return any(
-        one is not None and (one.joined if awaited.direct else one.eligible) for one in agents
-    )
+def _any_here(state: State, awaited: Awaited, channel: Channel | None) -> bool:
+    """Return whether one of the agents is ready, or the one agent it is for is signed on: for a channel, or for any."""
+    agents = filter(None, map(state.agents.get, awaited.agents))
+    if not awaited.direct:
+        return any(one.eligible for one in agents)
+    return any(one.joined if channel is None else channel in one.slots for one in agents)
 
 
 def _explanation(queue: Queue, since_ms: int, priority: int, *, direct: bool) -> Explanation:

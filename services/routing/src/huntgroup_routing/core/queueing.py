@@ -1,5 +1,7 @@
 """How a contact takes its place, and how it comes to the steps of its queue's plan."""
 
+from collections.abc import Collection
+
 from msgspec.structs import replace
 
 from huntgroup_routing.core.arriving import offers_on_arrival
@@ -11,13 +13,26 @@ from huntgroup_routing.core.messages import (
     Event,
     ObserveContactQueued,
 )
-from huntgroup_routing.core.preferring import awaited_by, lapsed, offer_on_arrival
+from huntgroup_routing.core.preferring import (
+    awaited_by,
+    lapsed,
+    lapsed_without,
+    offer_on_arrival,
+)
 from huntgroup_routing.core.ranking import Matching, offers_in_turn
 from huntgroup_routing.core.requirements import Ask
 from huntgroup_routing.core.resuming import resumed
 from huntgroup_routing.core.state import Contact, State, asking_of
 from huntgroup_routing.core.steps import Asking, Reached
-from huntgroup_routing.core.values import NOTHING, AgentId, ContactId, Own, QueueId, skill_set
+from huntgroup_routing.core.values import (
+    NOTHING,
+    AgentId,
+    Channel,
+    ContactId,
+    Own,
+    QueueId,
+    skill_set,
+)
 
 
 def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tuple[Event, ...]:
@@ -34,27 +49,27 @@ def queue_contact(state: State, command: ObserveContactQueued, at_ms: int) -> tu
     command, resumes = resumed(state, queue, command, at_ms)
     plan, own = queue.plan, _own(command)
     ask = plan.ask(0, own)
-    skills, requirement, crew, _ = ask
     enqueued = ContactEnqueued(
         at_ms=at_ms,
         contact_id=contact_id,
         queue_id=queue.queue_id,
         channel=command.channel,
         priority=command.priority,
-        required_skills=skills,
+        required_skills=ask[0],
         enqueued_at_ms=command.enqueued_at_ms,
-        requirement=requirement,
+        requirement=ask[1],
         own_skills=own.skills,
         own_requirement=own.requirement,
         stay=command.stay,
         attempts=command.attempts,
         customer_key=command.customer_key,
         priority_point_ms=queue.priority_point_ms,
-        groups=() if crew is None else crew.groups,
+        groups=() if ask[2] is None else ask[2].groups,
         resumes=resumes,
         preferred_agents=_each_once(command.preferred_agents),
         returns=command.returns,
         awaits_turn=command.awaits_turn,
+        counted_from_ms=at_ms if resumes or command.returns else 0,
     )
     if not (queue.takes(command.channel) or command.returns):
         return wrong_channel(state, enqueued)
@@ -141,6 +156,16 @@ def lapse_preferences(state: State, at_ms: int) -> tuple[Event, ...]:
     contacts = sorted(lapses_due(state, at_ms), key=lambda each: each.place)
     asks = [(contact, contact.requirement.ask) for contact in contacts]
     return (*lapsed(state, contacts, at_ms), *offers_in_turn(state, asks, at_ms))
+
+
+def lapse_without(
+    state: State, agent_id: AgentId, slots: Collection[Channel], at_ms: int
+) -> tuple[Event, ...]:
+    """Let contacts go to others that are for an agent alone who signs on without their channel."""
+    told = lapsed_without(state, agent_id, slots, at_ms)
+    contacts = [state.contacts[one.contact_id] for one in told]
+    matching = Matching(state, at_ms, [agent_id], said=len(told))
+    return (*told, *matching.offer_together([(one, one.requirement.ask) for one in contacts]))
 
 
 def widen_rings(state: State, at_ms: int) -> tuple[Event, ...]:

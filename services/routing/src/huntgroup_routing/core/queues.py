@@ -84,6 +84,12 @@ def _lent_under(queue: Queue, rules: QueueConfigured) -> dict[str, tuple[bool, i
     return {group: one for group, one in queue.lent.items() if group in named}
 
 
+def sends_home(queue: Queue, rules: QueueConfigured) -> bool:
+    """Return whether other rules of a queue send away a group that is here by the present ones: who waits follows."""
+    always = {one.group for one in rules.groups}
+    return not queue.blended <= always.union(one.group for one in rules.blend)
+
+
 def note_blend(state: State, queue: Queue) -> None:
     """Note whether groups come to a queue and go; without rules none is due any more."""
     if queue.rules.blend:

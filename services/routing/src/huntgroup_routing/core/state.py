@@ -224,6 +224,8 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """How many stays in queues it had before this one."""
     returns: bool = False
     """A callback that came back: rules about who comes, or has waited, do not send it out of routing."""
+    counted_from_ms: int = 0
+    """Since when its customer waits as key figures count it, if not since it was queued; 0: since then."""
     leaves_at_ms: int | None = None
     """When it has waited as long as the queue lets it."""
     ring: Ring | None = None
@@ -240,6 +242,10 @@ class Contact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     def waits_from_ms(self) -> int:
         """Since when its customer waits: a callback was not on the line while it stood in none."""
         return self.entered_at_ms if self.returns else self.enqueued_at_ms
+
+    def counts_ms(self, at_ms: int) -> int:
+        """Return its customer's wait as key figures count it: without what passed while nobody was on the line."""
+        return at_ms - (self.counted_from_ms or self.enqueued_at_ms)
 
     @property
     def step_due(self) -> StepDue | None:

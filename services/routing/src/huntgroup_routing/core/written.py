@@ -72,6 +72,7 @@ class _Contact(_Record, frozen=True):
     delays_over: int
     preferred: tuple[AgentId, ...] | None
     returns: bool
+    counted_from_ms: int
 
 
 class _Dump(_Record, frozen=True):
@@ -178,6 +179,7 @@ def _contact_row(contact: Contact, plans: dict[Plan, int]) -> _Contact:
         delays_over=contact.delays_over,
         preferred=contact.preferred,
         returns=contact.returns,
+        counted_from_ms=contact.counted_from_ms,
     )
 
 
@@ -225,6 +227,7 @@ def _load_contacts(state: State, read: _Dump) -> None:
             customer_key=contact_row.customer_key,
             preferred=contact_row.preferred,
             returns=contact_row.returns,
+            counted_from_ms=contact_row.counted_from_ms,
         )
         if contact_row.ring is not None:
             _load_ring(state, contact, contact_row.ring)

@@ -18,6 +18,12 @@ class SlowBlending(SlowPreferring):
     lent: dict[tuple[str, str], tuple[bool, int]] = field(default_factory=dict)
     lend_due: dict[str, tuple[int, str]] = field(default_factory=dict)
 
+    def sends_home(self, command: ConfigureQueue) -> bool:
+        """Return whether a group that is here would be by no rule any more: all who wait are to ask it no more."""
+        named = {one.group for one in command.blend} | {one.group for one in command.groups}
+        here = (group for queue_id, group in self.lent if queue_id == command.queue_id)
+        return any(self.is_here(command.queue_id, one) and one not in named for one in here)
+
     def keep_lent(self, command: ConfigureQueue) -> None:
         """Forget the groups that other rules of a queue do not name."""
         named = {one.group for one in command.blend}

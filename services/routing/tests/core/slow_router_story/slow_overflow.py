@@ -53,9 +53,9 @@ class SlowOverflow(SlowLines):
         return not contact.ringing and contact.plan < self.queues[contact.queue_id].followed_from
 
     def left(self, contact: "SlowContact", *, answered: bool) -> None:
-        """Count who was answered, or gave up after the threshold."""
+        """Count who was answered, or gave up after the threshold: by the time that they were on the line."""
         queue = self.queues[contact.queue_id]
-        in_time = self.at_ms - contact.enqueued_at_ms <= queue.threshold_ms
+        in_time = self.at_ms - contact.on_the_line_from_ms <= queue.threshold_ms
         if answered or not in_time:
             queue.answers.append(in_time)
 

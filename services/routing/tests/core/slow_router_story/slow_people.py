@@ -20,6 +20,7 @@ class SlowContact:
     enqueued_at_ms: int
     priority: int
     place: tuple[int, int, str] = (0, 0, "")
+    point_ms: int = 0
     attempts: int = 0
     ringing: bool = False
     let_go_by: list[tuple[str, int]] = field(default_factory=list)
@@ -50,6 +51,8 @@ class SlowContact:
     kept_until_ms: int | None = None
     """When it is tried again to send it on, where no queue took it."""
     returns: bool = False
+    on_the_line_from_ms: int = 0
+    """Since when its customer waits in a row, in whatever queue."""
 
     @property
     def waits_from_ms(self) -> int:
@@ -84,9 +87,16 @@ class SlowContact:
         self.ask()
 
     def take_place(self, point_ms: int) -> None:
+        self.point_ms = point_ms
         strict = 0 if point_ms else -self.priority
         counted_since_ms = self.enqueued_at_ms - self.priority * point_ms
         self.place = (strict, counted_since_ms, self.contact_id)
+
+    def goes_before(self, own: "SlowContact") -> bool:
+        """Return whether it goes before one that waits for the agent: by what points are worth, else by priority."""
+        if self.point_ms or own.point_ms:
+            return self.place < own.place
+        return self.priority > own.priority
 
     def go_on(self, at_ms: int, agents: list["SlowAgent"], holds: "Holds") -> None:
         """Go to the last step whose time has come and whose trigger holds, and ask the groups whose delays are over."""

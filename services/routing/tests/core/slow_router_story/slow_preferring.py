@@ -73,7 +73,8 @@ class SlowPreferring(SlowOverflow):
         queue = self.queues[command.queue_id]
         if command.direct_agent_id:
             until_ms = command.enqueued_at_ms + queue.direct_hold_ms if queue.direct_hold_ms else 0
-            here = any(one.joined for one in self.agents_named((command.direct_agent_id,)))
+            named = self.agents_named((command.direct_agent_id,))
+            here = any(one.joined and contact.channel in one.slots for one in named)
             if until_ms <= self.at_ms if until_ms else not here:
                 return False
             contact.awaited, contact.awaited_until_ms = (command.direct_agent_id,), until_ms
@@ -131,6 +132,7 @@ class SlowPreferring(SlowOverflow):
             waiting.sort(key=lambda one: one.place)
             near = [one for one in waiting[: queue.dial_ahead] if one.awaited == TURN]
             first = [one for one in waiting if one.awaited == TURN][:1]
+            first = [one for one in first if self.on_duty(one)]
             for contact in near[:1] if near[:1] == first else []:
                 self.gave_up(contact)
                 self.contacts.remove(contact)
@@ -151,7 +153,7 @@ class SlowPreferring(SlowOverflow):
     ) -> None:
         """Let an agent have those of their own that go before another one; before nobody, all."""
         for contact in sorted(own, key=lambda one: one.place) if agent.is_sharing else [*own]:
-            if other is None or contact.priority >= other.priority:
+            if other is None or not other.goes_before(contact):
                 own.remove(contact)
                 if contact.channel in agent.idle:
                     self.offer_for(contact, agent)
@@ -163,11 +165,23 @@ class SlowPreferring(SlowOverflow):
         others = [one for one in waiting if not one.awaited and can(agent, one)]
         own = []
         for _ in range(self.free(agent, channel) if channel in agent.idle else 0):
-            if mine and (not others or -mine[0].place[0] >= -others[0].place[0]):
+            if mine and not (others and others[0].goes_before(mine[0])):
                 own.append(mine.pop(0))
             elif others:
                 others.pop(0)
         return own
+
+    def give_up_on(self, agent: SlowAgent) -> None:
+        """Let those have anybody who would await without end one agent alone, who has not their channel any more."""
+        due = [
+            one
+            for one in self.contacts
+            if one.direct and agent.agent_id in one.awaited and not one.ringing
+        ]
+        due = [one for one in due if not one.awaited_until_ms and one.channel not in agent.slots]
+        for contact in due:
+            contact.awaited = ()
+        self.find_agents(due, [])
 
     def lose(self, agent: SlowAgent) -> None:
         for contact in self.contacts:
@@ -178,7 +192,8 @@ class SlowPreferring(SlowOverflow):
         """Let the wait end for which nobody is ready any more."""
         named, until_ms = self.agents_named(contact.awaited), contact.awaited_until_ms
         if contact.direct:
-            ready = until_ms > 0 or any(one.joined for one in named)
+            here = any(one.joined and contact.channel in one.slots for one in named)
+            ready = until_ms > 0 or here
         else:
             ready = any(one.joined and one.ready for one in named)
         if contact.awaited and not ready and (until_ms == 0 or until_ms > self.at_ms):

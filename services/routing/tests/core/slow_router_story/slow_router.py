@@ -105,6 +105,7 @@ class SlowRouter(SlowRinging):
 
     def configured(self, command: ConfigureQueue, *, waiting: bool) -> None:
         was = self.queues.get(command.queue_id)
+        waiting = waiting or self.sends_home(command)
         self.keep_lent(command)
         queue = self.queues[command.queue_id] = SlowQueue(
             skills=frozenset(command.required_skills),
@@ -173,7 +174,8 @@ class SlowRouter(SlowRinging):
         if command.contact_id in self.seen or not self.takes(command):
             return
         self.seen.add(command.contact_id)
-        command = self.resumed(command)
+        told, command = command, self.resumed(command)
+        back = command is not told or command.returns
         contact = SlowContact(
             contact_id=command.contact_id,
             queue_id=command.queue_id,
@@ -184,6 +186,7 @@ class SlowRouter(SlowRinging):
             own_skills=frozenset(command.required_skills),
             customer=command.customer_key,
             returns=command.returns,
+            on_the_line_from_ms=self.at_ms if back else command.enqueued_at_ms,
             preferred=tuple(dict.fromkeys(map(str, command.preferred_agents))),
             own_requirement=command.requirement,
             awaited=TURN if command.awaits_turn else (),
@@ -294,6 +297,7 @@ class SlowRouter(SlowRinging):
         agent.skills, agent.slots, agent.idle, agent.levels = skills, slots, {}, levels
         agent.work = {channel: SlowWork() for channel in slots}
         self.forget_parked(agent)
+        self.give_up_on(agent)
         self.lose(agent)
         for offer in self.held_by(agent):
             if offer.handled_since_ms is not None:

@@ -1358,6 +1358,7 @@ class ContactEnqueued(_message.Message):
     OWN_REQUIREMENT_FIELD_NUMBER: _builtins.int
     RETURNS_FIELD_NUMBER: _builtins.int
     AWAITS_TURN_FIELD_NUMBER: _builtins.int
+    COUNTED_FROM_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     """Log time of the decision, milliseconds since the epoch, UTC."""
     contact_id: _builtins.str
@@ -1386,6 +1387,10 @@ class ContactEnqueued(_message.Message):
     """A callback that comes back: of the rules about who comes to a queue only CLOSED held for it."""
     awaits_turn: _builtins.bool
     """It is a callback whose customer is dialled when its turn comes near: no agent is asked yet."""
+    counted_from_ms: _builtins.int
+    """Since when its customer waits as key figures count it: who is back after a loss, or is called back, was not on the line
+    since `enqueued_at_ms`, and counts from the time of this event. 0: since `enqueued_at_ms`.
+    """
     @_builtins.property
     def required_skills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of the queue and of the contact together, sorted."""
@@ -1431,10 +1436,11 @@ class ContactEnqueued(_message.Message):
         own_requirement: _builtins.str = ...,
         returns: _builtins.bool = ...,
         awaits_turn: _builtins.bool = ...,
+        counted_from_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "awaits_turn", b"awaits_turn", "channel", b"channel", "contact_id", b"contact_id", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_requirement", b"own_requirement", "own_skills", b"own_skills", "preferred_agents", b"preferred_agents", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "returns", b"returns", "stay", b"stay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "awaited_agents", b"awaited_agents", "awaited_until_ms", b"awaited_until_ms", "awaits_turn", b"awaits_turn", "channel", b"channel", "contact_id", b"contact_id", "counted_from_ms", b"counted_from_ms", "customer_key", b"customer_key", "direct", b"direct", "enqueued_at_ms", b"enqueued_at_ms", "groups", b"groups", "own_requirement", b"own_requirement", "own_skills", b"own_skills", "preferred_agents", b"preferred_agents", "priority", b"priority", "priority_point_ms", b"priority_point_ms", "queue_id", b"queue_id", "required_skills", b"required_skills", "requirement", b"requirement", "resumes", b"resumes", "returns", b"returns", "stay", b"stay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
