@@ -182,7 +182,7 @@ def happens(chance: random.Random, share: float) -> bool:
 def plan_of(seed: int) -> Plan:
     """Return the story of a seed."""
     chance = random.Random(f"story {seed}")  # noqa: S311 - a simulation must repeat
-    lasts_s = chance.uniform(3.5, 8.0)
+    lasts_s = chance.uniform(3.0, 7.0)
     replicas_each = chance.choice((2, 2, 2, 3))
     agents = tuple(_agent(chance, number) for number in range(chance.randint(2, 4)))
     callers = tuple(_caller(chance, number, lasts_s) for number in range(chance.randint(4, 9)))
